@@ -1,0 +1,56 @@
+# Everything a person runs. Each verb does its own set-up: a fresh clone needs Python 3.11 and a network once.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PORT   ?= 8501
+
+export STREAMLIT_BROWSER_GATHER_USAGE_STATS = false
+export PYTHONUNBUFFERED = 1
+
+.PHONY: help app env test check bench stress gpu browser screenshots clean
+
+help:           ## this list
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+app: env        ## start the app on loopback and print its address
+	@echo "Second Thoughts: http://127.0.0.1:$(PORT)"
+	@$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+
+env: $(STAMP)   ## set-up alone: .venv with everything pinned
+
+# torch goes first and alone: asked for by another package, it would arrive with gigabytes of CUDA.
+$(STAMP): requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	@grep -E '^torch==' requirements.txt | xargs $(BIN)/python -m pip install --quiet
+	@$(BIN)/python -m pip install --quiet -r requirements.txt --group dev
+	@touch $@
+
+browser:        ## Debian's Chromium for the browser tests, where it is missing and can be installed
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core fonts-noto-cjk >/dev/null; } \
+	  || echo "Chromium can't be installed here: browser tests will be skipped."; }
+
+test: env browser check ## set up, then lint, types and every test
+	$(BIN)/python -m pytest
+
+check: env      ## ruff and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: env browser ## speed, as ratios within one run
+	$(BIN)/python -m tests.bench
+
+stress: env     ## long fault tests
+	$(BIN)/python -m pytest -m stress
+
+gpu: env        ## vLLM, on a machine with a GPU
+	$(BIN)/python -m pip install --group gpu
+
+screenshots: env browser ## the README's pictures, from real traces
+	$(BIN)/python -m tests.browser.screenshots
+
+clean:          ## remove .venv and caches; the store stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

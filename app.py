@@ -1,0 +1,13 @@
+"""The ASGI entry: the app with its security headers, and nothing else.
+
+The main script is `pages/shell.py` and not this file: a folder `pages` beside the main script would let
+a first request run a page without the shell around it.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.components.server import lifespan, middleware
+
+app = st.App(Path(__file__).parent / "pages" / "shell.py", middleware=middleware, lifespan=lifespan)

@@ -1,0 +1,62 @@
+"""Settings, read once from the environment.
+
+Owns the names and defaults of every setting. Knows nothing of what they are used for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backend.domain import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are and how much of the machine to use.
+
+    `ledger_url` is a SQLAlchemy URL; "" means a SQLite file inside `store`.
+    """
+
+    store: Path = field(default=ROOT / "data" / "store")
+    ledger_url: str = ""
+    lexicons: Path = field(default=ROOT / "data" / "lexicons")
+    threads: int = 2
+    memory_mb: int = 2048
+    graders: int = 2
+
+
+# Setting -> (field, what it is); the README names each, and a test holds it to that.
+VARIABLES: Mapping[str, tuple[str, str]] = {
+    "SECOND_THOUGHTS_STORE": ("store", "folder of the store"),
+    "SECOND_THOUGHTS_LEDGER": ("ledger_url", "SQLAlchemy URL of the ledger"),
+    "SECOND_THOUGHTS_LEXICONS": ("lexicons", "folder of lexicon files"),
+    "SECOND_THOUGHTS_THREADS": ("threads", "threads a query may use"),
+    "SECOND_THOUGHTS_MEMORY_MB": ("memory_mb", "memory a query may use, in MB"),
+    "SECOND_THOUGHTS_GRADERS": ("graders", "processes that grade answers"),
+}
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `environ` (default: the process's). Raises UserError for a number that isn't one."""
+    env = os.environ if environ is None else environ
+    defaults = Settings()
+    values: dict[str, object] = {}
+    for name, (key, _) in VARIABLES.items():
+        if raw := env.get(name, "").strip():
+            values[key] = _convert(name, raw, getattr(defaults, key))
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def _convert(name: str, raw: str, default: object) -> object:
+    if isinstance(default, Path):
+        return Path(raw).expanduser().resolve()
+    if isinstance(default, int):
+        if not raw.isdigit() or int(raw) < 1:
+            raise UserError(f"The setting {name} is {raw!r}, but has to be a whole number of 1 or more.")
+        return int(raw)
+    return raw

@@ -1,0 +1,47 @@
+"""A limit on the processor time of a stretch of code, for the thread that may have one.
+
+Owns the timer signal while a limit is open. Knows nothing of grading.
+
+Processor time and not wall-clock time: whether an answer is found right must not depend on what else the
+machine does. Whoever waits for the process keeps the wall-clock limit.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class TookTooLong(BaseException):
+    """The time limit ran out. Not an Exception: computer algebra code swallows those wholesale."""
+
+
+def can_limit() -> bool:
+    """Whether this thread can be interrupted: signals reach the main thread alone."""
+    return threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TookTooLong inside the block after `seconds` of the process's processor time.
+
+    Does nothing outside the main thread, where callers need limits of another kind (GraderPool
+    grades in processes of its own for that reason). Limits don't nest.
+    """
+    if not can_limit():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise TookTooLong
+
+    before = signal.signal(signal.SIGVTALRM, interrupt)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

@@ -1,0 +1,175 @@
+r"""The evaluation rules of arXiv 2603.24472, written from their description.
+
+Owns extraction of an answer and the decision whether it equals the gold one, with the rules' oddities
+kept: a percent tolerance that makes 5 equal 500, lists without order, no fallback to the last
+number. Knows nothing of processes, files or the other grader.
+
+Rules. The answer is what follows the last occurrence of the letters "boxed" (a backslash isn't asked
+for): up to the matching brace, the end of the text where that never comes, or the next `$` where no
+brace opens. Two normalised answers are equal as strings, as lists in any order, as numbers within 1e-4 (also
+times 100 or divided by 100), as tuples or intervals element by element (kinds of bracket aside), as
+equations whose sides differ by the same expression, or by computer algebra within 3 seconds of processor time.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Final
+
+from backend.grading.limits import TookTooLong, time_limit
+from backend.grading.normalise import normalise
+from backend.grading.verdict import Verdict
+
+Compare = Callable[[str, str], bool]
+
+# A box that never closes takes in the rest of the response: beyond this, answers are compared as strings alone.
+LENGTH_LIMIT: Final = 4000
+_LONGEST_LIST: Final = 100
+SYMBOLIC_SECONDS: Final = 3.0
+OVER_TIME: Final = "the comparison took longer than 3 seconds, which these rules count as wrong"
+_TOLERANCE: Final = 1e-4
+_BRACE = re.compile(r"[{}]")
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,2})?")
+_MATRIX = re.compile(r"\\begin\{pmatrix\}(.+)\\end\{pmatrix\}")
+_BRACKETED = re.compile(r"[(\[].+[)\]]")
+
+
+class NeedsAlgebra(Exception):
+    """The comparison can't be settled without computer algebra."""
+
+
+def extract(text: str) -> str | None:
+    """The final answer in `text`, None where the word "boxed" doesn't occur or nothing follows it."""
+    _, found, rest = text.rpartition("boxed")
+    if not found:
+        return None
+    answer = _braced(rest) if rest.startswith("{") else rest.partition("$")[0]
+    return answer.strip() or None
+
+
+def _braced(rest: str) -> str:
+    """What stands between the brace that opens `rest` and the one that closes it, or the end."""
+    depth = 0
+    for brace in _BRACE.finditer(rest):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return rest[1 : brace.start()]
+    return rest[1:]
+
+
+def is_correct(pred: str, gold: str) -> bool:
+    """Whether `pred` counts as `gold` under the paper's rules; False when algebra takes over 3 seconds.
+
+    The limit holds in the main thread alone; elsewhere grade through GraderPool.
+    """
+    return grade_answer(pred, gold).correct is True
+
+
+def grade_answer(pred: str | None, gold: str) -> Verdict:
+    """The verdict on an extracted answer, with a note where none was found or time ran out."""
+    if pred is None:
+        return Verdict(None, False, "no boxed answer")
+    try:
+        return quick(pred, gold)
+    except NeedsAlgebra:
+        return _with_algebra(pred, gold)
+
+
+def quick(pred: str | None, gold: str) -> Verdict:
+    """As grade_answer, but raises NeedsAlgebra where strings and numbers don't settle it."""
+    if pred is None:
+        return Verdict(None, False, "no boxed answer")
+    if len(pred) > LENGTH_LIMIT:
+        return Verdict(pred, pred.strip() == gold.strip())
+    return Verdict(pred, _equal(normalise(pred), normalise(gold), _refuse))
+
+
+def _refuse(_left: str, _right: str) -> bool:
+    raise NeedsAlgebra
+
+
+def _with_algebra(pred: str, gold: str) -> Verdict:
+    from backend.grading.symbolic import equal  # noqa: PLC0415  imports sympy, which most processes never need
+
+    try:
+        with time_limit(SYMBOLIC_SECONDS):
+            return Verdict(pred, _equal(normalise(pred), normalise(gold), equal))
+    except TookTooLong:
+        return Verdict(pred, False, OVER_TIME)
+
+
+def _equal(pred: str, gold: str, algebra: Compare) -> bool:
+    if pred.lower() == gold.lower():
+        return True
+    if not pred or not gold:
+        return False
+    if "," in pred and "," in gold and _equal_lists(pred, gold, algebra):
+        return True
+    numbers = _number(pred), _number(gold)
+    if numbers[0] is not None and numbers[1] is not None:
+        return any(math.isclose(numbers[0], numbers[1] * scale, abs_tol=_TOLERANCE) for scale in (0.01, 1, 100))
+    if pred.strip("()[]{}").lower() == gold.strip("()[]{}").lower():
+        return True
+    if _BRACKETED.fullmatch(pred) and _BRACKETED.fullmatch(gold):
+        left, right = _parts(pred[1:-1]), _parts(gold[1:-1])
+        if len(left) == len(right) > 1:
+            return all(_equal(one, other, algebra) for one, other in zip(left, right, strict=True))
+    if (left_rows := _rows(pred)) and (right_rows := _rows(gold)):
+        return _equal_matrices(left_rows, right_rows, algebra)
+    return _equal_expressions(pred, gold, algebra)
+
+
+def _equal_matrices(pred: list[list[str]], gold: list[list[str]], algebra: Compare) -> bool:
+    if [len(row) for row in pred] != [len(row) for row in gold]:
+        return False
+    pairs = (pair for rows in zip(pred, gold, strict=True) for pair in zip(*rows, strict=True))
+    return all(_equal(normalise(left), normalise(right), algebra) for left, right in pairs)
+
+
+def _rows(text: str) -> list[list[str]]:
+    """The cells of a normalised matrix; empty where `text` isn't one."""
+    matrix = _MATRIX.fullmatch(text)
+    return [row.split("&") for row in matrix[1].split(r"\\") if row] if matrix else []
+
+
+def _equal_lists(pred: str, gold: str, algebra: Compare) -> bool:
+    """Whether two lists without brackets, or two sets, hold equal elements in any order."""
+    left, right = _parts(_unset(pred)), _parts(_unset(gold))
+    if len(left) != len(right) or not 2 <= len(left) <= _LONGEST_LIST:
+        return False
+    for wanted in right:
+        match = next((part for part in left if _equal(part, wanted, algebra)), None)
+        if match is None:
+            return False
+        left.remove(match)
+    return True
+
+
+def _equal_expressions(pred: str, gold: str, algebra: Compare) -> bool:
+    sides = pred.split("="), gold.split("=")
+    if len(sides[0]) == len(sides[1]) == 2:
+        left, right = (f"{lhs}-({rhs})" for lhs, rhs in sides)
+        return algebra(left, right) or algebra(f"-({left})", right)
+    return algebra(pred, gold)
+
+
+def _unset(text: str) -> str:
+    return text[1:-1] if text.startswith("{") and text.endswith("}") else text
+
+
+def _parts(text: str) -> list[str]:
+    """`text` split at the commas that stand outside brackets."""
+    parts, depth, start = [], 0, 0
+    for position, char in enumerate(text):
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and depth == 0:
+            parts.append(text[start:position])
+            start = position + 1
+    return [*parts, text[start:]]
+
+
+def _number(text: str) -> float | None:
+    plain = text.replace(",", "")
+    return float(plain) if len(plain) < 300 and _NUMBER.fullmatch(plain) else None

@@ -1,0 +1,203 @@
+"""Grading many responses with both graders, each under a hard time limit.
+
+Owns the order of results, the window of items under way and the rules for time and crashes. What can be
+decided by comparing strings and numbers is decided here, by the same code as elsewhere; the rest goes to
+worker processes. Knows nothing of traces, runs or where texts come from.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final, Self
+
+from backend.grading import paper, verify
+from backend.grading.process import WorkerProcess
+from backend.grading.verdict import MATH_VERIFY, PAPER, TOO_LONG, Verdict, Verdicts
+
+_WINDOW: Final = 256
+_FAILED_STARTS: Final = 3
+DIED: Final = "unknown: the grader's process ended on this answer"
+
+
+@dataclass(slots=True)
+class _Item:
+    """A response under way: the verdicts that have come, by grader."""
+
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+
+    def done(self) -> bool:
+        return len(self.verdicts) == 2
+
+    def result(self) -> Verdicts:
+        return Verdicts(self.verdicts[PAPER], self.verdicts[MATH_VERIFY])
+
+
+@dataclass(slots=True)
+class _Task:
+    """One grader's work on one item. `request` is dropped once sent, so that texts don't pile up."""
+
+    item: _Item
+    grader: str
+    request: dict[str, Any]
+    answer: str | None
+
+    def settle(self, verdict: Verdict) -> None:
+        self.item.verdicts[self.grader] = verdict
+
+    def give_up(self, note: str) -> None:
+        """No reply will come. The paper's rules have a verdict for time that ran out: wrong."""
+        late = self.grader == PAPER and note == TOO_LONG
+        self.settle(Verdict(self.answer, False, paper.OVER_TIME) if late else Verdict(self.answer, None, note))
+
+
+class GraderPool:
+    """Worker processes that grade; use as a context manager, from any thread, one `grade` at a time.
+
+    `workers` processes (default: 2, or 1 on a single core) start when the first response needs one.
+    `seconds` is the hard limit per grader and response: past it the process is killed, the verdict is "unknown:
+    took too long" (for the paper's rules: wrong, as they say themselves), and the others go on.
+    Raises RuntimeError from `grade` when processes can't be started at all.
+    """
+
+    def __init__(self, workers: int | None = None, seconds: float = 30.0) -> None:
+        """Start nothing yet."""
+        self._size = workers or min(2, os.cpu_count() or 1)
+        self._seconds = seconds
+        self._idle: list[WorkerProcess] = []
+        self._starting: list[WorkerProcess] = []
+        self._busy: dict[WorkerProcess, _Task] = {}
+        self._waiting: deque[_Task] = deque()
+        self._failed_starts = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process. The pool can be used again afterwards; processes then start anew."""
+        self._drop_work()
+        for worker in (*self._idle, *self._starting):
+            worker.kill()
+        self._idle, self._starting = [], []
+
+    def grade(self, items: Iterable[tuple[str, str | None]]) -> Iterator[Verdicts]:
+        """Both verdicts for each (text, gold), in order, taking in at most 256 items ahead of what is read.
+
+        `correct` is None for a gold that is None or blank.
+        """
+        window: deque[_Item] = deque()
+        try:
+            for text, gold in items:
+                window.append(self._admit(text, gold))
+                self._advance(block=False)
+                while window and (window[0].done() or len(window) >= _WINDOW):
+                    yield self._finished(window.popleft())
+            while window:
+                yield self._finished(window.popleft())
+        finally:
+            self._drop_work()
+
+    def _finished(self, item: _Item) -> Verdicts:
+        while not item.done():
+            self._advance(block=True)
+        return item.result()
+
+    def _admit(self, text: str, gold: str | None) -> _Item:
+        """Decide what needs no process; queue the rest."""
+        item = _Item()
+        answer = paper.extract(text)
+        if gold is None or not gold.strip():
+            item.verdicts[PAPER] = Verdict(answer, None, "no gold answer")
+        else:
+            try:
+                item.verdicts[PAPER] = paper.quick(answer, gold)
+            except paper.NeedsAlgebra:
+                self._queue(item, PAPER, answer or "", gold, answer)
+        if certain := verify.quick(text, gold):
+            item.verdicts[MATH_VERIFY] = certain
+        elif len(text) > verify.TEXT_LIMIT:
+            item.verdicts[MATH_VERIFY] = verify.grade(text, gold)
+        else:
+            self._queue(item, MATH_VERIFY, text, gold, None)
+        return item
+
+    def _queue(self, item: _Item, grader: str, text: str, gold: str | None, answer: str | None) -> None:
+        self._waiting.append(_Task(item, grader, {"grader": grader, "text": text, "gold": gold}, answer))
+
+    def _advance(self, block: bool) -> None:
+        """Hand out waiting work, then take in replies; if `block`, wait until something happens."""
+        self._hand_out()
+        workers = [*self._busy, *self._starting]
+        if not workers:
+            return
+        soonest = min(worker.deadline for worker in workers) - time.monotonic()
+        # poll has no limit on descriptor numbers, as select has
+        poll = select.poll()
+        by_descriptor = {worker.fileno(): worker for worker in workers}
+        for descriptor in by_descriptor:
+            poll.register(descriptor, select.POLLIN)
+        answering = {by_descriptor[fd] for fd, _ in poll.poll(max(0.0, soonest) * 1000 if block else 0)}
+        for worker in workers:
+            if worker in answering:
+                self._take(worker)
+            elif worker.deadline < time.monotonic():
+                self._lose(worker, TOO_LONG)
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._waiting:
+            if not self._idle:
+                if len(self._busy) + len(self._starting) < min(self._size, len(self._waiting) + len(self._busy)):
+                    self._starting.append(WorkerProcess())
+                    continue
+                return
+            worker, task = self._idle.pop(), self._waiting.popleft()
+            self._busy[worker] = task
+            try:
+                worker.send(task.request, self._seconds)
+            except OSError:
+                self._lose(worker, DIED)
+            task.request = {}
+
+    def _take(self, worker: WorkerProcess) -> None:
+        try:
+            reply = worker.receive()
+        except EOFError:
+            return self._lose(worker, DIED)
+        if reply is None:
+            return None
+        if worker in self._starting:
+            self._starting.remove(worker)
+            self._failed_starts = 0
+        else:
+            self._busy.pop(worker).settle(Verdict(reply["answer"], reply["correct"], reply["note"]))
+        self._idle.append(worker)
+        return None
+
+    def _lose(self, worker: WorkerProcess, note: str) -> None:
+        """Kill a worker that is late or dead; its task, if it had one, gets `note`."""
+        worker.kill()
+        if worker in self._starting:
+            self._starting.remove(worker)
+            self._failed_starts += 1
+            if self._failed_starts >= _FAILED_STARTS:
+                raise RuntimeError("The graders' process can't be started; its messages are on standard error.")
+        else:
+            self._busy.pop(worker).give_up(note)
+
+    def _drop_work(self) -> None:
+        """Forget what is queued and end the processes that are at it."""
+        self._waiting.clear()
+        for worker in self._busy:
+            worker.kill()
+        self._busy = {}

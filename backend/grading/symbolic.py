@@ -1,0 +1,85 @@
+r"""Equality of two mathematical expressions by computer algebra, on text nobody vouches for.
+
+Owns reading an expression and the bounds on what is evaluated. Knows nothing of answers or graders.
+
+Expressions are read by a LaTeX grammar (latex2sympy2_extended), never by Python's evaluator as
+`sympify` and `parse_expr` do. Reading leaves powers and factorials unevaluated; those whose value would
+have more than _DIGITS digits are refused before any arithmetic. Importing this module imports sympy, so
+`paper` does it only when strings and numbers don't settle a comparison.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+from typing import Any, Final
+
+from latex2sympy2_extended.latex2sympy2 import latex2sympy
+from sympy import simplify
+
+LENGTH_LIMIT: Final = 500
+_DIGITS: Final = 3000.0
+_TOLERANCE: Final = 1e-4
+
+# The grammar knows \sin and \sqrt{}, people also write sin and sqrt().
+_PLAIN: Final = (
+    (re.compile(r"\*\*"), "^"),
+    (re.compile(r"\^\(([^()]*)\)"), r"^{\1}"),
+    (re.compile(r"(?<![\\a-zA-Z])sqrt\(([^()]*)\)"), r"\\sqrt{\1}"),
+    (re.compile(r"(?<![\\a-zA-Z])(sin|cos|tan|log|ln|exp|pi)(?![a-zA-Z])"), r"\\\1 "),
+)
+
+
+def equal(left: str, right: str) -> bool:
+    """Whether two expressions are equal: as written, by value within 1e-4, or after simplifying.
+
+    False for anything that can't be read, is longer than LENGTH_LIMIT or too large to evaluate. May
+    take arbitrarily long on expressions within those bounds: give it a time_limit or a process.
+    """
+    if max(len(left), len(right)) > LENGTH_LIMIT:
+        return False
+    try:
+        first, second = _read(left), _read(right)
+        return first is not None and second is not None and _same(first, second)
+    except MemoryError:
+        raise
+    except Exception:  # sympy raises whatever it meets: any failure means "not shown to be equal"
+        return False
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> Any:
+    """The sympy object `text` denotes, None where the grammar can't read it or it is too large."""
+    for pattern, replacement in _PLAIN:
+        text = pattern.sub(replacement, text)
+    try:
+        parsed = latex2sympy(text, is_real=None, convert_degrees=False, normalization_config=None)
+    except Exception:
+        return None
+    return None if _digits(parsed) > _DIGITS else parsed
+
+
+def _same(first: Any, second: Any) -> bool:
+    if first == second:
+        return True
+    difference = first - second
+    if hasattr(difference, "is_zero_matrix"):
+        return bool(simplify(difference).is_zero_matrix)
+    if difference.free_symbols:
+        difference = simplify(difference)
+    return not difference.free_symbols and abs(complex(difference.evalf())) <= _TOLERANCE
+
+
+def _digits(expression: Any) -> float:
+    """An upper bound on the decimal digits of any number that evaluating `expression` makes."""
+    args = getattr(expression, "args", ())
+    if getattr(expression, "is_Number", False):
+        return math.log10(min(abs(float(expression)), 1e300) + 1) if expression.is_finite else 1.0
+    sizes = [_digits(arg) for arg in args] or [1.0]
+    kind = type(expression).__name__
+    if kind in ("Pow", "exp"):
+        return max(sizes[0], 1.0) * 10 ** min(sizes[-1], 9.0)
+    if "factorial" in kind or kind in ("binomial", "gamma"):
+        return 10 ** min(max(sizes), 9.0) * max(max(sizes), 1.0)
+    return sum(sizes) if kind == "Mul" else max(sizes) + 1.0

@@ -1,0 +1,58 @@
+"""How often a run is right: acc@k and pass@k, with intervals over problems.
+
+Owns both formulas. Knows nothing of graders or of where verdicts come from: it takes, per problem, the
+number of right samples and of samples with a verdict. Numbers of samples may differ between problems.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import comb
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from backend.measure.bootstrap import Estimate, mean_estimate
+
+Counts = NDArray[np.int64]
+
+
+def accuracy(correct: ArrayLike, samples: ArrayLike) -> Estimate | None:
+    """acc@k: the mean over problems of each problem's share of right samples, in [0, 1].
+
+    `correct` and `samples` are counts per problem [problems]. Problems without samples are left out; None if
+    none is left. Every problem weighs the same, however many samples it has.
+    Raises ValueError where counts don't fit together.
+    """
+    right, drawn = _counts(correct, samples)
+    known = drawn > 0
+    return mean_estimate(right[known] / drawn[known])
+
+
+def pass_at_k(correct: ArrayLike, samples: ArrayLike, k: int) -> Estimate | None:
+    """The chance that at least one of `k` samples is right, averaged over problems, in [0, 1].
+
+    Unbiased: 1 - C(n-c, k) / C(n, k) per problem with n samples, c of them right (Chen et al. 2021,
+    arXiv 2107.03374, eq. 1). Problems with fewer than `k` samples have no such estimate and are left out (the
+    Estimate's n counts the others); None if none is left. Raises ValueError for k < 1.
+    """
+    if k < 1:
+        raise ValueError("pass@k needs k of at least 1.")
+    right, drawn = _counts(correct, samples)
+    enough = drawn >= k
+    pairs = zip(right[enough].tolist(), drawn[enough].tolist(), strict=True)
+    return mean_estimate(np.array([_chance(c, n, k) for c, n in pairs], dtype=np.float64))
+
+
+@lru_cache(maxsize=65_536)
+def _chance(correct: int, samples: int, k: int) -> float:
+    return 1.0 - comb(samples - correct, k) / comb(samples, k)
+
+
+def _counts(correct: ArrayLike, samples: ArrayLike) -> tuple[Counts, Counts]:
+    right, drawn = np.asarray(correct, dtype=np.int64), np.asarray(samples, dtype=np.int64)
+    if right.ndim != 1 or right.shape != drawn.shape:
+        raise ValueError("Right samples and samples must be two lists of the same length, one entry a problem.")
+    if (right < 0).any() or (right > drawn).any():
+        raise ValueError("A problem can't have more right samples than samples, or fewer than none.")
+    return right, drawn

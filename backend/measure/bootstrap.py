@@ -1,0 +1,139 @@
+"""Means over problems with a percentile bootstrap interval: the one resampling the other measures share.
+
+Owns Estimate and the resampling. Knows nothing of what the numbers mean.
+
+Method: Efron's percentile interval (Efron & Tibshirani 1993, ch. 13), problems drawn with replacement,
+RESAMPLES times from a fixed seed, so that the same data always give the same interval. Rows are sorted before
+drawing: the interval doesn't depend on the order in which problems arrive. With few problems the interval
+is somewhat narrow (30 problems: about 93-94 % coverage for a nominal 95 %).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import fsum
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+LEVEL: Final = 0.95
+RESAMPLES: Final = 10_000
+SEED: Final = 20260325
+_CHUNK_CELLS: Final = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with its interval [low, high] over `n` problems; low and high are None when n < 2."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def mean_estimate(values: ArrayLike, level: float = LEVEL) -> Estimate | None:
+    """The mean of one value per problem with its interval at `level`; None for no values.
+
+    Raises ValueError for values that aren't one-dimensional and finite.
+    """
+    return column_estimates(as_vector(values)[:, None], level)[0]
+
+
+def column_estimates(values: ArrayLike, level: float = LEVEL) -> list[Estimate | None]:
+    """One Estimate per column of `values` [problems, columns], all from the same resamples."""
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or not np.isfinite(table).all():
+        raise ValueError("Values must be finite numbers, one row a problem.")
+    problems, columns = table.shape
+    if problems == 0:
+        return [None] * columns
+    means = _means(table)
+    if problems == 1:
+        return [Estimate(float(mean), None, None, 1) for mean in means]
+    resampled = np.sort(resampled_means(table), axis=0)
+    lows, highs = sorted_interval(resampled, 1 - level)
+    return [Estimate(float(m), float(lo), float(hi), problems) for m, lo, hi in zip(means, lows, highs, strict=True)]
+
+
+def ratio_estimates(values: Floats, baseline: Floats, level: float = LEVEL) -> list[Estimate | None]:
+    """mean(column) / mean(baseline) for each column of `values` [problems, columns], problems resampled as wholes.
+
+    None without problems or where the baseline's mean isn't positive; no interval with a single problem, or
+    where a resample's baseline is zero (then the ratio's spread isn't finite).
+    """
+    problems, columns = values.shape
+    if problems == 0 or baseline.mean() <= 0:
+        return [None] * columns
+    ratios = _means(values) / _means(baseline[:, None])
+    means = resampled_means(np.column_stack([values, baseline]))
+    if problems == 1 or (means[:, -1] <= 0).any():
+        return [Estimate(float(ratio), None, None, problems) for ratio in ratios]
+    lows, highs = sorted_interval(np.sort(means[:, :-1] / means[:, -1:], axis=0), 1 - level)
+    return [Estimate(float(r), float(lo), float(hi), problems) for r, lo, hi in zip(ratios, lows, highs, strict=True)]
+
+
+def resampled_means(table: Floats) -> Floats:
+    """Means [RESAMPLES, columns] of `table` [problems, columns] under resampling of its rows.
+
+    Memory stays near 2 million cells whatever the number of problems. Columns are centred while they are
+    summed, so that a constant column has an interval without width.
+    """
+    problems = len(table)
+    rows = table[np.lexsort(table.T[::-1])]
+    centre = _means(table)
+    deviations = rows - centre
+    generator = np.random.default_rng(SEED)
+    chunk = max(1, _CHUNK_CELLS // problems)
+    parts = []
+    for start in range(0, RESAMPLES, chunk):
+        size = min(chunk, RESAMPLES - start)
+        drawn = generator.integers(0, problems, (size, problems), dtype=np.int32)
+        parts.append(_sums(deviations, drawn) / problems)
+    return np.concatenate(parts) + centre
+
+
+def _sums(rows: Floats, drawn: NDArray[np.int32]) -> Floats:
+    """Sums [resamples, columns] of the `rows` that each line of `drawn` [resamples, problems] names."""
+    if rows.shape[1] == 1:
+        return rows[:, 0].take(drawn).sum(axis=1)[:, None]
+    size, problems = drawn.shape
+    flat = (drawn + np.arange(size, dtype=np.int32)[:, None] * problems).ravel()
+    return np.bincount(flat, minlength=size * problems).reshape(size, problems).astype(np.float64) @ rows
+
+
+def _means(table: Floats) -> Floats:
+    """Column means from exactly rounded sums: the same to the last bit whatever the order of rows."""
+    return np.array([fsum(column) / len(table) for column in table.T.tolist()])
+
+
+def sorted_interval(resampled: Floats, alpha: float) -> tuple[Floats, Floats]:
+    """The two-sided 1 - alpha percentile interval of each column of `resampled`, which is sorted.
+
+    With B resamples the bounds are the k-th smallest and k-th largest, k = floor(alpha/2 * (B + 1)): then zero
+    lies outside exactly when `two_sided_p` is at most alpha. Infinite when alpha is too small for B.
+    """
+    count = len(resampled)
+    # the tiny term keeps 0.05 / 2 * 10,001 and the like on the right side of an integer
+    place = int(np.floor(alpha / 2 * (count + 1) + 1e-9)) - 1
+    if place < 0:
+        infinite = np.full(resampled.shape[1:], np.inf)
+        return -infinite, infinite
+    return resampled[place], resampled[count - 1 - place]
+
+
+def two_sided_p(resampled: Floats) -> Floats:
+    """The bootstrap p-value of "the mean is zero" per column: twice the smaller tail, (1 + tail) / (1 + B)."""
+    tail = np.minimum((resampled <= 0).sum(axis=0), (resampled >= 0).sum(axis=0))
+    return np.minimum(1.0, 2 * (tail + 1) / (len(resampled) + 1))
+
+
+def as_vector(values: ArrayLike) -> Floats:
+    """`values` as a vector of floats. Raises ValueError if they aren't one-dimensional and finite."""
+    vector = np.asarray(values, dtype=np.float64)
+    if vector.ndim != 1 or not np.isfinite(vector).all():
+        raise ValueError("Values must be finite numbers, one a problem.")
+    return vector

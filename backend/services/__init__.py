@@ -1,0 +1,88 @@
+"""Use cases: what pages, worker and command line may ask for. `wire` puts everything together once.
+
+Knows nothing of Streamlit or of terminals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from backend.config import Settings
+from backend.exchange import Overrides
+from backend.services.browsing import PAGE, BrowseService, Listed, Page
+from backend.services.comparing import ComparedProblem, CompareService, Comparison, Mode, SampleRef, Side
+from backend.services.importing import ImportService, Outcome
+from backend.services.lexicons import LexiconService
+from backend.services.pairing import Pair
+from backend.services.reading import OpenTrace, ReadService
+from backend.services.runs import RunService, RunSummary
+from backend.services.statistics import Contrast, PairStatistics, Spread, WordChange
+from backend.store import Store
+
+__all__ = [
+    "PAGE",
+    "ComparedProblem",
+    "Comparison",
+    "Contrast",
+    "Listed",
+    "Mode",
+    "OpenTrace",
+    "Outcome",
+    "Overrides",
+    "Page",
+    "Pair",
+    "PairStatistics",
+    "RunSummary",
+    "SampleRef",
+    "Services",
+    "Side",
+    "Spread",
+    "WordChange",
+    "open_services",
+    "wire",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every use case over one store."""
+
+    store: Store
+    lexicons: LexiconService
+    runs: RunService
+    importing: ImportService
+    browsing: BrowseService
+    reading: ReadService
+    comparing: CompareService
+
+    def close(self) -> None:
+        """Give the store back."""
+        self.store.close()
+
+
+def open_services(settings: Settings) -> Services:
+    """Open the store and put the use cases on it. Raises UserError where the store can't be opened."""
+    store = Store(settings)
+    store.sweep()
+    lexicons = LexiconService(store, settings.lexicons)
+    return Services(
+        store=store,
+        lexicons=lexicons,
+        runs=RunService(store, lexicons),
+        importing=ImportService(store, lexicons, settings.graders),
+        browsing=BrowseService(store, lexicons),
+        reading=ReadService(store),
+        comparing=CompareService(store, lexicons),
+    )
+
+
+@contextmanager
+def wire(settings: Settings) -> Iterator[Services]:
+    """`open_services` for a block; closed at its end."""
+    services = open_services(settings)
+    try:
+        yield services
+    finally:
+        services.close()

@@ -1,0 +1,223 @@
+"""Taking sources in: look, read, grade, find cues, store whole, or change nothing.
+
+Owns the order of these steps, the recognition of what is already there, and the sentence each source
+ends with. Knows nothing of any one format, of SQL or of pages.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from backend import exchange
+from backend.domain import (
+    ImportProblem,
+    ProblemDraft,
+    Run,
+    RunInfo,
+    TraceDraft,
+    UserError,
+    bare_question,
+    digest,
+    problem_id,
+    run_id,
+    visible,
+)
+from backend.exchange import Kind, Overrides, Plan, Source
+from backend.grading import GraderPool, Verdicts
+from backend.services.lexicons import LexiconService
+from backend.services.rows import Columns, CueColumns, Tokens, mapping_key, sections_of, trace_id, trace_row
+from backend.services.tokens import FileTokenizer
+from backend.store import PartWriter, ProblemRow, SetRow, SourceRow, Store
+from backend.store.ledger import now
+from backend.store.parts import PART_BYTES
+
+# Called with (bytes read, bytes in all, what is being read).
+Progress = Callable[[int, int, str], None]
+
+State = Literal["imported", "present", "planned", "skipped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one source: `sentence` says it to a person, `run` or `problem_set` is what is stored now."""
+
+    state: State
+    sentence: str
+    run: str | None = None
+    problem_set: str | None = None
+
+
+class ImportService:
+    """Imports files and folders into one store."""
+
+    def __init__(self, store: Store, lexicons: LexiconService, graders: int) -> None:
+        """`graders` processes grade answers."""
+        self._store, self._lexicons, self._graders = store, lexicons, graders
+
+    def plan(self, paths: Sequence[Path], mapping: Mapping[str, str] | None = None) -> Plan:
+        """What these paths hold, without importing: sources, files left aside and why, files that can't be read."""
+        if mapping:
+            chosen = exchange.Mapping(**mapping)
+            named = [(path, RunInfo(visible(path.stem), visible(path.parent.name))) for path in paths]
+            return Plan([s for path, info in named for s in exchange.with_mapping(path, chosen, info)], [], [])
+        return exchange.scan(paths)
+
+    def run(
+        self,
+        paths: Sequence[Path],
+        overrides: Overrides | None = None,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        tokenizer: Path | None = None,
+        dry_run: bool = False,
+        on_progress: Progress | None = None,
+    ) -> Iterator[Outcome]:
+        """Import everything these paths hold, one outcome a source, file left aside or failure, as they come."""
+        counter = FileTokenizer(tokenizer) if tokenizer else None
+        plan = self.plan(paths, mapping)
+        yield from (Outcome("skipped", f"{visible(s.file)}: {visible(s.reason)}.") for s in plan.skipped)
+        yield from (Outcome("failed", str(problem)) for problem in plan.failed)
+        with GraderPool(self._graders) as graders:
+            for source in plan.sources:
+                if overrides:
+                    source = overrides.on(source)
+                yield self._guarded(source, graders, counter, dry_run, on_progress)
+
+    def _guarded(
+        self, source: Source, graders: GraderPool, counter: Tokens | None, dry_run: bool, on_progress: Progress | None
+    ) -> Outcome:
+        try:
+            if source.kind is Kind.PROBLEMS:
+                return self._import_problems(source, dry_run)
+            return self._import_run(source, graders, counter, dry_run, on_progress)
+        except UserError as error:
+            return Outcome("failed", str(error))
+
+    # -- runs ---------------------------------------------------------------------------------------
+
+    def _import_run(
+        self, source: Source, graders: GraderPool, counter: Tokens | None, dry_run: bool, on_progress: Progress | None
+    ) -> Outcome:
+        key = mapping_key(source.key, source.mapping.used() if source.mapping else None)
+        identity = run_id(source.format, source.sha256s, key)
+        name = visible(f"{source.info.model} · {source.info.dataset}")
+        where = visible(source.files[0].shown) + (f" and {len(source.files) - 1} more" if len(source.files) > 1 else "")
+        if found := self._store.ledger.find_run(identity):
+            return Outcome("present", f"{where}: already in the store as {visible(found.label)}, by its content.", identity)
+        if dry_run:
+            return Outcome("planned", f"{where}: {source.format} would become {name}.")
+        work = _RunImport(identity, source, self._lexicons.matchers(), counter)
+        with PartWriter(self._store.folder, identity) as writer:
+            for draft, verdicts in _graded(_with_progress(source, on_progress), graders):
+                work.add(draft, verdicts, writer)
+            run = work.close(writer)
+            self._register(run, source, work, writer)
+        return Outcome("imported", f"{where}: {name}, {run.traces:,} traces of {run.problems:,} problems.", identity)
+
+    def _register(self, run: Run, source: Source, work: _RunImport, writer: PartWriter) -> None:
+        sources = [SourceRow(file.sha256, file.shown, file.size) for file in (*source.files, *source.beside)]
+        parts = writer.finish()
+        try:
+            self._store.ledger.add_run(run, sources, list(work.problems.values()), parts, self._lexicons.contents())
+        except BaseException:
+            writer.discard()
+            raise
+
+    # -- problem sets -------------------------------------------------------------------------------
+
+    def _import_problems(self, source: Source, dry_run: bool) -> Outcome:
+        where, name = visible(source.files[0].shown), source.info.dataset
+        identity = digest("problems", *source.sha256s, size=6)
+        if any(row.id == identity for row in self._store.ledger.problem_sets()):
+            return Outcome("present", f"{where}: already in the store, by its content.", problem_set=identity)
+        if dry_run:
+            return Outcome("planned", f"{where}: would become the problem set {visible(name)}.")
+        drafts = [cast(ProblemDraft, draft) for draft in exchange.read(source)]
+        if not drafts:
+            raise ImportProblem(source.files[0].shown, "it holds no problem")
+        rows = [ProblemRow(problem_id(d.question), bare_question(d.question), d.gold) for d in drafts]
+        unique = len({row.id for row in rows})
+        first = source.files[0]
+        entry = SetRow(identity, name, first.shown, first.sha256, unique, len(rows), now())
+        self._store.ledger.add_problem_set(entry, rows, [dict(d.extra) for d in drafts])
+        repeats = "" if unique == len(rows) else f" in {len(rows):,} rows"
+        sentence = f"{where}: problem set {visible(name)}, {unique:,} problems{repeats}."
+        return Outcome("imported", sentence, problem_set=identity)
+
+
+class _RunImport:
+    """The rows of one run under way."""
+
+    def __init__(self, identity: str, source: Source, matchers: Mapping[str, Any], counter: Tokens | None) -> None:
+        self._id, self._source, self._matchers, self._counter = identity, source, matchers, counter
+        self.problems: dict[str, ProblemRow] = {}
+        self._ordinals: dict[str, int] = {}
+        self._count, self._bytes, self._all_tokens = 0, 0, True
+        self._begin()
+
+    def _begin(self) -> None:
+        self._traces, self._cues = Columns("traces"), CueColumns(self._matchers)
+        self._order: list[tuple[int, int, int]] = []
+        self._bytes = 0
+
+    def add(self, draft: TraceDraft, verdicts: Verdicts, writer: PartWriter) -> None:
+        """One response with its verdicts."""
+        problem = problem_id(draft.question)
+        ordinal = self._ordinals.setdefault(problem, len(self._ordinals))
+        if self.problems.get(problem) is None or (self.problems[problem].gold is None and draft.gold is not None):
+            self.problems[problem] = ProblemRow(problem, bare_question(draft.question), draft.gold)
+        sections = sections_of(draft)
+        place = {"trace_id": trace_id(self._id, self._count), "run_id": self._id, "problem_id": problem}
+        place |= {"problem_ordinal": ordinal, "ordinal": self._count}
+        row = trace_row(draft, verdicts, sections, place, self._counter)
+        self._all_tokens &= row["tokens"] is not None
+        self._traces.add(row)
+        self._cues.add(place, draft.prompt, draft.text, sections)
+        self._order.append((ordinal, draft.sample, self._count))
+        self._count += 1
+        self._bytes += len(draft.text) + len(draft.prompt)
+        if self._bytes > PART_BYTES:
+            self._flush(writer)
+
+    def _flush(self, writer: PartWriter) -> None:
+        order = sorted(range(len(self._order)), key=self._order.__getitem__)
+        writer.write("traces", self._traces.table(order))
+        writer.write("cues", self._cues.cues.table())
+        writer.write("counts", self._cues.counts.table())
+        self._begin()
+
+    def close(self, writer: PartWriter) -> Run:
+        """Write what is left; returns the run. Raises ImportProblem where there was nothing."""
+        if not self._count:
+            raise ImportProblem(self._source.files[0].shown, "it holds no response")
+        self._flush(writer)
+        info = self._source.info
+        if self._counter:
+            info = replace(info, tokenizer=str(self._counter))
+        unit = "tokens" if self._all_tokens else "words"
+        return Run(self._id, info, len(self.problems), self._count, unit, now())
+
+
+def _with_progress(source: Source, on_progress: Progress | None) -> Iterator[TraceDraft]:
+    def report(done: int) -> None:
+        if on_progress:
+            on_progress(done, max(source.size, 1), source.files[0].shown)
+
+    return cast("Iterator[TraceDraft]", exchange.read(source, on_progress=report))
+
+
+def _graded(drafts: Iterable[TraceDraft], graders: GraderPool) -> Iterator[tuple[TraceDraft, Verdicts]]:
+    """Each draft with its verdicts, in order; the pool runs a bounded window ahead."""
+    waiting: deque[TraceDraft] = deque()
+
+    def feed() -> Iterator[tuple[str, str | None]]:
+        for draft in drafts:
+            waiting.append(draft)
+            yield draft.text, draft.gold
+
+    for verdicts in graders.grade(feed()):
+        yield waiting.popleft(), verdicts

@@ -1,0 +1,83 @@
+"""Which runs belong side by side: the same problems, answered by relatives.
+
+Owns the rule that says two models are related (a named parent, or names that differ in training words
+alone). Knows nothing of traces; decides from what runs are called and which problems they share.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from backend.domain import Run
+
+# Words in a model's name that say how it was trained, not which model it is.
+_TRAINING = frozenset(
+    """base instruct it chat thinking think nothink sft rl rlft rlhf dpo grpo gspo rloo ppo sdpo sdft opsd tac notac
+    limo lora distilled tuned finetuned ft step checkpoint ckpt guided unguided""".split()
+)
+# Those of them that a starting point may carry.
+_STARTING = frozenset({"base", "instruct", "it", "chat"})
+_WORD = re.compile(r"\d+(?:\.\d+)?b?|[a-z]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two runs over shared problems: `base` is A, `variant` is B. `reason` says why they were put together."""
+
+    base: Run
+    variant: Run
+    problems: int
+    reason: str
+
+
+def family(model: str) -> str:
+    """What is left of a model's name without its maker and its training words: "Qwen-2.5-3B-rlft" -> "qwen 2.5 3b"."""
+    words = [word.lower() for word in _WORD.findall(model.rpartition("/")[2])]
+    return " ".join(word for word in words if word not in _TRAINING)
+
+
+def _training(run: Run) -> frozenset[str]:
+    """The training words of a run's model and variant."""
+    named = f"{run.info.model.rpartition('/')[2]} {run.info.variant or ''}"
+    return frozenset(word.lower() for word in _WORD.findall(named)) & _TRAINING
+
+
+def _distance(run: Run) -> tuple[int, int, str]:
+    """How far a run's model is from a plain one; "no..." words (NOTAC) say that something was left out."""
+    words = _training(run) - _STARTING
+    return sum(not word.startswith("no") for word in words), len(words), run.info.model
+
+
+def relation(a: Run, b: Run) -> tuple[Run, Run, str] | None:
+    """(base, variant, reason) where two runs' models are related, else None."""
+    for base, variant in ((a, b), (b, a)):
+        if variant.info.parent == base.info.model:
+            return base, variant, "trained from"
+    if a.info.model == b.info.model:
+        first, second = sorted((a, b), key=lambda run: (run.info.context.value != "none", run.created, run.id))
+        return first, second, "same model, other conditions"
+    if a.info.parent and a.info.parent == b.info.parent:
+        first, second = sorted((a, b), key=_distance)
+        return first, second, "same parent"
+    only_a, only_b = _training(a) - _training(b), _training(b) - _training(a)
+    if family(a.info.model) != family(b.info.model) or max(len(only_a), len(only_b)) > 1:
+        return None
+    first, second = sorted((a, b), key=_distance)
+    return first, second, "same family"
+
+
+_RANK = {"trained from": 0, "same family": 1, "same parent": 2, "same model, other conditions": 3}
+
+
+def find_pairs(runs: Mapping[str, Run], shared: Iterable[tuple[str, str, int]]) -> list[Pair]:
+    """Pairs of related runs that share at least half of the smaller one's problems, the surest relation first."""
+    pairs = []
+    for left, right, problems in shared:
+        a, b = runs.get(left), runs.get(right)
+        if a is None or b is None or problems * 2 < min(a.problems, b.problems):
+            continue
+        if found := relation(a, b):
+            pairs.append(Pair(found[0], found[1], problems, found[2]))
+    return sorted(pairs, key=lambda p: (_RANK[p.reason], p.base.info.dataset, p.base.info.model, p.variant.info.model))

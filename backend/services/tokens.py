@@ -1,0 +1,32 @@
+"""Counting tokens with a tokenizer file a person points to.
+
+Owns the reading of `tokenizer.json`. Knows nothing of models or traces.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from backend.domain import UserError, visible
+
+
+class FileTokenizer:
+    """A fast tokenizer read from a `tokenizer.json`; its name is the folder it lies in."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises UserError where the file is none."""
+        file = path / "tokenizer.json" if path.is_dir() else path
+        try:
+            self._tokenizer = Tokenizer.from_file(str(file))
+        except Exception as error:  # the library raises bare Exception for whatever is wrong with the file
+            raise UserError(f"{visible(str(file))}: it can't be read as a tokenizer ({visible(str(error), 120)}).") from error
+        self._name = f"{file.parent.name}/{file.name}"
+
+    def count(self, text: str) -> int:
+        """Tokens of `text`, special tokens not added."""
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def __str__(self) -> str:
+        return self._name

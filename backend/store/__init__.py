@@ -1,0 +1,52 @@
+"""Everything durable: the ledger (SQL), the parts (Parquet) and the questions asked of them (DuckDB).
+
+`Store` is the one door. Knows nothing of models, graders, lexicon matching or pages.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from backend.config import Settings
+from backend.store import ledger as _ledger
+from backend.store.ledger import Ledger, PartRow, ProblemRow, SetRow, SourceRow
+from backend.store.parts import GROUP_COLUMNS, PartWriter, disk_errors, orphans, remove_parts
+from backend.store.queries import VERDICTS, Queries
+from backend.store.snapshot import write_snapshot
+
+__all__ = ["GROUP_COLUMNS", "VERDICTS", "Ledger", "PartRow", "PartWriter", "ProblemRow", "SetRow", "SourceRow", "Store"]
+
+DAY = 86_400.0
+
+
+class Store:
+    """A folder with its ledger, parts and query engine."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the store, making it where it doesn't exist. Raises UserError if it can't be."""
+        self.folder: Path = settings.store
+        with disk_errors():
+            (self.folder / "parts").mkdir(parents=True, exist_ok=True)
+        self.ledger = Ledger(_ledger.connect(settings.ledger_url or _ledger.sqlite_url(self.folder)))
+        self.queries = Queries(self.ledger, self.folder, settings.threads, settings.memory_mb)
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.queries.close()
+        self.ledger.close()
+
+    def delete_run(self, run_id: str) -> None:
+        """Forget a run, then reclaim its files; readers see it whole until it is gone."""
+        remove_parts(self.folder, self.ledger.delete_run(run_id))
+
+    def sweep(self, older_than: float = DAY) -> int:
+        """Delete files left by a process that died while writing, `older_than` seconds ago or more; returns how many."""
+        left = orphans(self.folder, self.ledger.part_paths(), time.time() - older_than)
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
+
+    def snapshot(self, target: Path) -> dict[str, int]:
+        """Write the store as one plain DuckDB file; returns rows by table."""
+        return write_snapshot(self.ledger, self.folder, target)

@@ -1,0 +1,325 @@
+"""The ledger: which runs, problems, parts and lexicons exist. SQLAlchemy Core over SQLite or PostgreSQL.
+
+Owns connections, transactions and the operational rows. A write is one transaction: it is wholly
+there or not at all. Knows nothing of the inside of a part, and nothing of DuckDB.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine, Row, create_engine, delete, event, func, insert, select, update
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from backend.domain import Context, Run, RunInfo, Sampling, UserError
+from backend.store import migrations, tables
+
+
+class PartRow(NamedTuple):
+    """A registered Parquet file; `path` is relative to the store's folder."""
+
+    path: str
+    run_id: str
+    kind: str
+    rows: int
+    bytes: int
+
+
+class SourceRow(NamedTuple):
+    """A file a run came from."""
+
+    sha256: str
+    file: str
+    bytes: int
+
+
+class ProblemRow(NamedTuple):
+    """A problem in the order of its run or set."""
+
+    id: str
+    question: str
+    gold: str | None
+
+
+class SetRow(NamedTuple):
+    """An imported problem set."""
+
+    id: str
+    name: str
+    file: str
+    sha256: str
+    problems: int
+    rows: int
+    created: str
+
+
+def now() -> str:
+    """The present instant, ISO 8601 in UTC to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def connect(url: str) -> Engine:
+    """An engine for `url`, its schema brought up to date. Raises UserError where that can't be done."""
+    try:
+        engine = create_engine(url)
+        if engine.dialect.name == "sqlite":
+            _prepare_sqlite(engine)
+        with engine.connect().execution_options(readonly=True) as connection:
+            current = migrations.is_current(connection)
+        if not current:
+            with engine.begin() as connection:
+                migrations.migrate(connection)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise UserError(f"The ledger's address can't be used: {error}.") from error
+    except DBAPIError as error:
+        raise UserError(f"The ledger at {engine.url.render_as_string()} can't be opened: {error.orig}.") from error
+    return engine
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """WAL, foreign keys, and BEGIN IMMEDIATE for writers: a read that becomes a write can't be locked out half-way."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        readonly = connection.get_execution_options().get("readonly")
+        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+
+class Ledger:
+    """All reads and writes of the operational tables."""
+
+    def __init__(self, engine: Engine) -> None:
+        """`engine` comes from `connect`."""
+        self._engine = engine
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._engine.connect().execution_options(readonly=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            connection.execute(update(tables.state).values(version=tables.state.c.version + 1))
+            yield connection
+
+    def version(self) -> int:
+        """A number that grows with every write by any process."""
+        with self._reading() as connection:
+            return connection.execute(select(tables.state.c.version)).scalar_one()
+
+    # -- runs ---------------------------------------------------------------------------------------
+
+    def runs(self) -> list[Run]:
+        """Every run, by dataset, then model."""
+        query = select(tables.runs).order_by(tables.runs.c.dataset, tables.runs.c.model, tables.runs.c.id)
+        with self._reading() as connection:
+            return [_run(row) for row in connection.execute(query)]
+
+    def find_run(self, run_id: str) -> Run | None:
+        """The run with this identity, if it is stored."""
+        with self._reading() as connection:
+            row = connection.execute(select(tables.runs).where(tables.runs.c.id == run_id)).first()
+        return _run(row) if row else None
+
+    def add_run(
+        self,
+        run: Run,
+        sources: Sequence[SourceRow],
+        problems: Sequence[ProblemRow],
+        parts: Sequence[PartRow],
+        lexicons: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """Register a complete run: from this transaction on, every reader sees it whole."""
+        info = dataclasses.asdict(run.info)
+        row = {**info, "id": run.id, "problems": run.problems, "traces": run.traces}
+        row |= {"length_unit": run.length_unit, "created": run.created}
+        with self._writing() as connection:
+            connection.execute(insert(tables.runs), [row])
+            connection.execute(insert(tables.sources), [{"run_id": run.id, **s._asdict()} for s in sources])
+            self._add_problems(connection, problems)
+            links = [{"run_id": run.id, "problem_id": p.id, "ordinal": i} for i, p in enumerate(problems)]
+            connection.execute(insert(tables.run_problems), links)
+            connection.execute(insert(tables.parts), [p._asdict() for p in parts])
+            self._add_lexicons(connection, run.id, lexicons)
+
+    @staticmethod
+    def _add_problems(connection: Connection, problems: Sequence[ProblemRow]) -> None:
+        known: dict[str, str | None] = {}
+        for start in range(0, len(problems), 500):
+            ids = [p.id for p in problems[start : start + 500]]
+            query = select(tables.problems.c.id, tables.problems.c.gold).where(tables.problems.c.id.in_(ids))
+            known |= {row.id: row.gold for row in connection.execute(query)}
+        new = [p._asdict() for p in problems if p.id not in known]
+        if new:
+            connection.execute(insert(tables.problems), new)
+        for p in problems:
+            if p.gold is not None and known.get(p.id, p.gold) is None:
+                connection.execute(update(tables.problems).where(tables.problems.c.id == p.id).values(gold=p.gold))
+
+    @staticmethod
+    def _add_lexicons(connection: Connection, run_id: str, lexicons: Mapping[str, Mapping[str, Any]]) -> None:
+        known = set(connection.execute(select(tables.lexicons.c.id)).scalars())
+        new = [
+            {"id": key, "name": key.partition("@")[0], "content": content, "created": now()}
+            for key, content in lexicons.items()
+            if key not in known
+        ]
+        if new:
+            connection.execute(insert(tables.lexicons), new)
+        if lexicons:
+            connection.execute(
+                insert(tables.run_lexicons), [{"run_id": run_id, "lexicon_id": key} for key in lexicons]
+            )
+
+    def add_matches(
+        self, run_id: str, parts: Sequence[PartRow], lexicons: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        """Register cue parts of further lexicons for a run that is already stored."""
+        with self._writing() as connection:
+            connection.execute(insert(tables.parts), [p._asdict() for p in parts])
+            self._add_lexicons(connection, run_id, lexicons)
+
+    def delete_run(self, run_id: str) -> list[PartRow]:
+        """Forget a run and the problems nothing else holds; returns the parts whose files may now go."""
+        with self._writing() as connection:
+            query = select(tables.parts).where(tables.parts.c.run_id == run_id)
+            parts = [PartRow(*row) for row in connection.execute(_part_columns(query))]
+            connection.execute(delete(tables.runs).where(tables.runs.c.id == run_id))
+            held = select(tables.run_problems.c.problem_id).union(select(tables.set_problems.c.problem_id))
+            connection.execute(delete(tables.problems).where(tables.problems.c.id.not_in(held)))
+        return parts
+
+    def sources(self, run_id: str) -> list[SourceRow]:
+        """The files a run came from."""
+        table = tables.sources
+        query = select(table.c.sha256, table.c.file, table.c.bytes).where(table.c.run_id == run_id)
+        with self._reading() as connection:
+            return [SourceRow(*row) for row in connection.execute(query.order_by(table.c.file))]
+
+    def run_lexicons(self) -> dict[str, set[str]]:
+        """Run id -> ids of the lexicons whose cues are stored for it."""
+        found: dict[str, set[str]] = {}
+        with self._reading() as connection:
+            for row in connection.execute(select(tables.run_lexicons)):
+                found.setdefault(row.run_id, set()).add(row.lexicon_id)
+        return found
+
+    def lexicons(self) -> dict[str, dict[str, Any]]:
+        """Id -> content of every lexicon any stored cue was made with."""
+        with self._reading() as connection:
+            return {row.id: row.content for row in connection.execute(select(tables.lexicons))}
+
+    # -- parts --------------------------------------------------------------------------------------
+
+    def parts(self, kind: str, run_ids: Sequence[str] | None = None) -> list[PartRow]:
+        """Registered parts of one kind, of these runs or of all."""
+        query = select(tables.parts).where(tables.parts.c.kind == kind).order_by(tables.parts.c.path)
+        if run_ids is not None:
+            query = query.where(tables.parts.c.run_id.in_(run_ids))
+        with self._reading() as connection:
+            return [PartRow(*row) for row in connection.execute(_part_columns(query))]
+
+    def part_paths(self) -> set[str]:
+        """Every registered path, whatever its kind."""
+        with self._reading() as connection:
+            return set(connection.execute(select(tables.parts.c.path)).scalars())
+
+    # -- problems -----------------------------------------------------------------------------------
+
+    def problems(self, run_id: str) -> list[ProblemRow]:
+        """A run's problems in its own order."""
+        query = (
+            select(tables.problems.c.id, tables.problems.c.question, tables.problems.c.gold)
+            .join(tables.run_problems, tables.run_problems.c.problem_id == tables.problems.c.id)
+            .where(tables.run_problems.c.run_id == run_id)
+            .order_by(tables.run_problems.c.ordinal)
+        )
+        with self._reading() as connection:
+            return [ProblemRow(*row) for row in connection.execute(query)]
+
+    def questions(self, ids: Sequence[str]) -> dict[str, str]:
+        """Problem id -> question, for the ids that exist."""
+        found: dict[str, str] = {}
+        table = tables.problems.c
+        with self._reading() as connection:
+            for start in range(0, len(ids), 500):
+                query = select(table.id, table.question).where(table.id.in_(ids[start : start + 500]))
+                found |= {row.id: row.question for row in connection.execute(query)}
+        return found
+
+    def runs_with(self, problem_id: str) -> list[str]:
+        """Ids of the runs that hold a problem."""
+        table = tables.run_problems.c
+        with self._reading() as connection:
+            return list(connection.execute(select(table.run_id).where(table.problem_id == problem_id)).scalars())
+
+    def shared_problems(self) -> list[tuple[str, str, int]]:
+        """(run, run, number of problems both hold) for every two runs that share any; the smaller id first."""
+        left, right = tables.run_problems.alias(), tables.run_problems.alias()
+        query = (
+            select(left.c.run_id, right.c.run_id, func.count())
+            .join(right, left.c.problem_id == right.c.problem_id)
+            .where(left.c.run_id < right.c.run_id)
+            .group_by(left.c.run_id, right.c.run_id)
+        )
+        with self._reading() as connection:
+            return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+    def add_problem_set(self, row: SetRow, problems: Sequence[ProblemRow], extras: Sequence[Mapping[str, Any]]) -> None:
+        """Register a problem set whole; `problems` and `extras` run in parallel, repeats included."""
+        unique = list({p.id: p for p in problems}.values())
+        with self._writing() as connection:
+            connection.execute(insert(tables.problem_sets), [row._asdict()])
+            self._add_problems(connection, unique)
+            items = [
+                {"set_id": row.id, "ordinal": i, "problem_id": p.id, "extra": dict(extra)}
+                for i, (p, extra) in enumerate(zip(problems, extras, strict=True))
+            ]
+            connection.execute(insert(tables.set_problems), items)
+
+    def problem_sets(self) -> list[SetRow]:
+        """Every imported problem set, by name."""
+        with self._reading() as connection:
+            rows = connection.execute(select(tables.problem_sets).order_by(tables.problem_sets.c.name))
+            return [SetRow(*row) for row in rows]
+
+    def delete_problem_set(self, set_id: str) -> None:
+        """Forget a problem set and the problems nothing else holds."""
+        with self._writing() as connection:
+            connection.execute(delete(tables.problem_sets).where(tables.problem_sets.c.id == set_id))
+            held = select(tables.run_problems.c.problem_id).union(select(tables.set_problems.c.problem_id))
+            connection.execute(delete(tables.problems).where(tables.problems.c.id.not_in(held)))
+
+
+def _part_columns(query: Any) -> Any:
+    columns = tables.parts.c
+    return query.with_only_columns(columns.path, columns.run_id, columns.kind, columns.rows, columns.bytes)
+
+
+def _run(row: Row[Any]) -> Run:
+    fields = {f.name for f in dataclasses.fields(RunInfo)}
+    info = {key: value for key, value in row._mapping.items() if key in fields}
+    info["context"] = Context(info["context"])
+    info["sampling"] = Sampling(**info["sampling"])
+    return Run(row.id, RunInfo(**info), row.problems, row.traces, row.length_unit, row.created)
+
+
+def sqlite_url(folder: Path) -> str:
+    """The default ledger of a store folder."""
+    return f"sqlite:///{folder / 'ledger.sqlite'}"

@@ -1,0 +1,43 @@
+"""Numbered changes to the ledger's schema, applied in order at start.
+
+Owns the list and the table of what was applied. A migration is never edited once released: a later
+change is a new function at the end. Knows nothing of what the rows mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
+
+from backend.store import tables
+
+_applied = Table("migrations", MetaData(), Column("name", String(80), primary_key=True))
+
+
+def m001_initial(connection: Connection) -> None:
+    """Every table of the first release."""
+    tables.metadata.create_all(connection)
+    connection.execute(insert(tables.state).values(id=1, version=0))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial,)
+
+
+def migrate(connection: Connection) -> list[str]:
+    """Apply what is missing inside the caller's transaction; returns the names applied."""
+    _applied.create(connection, checkfirst=True)
+    done = set(connection.execute(select(_applied.c.name)).scalars())
+    missing = [step for step in MIGRATIONS if step.__name__ not in done]
+    for step in missing:
+        step(connection)
+        connection.execute(insert(_applied).values(name=step.__name__))
+    return [step.__name__ for step in missing]
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether every migration has been applied."""
+    if not inspect(connection).has_table(_applied.name):
+        return False
+    done = set(connection.execute(select(_applied.c.name)).scalars())
+    return all(step.__name__ in done for step in MIGRATIONS)

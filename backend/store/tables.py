@@ -1,0 +1,126 @@
+"""The ledger's tables, as SQLAlchemy Core describes them.
+
+Owns names and types of the columns. Knows nothing of connections, and nothing of the Parquet parts'
+own columns (see parts.py).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("parent", Text),
+    Column("variant", Text),
+    Column("dataset", Text, nullable=False),
+    Column("context", String(40), nullable=False),
+    Column("sampling", JSON, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("tokenizer", Text),
+    Column("note", Text, nullable=False),
+    Column("length_unit", String(10), nullable=False),
+    Column("problems", Integer, nullable=False),
+    Column("traces", Integer, nullable=False),
+    Column("created", String(40), nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("file", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    PrimaryKeyConstraint("run_id", "file"),
+    Index("sources_sha256", "sha256"),
+)
+
+problems = Table(
+    "problems",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("question", Text, nullable=False),
+    Column("gold", Text),
+)
+
+run_problems = Table(
+    "run_problems",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("problem_id", ForeignKey("problems.id"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    PrimaryKeyConstraint("run_id", "problem_id"),
+    Index("run_problems_problem", "problem_id"),
+)
+
+problem_sets = Table(
+    "problem_sets",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("problems", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("created", String(40), nullable=False),
+)
+
+set_problems = Table(
+    "set_problems",
+    metadata,
+    Column("set_id", ForeignKey("problem_sets.id", ondelete="CASCADE"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("problem_id", ForeignKey("problems.id"), nullable=False),
+    Column("extra", JSON, nullable=False),
+    PrimaryKeyConstraint("set_id", "ordinal"),
+    Index("set_problems_problem", "problem_id"),
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("path", String(200), primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Index("parts_run", "run_id"),
+)
+
+lexicons = Table(
+    "lexicons",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("name", String(60), nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("created", String(40), nullable=False),
+)
+
+run_lexicons = Table(
+    "run_lexicons",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("lexicon_id", ForeignKey("lexicons.id"), nullable=False),
+    PrimaryKeyConstraint("run_id", "lexicon_id"),
+)
+
+# One row: counts writes, so that every process's caches can be keyed by what they saw.
+state = Table("state", metadata, Column("id", Integer, primary_key=True), Column("version", Integer, nullable=False))

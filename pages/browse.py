@@ -1,0 +1,118 @@
+"""Browse: every trace, filtered and sorted in SQL, a page at a time; a row opens the reader."""
+
+from collections import Counter
+
+import streamlit as st
+
+from backend.domain import SearchAs, TraceFilter, UserError
+from backend.services import Listed
+from pages.components.chrome import page_header
+from pages.components.gate import require_person
+from pages.components.notice import notice
+from pages.components.quantity import Form
+from pages.components.session import choose_grader, choose_lexicon, run_labels, runs, services
+from pages.components.table import Column, Kind, Lines, Row, Select, Sort, data_table
+
+require_person()
+VERDICTS = {"right": {"correct": True}, "wrong": {"correct": False}, "unknown": {"unknown": True}, "disputed": {"disagree": True}}
+
+
+def first_page() -> None:
+    """Another filter starts at its first page again."""
+    st.session_state.page = 1
+
+
+def bound(label: str, key: str, **more: object) -> float | None:
+    """A number field kept in the address; empty means no bound."""
+    return st.number_input(label, value=None, min_value=0.0, key=key, bind="query-params", on_change=first_page,
+                           placeholder="any", format="%g", **more)  # type: ignore[call-overload]  # fmt: skip
+
+
+def trace_row(listed: Listed) -> Row:
+    """One trace as a row."""
+    run = runs()[listed.run]
+    length = listed.words if listed.tokens is None else listed.tokens
+    return Row(
+        listed.id,
+        {
+            "problem": Lines(f"{listed.number}. {listed.question[:240]}", f"{run.label} · sample {listed.sample + 1}"),
+            "correct": listed.correct,
+            "answer": Lines(listed.answer or "–", "disputed" if listed.disagree else ""),
+            "cues": listed.cues,
+            "density": listed.per_1k,
+            "words": Lines(f"{length:,}", "words" if listed.tokens is None else "tokens"),
+            "finish": {"length": "cut off", "stop": "finished"}.get(listed.finish, "–"),
+        },
+    )
+
+
+with page_header("Browse"):
+    grader, lexicon = choose_grader(), choose_lexicon()
+if not runs():
+    st.text("There is nothing to browse yet.")
+    if st.button("Import traces", type="primary", icon=":material/upload_file:"):
+        st.switch_page("import.py")
+    st.stop()
+
+labels = run_labels()
+by_label = {label: run for run, label in labels.items()}
+datasets = Counter(run.info.dataset for run in runs().values())
+with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="sth-filters"):
+    chosen = st.multiselect("Runs", sorted(by_label), key="run", bind="query-params", on_change=first_page,
+                            placeholder="all runs", width=330)  # fmt: skip
+    dataset = st.selectbox("Data set", sorted(datasets), index=None, key="dataset", bind="query-params",
+                           on_change=first_page, placeholder="all", width=130)  # fmt: skip
+    verdict = st.selectbox("Verdict", list(VERDICTS), index=None, key="verdict", bind="query-params",
+                           on_change=first_page, placeholder="any", width=120)  # fmt: skip
+    finish = st.selectbox("Ending", ["finished", "cut off"], index=None, key="ending", bind="query-params",
+                          on_change=first_page, placeholder="any", width=120)  # fmt: skip
+    search = st.text_input("Search the text", key="q", bind="query-params", on_change=first_page, type="search",
+                           placeholder="a word, a phrase, a pattern", width=230)  # fmt: skip
+    kind = st.segmented_control("Search as", [s.value for s in SearchAs], default="text", required=True, key="as",
+                                bind="query-params", on_change=first_page)  # fmt: skip
+    with st.popover("More filters", icon=":material/tune:"):
+        left, right = st.columns(2)
+        with left:
+            low, dense = bound("Words from", "min"), bound("Cues per 1,000 from", "dmin")
+        with right:
+            high, sparse = bound("Words to", "max"), bound("Cues per 1,000 to", "dmax")
+
+wanted = TraceFilter(
+    runs=tuple(by_label[label] for label in chosen if label in by_label), dataset=dataset, grader=grader, lexicon=lexicon,
+    min_words=None if low is None else int(low), max_words=None if high is None else int(high),
+    min_density=dense, max_density=sparse, cut=None if finish is None else finish == "cut off",
+    search=search or "", search_as=SearchAs(kind or "text"), **VERDICTS.get(verdict or "", {}),
+)  # fmt: skip
+sort = st.query_params.get("sort", "problem")
+descending = sort.startswith("-")
+number = int(st.session_state.get("page") or 1)
+try:
+    found = services().browsing.page(wanted, number, sort.removeprefix("-"), descending)
+except UserError as error:
+    notice(str(error), "error")
+    st.stop()
+
+columns = [
+    Column("problem", "Problem", sortable=True, width="42%"),
+    Column("correct", "Right", Kind.VERDICT),
+    Column("answer", "Answer", sortable=False),
+    Column("cues", "Cues", Kind.NUMBER, Form.COUNT),
+    Column("density", "per 1,000", Kind.NUMBER),
+    Column("words", "Length"),
+    Column("finish", "Ending"),
+]
+event = data_table(
+    columns, [trace_row(listed) for listed in found.rows], key="traces", caption="Traces", select=Select.ROW,
+    sort=Sort.SERVER, sorted_by=(sort.removeprefix("-"), descending), height=640,
+    empty="No trace passes these filters.", note=f"Verdicts by {grader}; cues by {lexicon}.",
+)  # fmt: skip
+with st.container(horizontal=True, vertical_alignment="center", key="sth-pages"):
+    st.text(f"{found.total:,} traces")
+    if found.pages > 1:
+        st.number_input("Page", 1, found.pages, key="page", bind="query-params", width=130, label_visibility="collapsed")
+        st.text(f"of {found.pages:,}")
+if event and event.kind == "sort":
+    st.query_params["sort"] = ("-" if event.descending else "") + (event.column or "problem")
+    st.rerun()
+if event and event.row:
+    st.switch_page("reader.py", query_params={"trace": event.row})

@@ -1,0 +1,102 @@
+"""Compare: two to four runs, problem by problem, and the pair as a whole."""
+
+import streamlit as st
+
+from backend.domain import UserError, visible
+from backend.services import Comparison, Mode
+from pages.components.chrome import numbers_strip, page_header
+from pages.components.compared import export_csv, item_of, mode_chips, run_picker, shown_runs
+from pages.components.gate import require_person
+from pages.components.notice import notice
+from pages.components.pair_section import Picked, big_numbers, pair_section
+from pages.components.panes import TAGS, pane_of
+from pages.components.problem_list import problem_list
+from pages.components.session import choose_grader, choose_lexicon, comparison, runs, services, statistics
+from pages.components.trace_view import Options, read_range, trace_view
+
+require_person()
+query = st.query_params
+header = page_header("Compare")
+if len(runs()) < 2:
+    st.text("Two runs of the same problems are needed: a base model and its trained variant, say.")
+    if st.button("Import traces", type="primary", icon=":material/upload_file:"):
+        st.switch_page("import.py")
+    st.stop()
+
+chosen = shown_runs()
+with header:
+    chosen = run_picker(chosen)
+    grader, lexicon = choose_grader(), choose_lexicon()
+try:
+    compared: Comparison = comparison(chosen, lexicon, grader)
+except UserError as error:
+    notice(str(error), "error")
+    st.stop()
+
+pair = statistics(chosen[:2], lexicon, grader) if len(chosen) > 1 else None
+if pair:
+    numbers_strip(big_numbers(pair, compared.unit))
+if compared.warnings or any(compared.unpaired):
+    with st.popover(f"{len(compared.warnings) + any(compared.unpaired)} things to know before comparing",
+                    icon=":material/warning:", type="tertiary", key="warnings"):  # fmt: skip
+        for warning in compared.warnings:
+            notice(warning, "warning")
+        for tag, run, lacking in zip(TAGS, compared.runs, compared.unpaired, strict=False):
+            if lacking:
+                notice(f"{tag}, {visible(run.label)}: {lacking} of its problems are in no other run and left out.", "info")
+
+picked: Picked | None = st.session_state.get("picked")
+mode = Mode(query["mode"]) if query.get("mode") in set(Mode) else Mode.ALL
+listed = compared.listed(mode)
+if picked and pair:
+    inside = picked.problems(pair)
+    listed = [problem for problem in listed if problem.id in inside]
+current = compared.problem(query.get("problem", "")) or (listed[0] if listed else compared.problems[0])
+
+rail, work = st.columns([236, 930], gap="medium")
+with rail:
+    if picked and st.button(f"✕ {picked.text()}", key="unpick", type="tertiary"):
+        st.session_state.picked = None
+        st.rerun()
+    chose = problem_list(
+        [item_of(problem, mode) for problem in listed], mode_chips(compared), key="problems", selected=current.id,
+        mode=mode.value, runs=TAGS[: len(chosen)], empty="No problem of this kind.",
+    )  # fmt: skip
+with work:
+    with st.container(key="sth-question"):
+        st.text(f"Problem {current.number}   {current.question}")
+        st.text(f"gold {current.gold}" if current.gold is not None else "no gold answer")
+    places = [int(p) if p.isdigit() else 0 for p in query.get("samples", "").split(".")] + [0] * len(chosen)
+    panes = []
+    for tag, run, place in zip(TAGS, chosen, places, strict=False):
+        samples = services().comparing.samples(run, current.id)
+        place = min(place, len(samples) - 1)
+        trace = services().reading.open(samples[place].trace, services().lexicons.get(lexicon).id)
+        panes.append(pane_of(trace, grader, tag=tag, sample=(place, samples), unit=compared.unit))
+    view = trace_view(
+        panes, key="compare", active=read_range(query.to_dict(), panes), options=Options(problem_keys=False, reserve=64)
+    )
+
+if chose and chose.problem:
+    query.update(problem=chose.problem)
+    for name in ("samples", "range", "pane"):
+        query.pop(name, None)
+    st.rerun()
+if chose and chose.mode:
+    query.update(mode=chose.mode)
+    query.pop("problem", None)
+    st.rerun()
+if view.step:
+    side = [pane.id for pane in panes].index(view.step.pane)
+    sample = panes[side].sample
+    places[side] = (places[side] + view.step.step) % (sample.of if sample else 1)
+    query["samples"] = ".".join(str(place) for place in places[: len(chosen)])
+    st.rerun()
+
+if pair:
+    found = pair_section(pair, compared.unit, grader)
+    st.download_button("Export every problem as CSV", export_csv(compared), "comparison.csv", "text/csv", type="tertiary",
+                       icon=":material/download:", on_click="ignore")  # fmt: skip
+    if found and found != picked:
+        st.session_state.picked = found
+        st.rerun()

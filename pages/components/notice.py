@@ -1,0 +1,25 @@
+"""A sentence to the person: an error, a warning or a piece of news, always as plain text.
+
+Owns the look of such sentences. They may quote names from files, so they never pass through Markdown or HTML.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import streamlit as st
+
+Tone = Literal["error", "warning", "info", "done"]
+_ICONS: dict[Tone, str] = {
+    "error": ":material/error:",
+    "warning": ":material/warning:",
+    "info": ":material/info:",
+    "done": ":material/check_circle:",
+}
+
+
+def notice(text: str, tone: Tone = "info", *, key: str = "") -> None:
+    """Show `text` with the tone's icon; line breaks are kept."""
+    with st.container(horizontal=True, gap="small", key=f"sth-notice-{tone}-{key or abs(hash(text))}"):
+        st.markdown(_ICONS[tone], width="content")
+        st.text(text)

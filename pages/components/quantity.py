@@ -1,0 +1,74 @@
+"""How a number, its interval and a change are written, the same in the strip, tables and charts.
+
+Owns the forms a number takes. Knows nothing of what is measured or where the text goes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+MINUS = "\N{MINUS SIGN}"
+UNKNOWN = "–"
+
+
+class Form(StrEnum):
+    """How a number is written."""
+
+    PERCENT = "percent"  # 0.133 is 13.3%, a difference of it is in points
+    COUNT = "count"  # 2,402
+    DECIMAL = "decimal"  # 13.5; two places below one
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A number with its interval, all in the number's own unit."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """B against A with its interval: a difference in the figures' own unit, or how many times A when `ratio`."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    ratio: bool = False
+
+
+def number(value: float | None, form: Form, *, signed: bool = False) -> str:
+    """`value` as people read it; "–" where unknown. A signed percentage is a difference in points."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    scaled = value * 100 if form is Form.PERCENT else value
+    places = _places(scaled, form)
+    shown = round(scaled, places)
+    text = f"{shown:{'+' if signed and shown else ''},.{places}f}" if shown else f"{0:.{places}f}"
+    unit = "" if form is not Form.PERCENT else " pt" if signed else "%"
+    return text.replace("-", MINUS) + unit
+
+
+def interval_text(low: float | None, high: float | None, form: Form, *, signed: bool = False) -> str:
+    """`[low, high]` without the unit that the value before it carries; "" where unknown."""
+    if low is None or high is None:
+        return ""
+    ends = (number(end, form, signed=signed).removesuffix("%").removesuffix(" pt") for end in (low, high))
+    return f"[{', '.join(ends)}]"
+
+
+def change_text(change: Change, form: Form) -> tuple[str, str]:
+    """A change and its interval: ("+46.7 pt", "[+26.7, +63.3]") or ("×3.0", "[2.0, 4.6]")."""
+    if not change.ratio:
+        return number(change.value, form, signed=True), interval_text(change.low, change.high, form, signed=True)
+    value = number(change.value, Form.DECIMAL)
+    return (value if value == UNKNOWN else f"×{value}"), interval_text(change.low, change.high, Form.DECIMAL)
+
+
+def _places(scaled: float, form: Form) -> int:
+    if form is Form.COUNT:
+        return 0
+    return 2 if form is Form.DECIMAL and 0 < abs(scaled) < 0.95 else 1

@@ -1,0 +1,66 @@
+"""Reader: one trace, with its doubts marked, its verdicts and where it came from."""
+
+import json
+
+import streamlit as st
+
+from backend.domain import UserError
+from pages.components.chrome import page_header
+from pages.components.gate import require_person
+from pages.components.notice import notice
+from pages.components.panes import pane_of
+from pages.components.session import choose_grader, choose_lexicon, run_labels, services
+from pages.components.trace_view import Options, read_range, trace_view
+
+require_person()
+trace_id = st.query_params.get("trace", "")
+header = page_header("Reader")
+if not trace_id:
+    st.text("Choose a trace in Browse, or a problem in Compare: it opens here.")
+    if st.button("Browse traces", type="primary", icon=":material/list:"):
+        st.switch_page("browse.py")
+    st.stop()
+
+with header:
+    back, onward = services().reading.neighbours(trace_id)
+    for name, icon, target in (("Previous", "chevron_left", back), ("Next", "chevron_right", onward)):
+        if st.button(name, icon=f":material/{icon}:", type="tertiary", disabled=target is None):
+            st.switch_page("reader.py", query_params={"trace": target or ""})
+    grader, lexicon = choose_grader(), choose_lexicon()
+
+try:
+    trace = services().reading.open(trace_id, services().lexicons.get(lexicon).id)
+except UserError as error:
+    notice(str(error), "error")
+    st.stop()
+
+with st.container(key="sth-question"):
+    st.text(f"Problem {trace.number}   {trace.question}")
+    st.text(f"gold {trace.gold}" if trace.gold is not None else "no gold answer")
+
+with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    others = [run for run in services().reading.runs_with(trace.problem) if run != trace.run.id]
+    labels = run_labels()
+    if others:
+        with st.popover("Compare with", icon=":material/compare:"):
+            for other in others:
+                if st.button(labels[other], key=f"with-{other}", type="tertiary"):
+                    st.switch_page("compare.py", query_params={"runs": f"{trace.run.id},{other}", "problem": trace.problem})
+    with st.popover("Verdicts", icon=":material/gavel:"):
+        for verdict in trace.verdicts:
+            said = {True: "right", False: "wrong", None: "unknown"}[verdict.correct]
+            st.text(f"{verdict.grader}: {said}, answer {verdict.answer or '–'}" + (f" ({verdict.note})" if verdict.note else ""))
+        if trace.disagreement:
+            notice(trace.disagreement, "warning")
+    with st.popover("Source", icon=":material/folder_open:"):
+        st.text(f"{trace.source}, row {trace.source_row}")
+        st.text(f"file sha256 {trace.source_sha256}\ntext sha256 {trace.text_sha256}\ntrace {trace.id}")
+        if trace.run.info.note:
+            st.text(trace.run.info.note)
+        if not trace.roles_known:
+            notice("The source doesn't say which part is the prompt and which the response's thinking.", "info")
+        st.text("Everything else the source says of it:")
+        st.code(json.dumps(trace.extra, ensure_ascii=False, indent=1)[:20_000], language=None, height=300)
+
+pane = pane_of(trace, grader, link=False)
+trace_view([pane], key="reader", active=read_range(st.query_params.to_dict(), [pane]), options=Options())

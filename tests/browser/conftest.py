@@ -1,0 +1,137 @@
+"""What browser tests share: one Chromium, pages in it, and Streamlit servers that end with the tests.
+
+Owns starting and stopping those processes, and the page that shows the trace viewer alone. Knows nothing of the
+application's pages.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from trace_view_cases import View
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+START_SECONDS = 60
+
+Serve = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, started once."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"There is no Chromium at {CHROMIUM}: install the package chromium.")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh page of 1440 x 900 with a clipboard; the test fails on any uncaught error in the page."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    context.close()
+    assert not errors, errors
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """`serve(script, env={}) -> url`: a Streamlit server of `script` on a free loopback port, ready to answer."""
+    logs = tmp_path_factory.mktemp("servers")
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(script: Path | str, env: dict[str, str] | None = None) -> str:
+        process, url = start_server(Path(script), env or {}, logs / f"{len(running)}.log")
+        running.append(process)
+        return url
+
+    yield start
+    for process in running:
+        process.terminate()
+    for process in running:
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def viewer_server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The trace viewer's test page, and the folder it reads its cases from."""
+    cases = tmp_path_factory.mktemp("cases")
+    return serve(ROOT / "tests/browser/harness_trace_view.py", {"TRACE_VIEW_CASES": str(cases)}), cases
+
+
+@pytest.fixture
+def view(page: Page, viewer_server: tuple[str, Path]) -> View:
+    """The trace viewer in a fresh page, showing nothing yet."""
+    return View(page, *viewer_server)
+
+
+def start_server(script: Path, env: dict[str, str], log: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """The server's process and address, once it says it is healthy; raises RuntimeError with its log otherwise."""
+    port = free_port()
+    options = {
+        "server.port": port, "server.headless": "true", "server.address": "127.0.0.1",
+        "browser.gatherUsageStats": "false", "server.fileWatcherType": "none",
+    }  # fmt: skip
+    flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and script
+            [sys.executable, "-m", "streamlit", "run", str(script), *flags],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_healthy(process, url)
+    except RuntimeError as error:
+        process.kill()
+        process.wait()
+        raise RuntimeError(f"{error}\n{log.read_text(errors='replace')}") from None
+    return process, url
+
+
+def _wait_healthy(process: subprocess.Popen[bytes], url: str) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"The server ended with {process.returncode}.")
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:  # noqa: S310 - loopback
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError(f"The server did not answer within {START_SECONDS} s.")
+
+
+def free_port() -> int:
+    """A loopback TCP port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,51 @@
+"""Fixtures every test may use: a fresh store, and the real data beside the repository."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.config import Settings
+from backend.services import Services, wire
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+def pytest_report_header() -> str:
+    """The versions a failure may hang on."""
+    names = ("streamlit", "duckdb", "sqlalchemy", "pyarrow", "plotly", "math-verify", "hypothesis")
+    return "versions: " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real traces and problems; tests that need it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("the real traces (../shared/data) are not on this machine")
+    return SHARED
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a new, empty store."""
+    return Settings(store=tmp_path / "store")
+
+
+@pytest.fixture
+def services(settings: Settings) -> Iterator[Services]:
+    """Everything wired over a new, empty store."""
+    with wire(settings) as wired:
+        yield wired
+
+
+@pytest.fixture(scope="session")
+def real_store(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Settings:
+    """A store holding all four trace folders and the problem sets, made once a session."""
+    settings = Settings(store=tmp_path_factory.mktemp("real") / "store")
+    with wire(settings) as wired:
+        for outcome in wired.importing.run([shared_data / "traces", shared_data / "problems"]):
+            assert outcome.state in ("imported", "skipped"), outcome
+    return settings
