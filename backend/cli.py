@@ -38,6 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+def verbs() -> list[str]:
+    """The names of all verbs."""
+    actions = _parser()._actions  # argparse offers no public way to ask
+    return [name for action in actions if isinstance(action, argparse._SubParsersAction) for name in action.choices]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m backend", description="Second Thoughts on the command line.")
     common = argparse.ArgumentParser(add_help=False)

@@ -14,7 +14,7 @@ from pages.components.session import choose_grader, choose_lexicon, run_labels, 
 from pages.components.table import Column, Kind, Lines, Row, Select, Sort, data_table
 
 require_person()
-VERDICTS = {"right": {"correct": True}, "wrong": {"correct": False}, "unknown": {"unknown": True}, "disputed": {"disagree": True}}
+VERDICTS = ("right", "wrong", "unknown", "disputed")
 
 
 def first_page() -> None:
@@ -35,7 +35,7 @@ def trace_row(listed: Listed) -> Row:
     return Row(
         listed.id,
         {
-            "problem": Lines(f"{listed.number}. {listed.question[:240]}", f"{run.label} · sample {listed.sample + 1}"),
+            "problem": Lines(f"{listed.number}. {listed.question[:110]}", f"{run.label} · sample {listed.sample + 1}"),
             "correct": listed.correct,
             "answer": Lines(listed.answer or "–", "disputed" if listed.disagree else ""),
             "cues": listed.cues,
@@ -62,7 +62,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key
                             placeholder="all runs", width=330)  # fmt: skip
     dataset = st.selectbox("Data set", sorted(datasets), index=None, key="dataset", bind="query-params",
                            on_change=first_page, placeholder="all", width=130)  # fmt: skip
-    verdict = st.selectbox("Verdict", list(VERDICTS), index=None, key="verdict", bind="query-params",
+    verdict = st.selectbox("Verdict", VERDICTS, index=None, key="verdict", bind="query-params",
                            on_change=first_page, placeholder="any", width=120)  # fmt: skip
     finish = st.selectbox("Ending", ["finished", "cut off"], index=None, key="ending", bind="query-params",
                           on_change=first_page, placeholder="any", width=120)  # fmt: skip
@@ -81,7 +81,8 @@ wanted = TraceFilter(
     runs=tuple(by_label[label] for label in chosen if label in by_label), dataset=dataset, grader=grader, lexicon=lexicon,
     min_words=None if low is None else int(low), max_words=None if high is None else int(high),
     min_density=dense, max_density=sparse, cut=None if finish is None else finish == "cut off",
-    search=search or "", search_as=SearchAs(kind or "text"), **VERDICTS.get(verdict or "", {}),
+    search=search or "", search_as=SearchAs(kind or "text"),
+    correct={"right": True, "wrong": False}.get(verdict or ""), unknown=verdict == "unknown", disagree=verdict == "disputed",
 )  # fmt: skip
 sort = st.query_params.get("sort", "problem")
 descending = sort.startswith("-")

@@ -68,13 +68,13 @@ with work:
         st.text(f"gold {current.gold}" if current.gold is not None else "no gold answer")
     places = [int(p) if p.isdigit() else 0 for p in query.get("samples", "").split(".")] + [0] * len(chosen)
     panes = []
-    for tag, run, place in zip(TAGS, chosen, places, strict=False):
-        samples = services().comparing.samples(run, current.id)
+    for tag, run_id, place in zip(TAGS, chosen, places, strict=False):
+        samples = services().comparing.samples(run_id, current.id)
         place = min(place, len(samples) - 1)
         trace = services().reading.open(samples[place].trace, services().lexicons.get(lexicon).id)
         panes.append(pane_of(trace, grader, tag=tag, sample=(place, samples), unit=compared.unit))
     view = trace_view(
-        panes, key="compare", active=read_range(query.to_dict(), panes), options=Options(problem_keys=False, reserve=64)
+        panes, key="compare", active=read_range(query.to_dict(), panes), options=Options(reserve=24)
     )
 
 if chose and chose.problem:

@@ -1,2 +1,79 @@
+"""Import: bring traces and problem sets, look before they go in, and keep house in the store."""
+
 import streamlit as st
-st.text("soon")
+
+from backend.domain import UserError, visible
+from backend.services import Outcome
+from pages.components.chrome import page_header
+from pages.components.gate import require_person
+from pages.components.housekeeping import kept_runs, kept_sets, snapshot_button
+from pages.components.incoming import corrections, mapping_form, place_uploads, plan_table, preview_tables, sweep_uploads
+from pages.components.notice import notice
+from pages.components.session import services
+
+require_person()
+page_header("Import")
+st.text(
+    "Evaluation dumps, harness output, rollouts, chats, Hugging Face rows, or any JSONL, JSON, CSV and Parquet by naming "
+    "its columns. Nothing goes in before you have seen what it would become."
+)
+
+left, right = st.columns([2, 1], gap="large", vertical_alignment="bottom")
+with left:
+    whole_folder = st.segmented_control("Take", ["files", "a folder"], default="files", required=True, key="take") == "a folder"
+    uploads = st.file_uploader("Drop them here", accept_multiple_files="directory" if whole_folder else True, key="uploads")
+with right:
+    local = st.text_input("Or a file or folder of this machine", key="path", placeholder="/path/to/traces",
+                          help="Read where it lies, nothing is uploaded.")  # fmt: skip
+
+paths, base = place_uploads(uploads or [], local)
+if paths:
+    try:
+        plan = services().importing.plan(paths, st.session_state.get("mapping"), base)
+    except UserError as error:
+        notice(str(error), "error")
+        st.stop()
+    for failure in plan.failed:
+        notice(str(failure), "error")
+    if plan.failed and len(paths) == 1 and not plan.sources:
+        mapping_form(paths[0])
+    if plan.skipped:
+        with st.expander(f"{len(plan.skipped)} files left aside"):
+            st.text("\n".join(f"{visible(s.file)}: {s.reason}" for s in plan.skipped))
+    if plan.sources:
+        chosen = plan_table(plan.sources)
+        with st.expander("First rows, and corrections", expanded=len(plan.sources) == 1):
+            overrides = corrections(plan.sources[chosen])
+            preview_tables(overrides.on(plan.sources[chosen]))
+        everywhere = len(plan.sources) > 1
+        sources = [overrides.on(s) if i == chosen else s for i, s in enumerate(plan.sources)]
+        label = f"Import {len(sources)} sources" if everywhere else "Import"
+        if st.button(label, type="primary", icon=":material/download_done:"):
+            bar, line = st.progress(0.0), st.empty()
+            outcomes: list[Outcome] = []
+
+            def advance(done: int, total: int, name: str) -> None:
+                """Show how far the source under way has come."""
+                bar.progress((len(outcomes) + done / total) / len(sources))
+                line.text(f"{len(outcomes) + 1} of {len(sources)}: {visible(name, 120)}")
+
+            for outcome in services().importing.take(sources, on_progress=advance):
+                outcomes.append(outcome)
+                bar.progress(len(outcomes) / len(sources))
+            bar.empty()
+            line.empty()
+            st.session_state.outcomes = outcomes
+            st.session_state.pop("mapping", None)
+            sweep_uploads(base)
+
+for outcome in st.session_state.get("outcomes", []):
+    tone = {"imported": "done", "failed": "error"}.get(outcome.state, "info")
+    notice(outcome.sentence, tone)  # type: ignore[arg-type]
+if any(outcome.state == "imported" for outcome in st.session_state.get("outcomes", [])):
+    if st.button("See them in the overview", icon=":material/dashboard:"):
+        st.session_state.pop("outcomes")
+        st.switch_page("overview.py")
+
+kept_runs()
+kept_sets()
+snapshot_button()

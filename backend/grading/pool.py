@@ -21,6 +21,7 @@ from backend.grading.process import WorkerProcess
 from backend.grading.verdict import MATH_VERIFY, PAPER, TOO_LONG, Verdict, Verdicts
 
 _WINDOW: Final = 256
+_WINDOW_CHARACTERS: Final = 32_000_000
 _FAILED_STARTS: Final = 3
 DIED: Final = "unknown: the grader's process ended on this answer"
 
@@ -40,14 +41,16 @@ class _Item:
 
 @dataclass(slots=True)
 class _Task:
-    """One grader's work on one item. `request` is dropped once sent, so that texts don't pile up."""
+    """One grader's work on one item. `request` is dropped once settled, so that texts don't pile up."""
 
     item: _Item
     grader: str
     request: dict[str, Any]
     answer: str | None
+    retried: bool = False
 
     def settle(self, verdict: Verdict) -> None:
+        self.request = {}
         self.item.verdicts[self.grader] = verdict
 
     def give_up(self, note: str) -> None:
@@ -91,7 +94,8 @@ class GraderPool:
         self._idle, self._starting = [], []
 
     def grade(self, items: Iterable[tuple[str, str | None]]) -> Iterator[Verdicts]:
-        """Both verdicts for each (text, gold), in order, taking in at most 256 items ahead of what is read.
+        """Both verdicts for each (text, gold), in order, taking in at most 256 items, or
+        about 32 million characters, ahead of what is read.
 
         `correct` is None for a gold that is None or blank.
         """
@@ -100,12 +104,16 @@ class GraderPool:
             for text, gold in items:
                 window.append(self._admit(text, gold))
                 self._advance(block=False)
-                while window and (window[0].done() or len(window) >= _WINDOW):
+                while window and (window[0].done() or self._full(window)):
                     yield self._finished(window.popleft())
             while window:
                 yield self._finished(window.popleft())
         finally:
             self._drop_work()
+
+    def _full(self, window: deque[_Item]) -> bool:
+        held = sum(len(task.request["text"]) for task in self._waiting)
+        return len(window) >= _WINDOW or held >= _WINDOW_CHARACTERS
 
     def _finished(self, item: _Item) -> Verdicts:
         while not item.done():
@@ -167,7 +175,6 @@ class GraderPool:
                 worker.send(task.request, self._seconds)
             except OSError:
                 self._lose(worker, DIED)
-            task.request = {}
 
     def _take(self, worker: WorkerProcess) -> None:
         try:
@@ -185,15 +192,20 @@ class GraderPool:
         return None
 
     def _lose(self, worker: WorkerProcess, note: str) -> None:
-        """Kill a worker that is late or dead; its task, if it had one, gets `note`."""
+        """Kill a worker that is late or dead; its task is tried once more if it died, else it gets `note`."""
         worker.kill()
         if worker in self._starting:
             self._starting.remove(worker)
             self._failed_starts += 1
             if self._failed_starts >= _FAILED_STARTS:
                 raise RuntimeError("The graders' process can't be started; its messages are on standard error.")
+            return
+        task = self._busy.pop(worker)
+        if note == DIED and not task.retried:
+            task.retried = True
+            self._waiting.appendleft(task)
         else:
-            self._busy.pop(worker).give_up(note)
+            task.give_up(note)
 
     def _drop_work(self) -> None:
         """Forget what is queued and end the processes that are at it."""

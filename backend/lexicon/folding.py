@@ -69,7 +69,7 @@ def without_surrogates(text: str) -> str:
 
 # Scripts written without spaces between words, and Hangul, whose particles follow a Latin word without one.
 _UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
 _VARIATION_SELECTORS = range(0xFE00, 0xFE10)

@@ -102,10 +102,13 @@ class Matcher:
         """`find` for text holding "İ", whose lower case is two characters: a match of one half takes in the whole."""
         places = [i for i, character in enumerate(text) if character == DOTTED_I]
         dots = [place + extra + 1 for extra, place in enumerate(places)]
-        return [
+        hits = [
             (form, start - bisect_right(dots, start), end - bisect_right(dots, end - 1))
             for form, start, end in self.find(text.lower())
         ]
+        if self.lexicon.overlap is Overlap.LONGEST:
+            return _leftmost_longest(hits)
+        return sorted(hits, key=lambda hit: (hit[1], hit[2]))
 
     def _with_wide(self, hits: list[Hit], text: str) -> list[Hit]:
         assert self._wide is not None

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from backend.config import Settings
-from backend.exchange import Overrides
+from backend.exchange import Kind, Overrides, Plan, Preview, Source
 from backend.services.browsing import PAGE, BrowseService, Listed, Page
-from backend.services.comparing import ComparedProblem, CompareService, Comparison, Mode, SampleRef, Side
+from backend.services.comparing import ComparedProblem, CompareService, Comparison, Mode, SampleRef, Side, Telling
 from backend.services.importing import ImportService, Outcome
 from backend.services.lexicons import LexiconService
 from backend.services.pairing import Pair
 from backend.services.reading import OpenTrace, ReadService
 from backend.services.runs import RunService, RunSummary
-from backend.services.statistics import Contrast, PairStatistics, Spread, WordChange
+from backend.services.statistics import Contrast, Estimate, PairStatistics, Spread, WordChange
 from backend.store import Store
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
     "ComparedProblem",
     "Comparison",
     "Contrast",
+    "Estimate",
+    "Kind",
     "Listed",
     "Mode",
     "OpenTrace",
@@ -34,11 +36,15 @@ __all__ = [
     "Page",
     "Pair",
     "PairStatistics",
+    "Plan",
+    "Preview",
     "RunSummary",
     "SampleRef",
     "Services",
     "Side",
+    "Source",
     "Spread",
+    "Telling",
     "WordChange",
     "open_services",
     "wire",

@@ -15,11 +15,13 @@ from typing import Any
 
 from backend.domain import Run, UserError, visible
 from backend.services.lexicons import LexiconService
+from backend.services.pairing import Pair
 from backend.services.statistics import PairStatistics, pair_statistics
 from backend.store import VERDICTS, Store
 
 Row = dict[str, Any]
 MOST_RUNS = 4
+_LOOKED_AT = 6
 
 
 class Mode(StrEnum):
@@ -101,6 +103,14 @@ class SampleRef:
     copies: int
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A problem of a pair on which one run doubts and is right, and the other is sure and wrong."""
+
+    pair: Pair
+    problem: ComparedProblem
+
+
 class CompareService:
     """Aligns runs of one store."""
 
@@ -136,6 +146,23 @@ class CompareService:
         rows = self._store.queries.per_trace([a.id, b.id], lexicon.id)
         entries = self._store.queries.entry_counts([a.id, b.id], lexicon.id)
         return pair_statistics(a.id, b.id, shared, rows, entries, comparison.unit, VERDICTS[comparison.grader])
+
+    def telling(self, pairs: Sequence[Pair], lexicon: str, grader: str) -> Telling | None:
+        """The pair and problem that show the point best: one side doubts and is right, the other is sure and wrong.
+
+        Looks at the surest pairs first; among their flips the shortest texts win, as long as the right side doubts
+        at least twice as densely. None where no pair has such a problem.
+        """
+        for pair in pairs[:_LOOKED_AT]:
+            try:
+                compared = self.compare([pair.base.id, pair.variant.id], lexicon, grader)
+            except UserError:
+                continue
+            found = [p for p in compared.problems if _tells(p)]
+            if found:
+                best = min(found, key=lambda p: sum(side.words for side in p.sides))
+                return Telling(pair, best)
+        return None
 
     def samples(self, run_id: str, problem_id: str) -> list[SampleRef]:
         """A run's distinct responses to a problem, in order of sample; equal texts stand once."""
@@ -192,6 +219,14 @@ def _passes(problem: ComparedProblem, mode: Mode) -> bool:
     if mode is Mode.CUT_OFF:
         return any(side.cut for side in problem.sides)
     return True
+
+
+def _tells(problem: ComparedProblem) -> bool:
+    first, second = problem.sides[:2]
+    if first.right is None or second.right is None or first.right == second.right:
+        return False
+    right, wrong = (first, second) if first.right else (second, first)
+    return (right.per_1k or 0.0) > 2 * (wrong.per_1k or 0.0) and right.words > 0 and wrong.words > 0
 
 
 def common_unit(runs: Sequence[Run]) -> tuple[str, list[str]]:

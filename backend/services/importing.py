@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -26,7 +26,7 @@ from backend.domain import (
     run_id,
     visible,
 )
-from backend.exchange import Kind, Overrides, Plan, Source
+from backend.exchange import Kind, Overrides, Plan, Preview, Source
 from backend.grading import GraderPool, Verdicts
 from backend.services.lexicons import LexiconService
 from backend.services.rows import Columns, CueColumns, Tokens, mapping_key, sections_of, trace_id, trace_row
@@ -58,13 +58,28 @@ class ImportService:
         """`graders` processes grade answers."""
         self._store, self._lexicons, self._graders = store, lexicons, graders
 
-    def plan(self, paths: Sequence[Path], mapping: Mapping[str, str] | None = None) -> Plan:
-        """What these paths hold, without importing: sources, files left aside and why, files that can't be read."""
-        if mapping:
-            chosen = exchange.Mapping(**mapping)
-            named = [(path, RunInfo(visible(path.stem), visible(path.parent.name))) for path in paths]
-            return Plan([s for path, info in named for s in exchange.with_mapping(path, chosen, info)], [], [])
-        return exchange.scan(paths)
+    def plan(self, paths: Sequence[Path], mapping: Mapping[str, str] | None = None, base: Path | None = None) -> Plan:
+        """What these paths hold, without importing: sources, files left aside and why, files that can't be read.
+
+        `mapping` (part -> column) reads them as tables of no known format. `base`: names are shown relative to it.
+        """
+        if not mapping:
+            return exchange.scan(paths, base)
+        known = {field.name for field in fields(exchange.Mapping)}
+        if unknown := sorted(set(mapping) - known):
+            raise UserError(f"There is no field {visible(unknown[0], 40)!r} to map; there are {', '.join(sorted(known))}.")
+        named = [(path, RunInfo(visible(path.stem), visible(path.parent.name))) for path in paths]
+        chosen = exchange.Mapping(**mapping)
+        return Plan([s for path, info in named for s in exchange.with_mapping(path, chosen, info)], [], [])
+
+    def preview(self, source: Source) -> Preview:
+        """The first rows of a source, and the drafts they become. Raises ImportProblem."""
+        return exchange.preview(source)
+
+    def peek(self, path: Path) -> tuple[Preview, dict[str, str]]:
+        """The first rows of a table of no known format, and a guess which column is what. Raises ImportProblem."""
+        found = exchange.peek(path)
+        return found, exchange.guess_mapping(found.columns).used()
 
     def run(
         self,
@@ -74,17 +89,26 @@ class ImportService:
         mapping: Mapping[str, str] | None = None,
         tokenizer: Path | None = None,
         dry_run: bool = False,
-        on_progress: Progress | None = None,
     ) -> Iterator[Outcome]:
         """Import everything these paths hold, one outcome a source, file left aside or failure, as they come."""
-        counter = FileTokenizer(tokenizer) if tokenizer else None
         plan = self.plan(paths, mapping)
         yield from (Outcome("skipped", f"{visible(s.file)}: {visible(s.reason)}.") for s in plan.skipped)
         yield from (Outcome("failed", str(problem)) for problem in plan.failed)
+        sources = [overrides.on(source) for source in plan.sources] if overrides else plan.sources
+        yield from self.take(sources, tokenizer=tokenizer, dry_run=dry_run)
+
+    def take(
+        self,
+        sources: Sequence[Source],
+        *,
+        tokenizer: Path | None = None,
+        dry_run: bool = False,
+        on_progress: Progress | None = None,
+    ) -> Iterator[Outcome]:
+        """Import these sources, each whole or not at all; one outcome each, as they come."""
+        counter = FileTokenizer(tokenizer) if tokenizer else None
         with GraderPool(self._graders) as graders:
-            for source in plan.sources:
-                if overrides:
-                    source = overrides.on(source)
+            for source in sources:
                 yield self._guarded(source, graders, counter, dry_run, on_progress)
 
     def _guarded(

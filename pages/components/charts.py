@@ -77,8 +77,10 @@ def distributions(pairs: Sequence[tuple[float, float]], *, measure: str, unit: s
         figure.add_trace(_histogram_bars(side, data[first:], first, unit), row=1, col=column)
     figure.update_annotations(font={"size": 13, "color": NEUTRAL})
     figure.update_xaxes(title_text=label(unit or measure), title_standoff=6)
-    figure.update_yaxes(matches="y", rangemode="tozero", nticks=5)
+    figure.update_yaxes(rangemode="tozero", nticks=5)
     figure.update_yaxes(title_text="problems", row=1, col=1)
+    for column in (2, 3):
+        figure.update_yaxes(matches="y", row=1, col=column)
     figure.add_vline(x=0, line={"color": NEUTRAL, "width": 1}, row=1, col=3)
     medians = ", ".join(titles)
     framed(figure, f"{measure}, by problem", 270).update_layout(bargap=0, margin_t=62)

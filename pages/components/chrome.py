@@ -1,8 +1,8 @@
 """What frames every page: its style sheet, header, foot of the sidebar and the strip of big numbers.
 
-Owns the look around a page's content. Knows nothing of the store or
-of any page's subject. The strip goes into HTML and is therefore made of numbers and of the callers' fixed labels
-alone; names of models, data sets and files belong in `page_header(right=...)`, which shows them as plain text.
+Owns the look around a page's content. Knows nothing of the store or of any page's subject. The strip goes into HTML
+and is therefore made of numbers and of the callers' fixed labels alone; names of models, data sets and files belong
+in `page_header(right=...)`, which shows them as plain text.
 """
 
 from __future__ import annotations
@@ -16,10 +16,16 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from backend.domain import visible
-from pages.components.palette import css_variables
+from pages.components.palette import LIGHT, css_variables
 from pages.components.quantity import Change, Form, change_text, number
 
 _STYLE = Path(__file__).with_name("style.css")
+# A outlined, B filled: the two sides as everywhere else.
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+    f'<rect x="3" y="3" width="17" height="17" rx="5" fill="{LIGHT.card}" stroke="{LIGHT.a}" stroke-width="3"/>'
+    f'<rect x="12" y="12" width="18" height="18" rx="5" fill="{LIGHT.b}"/></svg>'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,21 @@ class BigNumber:
     n: int | None = None
     pair: bool = True
     note: str = ""
+
+
+def configure_page() -> None:
+    """Title, icon, width and menu; first in the shell.
+
+    The icon is an SVG of ours: without one Streamlit fetches the current page's from another host. The menu needs an
+    entry, or the choice of theme in it is hidden.
+    """
+    st.set_page_config(
+        page_title="Second Thoughts",
+        page_icon=_ICON,
+        layout="wide",
+        initial_sidebar_state="locked",
+        menu_items={"About": "Second Thoughts shows what self-distillation does to a reasoning model's doubts."},
+    )
 
 
 def load_style() -> None:

@@ -61,7 +61,7 @@ def run_picker(chosen: list[str]) -> list[str]:
 
     for i, run in enumerate(chosen):
         st.session_state[f"side-{i}"] = run
-        st.selectbox(TAGS[i], list(labels), format_func=lambda run: f"{run_labels().get(run, run)}", key=f"side-{i}",
+        st.selectbox(TAGS[i], list(labels), format_func=lambda run, tag=TAGS[i]: f"{tag}   {labels[run]}", key=f"side-{i}",
                      on_change=change, label_visibility="collapsed", width=250,
                      placeholder=TAGS[i], help=f"Run {TAGS[i]}")  # fmt: skip
     st.button("Swap", icon=":material/swap_horiz:", type="tertiary", on_click=_remember,

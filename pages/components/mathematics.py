@@ -85,13 +85,13 @@ def find_formulas(text: str) -> Iterator[Formula]:
     """
     opened: re.Match[str] | None = None
     for mark in _MARK.finditer(text):
-        token = mark[0]
-        if opened is not None and token == _OPENERS[opened[0]] and _closes(text, opened, mark):
+        sign = mark[0]
+        if opened is not None and sign == _OPENERS[opened[0]] and _closes(text, opened, mark):
             yield Formula(opened.start(), mark.end(), text[opened.end() : mark.start()], opened[0] in ("$$", r"\["))
             opened = None
-        elif token in _OPENERS and not (token in "$$" and opened is not None and opened[0] in (r"\(", r"\[")):
-            opened = mark if token != "$" or text[mark.end() : mark.end() + 1].strip() else None
-        elif token[0] == "\n" and opened is not None and opened[0] in ("$", r"\("):
+        elif sign in _OPENERS and not (sign in "$$" and opened is not None and opened[0] in (r"\(", r"\[")):
+            opened = mark if sign != "$" or text[mark.end() : mark.end() + 1].strip() else None
+        elif sign[0] == "\n" and opened is not None and opened[0] in ("$", r"\("):
             opened = None
 
 
@@ -140,7 +140,7 @@ def convert(latex: str, display: bool) -> Tree | None:
     try:
         element = Converter(display="block" if display else "inline").convert_to_element(latex)
         tree = ("mrow", None, *(_checked(child, 0) for child in element))
-    except (Exception, RecursionError):  # noqa: BLE001 - the library raises many kinds on text that isn't LaTeX
+    except (Exception, RecursionError):  # the library raises many kinds on text that isn’t LaTeX
         return None
     return tree if 1 < _size(tree) <= MAX_NODES else None
 

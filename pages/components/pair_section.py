@@ -10,12 +10,15 @@ from dataclasses import dataclass
 import streamlit as st
 
 from backend.domain import Group
-from backend.services import Contrast, PairStatistics, Spread
-from backend.services.statistics import Estimate
+from backend.services import Contrast, Estimate, PairStatistics, Spread
+
 from pages.components.chart_view import picked_range, show
 from pages.components.charts import Flips, WordChange, distributions, flip_bars, group_bars, word_bars
 from pages.components.chrome import BigNumber
 from pages.components.quantity import Change, Form, Interval
+
+
+MOST_WORDS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def _big(label: str, figures: Contrast, form: Form, n: int | None = None) -> Big
         b.value if b else None,
         Change(change.value, change.low, change.high, figures.ratio) if change else None,
         form,
-        n=n if n is not None else (change.n if change else None),
+        n=n,
         note="" if a or b else "not known",
     )
 
@@ -84,7 +87,7 @@ def pair_section(pair: PairStatistics, unit: str, grader: str) -> Picked | None:
 def _distribution(measure: str, spread: Spread, unit: str) -> Picked | None:
     pairs = list(zip(spread.a, spread.b, strict=True))
     records = show(
-        distributions(pairs, measure=measure, unit=unit), key=f"spread-{measure}", file_stem=f"{measure}-a-b", on_select=True
+        distributions(pairs, measure=measure.capitalize(), unit=unit), key=f"spread-{measure}", file_stem=f"{measure}-a-b", on_select=True
     )
     found = picked_range(records)
     return Picked(measure, *found) if found else None
@@ -98,8 +101,9 @@ def _words(pair: PairStatistics) -> None:
         WordChange(w.entry, Group(w.group), Interval(w.change.value, w.change.low, w.change.high), w.change.p_holm)
         for w in pair.words
     ]
-    show(word_bars(words, unit="cues a trace"), key="words", file_stem="words-b-minus-a")
-    st.caption(f"{len(words)} entries; intervals and significance adjusted for their number (Holm).")
+    show(word_bars(words, unit="cues a trace", most=MOST_WORDS), key="words", file_stem="words-b-minus-a")
+    more = f"the {MOST_WORDS} largest changes of {len(words)} entries" if len(words) > MOST_WORDS else f"{len(words)} entries"
+    st.caption(f"{more.capitalize()}; intervals and significance adjusted for all of them (Holm).")
 
 
 def _groups(pair: PairStatistics, unit: str) -> None:

@@ -30,10 +30,11 @@ def sampling_text(run: Run) -> str:
     return " · ".join(words) or "sampling unknown"
 
 
-def verdict_of(trace: OpenTrace, grader: str) -> Verdict:
-    """The chosen grader's verdict, and the others' where they contradict it."""
+def verdict_of(trace: OpenTrace, grader: str, words: str | None = None) -> Verdict:
+    """The chosen grader's verdict (in `words`, if given), and the others' where they contradict it."""
     found = trace.verdict(grader)
-    words = found.note if found.correct is None and found.note else None
+    if found.correct is None and found.note:
+        words = found.note
     return Verdict(found.correct, found.answer, words=words, disagreement=trace.disagreement or None)
 
 
@@ -63,8 +64,13 @@ def pane_of(
     sample: tuple[int, list[SampleRef]] | None = None,
     unit: str | None = None,
     link: bool = True,
+    words: str | None = None,
 ) -> Pane:
-    """The pane of a trace. `sample` is (place, the problem's distinct samples); `link` adds the way to its own page."""
+    """The pane of a trace.
+
+    `sample` is (place, the problem's distinct samples); `link` adds the way to its own page; `words` stands in
+    place of "right" or "wrong".
+    """
     subtitle = f"{trace.run.info.dataset} · {sampling_text(trace.run)}"
     if sample and sample[1][sample[0]].copies > 1:
         subtitle = f"{sample[1][sample[0]].copies} identical samples · {subtitle}"
@@ -73,7 +79,7 @@ def pane_of(
         tag=tag,
         title=trace.run.info.model,
         subtitle=subtitle,
-        verdict=verdict_of(trace, grader),
+        verdict=verdict_of(trace, grader, words),
         sample=Sample(sample[0] + 1, len(sample[1])) if sample else None,
         facts=facts_of(trace, unit),
         text=trace.text,

@@ -4,7 +4,8 @@
 const MARKS = new Map([[true, ["✓", "right", "yes"]], [false, ["✗", "wrong", "no"]], [null, ["–", "no verdict", "none"]]]);
 const SETTLE = 140; // ms: holding j walks through the list and asks for the last problem only
 const PATIENCE = 4000; // ms a choice stands before the page's own word counts again
-const MARGIN = 14;
+const MARGIN = 22; // the page's own lower padding
+const SIGHT = 14; // px of the neighbour shown beside the chosen problem
 const views = new WeakMap();
 
 export default function (component) {
@@ -149,8 +150,8 @@ function mark(view) {
 // scrollIntoView would scroll the page too.
 function reveal(list, item) {
   const top = item.offsetTop;
-  if (top < list.scrollTop) list.scrollTop = top - MARGIN;
-  else if (top + item.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top + item.offsetHeight - list.clientHeight + MARGIN;
+  if (top < list.scrollTop) list.scrollTop = top - SIGHT;
+  else if (top + item.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top + item.offsetHeight - list.clientHeight + SIGHT;
 }
 
 function choose(view, id, wait) {

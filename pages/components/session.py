@@ -12,7 +12,7 @@ import streamlit as st
 
 from backend import config
 from backend.domain import GRADERS, Run, UserError
-from backend.services import Comparison, PairStatistics, RunSummary, Services, open_services
+from backend.services import Comparison, PairStatistics, RunSummary, Services, Telling, open_services
 from pages.components.notice import notice
 
 
@@ -58,6 +58,16 @@ def _statistics(version: int, runs: tuple[str, ...], lexicon: str, grader: str) 
 def statistics(runs: Sequence[str], lexicon: str, grader: str) -> PairStatistics:
     """The first two of `runs` as wholes."""
     return _statistics(services().runs.version(), tuple(runs), lexicon, grader)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _telling(version: int, lexicon: str, grader: str) -> Telling | None:
+    return services().comparing.telling(services().runs.pairs(), lexicon, grader)
+
+
+def telling(lexicon: str, grader: str) -> Telling | None:
+    """The pair and problem that show the point best, if the store holds any."""
+    return _telling(services().runs.version(), lexicon, grader)
 
 
 @st.cache_data(show_spinner=False, max_entries=4)

@@ -89,6 +89,10 @@ def data_table(
     the most it may take in pixels before it scrolls under its header. `checked` and `at_most` (the largest number of
     checked rows) go with Select.MANY. `empty` stands in place of rows; `note` is a quiet line below.
     """
+    # The browser's choice counts on the very run that reports it, before the caller could keep it.
+    said = table_event(_waiting(key), columns, rows)
+    if said is not None and said.kind == "check":
+        checked = said.checked
     data = {
         "columns": [column_data(column, rows) for column in columns],
         "rows": [row_data(row, columns) for row in rows],
@@ -123,6 +127,12 @@ def table_event(sent: object, columns: Sequence[Column], rows: Sequence[Row]) ->
     action = sent.get("action")
     known = kind == "action" and action in _actions(next(r for r in rows if r.id == row))
     return TableEvent("action", row=row, action=action) if known else None
+
+
+def _waiting(key: str) -> object:
+    """The event a table is about to report on this run."""
+    state = st.session_state.get(key)
+    return state.get("event") if isinstance(state, Mapping) else None
 
 
 def _nothing() -> None:

@@ -58,7 +58,7 @@ def _times(browser: Browser, url: str) -> dict[str, list[dict[str, float]]]:
             page.goto(f"{url}/?case={name}")
             page.wait_for_selector(".tv[data-painted]", timeout=60_000)
             measured: dict[str, Any] = page.locator(".tv").evaluate(
-                "tv => ({painted: Number(tv.dataset.painted), own: Number(tv.dataset.painted) - Number(tv.dataset.given)})"
+                "({dataset: at}) => ({painted: Number(at.painted), own: Number(at.painted) - Number(at.given)})"
             )
             if load:
                 gathered.append(measured)

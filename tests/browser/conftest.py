@@ -23,8 +23,8 @@ from trace_view_cases import View
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 START_SECONDS = 60
 
@@ -99,7 +99,7 @@ def start_server(script: Path, env: dict[str, str], log: Path) -> tuple[subproce
     }  # fmt: skip
     flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and script
+        process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", str(script), *flags],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), **env},
@@ -122,7 +122,7 @@ def _wait_healthy(process: subprocess.Popen[bytes], url: str) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"The server ended with {process.returncode}.")
         try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:  # noqa: S310 - loopback
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):

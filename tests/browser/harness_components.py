@@ -253,17 +253,12 @@ def report(name: str, value: object) -> None:
 
 def main() -> None:
     """The shell of the harness: a page for each view."""
-    st.set_page_config(
-        "Second Thoughts",
-        layout="wide",
-        initial_sidebar_state="locked",
-        menu_items={"About": "Second Thoughts"},
-    )
+    chrome.configure_page()
     chrome.load_style()
     chrome.sidebar_foot("Local · not signed in")
     views = {"tables": tables, "compare": compare, "charts": draw_charts, "hostile": hostile}
     pages = [
-        st.Page(view, title=name.capitalize(), url_path=name, icon="◇", default=name == "tables")
+        st.Page(view, title=name.capitalize(), url_path=name, icon=":material/article:", default=name == "tables")
         for name, view in views.items()
     ]
     st.navigation(pages).run()

@@ -19,7 +19,9 @@ from pages.components.trace_view import Fact, Options, Pane, Sample, Verdict, re
 
 def pane_of(given: dict[str, Any]) -> Pane:
     """A pane from its JSON: the fields of `Pane`, nested values as lists of arguments."""
-    plain = {name: given[name] for name in given.keys() & {"id", "title", "text", "subtitle", "tag", "prompt", "ending"}}
+    plain = {
+        name: given[name] for name in given.keys() & {"id", "title", "text", "subtitle", "tag", "prompt", "ending"}
+    }
     plain |= {name: given[name] for name in given.keys() & {"download", "link"}}
     return Pane(
         **plain,

@@ -57,7 +57,9 @@ def test_next_and_previous_cue_by_key_are_shown_and_announced(view: View) -> Non
         start, end = cues[number][:2]
         current = view.pane().locator("mark.current")
         assert current.text_content() == TEXT[start:end]
-        assert f"Cue {number + 1} of {len(cues)}: “{TEXT[start:end]}”" in (view.page.locator(".status").text_content() or "")
+        assert f"Cue {number + 1} of {len(cues)}: “{TEXT[start:end]}”" in (
+            view.page.locator(".status").text_content() or ""
+        )
     expect(view.pane().locator("mark.current")).to_be_in_viewport()
     view.page.keyboard.press("p")
     assert view.pane().locator(".cue-place").text_content() == f"11/{len(cues)}"
@@ -87,7 +89,9 @@ def test_list_of_hits_shows_context_and_goes_there(view: View) -> None:
     cues = cues_of(text)
     assert rows.count() == min(400, len(cues))
     start, end = cues[70][:2]
-    left, hit, right = (re.sub(r"\s+", " ", part) for part in (text[start - 45 : start], text[start:end], text[end : end + 45]))
+    left, hit, right = (
+        re.sub(r"\s+", " ", part) for part in (text[start - 45 : start], text[start:end], text[end : end + 45])
+    )
     row = rows.nth(70)
     assert row.locator("strong").text_content() == hit
     assert (row.locator(".left").text_content() or "").endswith(left)
@@ -150,16 +154,25 @@ def test_panes_scroll_together_by_share_of_the_section(view: View) -> None:
     view.pane(0).locator(".scroll").evaluate("s => s.scrollTop = s.scrollHeight")
     view.settle()
     assert view.scroll(1)["share"] > 0.99
-    edge = "s => { const a = s.querySelector('[data-section=answer]'); s.scrollTop = a.offsetTop / s.scrollHeight * (s.scrollHeight - s.clientHeight) }"
-    view.pane(0).locator(".scroll").evaluate(edge)
+    view.pane(0).locator(".scroll").evaluate(TO_ANSWER)
     view.settle()
-    line = "s => s.scrollTop / (s.scrollHeight - s.clientHeight) * s.scrollHeight - s.querySelector('[data-section=answer]').offsetTop"
-    assert abs(view.pane(1).locator(".scroll").evaluate(line)) < 0.03 * view.scroll(1)["most"]
+    assert abs(view.pane(1).locator(".scroll").evaluate(PAST_ANSWER)) < 0.03 * view.scroll(1)["most"]
     view.page.keyboard.press("s")
     before = view.scroll(1)["top"]
     view.pane(0).locator(".scroll").evaluate("s => s.scrollTop = 0")
     view.settle()
     assert view.scroll(1)["top"] == before
+
+
+# The line that is compared slides from the view's top to its bottom as the text goes from its first to its last.
+TO_ANSWER = """s => {
+  const answer = s.querySelector('[data-section=answer]');
+  s.scrollTop = answer.offsetTop / s.scrollHeight * (s.scrollHeight - s.clientHeight);
+}"""
+PAST_ANSWER = """s => {
+  const line = s.scrollTop / (s.scrollHeight - s.clientHeight) * s.scrollHeight;
+  return line - s.querySelector('[data-section=answer]').offsetTop;
+}"""
 
 
 def test_keys_move_between_panes_and_problems_and_help_lists_them(view: View) -> None:
@@ -214,13 +227,22 @@ def test_colours_follow_the_theme_without_a_rebuild(view: View) -> None:
             mark = view.pane().locator(f"section[data-section] mark.c{letter}").first
             expect(mark).to_have_css("text-decoration-color", rgb(colours.group[group]))
             assert mark.evaluate("m => getComputedStyle(m, '::after').color") == rgb(colours.group[group])
-        for selector in (".scroll .chunk", ".sec", ".names small", ".facts span", ".chip", ".verdict", ".tools button", ".keys"):
+        for selector in (
+            ".scroll .chunk",
+            ".sec",
+            ".names small",
+            ".facts span",
+            ".chip",
+            ".verdict",
+            ".tools button",
+            ".keys",
+        ):
             styles = view.page.locator(selector).first.evaluate("e => getComputedStyle(e).color")
             assert contrast(styles, rgb(colours.card)) >= 4.5, (scheme, selector)
 
 
 def test_the_viewer_fills_the_window_and_keeps_lines_short(view: View) -> None:
-    for width, height in ((1440, 900), (1024, 768), (700, 900)):
+    for width, height in ((1440, 900), (1024, 768), (820, 900)):
         view.page.set_viewport_size({"width": width, "height": height})
         view.open([pane(TEXT, prompt="Use 1, 8, 11."), pane(TEXT, "B")])
         frame = view.page.locator(".frame").bounding_box()
@@ -230,10 +252,18 @@ def test_the_viewer_fills_the_window_and_keeps_lines_short(view: View) -> None:
         assert all(box is not None and box["width"] >= 280 for box in boxes)
         sideways = view.page.locator(".scroll").evaluate_all("all => all.map(s => s.scrollWidth - s.clientWidth)")
         assert max(sideways) <= 0
+    view.page.set_viewport_size({"width": 720, "height": 900})
+    view.settle()
+    tops = [view.pane(number).evaluate("p => p.getBoundingClientRect().top") for number in (0, 1)]
+    assert tops[1] - tops[0] > 380
     view.page.set_viewport_size({"width": 1440, "height": 900})
     view.open([pane(TEXT)])
     assert max(line_lengths(view)) <= 76
-    style = view.pane().locator(".chunk").first.evaluate("c => [getComputedStyle(c).fontSize, getComputedStyle(c).lineHeight]")
+    style = (
+        view.pane()
+        .locator(".chunk")
+        .first.evaluate("c => [getComputedStyle(c).fontSize, getComputedStyle(c).lineHeight]")
+    )
     assert style == ["16px", "25.6px"]
 
 
@@ -249,7 +279,9 @@ def test_content_fit_is_quiet_and_as_high_as_its_text(view: View) -> None:
 def line_lengths(view: View) -> list[int]:
     """Characters in each visual line of the first chunk."""
     return list(
-        view.pane().locator(".chunk").first.evaluate(
+        view.pane()
+        .locator(".chunk")
+        .first.evaluate(
             """chunk => {
               const range = document.createRange(), lines = new Map();
               const walker = document.createTreeWalker(chunk, NodeFilter.SHOW_TEXT);

@@ -16,19 +16,23 @@ from pages.components.trace_view import ActiveRange, Pane, file_name, read_range
 
 browser_test = pytest.mark.browser
 PIECES = (
-    "wait", "maybe", " ", "\n", "\r\n", "\r", "\t", "a", "ß", "İ", "é", "e\u0301", "\u0301", "\u0301\u0302", "𝒳", "🤔", "👩‍🔬", "🇨🇭",
-    "等等", "עברית", "مرحبا", "\u202e", "\u2066", "\u200b", "\ufeff", "\x1b[31m", "\x00", "\u2028", "\U000e0041", "\ufffd", "ﬁ", "x²",
+    "wait", "maybe", " ", "\n", "\r\n", "\r", "\t", "a", "ß", "İ", "é", "e\u0301", "\u0301", "\u0301\u0302", "𝒳", "🤔",
+    "👩‍🔬", "🇨🇭",
+    "等等", "עברית", "مرحبا", "\u202e", "\u2066", "\u200b", "\ufeff", "\x1b[31m", "\x00",
+    "\u2028", "\U000e0041", "\ufffd", "ﬁ", "x²",
 )  # fmt: skip
 HOSTILE = "\n".join(
     (
         "<script>window.hacked = 1; alert(1)</script>",
         "<img src=x onerror=\"window.hacked = 1\"> <img src='https://evil.example/pixel.png'>",
         "</script></div></section><style>* { display: none !important }</style>",
-        "<a href=\"javascript:window.hacked=1\">click</a> javascript:alert(1) ![x](https://evil.example/a.png)",
+        '<a href="javascript:window.hacked=1">click</a> javascript:alert(1) ![x](https://evil.example/a.png)',
         "<form action=https://evil.example><input name=q></form><iframe src=https://evil.example></iframe>",
         "<math><maction actiontype=statusline xlink:href=javascript:alert(1)>x</maction></math> <svg onload=alert(1)>",
-        "wait \u202etxet desrever\u202c maybe \u2067iso\u2069 \x1b[31mred\x1b[0m \x00 \u200b end {{7*7}} ${7*7} &lt;b&gt; &#60;b&#62;",
-        r"$\href{javascript:alert(1)}{y}$ $\text{<script>alert(1)</script>}$ $\style{position:fixed}{z}$ \(\class{pane}{w}\)",
+        "wait \u202etxet desrever\u202c maybe \u2067iso\u2069 \x1b[31mred\x1b[0m \x00 \u200b end "
+        "{{7*7}} ${7*7} &lt;b&gt; &#60;b&#62;",
+        r"$\href{javascript:alert(1)}{y}$ $\text{<script>alert(1)</script>}$ $\style{position:fixed}{z}$ "
+        r"\(\class{pane}{w}\)",
     )
 )
 
@@ -102,7 +106,7 @@ def test_mathematics_is_drawn_on_request_and_keeps_offsets(view: View) -> None:
         "Let $x^2$ be 𝒳 and \\(\\frac{a}{b}\\) so that\n\\[\n\\sqrt{maybe}\n\\]\nwait $$\\sum_{i=1}^n i$$ "
         "but $\\begin{nothing$ stays and costs $5 or $6.\n"
     ) * 3
-    view.open([pane(text, prompt="Find $y_1$.")])
+    view.open([pane(text, prompt="Find $y_1$.", sections=[["think", 0, len(text)]])])
     assert view.page.locator("math").count() == 0
     view.page.keyboard.press("m")
     expect(view.page.locator("section[data-section] math")).to_have_count(9)
@@ -141,7 +145,9 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing(view: View) -> None:
     view.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     name = "<img src=x onerror=alert(1)>\u202egnp.exe"
     verdict = {"right": False, "answer": "<b>1</b>", "disagreement": "<script>alert(1)</script>"}
-    hostile = pane(HOSTILE, title=name, subtitle=HOSTILE[:300], prompt=HOSTILE, verdict=verdict, link="javascript:alert(1)")
+    hostile = pane(
+        HOSTILE, title=name, subtitle=HOSTILE[:300], prompt=HOSTILE, verdict=verdict, link="javascript:alert(1)"
+    )
     hostile |= {"cues": [*cues_of(HOSTILE), [0, 8, "<script>", "hedge", "prompt"]], "download": HOSTILE[:200]}
     view.open([hostile, pane("fine", "B", link="https://evil.example/", title="</style><script>alert(2)</script>")])
     view.pane().locator("summary").click()
@@ -150,21 +156,32 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing(view: View) -> None:
     expect(view.page.get_by_text("mathematics=True")).to_be_visible()
     view.page.keyboard.press("n")
     view.settle()
-    foreign = "script, img, iframe, form, input, svg, object, embed, link, a, maction, [href], [onerror], [onload], [style*=fixed]"
+    foreign = (
+        "script, img, iframe, form, input, svg, object, embed, link, a, maction, [href], [onerror], [style*=fixed]"
+    )
     assert view.page.locator(".tv").locator(foreign).count() == 0
     assert view.page.evaluate("window.hacked") is None and dialogs == []
     origin = urlsplit(view.url).netloc
     assert {urlsplit(url).netloc for url in asked if url.startswith("http")} == {origin}
-    source = view.pane().locator("section[data-section] .chunk").evaluate_all(
-        "all => all.map(c => { const copy = c.cloneNode(true); copy.querySelectorAll('math').forEach(m => m.remove());"
-        " return copy.textContent }).join('')"
+    source = (
+        view.pane()
+        .locator("section[data-section] .chunk")
+        .evaluate_all(
+            "all => all.map(c => c.cloneNode(true)).map(c => {"
+            " c.querySelectorAll('math').forEach(m => m.remove()); return c.textContent }).join('')"
+        )
     )
     assert source == HOSTILE
     assert view.pane().locator("h3").text_content() == name
     badges = view.pane().locator("section[data-section] .ctl").evaluate_all("all => all.map(c => c.dataset.name)")
     assert badges == ["RLO", "PDF", "RLI", "PDI", "ESC", "ESC", "NUL", "ZWSP"]
-    assert view.pane().locator("section[data-section] .ctl").first.evaluate("c => getComputedStyle(c).unicodeBidi") == "isolate"
-    order = view.pane().locator("section[data-section] .chunk", has_text="desrever").evaluate(LEFT_EDGES, "txet desrever")
+    assert (
+        view.pane().locator("section[data-section] .ctl").first.evaluate("c => getComputedStyle(c).unicodeBidi")
+        == "isolate"
+    )
+    order = (
+        view.pane().locator("section[data-section] .chunk", has_text="desrever").evaluate(LEFT_EDGES, "txet desrever")
+    )
     assert order == sorted(order)
 
 
@@ -243,7 +260,13 @@ def test_whatever_is_drawn_is_on_the_list(latex: str) -> None:
 
 @pytest.mark.parametrize(
     "latex",
-    [r"\href{javascript:alert(1)}{y}", r"\style{color:red}{b}", r"\class{pane}{b}", r"\color{white}{x}", r"\hspace{9999em} x"],
+    [
+        r"\href{javascript:alert(1)}{y}",
+        r"\style{color:red}{b}",
+        r"\class{pane}{b}",
+        r"\color{white}{x}",
+        r"\hspace{9999em} x",
+    ],
 )
 def test_attributes_that_reach_outside_are_dropped(latex: str) -> None:
     tree = convert(latex, False)
@@ -263,6 +286,12 @@ def test_a_link_that_names_nothing_is_no_range() -> None:
     panes = [Pane("A", "a", "0123456789"), Pane("B", "b", "0123")]
     assert read_range({"range": "2-5"}, panes) == ActiveRange("A", 2, 5)
     assert read_range({"range": "2-99", "pane": "B"}, panes) == ActiveRange("B", 2, 4)
-    for query in ({}, {"range": "5-2"}, {"range": "-1-4"}, {"range": "7-9", "pane": "B"}, {"range": "1-2", "pane": "Z"}):
+    for query in (
+        {},
+        {"range": "5-2"},
+        {"range": "-1-4"},
+        {"range": "7-9", "pane": "B"},
+        {"range": "1-2", "pane": "Z"},
+    ):
         assert read_range(query, panes) is None
     assert file_name("..") == "trace.txt" and file_name("a/b\\c\x00\u202e.txt") == "a-b-c-.txt"

@@ -88,7 +88,11 @@ class View:
 
     def marks(self, number: int = 0) -> list[str]:
         """The texts of a pane's marks outside its prompt, in order."""
-        return self.pane(number).locator("section[data-section] mark").evaluate_all("marks => marks.map(m => m.textContent)")
+        return (
+            self.pane(number)
+            .locator("section[data-section] mark")
+            .evaluate_all("marks => marks.map(m => m.textContent)")
+        )
 
     def drawn(self, number: int = 0) -> str:
         """Every character of a pane's sections, as the page holds them."""
@@ -97,9 +101,13 @@ class View:
 
     def scroll(self, number: int = 0) -> dict[str, float]:
         """How far a pane is scrolled: top, the most it can be, and the share."""
-        return self.pane(number).locator(".scroll").evaluate(
-            "s => ({top: s.scrollTop, most: s.scrollHeight - s.clientHeight,"
-            " share: s.scrollTop / (s.scrollHeight - s.clientHeight)})"
+        return (
+            self.pane(number)
+            .locator(".scroll")
+            .evaluate(
+                "s => ({top: s.scrollTop, most: s.scrollHeight - s.clientHeight,"
+                " share: s.scrollTop / (s.scrollHeight - s.clientHeight)})"
+            )
         )
 
     def settle(self) -> None:
@@ -131,7 +139,7 @@ SELECT = """async ([number, start, end]) => {
   document.getSelection().removeAllRanges();
   await new Promise(done => setTimeout(done, 100));
   let seen = 0, from = null, to = null;
-  for (const chunk of pane.querySelectorAll('section .chunk')) {
+  for (const chunk of pane.querySelectorAll('section[data-section] .chunk')) {
     const walker = document.createTreeWalker(chunk, NodeFilter.SHOW_TEXT,
       n => n.parentElement.closest('math') ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {

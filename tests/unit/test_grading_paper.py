@@ -2,11 +2,10 @@ r"""The paper's evaluation rules: every example of their description, and what h
 
 from __future__ import annotations
 
-import itertools
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.grading import extract, is_correct
@@ -145,7 +144,8 @@ def test_time_that_runs_out_counts_as_wrong(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_time_limit_interrupts_and_restores() -> None:
     with pytest.raises(TookTooLong), time_limit(0.01):
-        sum(itertools.count())
+        while True:
+            pass
     with time_limit(0.05):
         pass
     sum(range(5_000_000))
@@ -159,24 +159,28 @@ def test_limit_is_silent_in_other_threads() -> None:
     assert outcome == [True]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_extraction_never_fails(text: str) -> None:
     answer = extract(text)
     assert answer is None or answer in text
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters="{}\\"), min_size=1), st.text())
 def test_extraction_finds_what_was_boxed(answer: str, before: str) -> None:
     if "boxed" not in answer:
         assert extract(before + r"\boxed{" + answer + "} ok") == (answer.strip() or None)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.,-+/\\{}()[]abx=^$% "))
 def test_comparison_is_reflexive_and_normalising_settles(answer: str) -> None:
     assert is_correct(answer, answer)
     assert isinstance(normalise(answer), str)
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))
 def test_numbers_compare_with_percent_tolerance(pred: int, gold: int) -> None:
     scaled = [gold * scale for scale in (0.01, 1, 100)]
@@ -185,6 +189,7 @@ def test_numbers_compare_with_percent_tolerance(pred: int, gold: int) -> None:
     assert is_correct(f"{pred:,}", str(gold)) == expected
 
 
+@settings(deadline=None)
 @given(st.text("0123456789.,-+/\\{}()[]abx=^$% ", max_size=12), st.text("0123456789.,/x=()", max_size=8))
 def test_the_quick_decision_is_the_full_one(pred: str, gold: str) -> None:
     try:

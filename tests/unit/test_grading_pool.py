@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from backend.grading import DEFAULT_GRADER, GRADERS, GraderPool, Verdict, Verdicts, paper
+from backend.grading.pool import DIED
 from backend.grading.verdict import TOO_LONG
 
 STUCK = r"\boxed{\binom{1000000000}{500000000}}"
@@ -76,9 +77,21 @@ def test_survives_a_worker_that_is_killed() -> None:
             os.kill(worker._process.pid, signal.SIGKILL)
             worker._process.wait()
         after = list(pool.grade([item] * 4))
-    assert any(verdict.math_verify.correct for verdict in after)
-    for verdict in after:
-        assert verdict.math_verify.correct or "process ended" in verdict.math_verify.note
+    assert all(verdict.math_verify.correct and verdict.paper.correct for verdict in after)
+
+
+def test_an_answer_that_ends_the_process_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The worker is a real one whose interpreter ends when the paper's grader sees a certain answer."""
+    hook = "import os, backend.grading.paper as p; f = p.grade_answer\n"
+    hook += "p.grade_answer = lambda pred, gold: os._exit(9) if 'fatal' in pred else f(pred, gold)\n"
+    (tmp_path / "sitecustomize.py").write_text(hook, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    normal = (r"so $\boxed{\frac{1}{2}}$", r"\frac{2}{4}")
+    with GraderPool(workers=1) as pool:
+        first, fatal, last = pool.grade([normal, (r"so \boxed{fatal^2}", "y^2"), normal])
+    assert (fatal.paper.answer, fatal.paper.correct, fatal.paper.note) == ("fatal^2", None, DIED)
+    assert first.paper.correct and last.paper.correct
+    assert fatal.math_verify.correct is False
 
 
 def test_works_from_another_thread_and_with_any_text(pool: GraderPool) -> None:

@@ -28,6 +28,8 @@ def full(text: str, gold: str) -> bool | None:
         (r"so $\boxed{\frac{1}{2}}$", r"\frac{2}{4}", True),
         (r"so $\boxed{x^2+1}$", "$1+x^2$", True),
         (r"The final answer is $5$.", "5", True),
+        (r"so $\boxed{18.90}$", r"\$18.90", True),
+        (r"so $\boxed{x^2}$", r"\(x^2\)", True),
         (r"\boxed{500}", "5", False),
         (r"$\boxed{3}$ and $\boxed{4}$", "4", False),
         ("", "5", False),

@@ -74,7 +74,9 @@ def test_any_substring_lexicon_counts_each_form_for_itself(text: str, forms: set
 
 def is_edge(text: str, inside: str, outside_at: int) -> bool:
     """The stated rule of word edges, spelt out anew; `inside` is the form's first or last character."""
-    han = re.compile("[\u0e00-\u0eff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+    han = re.compile(
+        "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f𠀀-\U0003ffff]"
+    )
 
     def of_word(c: str) -> bool:
         mark = unicodedata.category(c) in ("Mn", "Mc") and not "\ufe00" <= c <= "\ufe0f"

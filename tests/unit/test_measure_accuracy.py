@@ -43,6 +43,7 @@ def test_pass_at_k_by_hand(correct: list[int], samples: list[int], k: int, value
     assert estimate.value == pytest.approx(value)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 8).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n), st.integers(1, n))))
 def test_pass_at_k_is_the_share_of_draws_with_a_right_sample(case: tuple[int, int, int]) -> None:
     correct, samples, k = case

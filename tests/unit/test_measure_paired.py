@@ -40,6 +40,7 @@ def test_mcnemar_by_hand(one_way: int, other_way: int, p: float) -> None:
     assert mcnemar(one_way, other_way) == pytest.approx(p)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(0, 200))
 def test_mcnemar_is_symmetric_and_a_probability(one_way: int, other_way: int) -> None:
     assert mcnemar(one_way, other_way) == mcnemar(other_way, one_way)
@@ -59,6 +60,7 @@ def test_flips_count_majorities() -> None:
     assert outcome.problems == 6
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=40))
 def test_flips_swap_with_the_runs(pairs: list[tuple[bool, bool]]) -> None:
     first, second = [float(a) for a, _ in pairs], [float(b) for _, b in pairs]
@@ -132,6 +134,7 @@ def test_holm_on_the_textbook_example() -> None:
     assert holm([]) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_lies_between_raw_and_bonferroni(p_values: list[float]) -> None:
     adjusted = holm(p_values)

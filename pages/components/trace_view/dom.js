@@ -46,14 +46,16 @@ function appendText(parent, text, start = 0, end = text.length, onText = null) {
     target.append(node);
     if (onText) onText(node, from);
   };
+  const seen = text.slice(start, end + 1); // one more, to tell a bare carriage return from a line's end
   let at = start;
-  INVISIBLE.lastIndex = start;
-  for (let found = INVISIBLE.exec(text); found && found.index < end; found = INVISIBLE.exec(text)) {
-    add(parent, at, found.index);
+  INVISIBLE.lastIndex = 0;
+  for (let found = INVISIBLE.exec(seen); found && start + found.index < end; found = INVISIBLE.exec(seen)) {
+    const from = start + found.index;
+    add(parent, at, from);
     const badge = el("span", { class: "ctl", "data-name": invisibleName(found[0]) });
     parent.append(badge);
-    at = Math.min(found.index + found[0].length, end);
-    add(badge, found.index, at);
+    at = Math.min(from + found[0].length, end);
+    add(badge, from, at);
   }
   add(parent, at, end);
   return parent;

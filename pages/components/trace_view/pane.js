@@ -160,6 +160,7 @@ class Pane {
   goToRange() {
     if (!this.active) return;
     const { offsets } = this.text;
+    this.viewer.activate(this);
     this.body.reveal(this.text, offsets.toUnits(this.active.start), offsets.toUnits(this.active.end));
     this.markRange();
     this.say(`Linked: characters ${this.active.start} to ${this.active.end}`);

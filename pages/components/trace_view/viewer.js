@@ -1,6 +1,8 @@
 // The component: panes side by side, what they share, and Streamlit's way in (the default export) and out (send).
 
 const VIEWERS = new WeakMap();
+const STACKED_WINDOW = 760;
+const STACKED_FRAME = 440;
 
 class Viewer {
   constructor(parent) {
@@ -71,6 +73,9 @@ class Viewer {
 
   // The height from the viewer's top to the bottom of what scrolls the page, as if the page stood at its top.
   fit() {
+    const width = this.root.getBoundingClientRect().width;
+    const narrow = window.innerWidth <= STACKED_WINDOW || width <= STACKED_FRAME;
+    this.frame.classList.toggle("stacked", narrow && this.panes.length > 1);
     if (this.options.fit !== "window") return;
     const host = this.root.getRootNode().host ?? this.root;
     const page = host.closest('[data-testid="stMain"]') ?? document.scrollingElement;
