@@ -32,12 +32,14 @@ def trace_row(listed: Listed) -> Row:
     """One trace as a row."""
     run = runs()[listed.run]
     length = listed.words if listed.tokens is None else listed.tokens
+    question = " ".join(listed.question.split())
     return Row(
         listed.id,
         {
-            "problem": Lines(f"{listed.number}. {listed.question[:110]}", f"{run.label} · sample {listed.sample + 1}"),
+            "run": Lines(run.info.model, f"{run.info.dataset} · sample {listed.sample + 1}"),
+            "problem": Lines(f"{listed.number}. {question[:105]}" + ("…" if len(question) > 105 else "")),
             "correct": listed.correct,
-            "answer": Lines(listed.answer or "–", "disputed" if listed.disagree else ""),
+            "answer": Lines((listed.answer or "–")[:40], "disputed" if listed.disagree else ""),
             "cues": listed.cues,
             "density": listed.per_1k,
             "words": Lines(f"{length:,}", "words" if listed.tokens is None else "tokens"),
@@ -46,7 +48,8 @@ def trace_row(listed: Listed) -> Row:
     )
 
 
-with page_header("Browse"):
+header = page_header("Browse")
+with header:
     grader, lexicon = choose_grader(), choose_lexicon()
 if not runs():
     st.text("There is nothing to browse yet.")
@@ -59,18 +62,18 @@ by_label = {label: run for run, label in labels.items()}
 datasets = Counter(run.info.dataset for run in runs().values())
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="sth-filters"):
     chosen = st.multiselect("Runs", sorted(by_label), key="run", bind="query-params", on_change=first_page,
-                            placeholder="all runs", width=330)  # fmt: skip
+                            placeholder="all runs", width=250)  # fmt: skip
     dataset = st.selectbox("Data set", sorted(datasets), index=None, key="dataset", bind="query-params",
-                           on_change=first_page, placeholder="all", width=130)  # fmt: skip
+                           on_change=first_page, placeholder="all", width=110)  # fmt: skip
     verdict = st.selectbox("Verdict", VERDICTS, index=None, key="verdict", bind="query-params",
-                           on_change=first_page, placeholder="any", width=120)  # fmt: skip
+                           on_change=first_page, placeholder="any", width=100)  # fmt: skip
     finish = st.selectbox("Ending", ["finished", "cut off"], index=None, key="ending", bind="query-params",
-                          on_change=first_page, placeholder="any", width=120)  # fmt: skip
+                          on_change=first_page, placeholder="any", width=100)  # fmt: skip
     search = st.text_input("Search the text", key="q", bind="query-params", on_change=first_page, type="search",
-                           placeholder="a word, a phrase, a pattern", width=230)  # fmt: skip
+                           placeholder="a word, a phrase, a pattern", width=200)  # fmt: skip
     kind = st.segmented_control("Search as", [s.value for s in SearchAs], default="text", required=True, key="as",
                                 bind="query-params", on_change=first_page)  # fmt: skip
-    with st.popover("More filters", icon=":material/tune:"):
+    with st.popover("More", icon=":material/tune:"):
         left, right = st.columns(2)
         with left:
             low, dense = bound("Words from", "min"), bound("Cues per 1,000 from", "dmin")
@@ -84,7 +87,7 @@ wanted = TraceFilter(
     search=search or "", search_as=SearchAs(kind or "text"),
     correct={"right": True, "wrong": False}.get(verdict or ""), unknown=verdict == "unknown", disagree=verdict == "disputed",
 )  # fmt: skip
-sort = st.query_params.get("sort", "problem")
+sort = st.query_params.get("sort", "run")
 descending = sort.startswith("-")
 number = int(st.session_state.get("page") or 1)
 try:
@@ -93,8 +96,10 @@ except UserError as error:
     notice(str(error), "error")
     st.stop()
 
+header.text(f"{found.total:,} traces")
 columns = [
-    Column("problem", "Problem", sortable=True, width="42%"),
+    Column("run", "Run", width="20%"),
+    Column("problem", "Problem", width="38%"),
     Column("correct", "Right", Kind.VERDICT),
     Column("answer", "Answer", sortable=False),
     Column("cues", "Cues", Kind.NUMBER, Form.COUNT),
@@ -104,16 +109,15 @@ columns = [
 ]
 event = data_table(
     columns, [trace_row(listed) for listed in found.rows], key="traces", caption="Traces", select=Select.ROW,
-    sort=Sort.SERVER, sorted_by=(sort.removeprefix("-"), descending), height=640,
+    sort=Sort.SERVER, sorted_by=(sort.removeprefix("-"), descending), height=2000,
     empty="No trace passes these filters.", note=f"Verdicts by {grader}; cues by {lexicon}.",
 )  # fmt: skip
 with st.container(horizontal=True, vertical_alignment="center", key="sth-pages"):
-    st.text(f"{found.total:,} traces")
     if found.pages > 1:
         st.number_input("Page", 1, found.pages, key="page", bind="query-params", width=130, label_visibility="collapsed")
         st.text(f"of {found.pages:,}")
 if event and event.kind == "sort":
-    st.query_params["sort"] = ("-" if event.descending else "") + (event.column or "problem")
+    st.query_params["sort"] = ("-" if event.descending else "") + (event.column or "run")
     st.rerun()
 if event and event.row:
     st.switch_page("reader.py", query_params={"trace": event.row})

@@ -46,7 +46,9 @@ if lacking := missing_cues(lexicon):
 
 if hero := telling(lexicon, grader):
     pair, problem = hero.pair, hero.problem
-    st.text("The same problem, answered by a model and by its trained variant: one doubts and is right, one is sure and wrong.")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.text("One problem, answered by a model and by its trained variant: one doubts and is right, one is sure and wrong.")
+        open_pair = st.button("Compare these two runs", type="primary", icon=":material/compare:")
     with st.container(key="sth-question"):
         st.text(f"{pair.base.info.dataset} {problem.number}   {problem.question}")
         st.text(f"gold {problem.gold}")
@@ -59,8 +61,8 @@ if hero := telling(lexicon, grader):
             is side.right
         )
         panes.append(pane_of(sample, grader, tag=tag, words=None if side.right else "wrong, and sure"))
-    trace_view(panes, key="telling", options=Options(minimum=330, reserve=10_000))
-    if st.button("Compare these two runs", type="primary", icon=":material/compare:"):
+    trace_view(panes, key="telling", options=Options(minimum=430, reserve=10_000))
+    if open_pair:
         st.switch_page("compare.py", query_params={"runs": f"{pair.base.id},{pair.variant.id}", "problem": problem.id})
 
 figures = summaries(lexicon)

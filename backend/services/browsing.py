@@ -63,7 +63,7 @@ class BrowseService:
         """`lexicons` resolves the lexicon densities are asked for."""
         self._store, self._lexicons = store, lexicons
 
-    def page(self, wanted: TraceFilter, number: int = 1, sort: str = "problem", descending: bool = False) -> Page:
+    def page(self, wanted: TraceFilter, number: int = 1, sort: str = "run", descending: bool = False) -> Page:
         """Page `number` (from 1; past the end: the last). `wanted.lexicon` and `wanted.dataset` are names.
 
         Raises UserError for a search that is no regular expression.

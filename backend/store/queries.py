@@ -26,7 +26,7 @@ VERDICTS = {"file": "file_correct", "paper": "paper_correct", "math-verify": "ve
 _PER_1K = "1000.0 * coalesce(c.n, 0) / nullif(coalesce(t.tokens, t.words), 0)"
 
 SORTS = {
-    "run": "t.run_id",
+    "run": "list_position($order, t.run_id)",
     "problem": "t.problem_ordinal",
     "sample": "t.sample",
     "words": "t.words",
@@ -123,17 +123,16 @@ class Queries:
     # -- lists --------------------------------------------------------------------------------------
 
     def page(
-        self, wanted: TraceFilter, *, sort: str = "problem", descending: bool = False, limit: int = 50, offset: int = 0
+        self, wanted: TraceFilter, *, sort: str = "run", descending: bool = False, limit: int = 50, offset: int = 0
     ) -> list[dict[str, Any]]:
         """`limit` traces from `offset` on, with their numbers and without their text."""
         where, values = _where(wanted)
-        order = SORTS.get(sort, SORTS["problem"]).format(verdict=f"t.{verdict_column(wanted.grader)}")
+        order = SORTS.get(sort, SORTS["run"]).format(verdict=f"t.{verdict_column(wanted.grader)}")
         sql = f"""SELECT {_LISTED.format(density=_PER_1K)} {_FROM} WHERE {where}
-            ORDER BY {order} {"DESC" if descending else "ASC"} NULLS LAST, t.run_id, t.ordinal
+            ORDER BY {order} {"DESC" if descending else "ASC"} NULLS LAST, t.run_id, t.problem_ordinal, t.sample, t.ordinal
             LIMIT $limit OFFSET $offset"""
-        rows = self._ask(
-            sql, wanted.runs or None, ("traces", "counts"), limit=limit, offset=offset, lexicon=wanted.lexicon, **values
-        )
+        values |= {"limit": limit, "offset": offset, "order": [run.id for run in self._ledger.runs()]}
+        rows = self._ask(sql, wanted.runs or None, ("traces", "counts"), lexicon=wanted.lexicon, **values)
         return rows.to_pylist() if rows else []
 
     def count(self, wanted: TraceFilter) -> int:

@@ -85,5 +85,5 @@ def framed(figure: go.Figure, title: str, height: int, *, legend: bool = False) 
             }
         )
     small = {"color": NEUTRAL, "size": 12}
-    figure.update_yaxes(automargin=True, tickfont=small, title_font=small)
-    return figure.update_xaxes(tickfont=small, title_font=small)
+    figure.update_yaxes(automargin=True, fixedrange=True, tickfont=small, title_font=small)
+    return figure.update_xaxes(fixedrange=True, tickfont=small, title_font=small)

@@ -5,10 +5,14 @@ const SVG = "http://www.w3.org/2000/svg";
 const SCALE = 2;
 const LIVE_LAYERS = ".hoverlayer, .zoomlayer, .draglayer, .outline-controllers";
 const seen = new WeakMap();
+const schemes = new WeakMap();
 
 export default function (component) {
-  const { parentElement, data, setTriggerValue } = component;
+  const { parentElement, data, setStateValue, setTriggerValue } = component;
   if (!data) return;
+  const scheme = getComputedStyle(document.querySelector('[data-testid="stApp"]')).colorScheme;
+  if (schemes.has(parentElement) && schemes.get(parentElement) !== scheme) setStateValue("scheme", scheme);
+  schemes.set(parentElement, scheme);
   const text = JSON.stringify(data);
   if (seen.get(parentElement) === text) return;
   seen.set(parentElement, text);

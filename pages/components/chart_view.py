@@ -39,26 +39,24 @@ _SHOWN_ROWS = 200
 
 
 def show(chart: Chart, *, key: str, file_stem: str, on_select: bool = False) -> list[Record]:
-    """Draws `chart` and returns the records a person picked, by a click, a box or a row of the data table; else [].
+    """Draws `chart` and returns the records a person picked: by a click, or in its table of data.
 
-    `file_stem` names the downloads. With `on_select` a pick reruns the page.
+    `file_stem` names the downloads. With `on_select` a pick reruns the page; a second click takes it back.
     """
     if not chart.data:
         st.text(f"{chart.figure.layout.title.text}: nothing to draw.")
         return []
     with st.container(key=f"sth-chart-{key}", gap="xsmall"):
-        figure = in_theme(chart.figure)
-        if on_select:
-            figure.update_layout(dragmode="select", selectdirection="h", clickmode="event+select")
         event = st.plotly_chart(
-            figure,
+            in_theme(chart.figure, _scheme(key)),
             key=key,
             alt=chart.alt,
             on_select="rerun" if on_select else "ignore",
-            selection_mode=("points", "box"),
-            config={"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"},
+            selection_mode="points",
+            config={"displayModeBar": False, "scrollZoom": False},
         )
-        files = _FILES(key=f"{key}-files", data=_file_data(chart, key, file_stem, on_select), on_picked_change=_nothing)
+        data = _file_data(chart, key, file_stem, on_select)
+        files = _FILES(key=f"{key}-files", data=data, on_picked_change=_nothing, on_scheme_change=_nothing)
     if files.picked is not None:
         return picked_records(chart, [files.picked])
     points = cast(PlotlyState, event).selection.points if on_select else []
@@ -81,9 +79,14 @@ def picked_range(records: Sequence[Record]) -> tuple[str, float, float] | None:
     return side, min(low for low, _ in of_side), max(high for _, high in of_side)
 
 
-def in_theme(figure: go.Figure) -> go.Figure:
-    """A copy of `figure` whose palette colours follow the reader's theme."""
-    return go.Figure(_swap(json.loads(figure.to_json(validate=False))))
+def in_theme(figure: go.Figure, scheme: str = "") -> go.Figure:
+    """A copy of `figure` whose palette colours are the reader's theme's.
+
+    The browser fills them in when it first sees a figure and never again; `scheme` makes it a new figure after the
+    theme has changed.
+    """
+    swapped = go.Figure(_swap(json.loads(figure.to_json(validate=False))))
+    return swapped.update_layout(meta=scheme)
 
 
 def to_csv(data: Sequence[Record]) -> str:
@@ -98,7 +101,14 @@ def to_csv(data: Sequence[Record]) -> str:
 
 
 def _nothing() -> None:
-    """Makes the trigger appear on the result."""
+    """Makes a state or trigger appear on the result."""
+
+
+def _scheme(key: str) -> str:
+    """What the browser last changed to, "light" or "dark"; "" as long as it hasn't."""
+    state = st.session_state.get(f"{key}-files")
+    scheme = state.get("scheme") if isinstance(state, Mapping) else None
+    return scheme if scheme in ("light", "dark") else ""
 
 
 def _csv_cell(value: object) -> object:

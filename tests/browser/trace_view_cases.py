@@ -113,7 +113,8 @@ class View:
     def settle(self) -> None:
         """Let a few frames pass: scrolling and what follows it happen on frames."""
         self.page.evaluate(
-            "() => new Promise(done => { let n = 12; const next = () => n-- ? requestAnimationFrame(next) : done(); next() })"
+            "() => new Promise(done => { let left = 12;"
+            " const next = () => left-- ? requestAnimationFrame(next) : done(); next() })"
         )
 
     def select(self, start: int, end: int, number: int = 0) -> str:

@@ -110,7 +110,10 @@ def test_significance_is_in_fill_and_in_an_asterisk() -> None:
     ticks = chart.figure.layout.yaxis.ticktext
     assert [" *" in tick for tick in ticks] == [record["significant"] for record in chart.data] == [True, True, False]
     fills = {
-        int(i): c for t in chart.figure.data if t.type == "bar" for i, c in zip(t.customdata, t.marker.color, strict=True)
+        int(i): c
+        for t in chart.figure.data
+        if t.type == "bar"
+        for i, c in zip(t.customdata, t.marker.color, strict=True)
     }
     assert [fills[i] != "rgba(0,0,0,0)" for i in range(3)] == [True, True, False]
 
@@ -124,7 +127,11 @@ def test_words_are_the_largest_changes_first() -> None:
 def test_a_picked_bar_gives_its_side_and_range() -> None:
     chart, _ = CHARTS["distributions"]
     of_b = [i for i, record in enumerate(chart.data) if record["side"] == "B"]
-    assert picked_range(picked_records(chart, of_b[:1])) == ("B", chart.data[of_b[0]]["from"], chart.data[of_b[0]]["to"])
+    assert picked_range(picked_records(chart, of_b[:1])) == (
+        "B",
+        chart.data[of_b[0]]["from"],
+        chart.data[of_b[0]]["to"],
+    )
     whole = picked_range(picked_records(chart, of_b))
     assert whole == ("B", 0.0, chart.data[of_b[-1]]["to"])
     assert picked_range([]) is None

@@ -122,7 +122,12 @@ def test_other_addresses_are_refused(href: str) -> None:
         in_app(href)
 
 
-COLUMNS = [Column("name", "run"), Column("n", "n", Kind.NUMBER), Column("do", "", Kind.LINKS), Column("x", "x", sortable=False)]
+COLUMNS = [
+    Column("name", "run"),
+    Column("n", "n", Kind.NUMBER),
+    Column("do", "", Kind.LINKS),
+    Column("x", "x", sortable=False),
+]
 ROWS = [
     Row("r1", {"name": "one", "n": 1, "do": [Link("Go", "/go", "go"), Link("See", "/see")]}),
     Row("r2", {"name": "two", "n": Interval(2.0, 1.0, 3.0), "do": Link("Drop", action="drop")}),
