@@ -6,11 +6,10 @@ loaded whole. Knows nothing of widgets.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backend.domain import SearchAs, TraceFilter, UserError, visible
+from backend.domain import SearchAs, TraceFilter
 from backend.services.lexicons import LexiconService
 from backend.store import VERDICTS, Store
 
@@ -69,19 +68,18 @@ class BrowseService:
         Raises UserError for a search that is no regular expression.
         """
         resolved = self._resolve(wanted)
-        total = self._store.queries.count(resolved) if resolved else 0
-        pages = max(1, -(-total // PAGE))
-        offset = (min(max(number, 1), pages) - 1) * PAGE
-        if not resolved or not total:
-            return Page([], total, offset)
-        rows = self._store.queries.page(resolved, sort=sort, descending=descending, limit=PAGE, offset=offset)
+        if not resolved:
+            return Page([], 0, 0)
+        rows, total, offset = self._store.queries.page(
+            resolved, sort=sort, descending=descending, limit=PAGE, number=number
+        )
         questions = self._store.ledger.questions(list({row["problem_id"] for row in rows}))
         return Page([_listed(row, resolved.grader, questions) for row in rows], total, offset)
 
     def _resolve(self, wanted: TraceFilter) -> TraceFilter | None:
         """The filter with ids in place of names; None where nothing can match."""
         if wanted.search and wanted.search_as is SearchAs.REGEX:
-            check_pattern(wanted.search)
+            self._store.queries.check_pattern(wanted.search)
         runs = wanted.runs
         if wanted.dataset:
             inside = {run.id for run in self._store.ledger.runs() if run.info.dataset == wanted.dataset}
@@ -90,15 +88,6 @@ class BrowseService:
                 return None
         lexicon = self._lexicons.get(wanted.lexicon or self._lexicons.default).id
         return replace(wanted, runs=runs, lexicon=lexicon)
-
-
-def check_pattern(pattern: str) -> None:
-    """Raises UserError where `pattern` is no regular expression, with the place."""
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        place = f" at character {error.pos + 1}" if error.pos is not None else ""
-        raise UserError(f"The search {visible(pattern, 80)} is no regular expression: {error.msg}{place}.") from error
 
 
 def _listed(row: dict[str, Any], grader: str, questions: dict[str, str]) -> Listed:

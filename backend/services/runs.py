@@ -174,11 +174,9 @@ def grader_accuracy(rows: list[Row], grader: str) -> Estimate | None:
 
 
 def _pass_k(rows: list[Row]) -> dict[int, Estimate | None]:
-    """Unbiased pass@k under the default grader for k = 1, 2, 4, ... up to the samples every problem has."""
+    """Unbiased pass@k under the default grader for k = 2, 4, 8, ... and the samples every problem has; {} for one sample."""
     column = VERDICTS[GRADERS[0]]
     right, known = [r[f"{column}_right"] for r in rows], [r[f"{column}_known"] for r in rows]
-    most, k, found = min(known, default=0), 1, {}
-    while k <= most:
-        found[k] = pass_at_k(right, known, k)
-        k *= 2
-    return found
+    most = min(known, default=0)
+    powers = {2**i for i in range(1, most.bit_length()) if 2**i <= most}
+    return {k: pass_at_k(right, known, k) for k in sorted(powers | {most}) if k > 1}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.domain import Group
 from backend.measure import (
     AdjustedDifference,
     Estimate,
@@ -79,7 +80,7 @@ class PairStatistics:
     per_1k: Contrast
     length: Contrast
     cut: Contrast
-    groups: dict[str, tuple[Contrast, Contrast]]
+    groups: dict[Group, tuple[Contrast, Contrast]]
     words: list[WordChange]
     flips: Flips
     resolution: str
@@ -118,7 +119,7 @@ def pair_statistics(
         per_1k=_pooled(first.cues, first.length, second.cues, second.length),
         length=Contrast(*_means(first.length, second.length), mean_ratio(second.length, first.length), ratio=True),
         cut=_known(first.cut, second.cut),
-        groups={name: _group(first, second, name) for name in GROUP_COLUMNS.values()},
+        groups={group: _group(first, second, column) for group, column in GROUP_COLUMNS.items()},
         words=_words(a, b, problems, entries, first, second),
         flips=flips(right_a, right_b),
         resolution=resolution(int(judged.sum())) if judged.any() else "",

@@ -11,7 +11,7 @@ import streamlit as st
 
 from backend.services import Estimate, Pair, RunSummary
 from pages.components.panes import sampling_text
-from pages.components.quantity import Form, Interval
+from pages.components.quantity import Form, Interval, interval_text, number
 from pages.components.table import Column, Kind, Lines, Link, Row, Select, data_table
 
 MOST_PAIRS = 6
@@ -80,7 +80,7 @@ def _run_row(summary: RunSummary, grader: str) -> Row:
         run.id,
         {
             "model": Lines(run.info.model, sampling_text(run)),
-            "dataset": Lines(run.info.dataset, f"{run.traces:,} traces, n = {run.problems:,}"),
+            "dataset": Lines(run.info.dataset, _traces_text(summary)),
             "accuracy": _interval(summary.accuracy[grader]),
             "disputed": summary.disagree or None,
             "cues": _interval(summary.cues),
@@ -89,6 +89,16 @@ def _run_row(summary: RunSummary, grader: str) -> Row:
             "unit": run.length_unit,
         },
     )
+
+
+def _traces_text(summary: RunSummary) -> str:
+    """How many traces and problems; with several samples a problem, pass@k for the largest k as well."""
+    run = summary.run
+    text = f"{run.traces:,} traces, n = {run.problems:,}"
+    k = max(summary.pass_k, default=1)
+    if k > 1 and (chance := summary.pass_k[k]):
+        text += f" · pass@{k} {number(chance.value, Form.PERCENT)} {interval_text(chance.low, chance.high, Form.PERCENT)}"
+    return text
 
 
 def _interval(estimate: Estimate | None) -> Interval | None:

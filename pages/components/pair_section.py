@@ -107,10 +107,7 @@ def _words(pair: PairStatistics) -> None:
 
 
 def _groups(pair: PairStatistics, unit: str) -> None:
-    figures = {
-        group: (_interval(density.a), _interval(density.b))
-        for group, (_, density) in zip(Group, pair.groups.values(), strict=True)
-    }
+    figures = {group: (_interval(density.a), _interval(density.b)) for group, (_, density) in pair.groups.items()}
     show(group_bars(figures, unit=f"cues per 1,000 {unit}"), key="groups", file_stem="groups-a-b")
 
 

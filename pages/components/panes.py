@@ -38,10 +38,14 @@ def verdict_of(trace: OpenTrace, grader: str, words: str | None = None) -> Verdi
     return Verdict(found.correct, found.answer, words=words, disagreement=trace.disagreement or None)
 
 
-def facts_of(trace: OpenTrace, unit: str | None = None) -> list[Fact]:
-    """Cues, their density and the length, in `unit` (default: the run's own)."""
-    unit = unit or trace.run.length_unit
-    length = trace.words if unit == "words" or trace.tokens is None else trace.tokens
+def units_of(trace: OpenTrace, unit: str) -> int:
+    """The length of a trace's response in `unit`."""
+    return trace.words if unit == "words" or trace.tokens is None else trace.tokens
+
+
+def facts_of(trace: OpenTrace, unit: str) -> list[Fact]:
+    """Cues, their density and the length, in `unit`."""
+    length = units_of(trace, unit)
     cues = len(trace.response_cues)
     density = 1000.0 * cues / length if length else 0.0
     return [
@@ -68,9 +72,11 @@ def pane_of(
 ) -> Pane:
     """The pane of a trace.
 
+    `unit` (default: the run's own) is what lengths and densities are counted in.
     `sample` is (place, the problem's distinct samples); `link` adds the way to its own page; `words` stands in
     place of "right" or "wrong".
     """
+    unit = unit or trace.run.length_unit
     subtitle = f"{trace.run.info.dataset} · {sampling_text(trace.run)}"
     if sample and sample[1][sample[0]].copies > 1:
         subtitle = f"{sample[1][sample[0]].copies} identical samples · {subtitle}"
@@ -82,6 +88,7 @@ def pane_of(
         verdict=verdict_of(trace, grader, words),
         sample=Sample(sample[0] + 1, len(sample[1])) if sample else None,
         facts=facts_of(trace, unit),
+        units=units_of(trace, unit),
         text=trace.text,
         prompt=trace.prompt,
         sections=trace.sections,

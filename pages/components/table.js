@@ -80,7 +80,7 @@ function headCell(view, column) {
   const cell = node("th", { scope: "col", class: column.kind, "aria-sort": direction, title: column.help || null });
   cell.style.width = column.width ?? "";
   if (!sortable) {
-    cell.append(column.label);
+    cell.append(node("span", { class: "label" }, column.label));
     return cell;
   }
   const arrow = node("span", { class: "arrow", "aria-hidden": "true" }, down === null ? "" : down ? "↓" : "↑");

@@ -68,7 +68,8 @@ class Pane:
 
     `id` names the pane in permalinks and events. Offsets of `sections` and of cues run into `text`; those of cues
     in the section `prompt` run into `prompt`. `link` is an address inside the app that opens this trace alone.
-    `ending` is said after the last line ("cut off at the token limit").
+    `ending` is said after the last line ("cut off at the token limit"). `units` is the text's length in what densities
+    are counted by; with it the group chips show their cues per 1,000.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Pane:
     verdict: Verdict | None = None
     sample: Sample | None = None
     facts: Sequence[Fact] = ()
+    units: int = 0
     prompt: str = ""
     sections: Sequence[SectionSpan] = ()
     cues: Sequence[Cue] = ()
@@ -254,6 +256,7 @@ def _pane(pane: Pane, groups: tuple[Group, ...], rendered: bool) -> dict[str, An
         },
         "sample": None if sample is None else {"number": sample.number, "of": sample.of},
         "facts": [[fact.value, fact.label] for fact in pane.facts],
+        "units": pane.units,
         "download": file_name(pane.download),
         "link": pane.link,
         "ending": pane.ending,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from html import unescape
 
@@ -165,7 +166,7 @@ def test_bins_are_even_hold_every_value_and_break_at_zero(values: list[float], m
     edges = bin_edges(values, most=most, whole=whole)
     assert sum(histogram(values, edges)) == len(values)
     assert len(edges) <= most + 3
-    steps = [high - low for low, high in zip(edges, edges[1:], strict=False)]
+    steps = [high - low for low, high in itertools.pairwise(edges)]
     assert all(step == pytest.approx(steps[0]) for step in steps)
     assert not whole or steps[0] == int(steps[0]) >= 1
     if values and min(values) < 0 < max(values):

@@ -42,17 +42,20 @@ function factRow({ facts, verdict }, spark) {
   return el("div", { class: "facts" }, ...figures, spark, differ);
 }
 
-function groupChips(doc, hidden, toggle) {
+function groupChips(doc, hidden, toggle, units) {
   const counts = new Map();
   for (const cue of doc.cues) counts.set(cue.group, (counts.get(cue.group) ?? 0) + 1);
   return doc.groups.flatMap(({ letter, label }, group) => {
     if (!counts.has(group)) return [];
     const on = !hidden.has(letter);
     const number = counts.get(group).toLocaleString("en");
+    const density = units ? (1000 * counts.get(group) / units).toFixed(1) : "";
     return [el("button", { type: "button", class: `chip c${letter}`, "data-act": `group-${letter}`,
-      title: `${on ? "Hide" : "Show"} ${label}`, "aria-label": `${label}, ${number}`, "aria-pressed": String(on),
+      title: `${on ? "Hide" : "Show"} ${label}${density && ` (${number}, ${density} per 1,000)`}`,
+      "aria-label": `${label}, ${number}${density && `, ${density} per 1,000`}`, "aria-pressed": String(on),
       onclick: () => toggle(letter) },
-    el("span", { class: "label" }, label), el("sup", {}, letter), " ", el("b", {}, number))];
+    el("span", { class: "label" }, label), el("sup", {}, letter), " ", el("b", {}, number),
+    density && el("small", {}, ` ${density}`))];
   });
 }
 

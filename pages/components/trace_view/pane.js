@@ -82,7 +82,7 @@ class Pane {
     const { hidden } = this.viewer;
     const step = (by) => this.viewer.send("step", { pane: this.data.id, step: by });
     this.tools.hidden = quiet;
-    const chips = groupChips(this.text, hidden, (letter) => this.viewer.toggleGroup(letter));
+    const chips = groupChips(this.text, hidden, (letter) => this.viewer.toggleGroup(letter), this.data.units);
     const clear = () => this.clearRange();
     this.head.replaceChildren(
       titleRow(this.data, step),
