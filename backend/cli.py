@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +22,11 @@ from backend.services import Overrides, Services, wire
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code (0 done, 2 the person's mistake, 130 interrupted)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal may lack characters; that must not end in an error
     options = _parser().parse_args(argv)
     try:
         settings = config.load()
@@ -47,7 +54,9 @@ def verbs() -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m backend", description="Second Thoughts on the command line.")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--store", type=Path, metavar="DIR", help="folder of the store (default: SECOND_THOUGHTS_STORE)")
+    common.add_argument(
+        "--store", type=Path, metavar="DIR", help="folder of the store (default: SECOND_THOUGHTS_STORE)"
+    )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     def verb(name: str, run: object, what: str) -> argparse.ArgumentParser:
@@ -58,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("import", _import, "Import traces and problem sets from files and folders.")
     sub.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     _add_overrides(sub)
-    sub.add_argument("--map", nargs="+", default=[], metavar="FIELD=COLUMN", help="columns of a file of no known format")
+    sub.add_argument(
+        "--map", nargs="+", default=[], metavar="FIELD=COLUMN", help="columns of a file of no known format"
+    )
     sub.add_argument("--count-with", type=Path, metavar="FILE", help="a tokenizer.json to count tokens with")
     sub.add_argument("--dry-run", action="store_true", help="say what would be imported, and change nothing")
 
@@ -77,8 +88,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_overrides(sub: argparse.ArgumentParser) -> None:
     for field in dataclasses.fields(Overrides):
         name = field.name.replace("_", "-")
-        kind = {"float | None": float, "int | None": int, "Context | None": Context}.get(str(field.type), str)
+        kind = {"float | None": float, "int | None": int, "Context | None": Context}.get(str(field.type), _text)
         sub.add_argument(f"--{name}", type=kind, metavar=name.upper(), help=f"{name}, whatever the source says")
+
+
+def _text(word: str) -> str:
+    """A word of the command line as text; bytes that are no UTF-8 are written out."""
+    return os.fsencode(word).decode("utf-8", "backslashreplace")
 
 
 def _overrides(options: argparse.Namespace) -> Overrides:
@@ -109,7 +125,9 @@ def _run_line(row: dict[str, object], info: RunInfo) -> str:
     accuracy = row["accuracy"]
     assert isinstance(accuracy, dict)
     shown = next((f"{value:6.1%} {grader}" for grader, value in accuracy.items() if value is not None), "no verdict")
-    return f"{row['id']}  {visible(info.model, 44):44} {visible(info.dataset, 16):16} {row['traces']:>6} traces  {shown}"
+    return (
+        f"{row['id']}  {visible(info.model, 44):44} {visible(info.dataset, 16):16} {row['traces']:>6} traces  {shown}"
+    )
 
 
 def _pairs(services: Services, _options: argparse.Namespace) -> None:

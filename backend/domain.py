@@ -17,7 +17,7 @@ from typing import Any
 
 
 class Section(StrEnum):
-    """The part of a trace a stretch of text lies in. Offsets of `prompt` run into the prompt, the others into the text."""
+    """The part of a trace a stretch lies in. Offsets of `prompt` run into the prompt, the others into the text."""
 
     PROMPT = "prompt"
     THINK = "think"
@@ -198,7 +198,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069
 
 
 def visible(text: str, limit: int = 300) -> str:
-    """`text` safe for one line of a terminal or a page: control and bidi characters written out, long text shortened."""
+    """`text` safe for one line of a terminal or a page: control and bidi characters written out, long text cut."""
     shown = _CONTROL.sub(lambda m: m[0].encode("unicode_escape").decode(), text[: limit + 1])
     return shown if len(text) <= limit else shown[:limit] + "…"
 

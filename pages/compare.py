@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from backend.domain import UserError, visible
+from backend.domain import UserError
 from backend.services import Comparison, Mode
 from pages.components.chrome import numbers_strip, page_header
-from pages.components.compared import export_csv, item_of, mode_chips, run_picker, shown_runs
+from pages.components.compared import caveats, export_csv, go_to, item_of, mode_chips, run_picker, shown_runs
 from pages.components.gate import require_person
 from pages.components.notice import notice
 from pages.components.pair_section import Picked, big_numbers, pair_section
@@ -36,14 +36,8 @@ except UserError as error:
 pair = statistics(chosen[:2], lexicon, grader) if len(chosen) > 1 else None
 if pair:
     numbers_strip(big_numbers(pair, compared.unit))
-if compared.warnings or any(compared.unpaired):
-    with st.popover(f"{len(compared.warnings) + any(compared.unpaired)} things to know before comparing",
-                    icon=":material/warning:", type="tertiary", key="warnings"):  # fmt: skip
-        for warning in compared.warnings:
-            notice(warning, "warning")
-        for tag, run, lacking in zip(TAGS, compared.runs, compared.unpaired, strict=False):
-            if lacking:
-                notice(f"{tag}, {visible(run.label)}: {lacking} of its problems are in no other run and left out.", "info")
+if known := caveats(compared):
+    notice(known, "warning", key="caveats")
 
 picked: Picked | None = st.session_state.get("picked")
 mode = Mode(query["mode"]) if query.get("mode") in set(Mode) else Mode.ALL
@@ -53,14 +47,16 @@ if picked and pair:
     listed = [problem for problem in listed if problem.id in inside]
 current = compared.problem(query.get("problem", "")) or (listed[0] if listed else compared.problems[0])
 
-rail, work = st.columns([236, 930], gap="medium")
+body = st.container(horizontal=True, wrap=False, gap="medium", key="sth-body")
+rail, work = body.container(width=236), body.container(width="stretch")
 with rail:
     if picked and st.button(f"✕ {picked.text()}", key="unpick", type="tertiary"):
         st.session_state.picked = None
         st.rerun()
-    chose = problem_list(
+    problem_list(
         [item_of(problem, mode) for problem in listed], mode_chips(compared), key="problems", selected=current.id,
         mode=mode.value, runs=TAGS[: len(chosen)], empty="No problem of this kind.",
+        on_choice=go_to,
     )  # fmt: skip
 with work:
     with st.container(key="sth-question"):
@@ -74,18 +70,9 @@ with work:
         trace = services().reading.open(samples[place].trace, services().lexicons.get(lexicon).id)
         panes.append(pane_of(trace, grader, tag=tag, sample=(place, samples), unit=compared.unit))
     view = trace_view(
-        panes, key="compare", active=read_range(query.to_dict(), panes), options=Options(reserve=24)
+        panes, key="compare", active=read_range(query.to_dict(), panes), options=Options(reserve=24, list_keys=True)
     )
 
-if chose and chose.problem:
-    query.update(problem=chose.problem)
-    for name in ("samples", "range", "pane"):
-        query.pop(name, None)
-    st.rerun()
-if chose and chose.mode:
-    query.update(mode=chose.mode)
-    query.pop("problem", None)
-    st.rerun()
 if view.step:
     side = [pane.id for pane in panes].index(view.step.pane)
     sample = panes[side].sample
@@ -94,9 +81,14 @@ if view.step:
     st.rerun()
 
 if pair:
-    found = pair_section(pair, compared.unit, grader)
+    made_from = f"{services().runs.version()} {chosen[:2]} {lexicon} {grader}"
+    found = pair_section(pair, compared.unit, grader, made_from)
     st.download_button("Export every problem as CSV", export_csv(compared), "comparison.csv", "text/csv", type="tertiary",
                        icon=":material/download:", on_click="ignore")  # fmt: skip
-    if found and found != picked:
-        st.session_state.picked = found
+    if found != st.session_state.get("seen"):  # a chart keeps its selection: only a change of it is news
+        st.session_state.seen = found
+        if isinstance(found, Mode):
+            query["mode"] = found.value
+        else:
+            st.session_state.picked = found
         st.rerun()

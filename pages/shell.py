@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from pages.components.chrome import load_style, sidebar_foot
+from pages.components.chrome import configure_page, load_style, sidebar_foot
 from pages.components.gate import require_person
 
-st.set_page_config(page_title="Second Thoughts", page_icon="💭", layout="wide")
+configure_page()
 load_style()
 person = require_person()
 page = st.navigation(

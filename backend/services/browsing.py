@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backend.domain import SearchAs, TraceFilter
+from backend.domain import TraceFilter
 from backend.services.lexicons import LexiconService
 from backend.store import VERDICTS, Store
 
@@ -78,8 +78,6 @@ class BrowseService:
 
     def _resolve(self, wanted: TraceFilter) -> TraceFilter | None:
         """The filter with ids in place of names; None where nothing can match."""
-        if wanted.search and wanted.search_as is SearchAs.REGEX:
-            self._store.queries.check_pattern(wanted.search)
         runs = wanted.runs
         if wanted.dataset:
             inside = {run.id for run in self._store.ledger.runs() if run.info.dataset == wanted.dataset}

@@ -131,7 +131,9 @@ class CompareService:
         warnings += differences(runs) + self._prompt_warnings(runs, shared)
         known = self._store.ledger.problems(runs[0].id)
         problems = [
-            ComparedProblem(p.id, place + 1, p.question, p.gold, tuple(_side(by_run[r.id][p.id], grader, unit) for r in runs))
+            ComparedProblem(
+                p.id, place + 1, p.question, p.gold, tuple(_side(by_run[r.id][p.id], grader, unit) for r in runs)
+            )
             for place, p in enumerate(known)
             if p.id in shared
         ]

@@ -38,6 +38,8 @@ from backend.store.parts import PART_BYTES
 # Called with (bytes read, bytes in all, what is being read).
 Progress = Callable[[int, int, str], None]
 
+_MOST = 2**31 - 1  # whole numbers are kept in four bytes
+
 State = Literal["imported", "present", "planned", "skipped", "failed"]
 
 
@@ -67,7 +69,9 @@ class ImportService:
             return exchange.scan(paths, base)
         known = {field.name for field in fields(exchange.Mapping)}
         if unknown := sorted(set(mapping) - known):
-            raise UserError(f"There is no field {visible(unknown[0], 40)!r} to map; there are {', '.join(sorted(known))}.")
+            raise UserError(
+                f"There is no field {visible(unknown[0], 40)!r} to map; there are {', '.join(sorted(known))}."
+            )
         named = [(path, RunInfo(visible(path.stem), visible(path.parent.name))) for path in paths]
         chosen = exchange.Mapping(**mapping)
         return Plan([s for path, info in named for s in exchange.with_mapping(path, chosen, info)], [], [])
@@ -131,25 +135,30 @@ class ImportService:
         name = visible(f"{source.info.model} · {source.info.dataset}")
         where = visible(source.files[0].shown) + (f" and {len(source.files) - 1} more" if len(source.files) > 1 else "")
         if found := self._store.ledger.find_run(identity):
-            return Outcome("present", f"{where}: already in the store as {visible(found.label)}, by its content.", identity)
+            return Outcome(
+                "present", f"{where}: already in the store as {visible(found.label)}, by its content.", identity
+            )
         if dry_run:
             return Outcome("planned", f"{where}: {source.format} would become {name}.")
         work = _RunImport(identity, source, self._lexicons.matchers(), counter)
         with PartWriter(self._store.folder, identity) as writer:
-            for draft, verdicts in _graded(_with_progress(source, on_progress), graders):
-                work.add(draft, verdicts, writer)
-            run = work.close(writer)
-            self._register(run, source, work, writer)
+            try:
+                for draft, verdicts in _graded(_with_progress(source, on_progress), graders):
+                    work.add(draft, verdicts, writer)
+                run = work.close(writer)
+                stored = self._register(run, source, work, writer)
+            except ImportProblem:
+                raise
+            except UserError as error:
+                raise UserError(f"{where}, row {work.row}: {error}") from error
+        if not stored:
+            return Outcome("present", f"{where}: another process has just stored it as {name}.", identity)
         return Outcome("imported", f"{where}: {name}, {run.traces:,} traces of {run.problems:,} problems.", identity)
 
-    def _register(self, run: Run, source: Source, work: _RunImport, writer: PartWriter) -> None:
+    def _register(self, run: Run, source: Source, work: _RunImport, writer: PartWriter) -> bool:
         sources = [SourceRow(file.sha256, file.shown, file.size) for file in (*source.files, *source.beside)]
-        parts = writer.finish()
-        try:
-            self._store.ledger.add_run(run, sources, list(work.problems.values()), parts, self._lexicons.contents())
-        except BaseException:
-            writer.discard()
-            raise
+        problems, lexicons = list(work.problems.values()), self._lexicons.contents()
+        return writer.register(lambda parts: self._store.ledger.add_run(run, sources, problems, parts, lexicons))
 
     # -- problem sets -------------------------------------------------------------------------------
 
@@ -167,7 +176,8 @@ class ImportService:
         unique = len({row.id for row in rows})
         first = source.files[0]
         entry = SetRow(identity, name, first.shown, first.sha256, unique, len(rows), now())
-        self._store.ledger.add_problem_set(entry, rows, [dict(d.extra) for d in drafts])
+        if not self._store.ledger.add_problem_set(entry, rows, [dict(d.extra) for d in drafts]):
+            return Outcome("present", f"{where}: another process has just stored it.", problem_set=identity)
         repeats = "" if unique == len(rows) else f" in {len(rows):,} rows"
         sentence = f"{where}: problem set {visible(name)}, {unique:,} problems{repeats}."
         return Outcome("imported", sentence, problem_set=identity)
@@ -181,6 +191,7 @@ class _RunImport:
         self.problems: dict[str, ProblemRow] = {}
         self._ordinals: dict[str, int] = {}
         self._count, self._bytes, self._all_tokens = 0, 0, True
+        self.row = 1
         self._begin()
 
     def _begin(self) -> None:
@@ -189,18 +200,22 @@ class _RunImport:
         self._bytes = 0
 
     def add(self, draft: TraceDraft, verdicts: Verdicts, writer: PartWriter) -> None:
-        """One response with its verdicts."""
+        """One response with its verdicts. Raises ImportProblem for numbers no response can have."""
+        for what, number in (("token count", draft.tokens or 0), ("sample number", draft.sample)):
+            if number > _MOST:
+                raise ImportProblem(draft.source.file, f"its {what} {number} is too large", draft.source.row)
+        self.row = draft.source.row
         problem = problem_id(draft.question)
         ordinal = self._ordinals.setdefault(problem, len(self._ordinals))
         if self.problems.get(problem) is None or (self.problems[problem].gold is None and draft.gold is not None):
             self.problems[problem] = ProblemRow(problem, bare_question(draft.question), draft.gold)
         sections = sections_of(draft)
-        place = {"trace_id": trace_id(self._id, self._count), "run_id": self._id, "problem_id": problem}
-        place |= {"problem_ordinal": ordinal, "ordinal": self._count}
+        names = {"trace_id": trace_id(self._id, self._count), "run_id": self._id, "problem_id": problem}
+        place = {**names, "problem_ordinal": ordinal, "ordinal": self._count}
         row = trace_row(draft, verdicts, sections, place, self._counter)
         self._all_tokens &= row["tokens"] is not None
         self._traces.add(row)
-        self._cues.add(place, draft.prompt, draft.text, sections)
+        self._cues.add(names, draft.prompt, draft.text, sections)
         self._order.append((ordinal, draft.sample, self._count))
         self._count += 1
         self._bytes += len(draft.text) + len(draft.prompt)
@@ -210,8 +225,8 @@ class _RunImport:
     def _flush(self, writer: PartWriter) -> None:
         order = sorted(range(len(self._order)), key=self._order.__getitem__)
         writer.write("traces", self._traces.table(order))
-        writer.write("cues", self._cues.cues.table())
-        writer.write("counts", self._cues.counts.table())
+        for kind, rows in self._cues.tables().items():
+            writer.write(kind, rows)
         self._begin()
 
     def close(self, writer: PartWriter) -> Run:

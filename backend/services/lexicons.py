@@ -82,7 +82,9 @@ class LexiconService:
     def missing(self) -> dict[str, list[str]]:
         """Run id -> lexicon ids it holds no cues of, for the runs that lack any."""
         held = self._store.ledger.run_lexicons()
-        lacking = {run.id: [x for x in self._matchers if x not in held.get(run.id, set())] for run in self._store.ledger.runs()}
+        lacking = {
+            run.id: [x for x in self._matchers if x not in held.get(run.id, set())] for run in self._store.ledger.runs()
+        }
         return {run: ids for run, ids in lacking.items() if ids}
 
     def match_missing(self) -> Iterator[tuple[str, list[str]]]:
@@ -100,12 +102,7 @@ class LexiconService:
             place = {"trace_id": row["trace_id"], "run_id": run.id, "problem_id": row["problem_id"]}
             found.add(place, row["prompt"], row["text"], sections)
         with PartWriter(self._store.folder, run.id) as writer:
-            writer.write("cues", found.cues.table())
-            writer.write("counts", found.counts.table())
+            for kind, rows in found.tables().items():
+                writer.write(kind, rows)
             contents = {identity: self.contents()[identity] for identity in ids}
-            parts = writer.finish()
-            try:
-                self._store.ledger.add_matches(run.id, parts, contents)
-            except BaseException:
-                writer.discard()
-                raise
+            writer.register(lambda parts: self._store.ledger.add_matches(run.id, parts, contents))

@@ -14,8 +14,24 @@ from backend.domain import Run
 
 # Words in a model's name that say how it was trained, not which model it is.
 _TRAINING = frozenset(
-    """base instruct it chat thinking think nothink sft rl rlft rlhf dpo grpo gspo rloo ppo sdpo sdft opsd tac notac
-    limo lora distilled tuned finetuned ft step checkpoint ckpt guided unguided""".split()
+    (
+        *("base", "instruct", "it", "chat", "thinking", "think", "nothink", "sft", "rl"),
+        *("rlft", "rlhf", "dpo", "grpo", "gspo", "rloo", "ppo", "sdpo", "sdft", "opsd", "tac"),
+        *(
+            "notac",
+            "limo",
+            "lora",
+            "distilled",
+            "tuned",
+            "finetuned",
+            "ft",
+            "step",
+            "checkpoint",
+            "ckpt",
+            "guided",
+            "unguided",
+        ),
+    )
 )
 # Those of them that a starting point may carry.
 _STARTING = frozenset({"base", "instruct", "it", "chat"})

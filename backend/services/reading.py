@@ -29,7 +29,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class OpenTrace:
-    """A trace as a reader needs it. Offsets of cues and sections are code points into `text` (prompt cues: into `prompt`)."""
+    """A trace as a reader needs it. Offsets are code points into `text`, those of prompt cues into `prompt`."""
 
     id: str
     run: Run
@@ -97,7 +97,7 @@ class ReadService:
     def open(self, trace_id: str, lexicon: str) -> OpenTrace:
         """The trace with its cues under `lexicon` (an id). Raises UserError if there is none of that name."""
         row = self._store.queries.trace(trace_id)
-        run = next((run for run in self._store.ledger.runs() if row and run.id == row["run_id"]), None)
+        run = self._store.ledger.find_run(row["run_id"]) if row else None
         if row is None or run is None:
             raise UserError(f"There is no trace {visible(trace_id, 80)} in this store; its run may have been deleted.")
         cues = tuple(
@@ -105,7 +105,6 @@ class ReadService:
             for c in self._store.queries.cues(trace_id, lexicon)
         )
         return _open(row, run, cues)
-
 
     def neighbours(self, trace_id: str) -> tuple[str | None, str | None]:
         """The traces before and after in the same run, None at its ends."""

@@ -7,19 +7,29 @@ of how parts are written.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
+import numpy as np
 import orjson
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from backend.domain import Cue, Group, Section, SectionSpan, TraceDraft, digest
+from backend.domain import Group, Section, SectionSpan, TraceDraft, digest
 from backend.grading import Verdicts
-from backend.lexicon.matcher import Matcher, trace_cues
+from backend.lexicon.matcher import Matcher
 from backend.lexicon.sections import split_sections
 from backend.store import GROUP_COLUMNS
 from backend.store.parts import SCHEMAS
+
+# Whole numbers by row: matches [n, 3], or one code a row [n].
+Hits = NDArray[Any]
+
+_SECTIONS = tuple(Section)
+_GROUPS = tuple(Group)
+_EMPTY = np.zeros((0, 3), np.int32)
+_NONE = np.zeros(0, np.int32)
 
 
 class Tokens(Protocol):
@@ -43,18 +53,12 @@ class Columns:
         for name, values in self._values.items():
             values.append(row[name])
 
-    def extend(self, rows: int, **columns: Any) -> None:
-        """`rows` rows: a list gives a value each, anything else is repeated."""
-        for name, values in self._values.items():
-            given = columns[name]
-            values.extend(given if isinstance(given, list) else [given] * rows)
-
     def table(self, order: Sequence[int] | None = None) -> pa.Table:
         """The rows as a table, in `order` if given."""
         table = pa.table(
             {f.name: pa.array(self._values[f.name], type=f.type) for f in self._schema}, schema=self._schema
         )
-        return table if order is None else table.take(pa.array(order))
+        return table if order is None or list(order) == list(range(len(order))) else table.take(pa.array(order))
 
 
 def trace_id(run: str, ordinal: int) -> str:
@@ -62,20 +66,35 @@ def trace_id(run: str, ordinal: int) -> str:
     return f"{run}-{ordinal:05d}"
 
 
-def length_columns(text: str, sections: Iterable[SectionSpan], tokens: int | None, counter: Tokens | None) -> dict[str, Any]:
+def length_columns(
+    text: str, sections: Iterable[SectionSpan], tokens: int | None, counter: Tokens | None
+) -> dict[str, Any]:
     """Code points, whitespace words and tokens of a response, and of its thinking."""
-    thought = [text[s.start : s.end] for s in sections if s.section is Section.THINK]
+    words = think_words = think_tokens = 0
+    for span in sections:
+        part = text[span.start : span.end]
+        count = len(part.split())
+        # A word that runs on from the section before was counted there already.
+        joined = span.start > 0 and not text[span.start].isspace() and not text[span.start - 1].isspace()
+        words += count - joined
+        if span.section is Section.THINK:
+            think_words += count
+            think_tokens += counter.count(part) if counter else 0
     return {
         "chars": len(text),
-        "words": len(text.split()),
+        "words": words,
         "tokens": counter.count(text) if counter else tokens,
-        "think_words": sum(len(part.split()) for part in thought),
-        "think_tokens": sum(counter.count(part) for part in thought) if counter else None,
+        "think_words": think_words,
+        "think_tokens": think_tokens if counter else None,
     }
 
 
 def trace_row(
-    draft: TraceDraft, verdicts: Verdicts, sections: Sequence[SectionSpan], place: Mapping[str, Any], counter: Tokens | None
+    draft: TraceDraft,
+    verdicts: Verdicts,
+    sections: Sequence[SectionSpan],
+    place: Mapping[str, Any],
+    counter: Tokens | None,
 ) -> dict[str, Any]:
     """One row of the traces part. `place` holds ids and ordinals."""
     return {
@@ -105,51 +124,89 @@ def trace_row(
     }
 
 
+class _Finder:
+    """One lexicon's engine, with its forms' entries and groups as numbers."""
+
+    def __init__(self, matcher: Matcher, names: dict[str, int]) -> None:
+        """`names` numbers the entries of every lexicon, and grows here."""
+        self._matcher = matcher
+        self.entry = np.array([names.setdefault(e.name, len(names)) for e in matcher.entry_of], dtype=np.int32)
+        self.group = np.array([_GROUPS.index(e.group) for e in matcher.entry_of], dtype=np.int32)
+
+    def hits(self, text: str) -> Hits:
+        """Matches in `text`: rows of form, start, end."""
+        found = self._matcher.find(text)
+        return np.fromiter(chain.from_iterable(found), np.int32, 3 * len(found)).reshape(-1, 3)
+
+
 class CueColumns:
-    """Cues and their counts for a batch of traces, under several lexicons."""
+    """Cues and their counts for a batch of traces, under several lexicons: the rows of two parts."""
 
     def __init__(self, matchers: Mapping[str, Matcher]) -> None:
         """`matchers` maps lexicon ids to engines."""
-        self._matchers = matchers
-        self.cues, self.counts = Columns("cues"), Columns("counts")
+        self._names: dict[str, int] = {}
+        self._lexicons = list(matchers)
+        self._finders = [_Finder(matcher, self._names) for matcher in matchers.values()]
+        self._places: list[Mapping[str, Any]] = []
+        self._hits: list[Hits] = []
+        self._sections: list[Hits] = []
+        self._counts: list[Hits] = []
 
     def add(self, place: Mapping[str, Any], prompt: str, text: str, sections: Sequence[SectionSpan]) -> None:
-        """Match one trace; `place` holds trace_id, run_id and problem_id."""
-        for lexicon, matcher in self._matchers.items():
-            found = trace_cues(matcher, prompt, text, sections)
-            self._add_cues(place, lexicon, found)
-            self.counts.add(
-                {"trace_id": place["trace_id"], "run_id": place["run_id"], "lexicon": lexicon, **count_columns(found)}
-            )
+        """Match one trace; `place` holds trace_id, run_id and problem_id. A cue is of the section it starts in."""
+        starts = np.array([span.start for span in sections], dtype=np.int32)
+        kinds = np.array([_SECTIONS.index(span.section) for span in sections], dtype=np.int32)
+        self._places.append(place)
+        for finder in self._finders:
+            before, within = finder.hits(prompt), finder.hits(text)
+            section = kinds[np.searchsorted(starts, within[:, 1], side="right") - 1] if len(within) else _NONE
+            section = np.concatenate([np.full(len(before), _SECTIONS.index(Section.PROMPT), np.int32), section])
+            by_section = np.bincount(section, minlength=len(_SECTIONS))
+            by_group = np.bincount(finder.group[within[:, 0]], minlength=len(_GROUPS))
+            self._hits.append(np.concatenate([before, within]) if len(before) else within)
+            self._sections.append(section)
+            self._counts.append(np.concatenate([by_section, by_group]))
 
-    def _add_cues(self, place: Mapping[str, Any], lexicon: str, found: Sequence[Cue]) -> None:
-        self.cues.extend(
-            len(found),
-            trace_id=place["trace_id"],
-            run_id=place["run_id"],
-            problem_id=place["problem_id"],
-            lexicon=lexicon,
-            entry=[cue.entry for cue in found],
-            grp=[cue.group.value for cue in found],
-            section=[cue.section.value for cue in found],
-            start=[cue.start for cue in found],
-            end=[cue.end for cue in found],
-        )
+    def tables(self) -> dict[str, pa.Table]:
+        """Kind of part -> its rows so far."""
+        each = len(self._finders)
+        owners = [np.repeat(np.arange(len(self._places)), each), np.tile(np.arange(each), len(self._places))]
+        counts = np.stack(self._counts) if self._counts else np.zeros((0, len(_SECTIONS) + len(_GROUPS)), np.int64)
+        return {"cues": self._cues(*owners), "counts": self._count_table(counts, *owners)}
+
+    def _labels(self, kind: str, trace: Hits, lexicon: Hits) -> dict[str, pa.Array]:
+        """The columns that say whose a row is; `trace` and `lexicon` number them by row."""
+        found: dict[str, pa.Array] = {"lexicon": _label(lexicon, self._lexicons)}
+        for name in set(SCHEMAS[kind].names) & {"trace_id", "run_id", "problem_id"}:
+            column = pa.array([place[name] for place in self._places], pa.string())
+            dictionary = pa.types.is_dictionary(SCHEMAS[kind].field(name).type)
+            found[name] = (column.dictionary_encode() if dictionary else column).take(pa.array(trace))
+        return found
+
+    def _cues(self, trace: Hits, lexicon: Hits) -> pa.Table:
+        sizes = [len(hits) for hits in self._hits]
+        hits = np.concatenate([_EMPTY, *self._hits])
+        entry = [self._finders[i % len(self._finders)].entry[h[:, 0]] for i, h in enumerate(self._hits)]
+        group = [self._finders[i % len(self._finders)].group[h[:, 0]] for i, h in enumerate(self._hits)]
+        columns = self._labels("cues", np.repeat(trace, sizes), np.repeat(lexicon, sizes)) | {
+            "entry": _label(np.concatenate([_NONE, *entry]), list(self._names)),
+            "grp": _label(np.concatenate([_NONE, *group]), [group.value for group in _GROUPS]),
+            "section": _label(np.concatenate([_NONE, *self._sections]), [section.value for section in _SECTIONS]),
+            "start": pa.array(hits[:, 1]),
+            "end": pa.array(hits[:, 2]),
+        }
+        return pa.table(columns).select(SCHEMAS["cues"].names).cast(SCHEMAS["cues"])
+
+    def _count_table(self, counts: Hits, trace: Hits, lexicon: Hits) -> pa.Table:
+        names = [section.value for section in _SECTIONS] + [GROUP_COLUMNS[group] for group in _GROUPS]
+        columns = {name: counts[:, i] for i, name in enumerate(names)}
+        columns["n"] = columns[Section.THINK.value] + columns[Section.ANSWER.value]
+        numbers = {name: pa.array(column, pa.int32()) for name, column in columns.items()}
+        return pa.table(self._labels("counts", trace, lexicon) | numbers).select(SCHEMAS["counts"].names)
 
 
-def count_columns(cues: Iterable[Cue]) -> dict[str, int]:
-    """Counts by section; by group and in all (`n`) for the response alone, the prompt left out."""
-    sections: Counter[Section] = Counter()
-    groups: Counter[Group] = Counter()
-    for cue in cues:
-        sections[cue.section] += 1
-        if cue.section is not Section.PROMPT:
-            groups[cue.group] += 1
-    return {
-        "n": sections[Section.THINK] + sections[Section.ANSWER],
-        **{section.value: sections[section] for section in Section},
-        **{column: groups[group] for group, column in GROUP_COLUMNS.items()},
-    }
+def _label(numbers: Hits, names: Sequence[str]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), pa.array(names, pa.string()))
 
 
 def sections_of(draft: TraceDraft) -> tuple[SectionSpan, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.domain import GRADERS, Run, UserError, visible
 from backend.measure import Estimate, accuracy, column_estimates, mean_estimate, mean_ratio, pass_at_k
@@ -83,10 +84,15 @@ class RunService:
     def summaries(self, lexicon: str | None = None) -> list[RunSummary]:
         """Every run with its figures under `lexicon` (a name; default: the default one)."""
         name = lexicon or self._lexicons.default
-        by_run: dict[str, list[Row]] = defaultdict(list)
-        for row in self._store.queries.per_problem(None, self._lexicons.get(name).id):
-            by_run[row["run_id"]].append(row)
+        by_run = self._by_run(self._lexicons.get(name).id)
         return [summarise(run, name, by_run[run.id]) for run in self.all() if run.id in by_run]
+
+    def _by_run(self, lexicon: str) -> dict[str, list[Row]]:
+        """Run id -> its rows, one a problem (see `Queries.per_problem`)."""
+        found: dict[str, list[Row]] = defaultdict(list)
+        for row in self._store.queries.per_problem(None, lexicon):
+            found[row["run_id"]].append(row)
+        return found
 
     def pairs(self) -> list[Pair]:
         """Runs that belong side by side."""
@@ -111,10 +117,11 @@ class RunService:
         held = self._store.ledger.run_lexicons()
         found: dict[str, dict[str, tuple[float, float | None]]] = defaultdict(dict)
         for name, lexicon in self._lexicons.by_name.items():
-            for summary in self.summaries(name):
-                if lexicon.id in held.get(summary.run.id, ()):
-                    per_1k = summary.per_1k.value if summary.per_1k else None
-                    found[summary.run.id][name] = (summary.cues.value, per_1k)
+            by_run = self._by_run(lexicon.id)
+            for run in self.all():
+                if lexicon.id in held.get(run.id, ()) and run.id in by_run:
+                    lengths, cues = (column.mean() for column in _means(run, by_run[run.id]).T)
+                    found[run.id][name] = (float(cues), float(PER * cues / lengths) if lengths > 0 else None)
         return found
 
     def as_json(self, summary: RunSummary, densities: dict[str, tuple[float, float | None]]) -> dict[str, Any]:
@@ -146,10 +153,8 @@ class RunService:
 
 def summarise(run: Run, lexicon: str, rows: list[Row]) -> RunSummary:
     """A run's figures from its rows, one a problem (see `Queries.per_problem`)."""
-    n = np.array([row["n"] for row in rows], dtype=float)
-    lengths = np.array([row[run.length_unit] for row in rows], dtype=float) / n
-    cues = np.array([row["cues"] for row in rows], dtype=float) / n
-    length, found = column_estimates(np.stack([lengths, cues], axis=1))
+    means = _means(run, rows)
+    length, found = column_estimates(means)
     if length is None or found is None:
         raise UserError(f"The run {run.id} holds no trace.")
     known = [(row["cut"], row["finish_known"]) for row in rows if row["finish_known"]]
@@ -158,13 +163,19 @@ def summarise(run: Run, lexicon: str, rows: list[Row]) -> RunSummary:
         lexicon=lexicon,
         accuracy={grader: grader_accuracy(rows, grader) for grader in GRADERS},
         pass_k=_pass_k(rows),
-        chars=float(sum(row["chars"] for row in rows) / n.sum()),
+        chars=sum(row["chars"] for row in rows) / sum(row["n"] for row in rows),
         length=length,
         cut=mean_estimate([cut / total for cut, total in known]),
         cues=found,
-        per_1k=mean_ratio(PER * cues, lengths),
+        per_1k=mean_ratio(PER * means[:, 1], means[:, 0]),
         disagree=sum(row["disagree"] for row in rows),
     )
+
+
+def _means(run: Run, rows: list[Row]) -> NDArray[np.float64]:
+    """Length and cues of a response, [problems, 2]: means over each problem's samples."""
+    sums = np.array([(row[run.length_unit], row["cues"]) for row in rows], dtype=np.float64)
+    return sums / np.array([[row["n"]] for row in rows], dtype=np.float64)
 
 
 def grader_accuracy(rows: list[Row], grader: str) -> Estimate | None:
@@ -174,7 +185,7 @@ def grader_accuracy(rows: list[Row], grader: str) -> Estimate | None:
 
 
 def _pass_k(rows: list[Row]) -> dict[int, Estimate | None]:
-    """Unbiased pass@k under the default grader for k = 2, 4, 8, ... and the samples every problem has; {} for one sample."""
+    """Unbiased pass@k under the default grader for k = 2, 4, 8, ... and the samples all problems have; {} for one."""
     column = VERDICTS[GRADERS[0]]
     right, known = [r[f"{column}_right"] for r in rows], [r[f"{column}_known"] for r in rows]
     most = min(known, default=0)

@@ -21,7 +21,9 @@ class FileTokenizer:
         try:
             self._tokenizer = Tokenizer.from_file(str(file))
         except Exception as error:  # the library raises bare Exception for whatever is wrong with the file
-            raise UserError(f"{visible(str(file))}: it can't be read as a tokenizer ({visible(str(error), 120)}).") from error
+            raise UserError(
+                f"{visible(str(file))}: it can't be read as a tokenizer ({visible(str(error), 120)})."
+            ) from error
         self._name = f"{file.parent.name}/{file.name}"
 
     def count(self, text: str) -> int:

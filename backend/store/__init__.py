@@ -11,7 +11,7 @@ from pathlib import Path
 from backend.config import Settings
 from backend.store import ledger as _ledger
 from backend.store.ledger import Ledger, PartRow, ProblemRow, SetRow, SourceRow
-from backend.store.parts import GROUP_COLUMNS, PartWriter, disk_errors, orphans, remove_parts
+from backend.store.parts import GROUP_COLUMNS, PartWriter, disk_errors, remove_parts, sweep
 from backend.store.queries import VERDICTS, Queries
 from backend.store.snapshot import write_snapshot
 
@@ -41,11 +41,9 @@ class Store:
         remove_parts(self.folder, self.ledger.delete_run(run_id))
 
     def sweep(self, older_than: float = DAY) -> int:
-        """Delete files left by a process that died while writing, `older_than` seconds ago or more; returns how many."""
-        left = orphans(self.folder, self.ledger.part_paths(), time.time() - older_than)
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
+        """Delete files of processes that died while writing, `older_than` seconds ago or more; returns how many."""
+        with disk_errors():
+            return sweep(self.folder, self.ledger.part_paths, time.time() - older_than)
 
     def snapshot(self, target: Path) -> dict[str, int]:
         """Write the store as one plain DuckDB file; returns rows by table."""

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, create_engine, delete, event, func, insert, select, update
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, Row, Table, create_engine, delete, event, func, insert, select, update
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
-from backend.domain import Context, Run, RunInfo, Sampling, UserError
+from backend.domain import Context, Run, RunInfo, Sampling, UserError, visible
 from backend.store import migrations, tables
 
 
@@ -58,12 +58,15 @@ class SetRow(NamedTuple):
     created: str
 
 
+_WAIT_MS = 10_000
+
+
 def now() -> str:
     """The present instant, ISO 8601 in UTC to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def connect(url: str) -> Engine:
+def connect(url: str | URL) -> Engine:
     """An engine for `url`, its schema brought up to date. Raises UserError where that can't be done."""
     try:
         engine = create_engine(url)
@@ -75,9 +78,10 @@ def connect(url: str) -> Engine:
             with engine.begin() as connection:
                 migrations.migrate(connection)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise UserError(f"The ledger's address can't be used: {error}.") from error
+        raise UserError(f"The ledger's address can't be used: {visible(str(error))}.") from error
     except DBAPIError as error:
-        raise UserError(f"The ledger at {engine.url.render_as_string()} can't be opened: {error.orig}.") from error
+        where = visible(engine.url.render_as_string())
+        raise UserError(f"The ledger at {where} can't be opened: {_reason(error)}.") from error
     return engine
 
 
@@ -87,13 +91,24 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
+        # The time to wait comes first: switching to WAL may itself have to wait for another process.
+        for pragma in (f"busy_timeout={_WAIT_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         readonly = connection.get_execution_options().get("readonly")
         connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """What the database said, as a clause on one line."""
+    said = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
+    if "database or disk is full" in said[0] or "No space left" in said[0]:
+        return "the disk is full"
+    if "database is locked" in said[0]:
+        return "another process kept it locked"
+    return visible(said[0].rstrip("."))
 
 
 class Ledger:
@@ -109,14 +124,24 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with self._engine.connect().execution_options(readonly=True) as connection:
-            yield connection
+        try:
+            with self._engine.connect().execution_options(readonly=True) as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise UserError(f"The ledger can't be read: {_reason(error)}.") from error
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self._engine.begin() as connection:
-            connection.execute(update(tables.state).values(version=tables.state.c.version + 1))
-            yield connection
+        """One transaction; writers wait for each other, on PostgreSQL at the row that counts writes."""
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(update(tables.state).values(version=tables.state.c.version + 1))
+                yield connection
+        except IntegrityError as error:
+            reason = "something it builds on was deleted or added by another process meanwhile"
+            raise UserError(f"The ledger could not be written: {reason}. Nothing was changed.") from error
+        except SQLAlchemyError as error:
+            raise UserError(f"The ledger could not be written: {_reason(error)}. Nothing was changed.") from error
 
     def version(self) -> int:
         """A number that grows with every write by any process."""
@@ -144,19 +169,26 @@ class Ledger:
         problems: Sequence[ProblemRow],
         parts: Sequence[PartRow],
         lexicons: Mapping[str, Mapping[str, Any]],
-    ) -> None:
-        """Register a complete run: from this transaction on, every reader sees it whole."""
+    ) -> bool:
+        """Register a complete run: from this transaction on, every reader sees it whole.
+
+        False, and nothing changed, where another process stored the same run meanwhile.
+        """
         info = dataclasses.asdict(run.info)
         row = {**info, "id": run.id, "problems": run.problems, "traces": run.traces}
         row |= {"length_unit": run.length_unit, "created": run.created}
+        named = {source.file: source for source in sources}.values()
         with self._writing() as connection:
-            connection.execute(insert(tables.runs), [row])
-            connection.execute(insert(tables.sources), [{"run_id": run.id, **s._asdict()} for s in sources])
+            if connection.execute(select(tables.runs.c.id).where(tables.runs.c.id == run.id)).first():
+                return False
+            _insert(connection, tables.runs, [row])
+            _insert(connection, tables.sources, [{"run_id": run.id, **s._asdict()} for s in named])
             self._add_problems(connection, problems)
             links = [{"run_id": run.id, "problem_id": p.id, "ordinal": i} for i, p in enumerate(problems)]
-            connection.execute(insert(tables.run_problems), links)
-            connection.execute(insert(tables.parts), [p._asdict() for p in parts])
+            _insert(connection, tables.run_problems, links)
+            _insert(connection, tables.parts, [p._asdict() for p in parts])
             self._add_lexicons(connection, run.id, lexicons)
+        return True
 
     @staticmethod
     def _add_problems(connection: Connection, problems: Sequence[ProblemRow]) -> None:
@@ -166,8 +198,7 @@ class Ledger:
             query = select(tables.problems.c.id, tables.problems.c.gold).where(tables.problems.c.id.in_(ids))
             known |= {row.id: row.gold for row in connection.execute(query)}
         new = [p._asdict() for p in problems if p.id not in known]
-        if new:
-            connection.execute(insert(tables.problems), new)
+        _insert(connection, tables.problems, new)
         for p in problems:
             if p.gold is not None and known.get(p.id, p.gold) is None:
                 connection.execute(update(tables.problems).where(tables.problems.c.id == p.id).values(gold=p.gold))
@@ -180,20 +211,23 @@ class Ledger:
             for key, content in lexicons.items()
             if key not in known
         ]
-        if new:
-            connection.execute(insert(tables.lexicons), new)
-        if lexicons:
-            connection.execute(
-                insert(tables.run_lexicons), [{"run_id": run_id, "lexicon_id": key} for key in lexicons]
-            )
+        _insert(connection, tables.lexicons, new)
+        _insert(connection, tables.run_lexicons, [{"run_id": run_id, "lexicon_id": key} for key in lexicons])
 
-    def add_matches(
-        self, run_id: str, parts: Sequence[PartRow], lexicons: Mapping[str, Mapping[str, Any]]
-    ) -> None:
-        """Register cue parts of further lexicons for a run that is already stored."""
+    def add_matches(self, run_id: str, parts: Sequence[PartRow], lexicons: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Register cue parts of further lexicons for a run that is stored.
+
+        False, and nothing changed, where the run was deleted meanwhile, or another process added one of them.
+        """
+        held = tables.run_lexicons.c
+        known = select(held.run_id).where(held.run_id == run_id, held.lexicon_id.in_(list(lexicons)))
         with self._writing() as connection:
-            connection.execute(insert(tables.parts), [p._asdict() for p in parts])
+            stored = connection.execute(select(tables.runs.c.id).where(tables.runs.c.id == run_id)).first()
+            if not stored or connection.execute(known).first():
+                return False
+            _insert(connection, tables.parts, [p._asdict() for p in parts])
             self._add_lexicons(connection, run_id, lexicons)
+        return True
 
     def delete_run(self, run_id: str) -> list[PartRow]:
         """Forget a run and the problems nothing else holds; returns the parts whose files may now go."""
@@ -253,6 +287,13 @@ class Ledger:
         with self._reading() as connection:
             return [ProblemRow(*row) for row in connection.execute(query)]
 
+    def all_problems(self) -> list[ProblemRow]:
+        """Every problem any run or set holds."""
+        columns = tables.problems.c
+        with self._reading() as connection:
+            rows = connection.execute(select(columns.id, columns.question, columns.gold).order_by(columns.id))
+            return [ProblemRow(*row) for row in rows]
+
     def questions(self, ids: Sequence[str]) -> dict[str, str]:
         """Problem id -> question, for the ids that exist."""
         found: dict[str, str] = {}
@@ -281,17 +322,23 @@ class Ledger:
         with self._reading() as connection:
             return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
-    def add_problem_set(self, row: SetRow, problems: Sequence[ProblemRow], extras: Sequence[Mapping[str, Any]]) -> None:
-        """Register a problem set whole; `problems` and `extras` run in parallel, repeats included."""
+    def add_problem_set(self, row: SetRow, problems: Sequence[ProblemRow], extras: Sequence[Mapping[str, Any]]) -> bool:
+        """Register a problem set whole; `problems` and `extras` run in parallel, repeats included.
+
+        False, and nothing changed, where another process stored the same set meanwhile.
+        """
         unique = list({p.id: p for p in problems}.values())
         with self._writing() as connection:
-            connection.execute(insert(tables.problem_sets), [row._asdict()])
+            if connection.execute(select(tables.problem_sets.c.id).where(tables.problem_sets.c.id == row.id)).first():
+                return False
+            _insert(connection, tables.problem_sets, [row._asdict()])
             self._add_problems(connection, unique)
             items = [
                 {"set_id": row.id, "ordinal": i, "problem_id": p.id, "extra": dict(extra)}
                 for i, (p, extra) in enumerate(zip(problems, extras, strict=True))
             ]
-            connection.execute(insert(tables.set_problems), items)
+            _insert(connection, tables.set_problems, items)
+        return True
 
     def problem_sets(self) -> list[SetRow]:
         """Every imported problem set, by name."""
@@ -307,6 +354,11 @@ class Ledger:
             connection.execute(delete(tables.problems).where(tables.problems.c.id.not_in(held)))
 
 
+def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:  # without rows the statement would insert one of nothing but defaults
+        connection.execute(insert(table), list(rows))
+
+
 def _part_columns(query: Any) -> Any:
     columns = tables.parts.c
     return query.with_only_columns(columns.path, columns.run_id, columns.kind, columns.rows, columns.bytes)
@@ -320,6 +372,6 @@ def _run(row: Row[Any]) -> Run:
     return Run(row.id, RunInfo(**info), row.problems, row.traces, row.length_unit, row.created)
 
 
-def sqlite_url(folder: Path) -> str:
+def sqlite_url(folder: Path) -> URL:
     """The default ledger of a store folder."""
-    return f"sqlite:///{folder / 'ledger.sqlite'}"
+    return URL.create("sqlite", database=str(folder / "ledger.sqlite"))

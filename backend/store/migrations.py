@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, inspect, select
 
 from backend.store import tables
 
 _applied = Table("migrations", MetaData(), Column("name", String(80), primary_key=True))
+
+_LOCK = 20260325  # any number of ours
 
 
 def m001_initial(connection: Connection) -> None:
@@ -25,7 +27,12 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial,)
 
 
 def migrate(connection: Connection) -> list[str]:
-    """Apply what is missing inside the caller's transaction; returns the names applied."""
+    """Apply what is missing inside the caller's transaction; returns the names applied.
+
+    Processes that start together wait for each other: SQLite's writers do so by themselves.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     _applied.create(connection, checkfirst=True)
     done = set(connection.execute(select(_applied.c.name)).scalars())
     missing = [step for step in MIGRATIONS if step.__name__ not in done]

@@ -5,6 +5,8 @@ the ledger names. Parts never change, so keeping up means reading new ones and f
 gone. Holds no text. Knows nothing of the questions asked of the tables.
 """
 
+# ruff: noqa: S608 - statements are put together from the names in this module alone; values are bound
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -25,7 +27,7 @@ _TRACE_COLUMNS = (
 )
 _ANSWERS = ("file_answer", "paper_answer", "verify_answer")
 _COUNT_COLUMNS = ("n", "think", "answer", *GROUP_COLUMNS.values())
-_ATTEMPTS = 5
+ATTEMPTS = 5
 
 _SELECT_TRACES = f"""SELECT {", ".join(_TRACE_COLUMNS)},
     {", ".join(f"left({name}, {_ANSWER}) AS {name}" for name in _ANSWERS)}"""
@@ -45,21 +47,21 @@ class Numbers:
         self._lock = Lock()
         self._version = -1
         self._loaded: dict[str, str] = {}
-        empty = {kind: SCHEMAS[kind].empty_table() for kind in ("traces", "counts")}  # noqa: F841 - DuckDB finds it by name
-        traces, counts = empty["traces"], empty["counts"]
-        database.register("no_traces", traces)
-        database.register("no_counts", counts)
+        database.register("no_traces", SCHEMAS["traces"].empty_table())
+        database.register("no_counts", SCHEMAS["counts"].empty_table())
         database.execute("CREATE SEQUENCE keys")
         database.execute(f"CREATE TABLE traces AS SELECT 0::BIGINT AS key, * FROM ({_SELECT_TRACES} FROM no_traces)")
         names = ", ".join(_COUNT_COLUMNS)
-        database.execute(f"CREATE TABLE counts AS SELECT 0::BIGINT AS key, lexicon::VARCHAR AS lexicon, {names} FROM no_counts")
+        database.execute(
+            f"CREATE TABLE counts AS SELECT 0::BIGINT AS key, lexicon::VARCHAR AS lexicon, {names} FROM no_counts"
+        )
 
     def refresh(self) -> None:
         """Bring the tables up to what the ledger says now. Raises UserError for a part that can't be read."""
         if self._version == self._ledger.version():
             return
         with self._lock:
-            for attempt in range(_ATTEMPTS):
+            for attempt in range(ATTEMPTS):
                 version = self._ledger.version()
                 if version == self._version:
                     return
@@ -68,7 +70,7 @@ class Numbers:
                     self._load(parts)
                 except duckdb.Error as error:
                     # A run that was deleted between the ledger's answer and the read is no longer asked for.
-                    if version == self._ledger.version() or attempt == _ATTEMPTS - 1:
+                    if version == self._ledger.version() or attempt == ATTEMPTS - 1:
                         raise UserError(f"The store can't be read: {visible(str(error))}") from error
                     continue
                 self._version = version

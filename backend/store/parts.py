@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,6 +23,7 @@ from backend.domain import Group, UserError
 from backend.store.ledger import PartRow
 
 ROW_GROUP = 128
+_SMALL_ROW_GROUP = 65_536  # of rows without text
 # A part is closed at this much text: small enough to rewrite, large enough that a run has few parts.
 PART_BYTES = 64 * 2**20
 
@@ -102,24 +103,24 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 
 
 class PartWriter:
-    """Writes the parts of one run. Used as a context manager: leaving without `finish` removes every trace of it."""
+    """Writes the parts of one run. A context manager: what isn't registered at its end is removed."""
 
     def __init__(self, store: Path, run_id: str) -> None:
         """`store` is the store's folder; the run's parts go to `parts/<run_id>` below it."""
         self._store, self._run_id = store, run_id
         self._folder = store / "parts" / run_id
         self._written: list[PartRow] = []
-        self._finished = False
+        self._kept = False
 
     def __enter__(self) -> PartWriter:
-        """Make the run's folder."""
-        with disk_errors():
-            self._folder.mkdir(parents=True, exist_ok=True)
+        """Nothing is made before there is something to write."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _tb: TracebackType | None) -> None:
-        """Without `finish`, take back what was written."""
-        if not self._finished:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        """Take back what was written unless the ledger holds it."""
+        if not self._kept:
             remove_parts(self._store, self._written)
 
     def write(self, kind: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> None:
@@ -130,35 +131,42 @@ class PartWriter:
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=schema)
         name = f"{kind}-{uuid.uuid4().hex}.parquet"
         target, temporary = self._folder / name, self._folder / f".{name}.tmp"
-        try:
-            with disk_errors():
-                pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP if kind == "traces" else 65536)
+        with disk_errors():
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                groups = ROW_GROUP if kind == "traces" else _SMALL_ROW_GROUP
+                pq.write_table(table, temporary, compression="zstd", row_group_size=groups)
                 _flush(temporary)
-                os.replace(temporary, target)
+                size = temporary.stat().st_size
+                temporary.replace(target)
+                path = target.relative_to(self._store).as_posix()
+                self._written.append(PartRow(path, self._run_id, kind, table.num_rows, size))
                 _flush(self._folder)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                _remove_empty(self._folder)
+                raise
+
+    def register(self, enter: Callable[[list[PartRow]], bool]) -> bool:
+        """Have `enter` put the parts into the ledger; they stay if it does, and go if it returns False or fails."""
+        try:
+            self._kept = enter(list(self._written))
+        except (KeyboardInterrupt, SystemExit):
+            # Perhaps the ledger has them already: then they must stay. If not, the sweep takes them.
+            self._kept = True
             raise
-        path = target.relative_to(self._store).as_posix()
-        self._written.append(PartRow(path, self._run_id, kind, table.num_rows, target.stat().st_size))
-
-    def finish(self) -> list[PartRow]:
-        """The parts written, for the ledger. From here on they stay."""
-        self._finished = True
-        return list(self._written)
-
-    def discard(self) -> None:
-        """Take back finished parts that could not be registered."""
-        remove_parts(self._store, self._written)
+        return self._kept
 
 
-class disk_errors:  # noqa: N801 - reads as a phrase: `with disk_errors():`
+class disk_errors:
     """Turns a full or read-only disk into a sentence."""
 
     def __enter__(self) -> None:
         """Nothing to prepare."""
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _tb: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _tb: TracebackType | None
+    ) -> None:
         """Raise UserError in place of an OSError."""
         if isinstance(error, OSError):
             full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "No space left" in str(error)
@@ -183,15 +191,32 @@ def remove_parts(store: Path, parts: Iterable[PartRow]) -> None:
         folders.add(path.parent)
         path.unlink(missing_ok=True)
     for folder in folders:
-        if folder.is_dir() and not any(folder.iterdir()):
-            shutil.rmtree(folder, ignore_errors=True)
+        _remove_empty(folder)
 
 
-def orphans(store: Path, registered: set[str], older_than: float) -> list[Path]:
-    """Files below `parts/` that no ledger row names, last changed before `older_than` (seconds since the epoch)."""
-    found = []
-    for path in sorted((store / "parts").glob("*/*")):
-        known = path.relative_to(store).as_posix() in registered
-        if not known and path.is_file() and path.stat().st_mtime < older_than:
-            found.append(path)
-    return found
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder unless it holds something: another process may be writing into it this moment."""
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def sweep(store: Path, registered: Callable[[], set[str]], older_than: float) -> int:
+    """Delete files below `parts/` that no ledger row names, last changed before `older_than` (seconds since the epoch).
+
+    Returns how many. `registered` is asked after the files were listed, so that a part registered meanwhile stays.
+    """
+    found = {
+        path.relative_to(store).as_posix(): path for path in (store / "parts").glob("*/*") if _is_old(path, older_than)
+    }
+    left = set(found) - registered() if found else set()
+    for name in left:
+        found[name].unlink(missing_ok=True)
+        _remove_empty(found[name].parent)
+    return len(left)
+
+
+def _is_old(path: Path, older_than: float) -> bool:
+    try:
+        return path.is_file() and path.stat().st_mtime < older_than
+    except FileNotFoundError:
+        return False

@@ -6,6 +6,8 @@ seen. Values are bound; the few identifiers that vary come from the allow-lists 
 what the numbers mean to a person.
 """
 
+# ruff: noqa: S608 - statements are put together from the names in this module alone; values are bound
+
 from __future__ import annotations
 
 import re
@@ -17,12 +19,13 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from backend.domain import SearchAs, TraceFilter, UserError, visible
 from backend.lexicon.folding import continues_word
 from backend.store.ledger import Ledger
-from backend.store.numbers import Numbers
-from backend.store.parts import GROUP_COLUMNS
+from backend.store.numbers import ATTEMPTS, Numbers
+from backend.store.parts import GROUP_COLUMNS, ROW_GROUP, disk_errors
 
 # Grader, as people name it -> the column that holds its verdict.
 VERDICTS = {"file": "file_correct", "paper": "paper_correct", "math-verify": "verify_correct"}
@@ -113,7 +116,7 @@ class Queries:
     def _parts_of(self, sql: str, kind: str, runs: Sequence[str] | None, **values: Any) -> pa.Table | None:
         """Rows of a statement over the parts of one kind, read as `PARTS`; None where there are none."""
         statement = sql.replace("PARTS", "read_parquet($paths, hive_partitioning=false)")
-        while True:
+        for attempt in range(ATTEMPTS):
             version = self._ledger.version()
             paths = [str(self._folder / part.path) for part in self._ledger.parts(kind, runs)]
             if not paths:
@@ -121,17 +124,18 @@ class Queries:
             try:
                 with self._cursor() as cursor:
                     return cursor.sql(statement, params=_used(statement, {**values, "paths": paths})).to_arrow_table()
-            except duckdb.IOException as error:
-                # A run was deleted between the ledger's answer and the read: ask again.
-                if version == self._ledger.version():
+            except duckdb.Error as error:
+                # A run that was deleted between the ledger's answer and the read is no longer asked for.
+                if version == self._ledger.version() or attempt == ATTEMPTS - 1:
                     raise UserError(f"The store can't be read: {visible(str(error))}") from error
+        return None
 
     # -- lists --------------------------------------------------------------------------------------
 
     def page(
         self, wanted: TraceFilter, *, sort: str = "problem", descending: bool = False, limit: int = 50, number: int = 1
     ) -> tuple[list[dict[str, Any]], int, int]:
-        """Page `number` (from 1; past the end: the last) of `limit` traces: rows without text, how many there are, offset.
+        """Page `number` (from 1; past the end: the last) of `limit` traces, without text: rows, total, offset.
 
         Raises UserError for a bad search.
         """
@@ -146,26 +150,27 @@ class Queries:
         return self._numbers_of(sql, **values) if total else [], total, offset
 
     def _where(self, wanted: TraceFilter) -> tuple[str, dict[str, Any]]:
-        """The condition of a filter and its bound values. A search is done here: it reads texts, which are in the parts."""
+        """The condition of a filter and its bound values. A search is done here, for it reads the parts' texts."""
         tests, values = _conditions(wanted)
         if wanted.search:
+            if wanted.search_as is SearchAs.REGEX:
+                self._check(wanted.search)
             condition, bound = _search(wanted)
-            sql = f"SELECT trace_id FROM PARTS t WHERE {condition}"
-            try:
-                found = self._parts_of(sql, "traces", wanted.runs or None, **bound)
-            except duckdb.InvalidInputException as error:
-                raise _bad_search(wanted.search, error) from error
+            found = self._parts_of(
+                f"SELECT trace_id FROM PARTS t WHERE {condition}", "traces", wanted.runs or None, **bound
+            )
             tests.append("t.trace_id IN (SELECT unnest($found::VARCHAR[]))")
             values["found"] = found["trace_id"].to_pylist() if found else []
         return " AND ".join(tests) or "true", {**values, "lexicon": wanted.lexicon}
 
-    def check_pattern(self, pattern: str) -> None:
-        """Raises UserError where `pattern` is no regular expression (in RE2's syntax, which searches use)."""
+    def _check(self, pattern: str) -> None:
+        """Raises UserError where `pattern` is no regular expression (in RE2's syntax, which DuckDB uses)."""
         try:
             with self._cursor() as cursor:
                 cursor.execute("SELECT regexp_matches('', $pattern)", {"pattern": pattern}).fetchall()
-        except duckdb.InvalidInputException as error:
-            raise _bad_search(pattern, error) from error
+        except duckdb.Error as error:
+            reason = visible(str(error).removeprefix("Invalid Input Error: "), 120)
+            raise UserError(f"The search {visible(pattern, 80)} is no regular expression: {reason}.") from error
 
     def per_trace(self, runs: Sequence[str], lexicon: str) -> list[dict[str, Any]]:
         """One row a trace of these runs: numbers, verdicts and counts by group, without text."""
@@ -202,8 +207,10 @@ class Queries:
 
     def neighbours(self, trace_id: str) -> tuple[str | None, str | None]:
         """The traces before and after one in its run's order (problem, then sample); None at the ends."""
-        sql = f"""SELECT before, after FROM (SELECT trace_id, lag(trace_id) OVER w AS before, lead(trace_id) OVER w AS after
-            FROM traces t WHERE {_OF_RUNS} WINDOW w AS (ORDER BY problem_ordinal, sample, ordinal)) WHERE trace_id = $id"""
+        sql = f"""SELECT before, after FROM (
+                SELECT trace_id, lag(trace_id) OVER w AS before, lead(trace_id) OVER w AS after FROM traces t
+                WHERE {_OF_RUNS} WINDOW w AS (ORDER BY problem_ordinal, sample, ordinal)
+            ) WHERE trace_id = $id"""
         found = self._numbers_of(sql, runs=[run_of(trace_id)], id=trace_id)
         return (found[0]["before"], found[0]["after"]) if found else (None, None)
 
@@ -227,11 +234,12 @@ class Queries:
         return _rows(self._parts_of(sql, "cues", [run_of(trace_id)], id=trace_id, lexicon=lexicon))
 
     def texts(self, run: str) -> Iterator[dict[str, Any]]:
-        """Every trace of a run with what matching needs: id, problem, prompt, text, sections."""
-        sql = """SELECT trace_id, problem_id, prompt, text, sections FROM PARTS ORDER BY problem_ordinal, sample"""
-        rows = self._parts_of(sql, "traces", [run])
-        for batch in rows.to_batches(max_chunksize=256) if rows else []:
-            yield from batch.to_pylist()
+        """What matching needs of every trace of a run (id, problem, prompt, text, sections), a row group in memory."""
+        columns = ["trace_id", "problem_id", "prompt", "text", "sections"]
+        for part in self._ledger.parts("traces", [run]):
+            with disk_errors(), pq.ParquetFile(self._folder / part.path) as file:
+                for batch in file.iter_batches(batch_size=ROW_GROUP, columns=columns):
+                    yield from batch.to_pylist()
 
 
 def run_of(trace_id: str) -> str:
@@ -254,9 +262,9 @@ def _conditions(wanted: TraceFilter) -> tuple[list[str], dict[str, Any]]:
     verdict = f"t.{verdict_column(wanted.grader)}"
     tests: list[str] = []
     values: dict[str, Any] = {}
-    ranges = (("min_words", "t.words >="), ("max_words", "t.words <="))
-    ranges += (("min_density", f"{_PER_1K} >="), ("max_density", f"{_PER_1K} <="))
-    for name, test in ranges:
+    words = {"min_words": "t.words >=", "max_words": "t.words <="}
+    density = {"min_density": f"{_PER_1K} >=", "max_density": f"{_PER_1K} <="}
+    for name, test in (words | density).items():
         if (bound := getattr(wanted, name)) is not None:
             tests.append(f"{test} ${name}")
             values[name] = bound
@@ -287,8 +295,3 @@ def _search(wanted: TraceFilter) -> tuple[str, dict[str, Any]]:
     left = rf"(?:^|{edge})" if continues_word(wanted.search[0]) else ""
     right = rf"(?:{edge}|$)" if continues_word(wanted.search[-1]) else ""
     return "regexp_matches(t.text, $search)", {"search": f"(?i){left}{re.escape(wanted.search)}{right}"}
-
-
-def _bad_search(pattern: str, error: Exception) -> UserError:
-    reason = visible(str(error).removeprefix("Invalid Input Error: "), 120)
-    return UserError(f"The search {visible(pattern, 80)} is no regular expression: {reason}.")

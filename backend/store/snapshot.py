@@ -4,26 +4,29 @@ Owns the snapshot's tables and their comments (which `DESCRIBE` and `duckdb_colu
 nothing of pages. The file is written beside its target and renamed, so a broken one is never left.
 """
 
+# ruff: noqa: S608 - statements are put together from the names in this module alone; values are bound
+
 from __future__ import annotations
 
 import dataclasses
-import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
 
-from backend.domain import UserError
-from backend.store.ledger import Ledger
-from backend.store.parts import SCHEMAS, disk_errors
+from backend.domain import Run, UserError, visible
+from backend.store.ledger import Ledger, PartRow, ProblemRow
+from backend.store.parts import SCHEMAS
 
 COMMENTS = {
     "runs": "One row a run: one model x one problem set x one context x one sampling configuration",
     "problems": "One row a problem; id is the hash of its content, so runs join on it",
     "traces": "One row a response; *_correct is the verdict of the file, of the paper's rules and of math-verify",
     "cues": 'One row a cue: [start, "end") in code points of text (of prompt where section is prompt)',
-    "measures": "One row a trace and lexicon: cues by section and group, density per 1,000 tokens (words where unknown)",
+    "measures": "One row a trace and lexicon: cues by section and group, density per 1,000 tokens (else words)",
 }
 
 _MEASURES = """CREATE TABLE measures AS
@@ -32,54 +35,80 @@ _MEASURES = """CREATE TABLE measures AS
     FROM counts c JOIN traces t USING (trace_id)"""
 
 
+class _View(NamedTuple):
+    """What the ledger held at one moment."""
+
+    runs: list[Run]
+    problems: list[ProblemRow]
+    parts: list[PartRow]
+
+
 def write_snapshot(ledger: Ledger, folder: Path, target: Path) -> dict[str, int]:
     """Write the whole store to `target`; returns rows by table. Raises UserError if it can't be written."""
-    if target.is_dir() or not target.parent.is_dir():
-        raise UserError(f"The snapshot can't be written to {target}: it is a folder, or its folder doesn't exist.")
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    shown = visible(str(target))
+    temporary = target.with_name(f".{uuid.uuid4().hex}.duckdb.tmp")
     try:
-        with disk_errors():
-            rows = _fill(ledger, folder, temporary)
-            os.replace(temporary, target)
-    except duckdb.IOException as error:
-        raise UserError(f"The snapshot can't be written to {target}: {error}") from error
+        if target.is_dir() or not target.parent.is_dir():
+            raise UserError(f"The snapshot can't be written to {shown}: it is a folder, or its folder doesn't exist.")
+        rows = _fill(ledger, folder, temporary)
+        temporary.replace(target)
+    except (duckdb.Error, OSError) as error:
+        raise UserError(f"The snapshot can't be written to {shown}: {visible(str(error))}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        for left in (temporary, temporary.with_name(temporary.name + ".wal")):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
     return rows
 
 
+def _view(ledger: Ledger) -> tuple[_View, int]:
+    """Runs, problems and parts that belong together, and the ledger's version they are of."""
+    while True:
+        version = ledger.version()
+        parts = [part for kind in ("traces", "cues", "counts") for part in ledger.parts(kind)]
+        view = _View(ledger.runs(), ledger.all_problems(), parts)
+        if ledger.version() == version:
+            return view, version
+
+
 def _fill(ledger: Ledger, folder: Path, path: Path) -> dict[str, int]:
-    database = duckdb.connect(str(path))
-    try:
-        for kind in ("traces", "cues", "counts"):
-            paths = [str(folder / part.path) for part in ledger.parts(kind)]
-            empty = SCHEMAS[kind].empty_table()
-            database.register("empty", empty)
-            database.execute(f"CREATE TABLE {kind} AS SELECT * FROM empty")
-            database.unregister("empty")
-            if paths:
-                database.execute(f"INSERT INTO {kind} BY NAME SELECT * FROM read_parquet($paths)", {"paths": paths})
-        _ledger_tables(database, ledger)
-        database.execute(_MEASURES)
-        database.execute("DROP TABLE counts")
-        for table, comment in COMMENTS.items():
-            quoted = comment.replace("'", "''")
-            database.execute(f"COMMENT ON TABLE {table} IS '{quoted}'")
-        counted = {table: database.execute(f"SELECT count(*) FROM {table}").fetchone() for table in COMMENTS}
-    finally:
-        database.close()
-    return {table: row[0] if row else 0 for table, row in counted.items()}
+    while True:
+        view, version = _view(ledger)
+        database = duckdb.connect(str(path), config={"autoinstall_known_extensions": False})
+        try:
+            return _tables(database, view, folder)
+        except duckdb.IOException:
+            # A run was deleted while its parts were read: begin again.
+            if ledger.version() == version:
+                raise
+        finally:
+            database.close()
+        path.unlink()
 
 
-def _ledger_tables(database: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    runs = [_run_row(run) for run in ledger.runs()]
-    problems = {p.id: p._asdict() for run in ledger.runs() for p in ledger.problems(run.id)}
+def _tables(database: duckdb.DuckDBPyConnection, view: _View, folder: Path) -> dict[str, int]:
+    """Fill an empty database; returns rows by table."""
+    for kind in ("traces", "cues", "counts"):
+        _create(database, kind, SCHEMAS[kind].empty_table())
+        if paths := [str(folder / part.path) for part in view.parts if part.kind == kind]:
+            parts = "read_parquet($paths, hive_partitioning=false)"
+            database.execute(f"INSERT INTO {kind} BY NAME SELECT * FROM {parts}", {"paths": paths})
     run_schema = pa.schema([(name, _TYPES.get(name, pa.string())) for name in _RUN_COLUMNS])
-    problem_schema = pa.schema([("id", pa.string()), ("question", pa.string()), ("gold", pa.string())])
-    for name, rows, schema in (("runs", runs, run_schema), ("problems", list(problems.values()), problem_schema)):
-        database.register("incoming", pa.Table.from_pylist(rows, schema=schema))
-        database.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
-        database.unregister("incoming")
+    problem_schema = pa.schema([(name, pa.string()) for name in ProblemRow._fields])
+    _create(database, "runs", pa.Table.from_pylist([_run_row(run) for run in view.runs], schema=run_schema))
+    _create(database, "problems", pa.Table.from_pylist([p._asdict() for p in view.problems], schema=problem_schema))
+    database.execute(_MEASURES)
+    database.execute("DROP TABLE counts")
+    for table, comment in COMMENTS.items():
+        quoted = comment.replace("'", "''")
+        database.execute(f"COMMENT ON TABLE {table} IS '{quoted}'")
+    return {table: database.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in COMMENTS}
+
+
+def _create(database: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    database.register("incoming", rows)
+    database.execute(f"CREATE TABLE {table} AS SELECT * FROM incoming")
+    database.unregister("incoming")
 
 
 _TYPES = {
@@ -97,8 +126,8 @@ _RUN_COLUMNS = (
 )
 
 
-def _run_row(run: object) -> dict[str, object]:
-    flat = dataclasses.asdict(run)  # type: ignore[call-overload]
+def _run_row(run: Run) -> dict[str, object]:
+    flat = dataclasses.asdict(run)
     info = flat.pop("info")
     sampling = info.pop("sampling")
     return {**flat, **info, **sampling}

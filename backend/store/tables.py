@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -17,10 +18,23 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
-    Text,
+    TypeDecorator,
 )
+from sqlalchemy import Text as PlainText
 
 metadata = MetaData()
+
+
+class Text(TypeDecorator[str]):
+    """Text of any code points. PostgreSQL can't hold NUL: there its picture (U+2400) stands in."""
+
+    impl = PlainText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """What goes to the database."""
+        return value.replace("\0", "\u2400") if value and dialect.name == "postgresql" else value
+
 
 runs = Table(
     "runs",

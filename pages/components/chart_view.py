@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -85,8 +86,13 @@ def in_theme(figure: go.Figure, scheme: str = "") -> go.Figure:
     The browser fills them in when it first sees a figure and never again; `scheme` makes it a new figure after the
     theme has changed.
     """
-    swapped = go.Figure(_swap(json.loads(figure.to_json(validate=False))))
-    return swapped.update_layout(meta=scheme)
+    return _coloured(figure.to_json(validate=False), scheme)
+
+
+@lru_cache(maxsize=64)
+def _coloured(source: str, scheme: str) -> go.Figure:
+    """Building a figure from JSON takes far longer than drawing it, and most reruns draw the same ones again."""
+    return go.Figure(_swap(json.loads(source))).update_layout(meta=scheme)
 
 
 def to_csv(data: Sequence[Record]) -> str:

@@ -15,7 +15,7 @@ import streamlit as st
 from backend.services import ComparedProblem, Comparison, Mode, Side
 from pages.components.panes import TAGS
 from pages.components.problem_list import Mode as Chip
-from pages.components.problem_list import ProblemItem
+from pages.components.problem_list import ListEvent, ProblemItem
 from pages.components.session import run_labels, runs, services
 
 MOST = 4
@@ -51,6 +51,14 @@ def _remember(chosen: Sequence[str]) -> None:
     st.session_state.picked = None
 
 
+def go_to(choice: ListEvent) -> None:
+    """Put a choice in the list of problems into the address: a problem, or a mode with its first problem."""
+    query = st.query_params
+    for name in ("samples", "range", "pane", *(("problem",) if choice.mode else ())):
+        query.pop(name, None)
+    query["mode" if choice.mode else "problem"] = choice.mode or choice.problem or ""
+
+
 def run_picker(chosen: list[str]) -> list[str]:
     """A box a run, the swap, and one more run; every change goes to the address."""
     labels = run_labels()
@@ -74,6 +82,15 @@ def run_picker(chosen: list[str]) -> list[str]:
         for i, run in enumerate(chosen[2:], start=2):
             st.button(f"Remove {TAGS[i]}", key=f"remove-{i}", on_click=_remember, args=([r for r in chosen if r != run],))
     return chosen
+
+
+def caveats(compared: Comparison) -> str:
+    """What to know before trusting the comparison: how the runs differ, and which problems were left out."""
+    said = list(compared.warnings)
+    for tag, lacking in zip(TAGS, compared.unpaired, strict=False):
+        if lacking:
+            said.append(f"{lacking} of {tag}'s problems are left out: not every run here holds them.")
+    return " ".join(said)
 
 
 def mode_chips(compared: Comparison) -> list[Chip]:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import streamlit as st
 
+from backend.domain import digest
+
 Tone = Literal["error", "warning", "info", "done"]
 _ICONS: dict[Tone, str] = {
     "error": ":material/error:",
@@ -20,6 +22,6 @@ _ICONS: dict[Tone, str] = {
 
 def notice(text: str, tone: Tone = "info", *, key: str = "") -> None:
     """Show `text` with the tone's icon; line breaks are kept."""
-    with st.container(horizontal=True, gap="small", key=f"sth-notice-{tone}-{key or abs(hash(text))}"):
+    with st.container(horizontal=True, wrap=False, gap="small", key=f"sth-notice-{tone}-{key or digest(text)}"):
         st.markdown(_ICONS[tone], width="content")
-        st.text(text)
+        st.text(text, width="stretch")

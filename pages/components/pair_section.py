@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from backend.domain import Group
-from backend.services import Contrast, Estimate, PairStatistics, Spread
-
+from backend.services import Contrast, Estimate, Mode, PairStatistics, Spread
+from pages.components.chart_parts import Chart
 from pages.components.chart_view import picked_range, show
 from pages.components.charts import Flips, WordChange, distributions, flip_bars, group_bars, word_bars
 from pages.components.chrome import BigNumber
@@ -19,6 +19,7 @@ from pages.components.quantity import Change, Form, Interval
 
 
 MOST_WORDS = 18
+_MODES = {"wrong_right": Mode.WRONG_TO_RIGHT, "right_wrong": Mode.RIGHT_TO_WRONG, "both_wrong": Mode.BOTH_WRONG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,60 +66,68 @@ def _big(label: str, figures: Contrast, form: Form, n: int | None = None) -> Big
     )
 
 
-def pair_section(pair: PairStatistics, unit: str, grader: str) -> Picked | None:
-    """Draw the section; returns the range a person picked in it, if any."""
-    picked = None
-    st.subheader("The pair as a whole", anchor="whole")
-    st.text(f"B minus A over {pair.n:,} shared problems; intervals at 95% resample problems.")
-    left, right = st.columns(2, gap="large")
-    with left:
-        picked = _distribution("length", pair.lengths, unit) or picked
-    with right:
-        picked = _distribution("density", pair.densities, f"per 1,000 {unit}") or picked
-    left, right = st.columns(2, gap="large")
-    with left:
-        _words(pair)
-    with right:
-        _groups(pair, unit)
-        _flips(pair, grader)
-    return picked
-
-
-def _distribution(measure: str, spread: Spread, unit: str) -> Picked | None:
-    pairs = list(zip(spread.a, spread.b, strict=True))
-    records = show(
-        distributions(pairs, measure=measure.capitalize(), unit=unit), key=f"spread-{measure}", file_stem=f"{measure}-a-b", on_select=True
-    )
-    found = picked_range(records)
-    return Picked(measure, *found) if found else None
-
-
-def _words(pair: PairStatistics) -> None:
-    if not pair.words:
-        st.text("Neither run holds a cue of this lexicon.")
-        return
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _charts(key: str, _pair: PairStatistics, unit: str) -> dict[str, Chart]:
+    """Every chart of the section, built once for a pair; `key` names what the figures were made from."""
+    pair, flips = _pair, _pair.flips
     words = [
         WordChange(w.entry, Group(w.group), Interval(w.change.value, w.change.low, w.change.high), w.change.p_holm)
         for w in pair.words
     ]
-    show(word_bars(words, unit="cues a trace", most=MOST_WORDS), key="words", file_stem="words-b-minus-a")
-    more = f"the {MOST_WORDS} largest changes of {len(words)} entries" if len(words) > MOST_WORDS else f"{len(words)} entries"
-    st.caption(f"{more.capitalize()}; intervals and significance adjusted for all of them (Holm).")
+    groups = {group: (_interval(density.a), _interval(density.b)) for group, (_, density) in pair.groups.items()}
+    flipped = Flips(flips.wrong_to_right, flips.right_to_wrong, flips.both_right, flips.both_wrong, flips.p)
+    return {
+        "length": _distribution("length", pair.lengths, unit),
+        "density": _distribution("density", pair.densities, f"per 1,000 {unit}"),
+        "groups": group_bars(groups, unit=f"cues per 1,000 {unit}"),
+        "flips": flip_bars(flipped),
+        "words": word_bars(words, unit="cues a trace", most=MOST_WORDS),
+    }
 
 
-def _groups(pair: PairStatistics, unit: str) -> None:
-    figures = {group: (_interval(density.a), _interval(density.b)) for group, (_, density) in pair.groups.items()}
-    show(group_bars(figures, unit=f"cues per 1,000 {unit}"), key="groups", file_stem="groups-a-b")
+def pair_section(pair: PairStatistics, unit: str, grader: str, key: str) -> Picked | Mode | None:
+    """Draw the section; returns what a person picked in it: a range of values, a kind of flip, or nothing.
+
+    `key` names what `pair` was made from: store version, runs, lexicon, grader.
+    """
+    charts = _charts(key, pair, unit)
+    picked: Picked | Mode | None = None
+    st.subheader("The pair as a whole", anchor="whole")
+    st.text(f"B minus A over {pair.n:,} shared problems; intervals at 95% resample problems.")
+    for measure, column in zip(("length", "density"), st.columns(2, gap="large"), strict=True):
+        with column:
+            records = show(charts[measure], key=f"spread-{measure}", file_stem=f"{measure}-a-b", on_select=True)
+            found = picked_range(records)
+            picked = Picked(measure, *found) if found else picked
+    left, right = st.columns(2, gap="large")
+    with left:
+        _words(charts["words"], len(pair.words))
+    with right:
+        show(charts["groups"], key="groups", file_stem="groups-a-b")
+        picked = _flips(charts["flips"], pair, grader) or picked
+    return picked
 
 
-def _flips(pair: PairStatistics, grader: str) -> None:
+def _distribution(measure: str, spread: Spread, unit: str) -> Chart:
+    return distributions(list(zip(spread.a, spread.b, strict=True)), measure=measure.capitalize(), unit=unit)
+
+
+def _words(chart: Chart, entries: int) -> None:
+    if not entries:
+        st.text("Neither run holds a cue of this lexicon.")
+        return
+    show(chart, key="words", file_stem="words-b-minus-a")
+    more = f"The {MOST_WORDS} largest changes of {entries} entries" if entries > MOST_WORDS else f"{entries} entries"
+    st.caption(f"{more}; intervals and significance adjusted for all of them (Holm).")
+
+
+def _flips(chart: Chart, pair: PairStatistics, grader: str) -> Mode | None:
     if not pair.judged:
         st.text("This grader knows no verdict for these runs.")
-        return
-    flips = pair.flips
-    found = Flips(flips.wrong_to_right, flips.right_to_wrong, flips.both_right, flips.both_wrong, flips.p)
-    show(flip_bars(found), key="flips", file_stem="flips")
-    st.caption(f"{pair.resolution}. McNemar's exact test on the flips, two-sided.")
+        return None
+    records = show(chart, key="flips", file_stem="flips", on_select=True)
+    st.caption(f"Verdicts by {grader}. {pair.resolution}. McNemar's exact test on the flips, two-sided.")
+    return _MODES.get(str(records[0]["mode"])) if records else None
 
 
 def _interval(estimate: Estimate | None) -> Interval:

@@ -192,9 +192,14 @@ function listKey(view, event) {
 function pageKey(view, event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.isComposing) return;
   if (event.key !== "j" && event.key !== "k") return;
-  if (typing(event) || document.querySelector('[role="dialog"]')) return;
+  if (typing(event) || inDialog(event)) return;
   event.preventDefault();
   step(view, event.key === "j" ? 1 : -1);
+}
+
+// A dialog of Streamlit's stands in the document; one inside a component (the viewer's help) is seen in the event's path alone.
+function inDialog(event) {
+  return document.querySelector('[role="dialog"]') !== null || event.composedPath().some((part) => part.localName === "dialog");
 }
 
 // Behind a shadow root the event's target is the host; the path holds the field itself.

@@ -7,7 +7,7 @@ it shows. Questions are hostile text and reach the browser as text nodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +65,20 @@ def problem_list(
     runs: Sequence[str] = ("A", "B"),
     height: int | None = None,
     empty: str = "No problem here.",
+    on_choice: Callable[[ListEvent], None] | None = None,
 ) -> ListEvent | None:
     """Draws the list and returns what the person chose since the last run, or None.
 
+    `on_choice` is told before the page runs again, so that the page can be drawn once, with the choice in it.
     `selected` and `mode` are the ids shown now; `runs` are the letters over the columns of verdicts. `height` is in
     pixels; None fills the window from where the list begins to its lower edge.
     """
+
+    def told() -> None:
+        chosen = list_event(st.session_state[key].get("event"), items, modes)
+        if on_choice and chosen:
+            on_choice(chosen)
+
     data = {
         "items": [_item(item) for item in items],
         "modes": [{"id": m.id, "label": m.label, "meaning": m.meaning, "count": m.count} for m in modes],
@@ -81,7 +89,7 @@ def problem_list(
         "empty": empty,
     }
     with st.container(key=f"sth-rail-{key}"):
-        result = _RENDER(key=key, data=data, on_event_change=_nothing)
+        result = _RENDER(key=key, data=data, on_event_change=told)
     return list_event(result.event, items, modes)
 
 
@@ -95,10 +103,6 @@ def list_event(sent: object, items: Sequence[ProblemItem], modes: Sequence[Mode]
     if any(m.id == mode for m in modes):
         return ListEvent(mode=mode)
     return None
-
-
-def _nothing() -> None:
-    """Makes the trigger appear on the result."""
 
 
 def _item(item: ProblemItem) -> list[object]:

@@ -79,6 +79,8 @@ function headCell(view, column) {
   const direction = down === null ? (sortable ? "none" : null) : down ? "descending" : "ascending";
   const cell = node("th", { scope: "col", class: column.kind, "aria-sort": direction, title: column.help || null });
   cell.style.width = column.width ?? "";
+  // A width in percent gives way to the other columns' words, one in pixels doesn't.
+  if (column.width?.endsWith("px")) cell.style.minWidth = column.width;
   if (!sortable) {
     cell.append(node("span", { class: "label" }, column.label));
     return cell;

@@ -103,8 +103,9 @@ class Options:
     """How the viewer stands in its page.
 
     `fit` "window" fills the height left in the window (at least `minimum` px, keeping `reserve` px below);
-    "content" is as high as the text, without tools or map. `problem_keys` makes j and k ask for another problem,
-    `keys` False leaves the keyboard alone, `hits_open` starts with the list of hits shown.
+    "content" is as high as the text, without tools or map. `problem_keys` makes j and k ask for another problem;
+    `list_keys` only names them in the help, because a list beside the viewer answers them. `keys` False leaves the
+    keyboard alone, `hits_open` starts with the list of hits shown.
     """
 
     fit: Literal["window", "content"] = "window"
@@ -112,6 +113,7 @@ class Options:
     reserve: int = 16
     keys: bool = True
     problem_keys: bool = False
+    list_keys: bool = False
     hits_open: bool = False
     scroll_together: bool = True
 
@@ -236,6 +238,7 @@ def _data(
             "reserve": options.reserve,
             "keys": options.keys,
             "problemKeys": options.problem_keys,
+            "listKeys": options.list_keys,
             "hitsOpen": options.hits_open,
             "scrollTogether": options.scroll_together,
         },

@@ -1,7 +1,6 @@
 """What browser tests share: one Chromium, pages in it, and Streamlit servers that end with the tests.
 
-Owns starting and stopping those processes, and the page that shows the trace viewer alone. Knows nothing of the
-application's pages.
+Owns starting and stopping those processes. Knows nothing of what the application's pages hold.
 """
 
 from __future__ import annotations
@@ -17,7 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from backend.config import Settings
+from backend.services import Services, wire
+from tests.browser.app_pages import App
 from tests.browser.trace_view_cases import View
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,3 +138,42 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def real_app(serve: Serve, real_store: Settings) -> str:
+    """The whole application over the real traces: its address."""
+    return serve(ROOT / "app.py", {"SECOND_THOUGHTS_STORE": str(real_store.store)})
+
+
+@pytest.fixture(scope="session")
+def real_services(real_store: Settings) -> Iterator[Services]:
+    """Everything wired over the same real traces, in the tests' own process."""
+    with wire(real_store) as wired:
+        yield wired
+
+
+@pytest.fixture(scope="session")
+def warm_context(browser: Browser) -> Iterator[BrowserContext]:
+    """A context of 1440 x 900 that keeps what the application's pages have loaded once."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def tab(warm_context: BrowserContext) -> Iterator[Page]:
+    """A new page in that context; the test fails on any uncaught error in it."""
+    opened = warm_context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    opened.close()
+    assert not errors, errors
+
+
+@pytest.fixture
+def app(tab: Page, real_app: str) -> App:
+    """The application over the real traces, in a new page that shows nothing yet."""
+    return App(tab, real_app)

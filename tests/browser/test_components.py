@@ -364,7 +364,8 @@ def test_focus_is_visible_everywhere(page: Page, url: str, view: str) -> None:
             while (e && e.shadowRoot && e.shadowRoot.activeElement) e = e.shadowRoot.activeElement;
             if (!e || e === document.body) return null;
             const style = getComputedStyle(e);
-            const near = getComputedStyle(e.parentElement ?? e), far = getComputedStyle(e.parentElement?.parentElement ?? e);
+            const near = getComputedStyle(e.parentElement ?? e),
+                far = getComputedStyle(e.parentElement?.parentElement ?? e);
             const marked = [style, near, far].some((s) => (s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0)
                 || s.boxShadow !== 'none');
             return [marked, e.outerHTML.slice(0, 160)];

@@ -72,7 +72,7 @@ function helpDialog() {
 
 function fillHelp(dialog, viewer) {
   const shown = KEYS.filter(([, , when]) =>
-    (when !== "panes" || viewer.panes.length > 1) && (when !== "problems" || viewer.options.problemKeys));
+    (when !== "panes" || viewer.panes.length > 1) && (when !== "problems" || viewer.options.problemKeys || viewer.options.listKeys));
   const rows = shown.flatMap(([key, words]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)]);
   dialog.querySelector("dl").replaceChildren(...rows);
 }

@@ -135,7 +135,7 @@ class Viewer {
     this.math.setAttribute("aria-pressed", String(this.mathematics));
     this.math.toggleAttribute("aria-busy", this.waiting);
     const words = ["n next cue", "p previous", ...(several ? ["[ ] pane"] : []),
-      ...(this.options.problemKeys ? ["j k problem"] : [])];
+      ...(this.options.problemKeys || this.options.listKeys ? ["j k problem"] : [])];
     const help = button("? keys", "Keys", "help", () => this.help.showModal());
     this.hints.replaceChildren(...(this.options.keys ? [el("span", {}, words.join(" · ")), help] : []));
   }

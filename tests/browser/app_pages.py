@@ -1,0 +1,174 @@
+"""Driving the whole application in a browser: opening its pages, waiting until they stand still, reading them.
+
+Owns what every test of a page needs. Knows the pages by their addresses, labels and container keys alone, and nothing
+of how their figures are made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.trace_view_cases import SELECT
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT = 45_000  # ms; generous, because nothing here is about speed
+NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?")
+QUIET = """() => {
+    const app = document.querySelector('[data-testid=stApp]');
+    const busy = !app || app.dataset.testScriptState !== 'notRunning' || !document.querySelector('h1')
+        || document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')
+        || [...document.querySelectorAll('*')].some((e) => {
+            const viewer = e.shadowRoot?.querySelector('.tv');
+            return viewer && !viewer.dataset.painted;
+        });
+    if (busy || window.quietSince === undefined) window.quietSince = performance.now();
+    return !busy && performance.now() - window.quietSince > 300;
+}"""
+
+
+class App:
+    """The application in one page of the browser."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        page.set_default_timeout(TIMEOUT)
+        expect.set_options(timeout=TIMEOUT)
+        self.page, self.url = page, url
+
+    def open(self, path: str = "", **query: str) -> App:
+        """Open a page by its address and wait until it stands still."""
+        self.page.goto(f"{self.url}/{path}" + (f"?{urlencode(query)}" if query else ""))
+        return self.settle()
+
+    def reload(self) -> App:
+        """Load the present address anew."""
+        self.page.reload()
+        return self.settle()
+
+    def settle(self) -> App:
+        """Wait until the script has ended and the page has not changed its mind for a moment."""
+        self.page.evaluate("() => { window.quietSince = undefined }")
+        self.page.wait_for_function(QUIET, timeout=TIMEOUT, polling=60)
+        return self
+
+    def query(self) -> dict[str, str]:
+        """The address's query, the last value of each name."""
+        return {name: values[-1] for name, values in parse_qs(urlsplit(self.page.url).query).items()}
+
+    def wait_query(self, name: str, value: str | None) -> App:
+        """Wait until the address holds `name` as `value` (None: not at all), then until the page stands still."""
+        self.page.wait_for_function(
+            "([name, value]) => new URLSearchParams(location.search).get(name) === value", arg=[name, value]
+        )
+        return self.settle()
+
+    def choose(self, key: str, option: str) -> App:
+        """Choose an option of the select box with this key."""
+        self.page.locator(f".st-key-{key}").get_by_role("combobox").click()
+        self.page.get_by_role("option", name=option, exact=True).click()
+        return self.settle()
+
+    def rail(self) -> Locator:
+        """The list of problems in Compare."""
+        return self.page.locator(".st-key-problems .rail")
+
+    def listed(self) -> list[str]:
+        """The ids of the problems the list shows, in its order."""
+        return self.rail().get_by_role("option").evaluate_all("items => items.map((item) => item.dataset.id)")
+
+    def pane(self, number: int = 0) -> Locator:
+        """A pane of the trace viewer, from the left."""
+        return self.page.locator(".tv .pane").nth(number)
+
+    def chart(self, key: str) -> Locator:
+        """A chart with its downloads and its table."""
+        return self.page.locator(f".st-key-sth-chart-{key}")
+
+    def drawn(self, key: str) -> list[dict]:
+        """The traces Plotly has drawn in a chart."""
+        self.chart(key).locator(".js-plotly-plot .plot-container").first.wait_for(state="attached")
+        return self.chart(key).locator(".js-plotly-plot").evaluate(
+            "plot => plot.data.map(({x, y, text, name}) => JSON.parse(JSON.stringify({"
+            "x: x && Array.from(x.length === undefined ? plot._fullData[0].x : x), y: y && Array.from(y), text, name})))"
+        )
+
+    def chart_rows(self, key: str) -> list[dict[str, str]]:
+        """The table of data under a chart, a record a row."""
+        files = self.page.locator(f".st-key-{key}-files")
+        files.locator("table").first.wait_for(state="attached")
+        return files.locator("table").first.evaluate("""table => {
+            const names = [...table.querySelectorAll('thead th')].map((cell) => cell.textContent);
+            return [...table.querySelectorAll('tbody tr')].map((row) =>
+                Object.fromEntries(names.map((name, at) => [name, row.children[at].textContent])));
+        }""")
+
+    def select_text(self, start: int, end: int, pane: int = 0) -> str:
+        """Select code points [start, end) of a pane and return what the selection bar says."""
+        self.page.evaluate(SELECT, [pane, start, end])
+        return str(self.pane(pane).locator(".selected:not([hidden]) .where").get_attribute("data-range"))
+
+    def highlighted(self) -> list[str]:
+        """The texts marked as linked."""
+        return list(
+            self.page.evaluate("[...(CSS.highlights.get('trace-view-linked') ?? [])].map(range => range.toString())")
+        )
+
+    def text(self) -> str:
+        """Everything written on the page, shadow roots included."""
+        return str(self.page.evaluate("""() => {
+            const parts = [];
+            const walk = (node) => {
+                if (node.nodeType === 3) parts.push(node.data);
+                if (node.nodeName === 'STYLE' || node.nodeName === 'SCRIPT') return;
+                if (node.shadowRoot) walk(node.shadowRoot);
+                for (const child of node.childNodes) walk(child);
+            };
+            walk(document.body);
+            return parts.join('\\n');
+        }"""))
+
+
+def table_rows(table: Locator) -> list[dict[str, str]]:
+    """A shared table's rows by column heading; links' column is called "". Each row also has its id as "id"."""
+    table.locator("tbody tr, thead").first.wait_for(state="attached")
+    return table.evaluate("""table => {
+        const names = [...table.querySelectorAll('thead th')].map((th) => th.textContent.replace(/[↑↓]/g, ''));
+        return [...table.querySelectorAll('tbody tr')].map((row) => ({id: row.dataset.row,
+            ...Object.fromEntries(names.map((name, at) => [name, row.children[at].innerText]))}));
+    }""")
+
+
+def numbers(text: str) -> list[tuple[float, int]]:
+    """Every number written in `text`, with how many decimals it is written to."""
+    found = [match[0].replace("−", "-").replace(",", "") for match in NUMBER.finditer(text)]
+    return [(float(number), len(number.partition(".")[2])) for number in found]
+
+
+def same_figures(text: str, expected: Sequence[float]) -> None:
+    """Assert that `text` holds exactly these figures, each rounded to the decimals it is written with."""
+    shown = numbers(text)
+    assert len(shown) == len(expected), (text, expected)
+    for (value, places), wanted in zip(shown, expected, strict=True):
+        assert abs(value - wanted) <= 0.5 * 10**-places + 1e-9, (text, expected)
+
+
+def same_record(shown: Mapping[str, str], expected: Mapping[str, str | float | None]) -> None:
+    """Assert that a row of a chart's table says what it should: numbers to six digits, "–" for none, texts exactly."""
+    assert list(shown) == list(expected)
+    for name, wanted in expected.items():
+        if wanted is None:
+            assert shown[name] == "–", (name, shown, expected)
+        elif isinstance(wanted, str):
+            assert shown[name] == wanted, (name, shown, expected)
+        else:
+            value = float(shown[name].replace(",", ""))
+            assert abs(value - wanted) <= 1e-5 * max(1.0, abs(wanted)), (name, shown, expected)
+
+
+def css_rgb(color: str) -> str:
+    """`#rrggbb` as browsers write it."""
+    return f"rgb({', '.join(str(int(color[i : i + 2], 16)) for i in (1, 3, 5))})"
