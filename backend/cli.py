@@ -101,8 +101,16 @@ def _overrides(options: argparse.Namespace) -> Overrides:
     return Overrides(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Overrides)})
 
 
+def _mapping(items: Sequence[str]) -> dict[str, str]:
+    """Field -> column. Raises UserError for an item of another form."""
+    for item in items:
+        if not all(item.partition("=")):
+            raise UserError(f"--map takes FIELD=COLUMN, as in question=problem; {visible(item, 60)!r} is no such pair.")
+    return dict(item.partition("=")[::2] for item in items)
+
+
 def _import(services: Services, options: argparse.Namespace) -> int:
-    mapping = dict(item.partition("=")[::2] for item in options.map)
+    mapping = _mapping(options.map)
     outcomes = services.importing.run(
         options.paths, _overrides(options), mapping=mapping, tokenizer=options.count_with, dry_run=options.dry_run
     )

@@ -231,7 +231,10 @@ class SearchAs(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TraceFilter:
-    """Which traces to list. None means: don't care. Bounds are inclusive; `per_1k` is cue density under `lexicon`."""
+    """Which traces to list. None means: don't care. Bounds are inclusive; `per_1k` is cue density under `lexicon`.
+
+    `entry` asks for responses that hold a cue of that entry of `lexicon`.
+    """
 
     runs: tuple[str, ...] = ()
     dataset: str | None = None
@@ -248,6 +251,7 @@ class TraceFilter:
     search: str = ""
     search_as: SearchAs = SearchAs.TEXT
     lexicon: str = ""
+    entry: str = ""
 
 
 GRADERS = ("math-verify", "paper", "file")

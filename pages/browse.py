@@ -77,6 +77,9 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key
         left, right = st.columns(2)
         with left:
             low, dense = bound("Words from", "min"), bound("Cues per 1,000 from", "dmin")
+        entries = [entry.name for entry in services().lexicons.get(lexicon).entries]
+        entry = st.selectbox("Holds a cue of", entries, index=None, key="entry", bind="query-params",
+                             on_change=first_page, placeholder="any entry of the lexicon")  # fmt: skip
         with right:
             high, sparse = bound("Words to", "max"), bound("Cues per 1,000 to", "dmax")
 
@@ -84,12 +87,13 @@ wanted = TraceFilter(
     runs=tuple(by_label[label] for label in chosen if label in by_label), dataset=dataset, grader=grader, lexicon=lexicon,
     min_words=None if low is None else int(low), max_words=None if high is None else int(high),
     min_density=dense, max_density=sparse, cut=None if finish is None else finish == "cut off",
-    search=search or "", search_as=SearchAs(kind or "text"),
+    entry=entry or "", search=search or "", search_as=SearchAs(kind or "text"),
     correct={"right": True, "wrong": False}.get(verdict or ""), unknown=verdict == "unknown", disagree=verdict == "disputed",
 )  # fmt: skip
 sort = st.query_params.get("sort", "run")
 descending = sort.startswith("-")
-number = int(st.session_state.get("page") or 1)
+asked = st.session_state.get("page") or st.query_params.get("page", "")  # its field stands below the table
+number = int(asked) if str(asked).isdecimal() else 1
 try:
     found = services().browsing.page(wanted, number, sort.removeprefix("-"), descending)
 except UserError as error:

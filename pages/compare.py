@@ -11,7 +11,7 @@ from pages.components.notice import notice
 from pages.components.pair_section import Picked, big_numbers, pair_section
 from pages.components.panes import TAGS, pane_of
 from pages.components.problem_list import problem_list
-from pages.components.session import choose_grader, choose_lexicon, comparison, runs, services, statistics
+from pages.components.session import choose_grader, choose_lexicon, comparison, run_labels, runs, services, statistics
 from pages.components.trace_view import Options, read_range, trace_view
 
 require_person()
@@ -82,7 +82,7 @@ if view.step:
 
 if pair:
     made_from = f"{services().runs.version()} {chosen[:2]} {lexicon} {grader}"
-    found = pair_section(pair, compared.unit, grader, made_from)
+    found = pair_section(pair, compared.unit, grader, made_from, [run_labels()[run] for run in chosen[:2]])
     st.download_button("Export every problem as CSV", export_csv(compared), "comparison.csv", "text/csv", type="tertiary",
                        icon=":material/download:", on_click="ignore")  # fmt: skip
     if found != st.session_state.get("seen"):  # a chart keeps its selection: only a change of it is news

@@ -33,7 +33,7 @@ VERDICTS = {"file": "file_correct", "paper": "paper_correct", "math-verify": "ve
 _PER_1K = "1000.0 * coalesce(c.n, 0) / nullif(coalesce(t.tokens, t.words), 0)"
 
 SORTS = {
-    "run": "t.run_id",
+    "run": "list_position($order, t.run_id)",
     "problem": "t.problem_ordinal",
     "sample": "t.sample",
     "words": "t.words",
@@ -133,7 +133,7 @@ class Queries:
     # -- lists --------------------------------------------------------------------------------------
 
     def page(
-        self, wanted: TraceFilter, *, sort: str = "problem", descending: bool = False, limit: int = 50, number: int = 1
+        self, wanted: TraceFilter, *, sort: str = "run", descending: bool = False, limit: int = 50, number: int = 1
     ) -> tuple[list[dict[str, Any]], int, int]:
         """Page `number` (from 1; past the end: the last) of `limit` traces, without text: rows, total, offset.
 
@@ -143,11 +143,12 @@ class Queries:
         joined = _FROM if "c." in where else "FROM traces t"
         total = int(self._numbers_of(f"SELECT count(*) AS n {joined} WHERE {where}", **values)[0]["n"])
         offset = (min(max(number, 1), max(1, -(-total // limit))) - 1) * limit
-        order = SORTS.get(sort, SORTS["problem"]).format(verdict=f"t.{verdict_column(wanted.grader)}")
+        order = SORTS.get(sort, SORTS["run"]).format(verdict=f"t.{verdict_column(wanted.grader)}")
         sql = f"""SELECT {_LISTED} {_FROM} WHERE {where}
-            ORDER BY {order} {"DESC" if descending else "ASC"} NULLS LAST, t.run_id, t.ordinal
+            ORDER BY {order} {"DESC" if descending else "ASC"} NULLS LAST, t.run_id, t.problem_ordinal, t.sample, t.ordinal
             LIMIT {int(limit)} OFFSET {int(offset)}"""
-        return self._numbers_of(sql, **values) if total else [], total, offset
+        order_of_runs = [run.id for run in self._ledger.runs()]
+        return self._numbers_of(sql, **values, order=order_of_runs) if total else [], total, offset
 
     def _where(self, wanted: TraceFilter) -> tuple[str, dict[str, Any]]:
         """The condition of a filter and its bound values. A search is done here, for it reads the parts' texts."""
@@ -161,7 +162,16 @@ class Queries:
             )
             tests.append("t.trace_id IN (SELECT unnest($found::VARCHAR[]))")
             values["found"] = found["trace_id"].to_pylist() if found else []
+        if wanted.entry:
+            tests.append("t.trace_id IN (SELECT unnest($doubting::VARCHAR[]))")
+            values["doubting"] = self._doubting(wanted)
         return " AND ".join(tests) or "true", {**values, "lexicon": wanted.lexicon}
+
+    def _doubting(self, wanted: TraceFilter) -> list[str]:
+        """The traces whose response holds a cue of the wanted entry."""
+        sql = "SELECT DISTINCT trace_id FROM PARTS WHERE lexicon = $lexicon AND entry = $entry AND section <> 'prompt'"
+        found = self._parts_of(sql, "cues", wanted.runs or None, lexicon=wanted.lexicon, entry=wanted.entry)
+        return found["trace_id"].to_pylist() if found else []
 
     def _check(self, pattern: str) -> None:
         """Raises UserError where `pattern` is no regular expression (in RE2's syntax, which DuckDB uses)."""

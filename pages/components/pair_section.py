@@ -5,11 +5,12 @@ Owns the wording and order of this section of Compare. Knows nothing of how the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
-from backend.domain import Group
+from backend.domain import Group, visible
 from backend.services import Contrast, Estimate, Mode, PairStatistics, Spread
 from pages.components.chart_parts import Chart
 from pages.components.chart_view import picked_range, show
@@ -85,10 +86,10 @@ def _charts(key: str, _pair: PairStatistics, unit: str) -> dict[str, Chart]:
     }
 
 
-def pair_section(pair: PairStatistics, unit: str, grader: str, key: str) -> Picked | Mode | None:
+def pair_section(pair: PairStatistics, unit: str, grader: str, key: str, sides: Sequence[str]) -> Picked | Mode | None:
     """Draw the section; returns what a person picked in it: a range of values, a kind of flip, or nothing.
 
-    `key` names what `pair` was made from: store version, runs, lexicon, grader.
+    `key` names what `pair` was made from: store version, runs, lexicon, grader; `sides` are the labels of A and B.
     """
     charts = _charts(key, pair, unit)
     picked: Picked | Mode | None = None
@@ -101,7 +102,7 @@ def pair_section(pair: PairStatistics, unit: str, grader: str, key: str) -> Pick
             picked = Picked(measure, *found) if found else picked
     left, right = st.columns(2, gap="large")
     with left:
-        _words(charts["words"], len(pair.words))
+        _words(charts["words"], len(pair.words), sides)
     with right:
         show(charts["groups"], key="groups", file_stem="groups-a-b")
         picked = _flips(charts["flips"], pair, grader) or picked
@@ -112,11 +113,18 @@ def _distribution(measure: str, spread: Spread, unit: str) -> Chart:
     return distributions(list(zip(spread.a, spread.b, strict=True)), measure=measure.capitalize(), unit=unit)
 
 
-def _words(chart: Chart, entries: int) -> None:
+def _words(chart: Chart, entries: int, sides: Sequence[str]) -> None:
     if not entries:
         st.text("Neither run holds a cue of this lexicon.")
         return
-    show(chart, key="words", file_stem="words-b-minus-a")
+    picked = show(chart, key="words", file_stem="words-b-minus-a", on_select=True)
+    if picked:
+        word = str(picked[0]["word"])
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.text(f"Traces with {visible(word)}:")
+            for tag, run in zip("AB", sides, strict=True):
+                if st.button(tag, key=f"hits-{tag}", help=f"Every trace of {tag} that holds this entry"):
+                    st.switch_page("browse.py", query_params={"run": run, "entry": word})
     more = f"The {MOST_WORDS} largest changes of {entries} entries" if entries > MOST_WORDS else f"{entries} entries"
     st.caption(f"{more}; intervals and significance adjusted for all of them (Holm).")
 
