@@ -84,11 +84,13 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key
             high, sparse = bound("Words to", "max"), bound("Cues per 1,000 to", "dmax")
 
 wanted = TraceFilter(
-    runs=tuple(by_label[label] for label in chosen if label in by_label), dataset=dataset, grader=grader, lexicon=lexicon,
+    runs=tuple(by_label[label] for label in chosen if label in by_label), dataset=dataset,
+    grader=grader, lexicon=lexicon,
     min_words=None if low is None else int(low), max_words=None if high is None else int(high),
     min_density=dense, max_density=sparse, cut=None if finish is None else finish == "cut off",
     entry=entry or "", search=search or "", search_as=SearchAs(kind or "text"),
-    correct={"right": True, "wrong": False}.get(verdict or ""), unknown=verdict == "unknown", disagree=verdict == "disputed",
+    correct={"right": True, "wrong": False}.get(verdict or ""), unknown=verdict == "unknown",
+    disagree=verdict == "disputed",
 )  # fmt: skip
 sort = st.query_params.get("sort", "run")
 descending = sort.startswith("-")
@@ -118,7 +120,9 @@ event = data_table(
 )  # fmt: skip
 with st.container(horizontal=True, vertical_alignment="center", key="sth-pages"):
     if found.pages > 1:
-        st.number_input("Page", 1, found.pages, key="page", bind="query-params", width=130, label_visibility="collapsed")
+        st.number_input(
+            "Page", 1, found.pages, key="page", bind="query-params", width=130, label_visibility="collapsed"
+        )
         st.text(f"of {found.pages:,}")
 if event and event.kind == "sort":
     st.query_params["sort"] = ("-" if event.descending else "") + (event.column or "run")

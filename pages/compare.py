@@ -83,8 +83,8 @@ if view.step:
 if pair:
     made_from = f"{services().runs.version()} {chosen[:2]} {lexicon} {grader}"
     found = pair_section(pair, compared.unit, grader, made_from, [run_labels()[run] for run in chosen[:2]])
-    st.download_button("Export every problem as CSV", export_csv(compared), "comparison.csv", "text/csv", type="tertiary",
-                       icon=":material/download:", on_click="ignore")  # fmt: skip
+    st.download_button("Export every problem as CSV", export_csv(compared), "comparison.csv", "text/csv",
+                       type="tertiary", icon=":material/download:", on_click="ignore")  # fmt: skip
     if found != st.session_state.get("seen"):  # a chart keeps its selection: only a change of it is news
         st.session_state.seen = found
         if isinstance(found, Mode):

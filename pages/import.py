@@ -7,21 +7,32 @@ from backend.services import Outcome
 from pages.components.chrome import page_header
 from pages.components.gate import require_person
 from pages.components.housekeeping import kept_runs, kept_sets, snapshot_button
-from pages.components.incoming import corrections, mapping_form, place_uploads, plan_table, preview_tables, sweep_uploads
+from pages.components.incoming import (
+    corrections,
+    mapping_form,
+    place_uploads,
+    plan_table,
+    preview_tables,
+    sweep_uploads,
+)
 from pages.components.notice import notice
 from pages.components.session import services
 
 require_person()
 page_header("Import")
 st.text(
-    "Evaluation dumps, harness output, rollouts, chats, Hugging Face rows, or any JSONL, JSON, CSV and Parquet by naming "
-    "its columns. Nothing goes in before you have seen what it would become."
+    "Evaluation dumps, harness output, rollouts, chats, Hugging Face rows, or any JSONL, JSON, CSV and Parquet by "
+    "naming its columns. Nothing goes in before you have seen what it would become."
 )
 
 left, right = st.columns([2, 1], gap="large", vertical_alignment="bottom")
 with left:
-    whole_folder = st.segmented_control("Take", ["files", "a folder"], default="files", required=True, key="take") == "a folder"
-    uploads = st.file_uploader("Drop them here", accept_multiple_files="directory" if whole_folder else True, key="uploads")
+    whole_folder = (
+        st.segmented_control("Take", ["files", "a folder"], default="files", required=True, key="take") == "a folder"
+    )
+    uploads = st.file_uploader(
+        "Drop them here", accept_multiple_files="directory" if whole_folder else True, key="uploads"
+    )
 with right:
     local = st.text_input("Or a file or folder of this machine", key="path", placeholder="/path/to/traces",
                           help="Read where it lies, nothing is uploaded.")  # fmt: skip
@@ -69,10 +80,10 @@ if paths:
 for outcome in st.session_state.get("outcomes", []):
     tone = {"imported": "done", "failed": "error"}.get(outcome.state, "info")
     notice(outcome.sentence, tone)  # type: ignore[arg-type]
-if any(outcome.state == "imported" for outcome in st.session_state.get("outcomes", [])):
-    if st.button("See them in the overview", icon=":material/dashboard:"):
-        st.session_state.pop("outcomes")
-        st.switch_page("overview.py")
+arrived = any(outcome.state == "imported" for outcome in st.session_state.get("outcomes", []))
+if arrived and st.button("See them in the overview", icon=":material/dashboard:"):
+    st.session_state.pop("outcomes")
+    st.switch_page("overview.py")
 
 kept_runs()
 kept_sets()

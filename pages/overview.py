@@ -47,7 +47,9 @@ if lacking := missing_cues(lexicon):
 if hero := telling(lexicon, grader):
     pair, problem = hero.pair, hero.problem
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.text("One problem, answered by a model and by its trained variant: one doubts and is right, one is sure and wrong.")
+        st.text(
+            "One problem, answered by a model and its trained variant: one doubts and is right, one is sure and wrong."
+        )
         open_pair = st.button("Compare these two runs", type="primary", icon=":material/compare:")
     with st.container(key="sth-question"):
         st.text(f"{pair.base.info.dataset} {problem.number}   {problem.question}")
@@ -57,7 +59,9 @@ if hero := telling(lexicon, grader):
         sample = next(
             trace
             for ref in services().comparing.samples(run.id, problem.id)
-            if (trace := services().reading.open(ref.trace, services().lexicons.get(lexicon).id)).verdict(grader).correct
+            if (trace := services().reading.open(ref.trace, services().lexicons.get(lexicon).id))
+            .verdict(grader)
+            .correct
             is side.right
         )
         panes.append(pane_of(sample, grader, tag=tag, words=None if side.right else "wrong, and sure"))

@@ -25,7 +25,10 @@ with header:
     back, onward = services().reading.neighbours(trace_id)
     for name, icon, target in (("Previous", "chevron_left", back), ("Next", "chevron_right", onward)):
         if st.button(name, icon=f":material/{icon}:", type="tertiary", disabled=target is None):
-            st.switch_page("reader.py", query_params={"trace": target or ""})
+            for part in ("range", "pane"):
+                st.query_params.pop(part, None)
+            st.query_params["trace"] = target or ""
+            st.rerun()
     grader, lexicon = choose_grader(), choose_lexicon()
 
 try:
@@ -45,11 +48,16 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.popover("Compare with", icon=":material/compare:"):
             for other in others:
                 if st.button(labels[other], key=f"with-{other}", type="tertiary"):
-                    st.switch_page("compare.py", query_params={"runs": f"{trace.run.id},{other}", "problem": trace.problem})
+                    st.switch_page(
+                        "compare.py", query_params={"runs": f"{trace.run.id},{other}", "problem": trace.problem}
+                    )
     with st.popover("Verdicts", icon=":material/gavel:"):
         for verdict in trace.verdicts:
             said = {True: "right", False: "wrong", None: "unknown"}[verdict.correct]
-            st.text(f"{verdict.grader}: {said}, answer {verdict.answer or '–'}" + (f" ({verdict.note})" if verdict.note else ""))
+            st.text(
+                f"{verdict.grader}: {said}, answer {verdict.answer or '–'}"
+                + (f" ({verdict.note})" if verdict.note else "")
+            )
         if trace.disagreement:
             notice(trace.disagreement, "warning")
     with st.popover("Source", icon=":material/folder_open:"):

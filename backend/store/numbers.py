@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 
 import duckdb
+import pyarrow as pa
 
 from backend.domain import UserError, visible
 from backend.store.ledger import Ledger, PartRow
@@ -47,14 +48,9 @@ class Numbers:
         self._lock = Lock()
         self._version = -1
         self._loaded: dict[str, str] = {}
-        database.register("no_traces", SCHEMAS["traces"].empty_table())
-        database.register("no_counts", SCHEMAS["counts"].empty_table())
         database.execute("CREATE SEQUENCE keys")
-        database.execute(f"CREATE TABLE traces AS SELECT 0::BIGINT AS key, * FROM ({_SELECT_TRACES} FROM no_traces)")
-        names = ", ".join(_COUNT_COLUMNS)
-        database.execute(
-            f"CREATE TABLE counts AS SELECT 0::BIGINT AS key, lexicon::VARCHAR AS lexicon, {names} FROM no_counts"
-        )
+        database.execute(f"CREATE TABLE traces (key BIGINT, {_columns('traces', (*_TRACE_COLUMNS, *_ANSWERS))})")
+        database.execute(f"CREATE TABLE counts (key BIGINT, {_columns('counts', ('lexicon', *_COUNT_COLUMNS))})")
 
     def refresh(self) -> None:
         """Bring the tables up to what the ledger says now. Raises UserError for a part that can't be read."""
@@ -92,3 +88,9 @@ class Numbers:
                     cursor.execute(statement, {"paths": paths})
             cursor.execute("COMMIT")
         self._loaded = registered
+
+
+def _columns(kind: str, names: Sequence[str]) -> str:
+    """Names and SQL types of a part's columns; labels that Arrow numbers are text."""
+    types = {pa.int32(): "INTEGER", pa.bool_(): "BOOLEAN"}
+    return ", ".join(f"{name} {types.get(SCHEMAS[kind].field(name).type, 'VARCHAR')}" for name in names)

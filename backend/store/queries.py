@@ -145,7 +145,8 @@ class Queries:
         offset = (min(max(number, 1), max(1, -(-total // limit))) - 1) * limit
         order = SORTS.get(sort, SORTS["run"]).format(verdict=f"t.{verdict_column(wanted.grader)}")
         sql = f"""SELECT {_LISTED} {_FROM} WHERE {where}
-            ORDER BY {order} {"DESC" if descending else "ASC"} NULLS LAST, t.run_id, t.problem_ordinal, t.sample, t.ordinal
+            ORDER BY {order} {"DESC" if descending else "ASC"} NULLS LAST,
+                t.run_id, t.problem_ordinal, t.sample, t.ordinal
             LIMIT {int(limit)} OFFSET {int(offset)}"""
         order_of_runs = [run.id for run in self._ledger.runs()]
         return self._numbers_of(sql, **values, order=order_of_runs) if total else [], total, offset

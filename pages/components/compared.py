@@ -9,13 +9,12 @@ import csv
 import io
 from collections.abc import Sequence
 
-
 import streamlit as st
 
 from backend.services import ComparedProblem, Comparison, Mode, Side
 from pages.components.panes import TAGS
-from pages.components.problem_list import Mode as Chip
 from pages.components.problem_list import ListEvent, ProblemItem
+from pages.components.problem_list import Mode as Chip
 from pages.components.session import run_labels, runs, services
 
 MOST = 4
@@ -69,8 +68,8 @@ def run_picker(chosen: list[str]) -> list[str]:
 
     for i, run in enumerate(chosen):
         st.session_state[f"side-{i}"] = run
-        st.selectbox(TAGS[i], list(labels), format_func=lambda run, tag=TAGS[i]: f"{tag}   {labels[run]}", key=f"side-{i}",
-                     on_change=change, label_visibility="collapsed", width=250,
+        st.selectbox(TAGS[i], list(labels), format_func=lambda run, tag=TAGS[i]: f"{tag}   {labels[run]}",
+                     key=f"side-{i}", on_change=change, label_visibility="collapsed", width=250,
                      placeholder=TAGS[i], help=f"Run {TAGS[i]}")  # fmt: skip
     st.button("Swap", icon=":material/swap_horiz:", type="tertiary", on_click=_remember,
               args=([*chosen[1::-1], *chosen[2:]],), help="Exchange A and B")  # fmt: skip
@@ -80,7 +79,9 @@ def run_picker(chosen: list[str]) -> list[str]:
             added = st.selectbox("Add a run", free, index=None, format_func=labels.__getitem__, key="add-run")
             st.button("Add", disabled=added is None, on_click=_remember, args=([*chosen, added],))
         for i, run in enumerate(chosen[2:], start=2):
-            st.button(f"Remove {TAGS[i]}", key=f"remove-{i}", on_click=_remember, args=([r for r in chosen if r != run],))
+            st.button(
+                f"Remove {TAGS[i]}", key=f"remove-{i}", on_click=_remember, args=([r for r in chosen if r != run],)
+            )
     return chosen
 
 
@@ -110,7 +111,8 @@ def export_csv(compared: Comparison) -> str:
     writer = csv.writer(out)
     sides = list(zip(TAGS, compared.runs, strict=False))
     fields = ("samples", "judged", "right", "length", "cues", "per_1k", "cut")
-    writer.writerow(["problem", "number", "gold", "unit", "lexicon", "grader", *(f"{f} {t}" for t, _ in sides for f in fields),
+    writer.writerow(["problem", "number", "gold", "unit", "lexicon", "grader",
+                     *(f"{f} {t}" for t, _ in sides for f in fields),
                      *(f"run {t}" for t, _ in sides), "question"])  # fmt: skip
     for problem in compared.problems:
         figures = [value for side in problem.sides for value in _figures(side)]
@@ -127,5 +129,3 @@ def _figures(side: Side) -> list[float | int | None]:
 def _plain(cell: object) -> object:
     """Text that a spreadsheet would take for a formula is marked as text."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-
-

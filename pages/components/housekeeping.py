@@ -10,7 +10,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components.notice import notice
 from pages.components.quantity import Form
 from pages.components.session import run_labels, runs, services
 from pages.components.table import Column, Kind, Lines, Link, Row, data_table
@@ -18,7 +17,10 @@ from pages.components.table import Column, Kind, Lines, Link, Row, data_table
 
 @st.dialog("Delete this run?")
 def _confirm_run(run: str) -> None:
-    st.text(f"{run_labels()[run]}\n{runs()[run].traces:,} traces go for good. The source can be imported again: links to them will then work again.")
+    st.text(
+        f"{run_labels()[run]}\n{runs()[run].traces:,} traces go for good. "
+        "Import the source again, and links to them work again."
+    )
     if st.button("Delete", type="primary", icon=":material/delete:"):
         services().runs.delete(run)
         st.rerun()
@@ -66,7 +68,15 @@ def kept_sets() -> None:
     columns = [Column("name", "Set"), Column("problems", "Problems", Kind.NUMBER, Form.COUNT),
                Column("rows", "Rows", Kind.NUMBER, Form.COUNT), Column("delete", "", Kind.LINKS)]  # fmt: skip
     rows = [
-        Row(s.id, {"name": Lines(s.name, s.file), "problems": s.problems, "rows": s.rows, "delete": Link("Delete", action="delete")})
+        Row(
+            s.id,
+            {
+                "name": Lines(s.name, s.file),
+                "problems": s.problems,
+                "rows": s.rows,
+                "delete": Link("Delete", action="delete"),
+            },
+        )
         for s in sets
     ]
     event = data_table(columns, rows, key="kept-sets", caption="Problem sets in the store", height=300)
@@ -80,7 +90,9 @@ def snapshot_button() -> None:
         return
     st.subheader("For SQL and notebooks", anchor=False)
     st.text("The whole store as one DuckDB file: tables runs, problems, traces, cues and measures.")
-    st.download_button("Download a snapshot", _snapshot, "second-thoughts.duckdb", on_click="ignore", icon=":material/database:")
+    st.download_button(
+        "Download a snapshot", _snapshot, "second-thoughts.duckdb", on_click="ignore", icon=":material/database:"
+    )
 
 
 def _snapshot() -> bytes:

@@ -18,7 +18,8 @@ from backend.domain import UserError, visible
 from backend.services import Kind, Overrides, Preview, Source
 from pages.components.notice import notice
 from pages.components.session import services
-from pages.components.table import Column, Kind as Cell, Lines, Row, Select, data_table
+from pages.components.table import Column, Lines, Row, Select, data_table
+from pages.components.table import Kind as Cell
 
 _PREFIX = "second-thoughts-"
 _CELL = 400
@@ -107,7 +108,9 @@ def corrections(source: Source) -> Overrides:
     model = first.text_input("Model", info.model, key=f"model-{key}")
     dataset = second.text_input("Data set", info.dataset, key=f"dataset-{key}")
     parent = third.text_input("Trained from", info.parent or "", key=f"parent-{key}", placeholder="a model's name")
-    temperature = fourth.number_input("Temperature", 0.0, 5.0, info.sampling.temperature, key=f"t-{key}", placeholder="unknown")
+    temperature = fourth.number_input(
+        "Temperature", 0.0, 5.0, info.sampling.temperature, key=f"t-{key}", placeholder="unknown"
+    )
     return Overrides(model=model or None, dataset=dataset or None, parent=parent or None, temperature=temperature)
 
 
@@ -120,7 +123,9 @@ def preview_tables(source: Source) -> None:
         return
     st.dataframe([_draft_row(draft) for draft in found.drafts[:5]], alt="The first rows as they would be stored")
     with st.popover("As they stand in the file"):
-        st.dataframe([{k: _short(v) for k, v in row.items()} for row in found.rows[:5]], alt="The first rows of the file")
+        st.dataframe(
+            [{k: _short(v) for k, v in row.items()} for row in found.rows[:5]], alt="The first rows of the file"
+        )
 
 
 def _draft_row(draft: Any) -> dict[str, Any]:

@@ -62,7 +62,9 @@ def run_table(figures: Sequence[RunSummary], grader: str) -> str | None:
         Column("model", "Model", width="24%"),
         Column("dataset", "Data set", width="15%"),
         Column("accuracy", f"Accuracy by {grader}", Kind.BAR, Form.PERCENT, most=1.0, width="23%"),
-        Column("disputed", "Disputed", Kind.NUMBER, Form.COUNT, help="Traces on which the graders contradict each other"),
+        Column(
+            "disputed", "Disputed", Kind.NUMBER, Form.COUNT, help="Traces on which the graders contradict each other"
+        ),
         Column("cues", "Cues a trace", Kind.NUMBER),
         Column("per_1k", "per 1,000", Kind.NUMBER, help="All cues over all words (tokens where the run has them)"),
         Column("length", "Length", Kind.NUMBER, Form.COUNT),
@@ -97,7 +99,9 @@ def _traces_text(summary: RunSummary) -> str:
     text = f"{run.traces:,} traces, n = {run.problems:,}"
     k = max(summary.pass_k, default=1)
     if k > 1 and (chance := summary.pass_k[k]):
-        text += f" · pass@{k} {number(chance.value, Form.PERCENT)} {interval_text(chance.low, chance.high, Form.PERCENT)}"
+        text += (
+            f" · pass@{k} {number(chance.value, Form.PERCENT)} {interval_text(chance.low, chance.high, Form.PERCENT)}"
+        )
     return text
 
 

@@ -18,7 +18,6 @@ from pages.components.charts import Flips, WordChange, distributions, flip_bars,
 from pages.components.chrome import BigNumber
 from pages.components.quantity import Change, Form, Interval
 
-
 MOST_WORDS = 18
 _MODES = {"wrong_right": Mode.WRONG_TO_RIGHT, "right_wrong": Mode.RIGHT_TO_WRONG, "both_wrong": Mode.BOTH_WRONG}
 

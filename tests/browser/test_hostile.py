@@ -127,7 +127,9 @@ def wait_for_text(page: Page, pieces: list[str]) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/browse", "/compare", "/import"])
-def test_pages_show_hostile_names_as_they_are(path: str, hostile: tuple[str, Settings], watched: tuple[Page, list[str]]) -> None:
+def test_pages_show_hostile_names_as_they_are(
+    path: str, hostile: tuple[str, Settings], watched: tuple[Page, list[str]]
+) -> None:
     page, seen = watched
     page.goto(hostile[0] + path)
     settle(page)

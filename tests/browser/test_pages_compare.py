@@ -21,7 +21,7 @@ from tests.browser.app_pages import ROOT, App, css_rgb, same_figures, same_recor
 
 pytestmark = pytest.mark.browser
 GRADER, LEXICON = "math-verify", "doubts"
-TEN_WORDS = "wait, hmm, perhaps, maybe, actually, alternatively, seems, might, likely, check".split(", ")
+TEN_WORDS = ["wait", "hmm", "perhaps", "maybe", "actually", "alternatively", "seems", "might", "likely", "check"]
 CHIPS = {
     Mode.ALL: "All",
     Mode.RIGHT_TO_WRONG: "✓→✗",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,6 @@ def state(store: Path) -> tuple[dict[str, bytes | None], list[str]]:
         for path in sorted(store.rglob("*"))
         if "ledger.sqlite" not in path.name
     }
-    with sqlite3.connect(store / "ledger.sqlite") as connection:
+    with closing(sqlite3.connect(store / "ledger.sqlite")) as connection:
         rows = [line for line in connection.iterdump() if 'INTO "state"' not in line]
     return files, rows

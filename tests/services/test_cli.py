@@ -236,7 +236,7 @@ def test_a_good_file_beside_a_bad_one_is_taken_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["..", "a\nb", "\x1b[31mred", "\u202etxt.lnosj", "<img src=x>", "-rf", "%s%n", "\udcff\udcfe"]
+    "name", ["x..", "a\nb", "\x1b[31mred", "\u202etxt.lnosj", "<img src=x>", "-rf", "%s%n", "\udcff\udcfe"]
 )
 def test_hostile_file_names_are_shown_and_kept_harmless(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "in" / f"{name}.jsonl", GOOD)
@@ -245,7 +245,7 @@ def test_hostile_file_names_are_shown_and_kept_harmless(tmp_path: Path, name: st
     (line,) = done.stdout.splitlines()
     assert "imported" in line and not set(line) & set("\x1b\u202e\ud800\udcff")
     assert {entry.name for entry in tmp_path.iterdir()} == {"in", "store"}
-    parts = [entry for entry in (tmp_path / "store" / "parts").iterdir()]
+    parts = list((tmp_path / "store" / "parts").iterdir())
     assert len(parts) == 1 and parts[0].name.isalnum() and path.is_file()
     listed = run("runs", "--json", store=tmp_path / "store")
     assert listed.returncode == 0 and len(listed.stdout.splitlines()) == 1
@@ -322,7 +322,7 @@ def test_the_verbs_one_after_the_other(tmp_path: Path) -> None:
     assert run("runs", store=store).stdout == ""
     assert run("import", first, second, "--temperature", "0.5", store=store).returncode == 0
     listed = run("runs", store=store)
-    assert [line.split()[-1] for line in listed.stdout.splitlines()] == ["math-verify"] * 2
+    assert [line.split()[-1] for line in listed.stdout.splitlines()] == ["paper"] * 2
     rows = [json.loads(line) for line in run("runs", "--json", store=store).stdout.splitlines()]
     assert {item["sampling"]["temperature"] for item in rows} == {0.5}
     assert "(5 problems, trained from)" in run("pairs", store=store).stdout

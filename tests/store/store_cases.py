@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def listing(folder: Path) -> dict[str, bytes | None]:
 
 def dump(folder: Path) -> list[str]:
     """The ledger row for row, as SQL; the count of writes is left out."""
-    with sqlite3.connect(folder / "ledger.sqlite") as connection:
+    with closing(sqlite3.connect(folder / "ledger.sqlite")) as connection:
         return [line for line in connection.iterdump() if 'INTO "state"' not in line]
 
 

@@ -49,7 +49,12 @@ def test_the_sections_stand_in_order() -> None:
 
 
 def test_nothing_of_this_machine_is_named() -> None:
-    for path in [*ROOT.glob("*.*"), *ROOT.glob("pages/**/*.*"), *ROOT.glob("backend/**/*.*"), *ROOT.glob("tests/**/*.py")]:
+    for path in [
+        *ROOT.glob("*.*"),
+        *ROOT.glob("pages/**/*.*"),
+        *ROOT.glob("backend/**/*.*"),
+        *ROOT.glob("tests/**/*.py"),
+    ]:
         if path.is_file() and path.suffix in {".py", ".md", ".toml", ".txt", ".js", ".css", ".yaml"}:
             text = path.read_text(encoding="utf-8")
             assert "/" + "work/" not in text and "/" + "root/" not in text, path

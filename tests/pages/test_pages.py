@@ -1,0 +1,155 @@
+"""Every page as a script, without a browser: it runs on an empty and on a small store, and a bad address gets a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from backend.config import Settings
+from backend.services import Services, wire
+
+SHELL = Path(__file__).resolve().parents[2] / "pages" / "shell.py"
+PAGES = ("overview", "browse", "compare", "reader", "import")
+HOSTILE = "<script>alert(1)</script>\u202e'\"; DROP TABLE runs; --"
+
+
+@pytest.fixture(autouse=True)
+def own_services(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[None]:
+    """The pages read this test's store, and keep nothing of it for the next."""
+    monkeypatch.setenv("SECOND_THOUGHTS_STORE", str(settings.store))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def small(services: Services, tmp_path: Path) -> Services:
+    """A base model and its variant over three problems, and a run of other problems."""
+    for side, dataset, texts in (
+        ("base", "aime", ["Wait, maybe \\boxed{1}.", "Hmm. \\boxed{2}", "\\boxed{0}"]),
+        ("limo", "aime", ["\\boxed{9}", "\\boxed{2}", "\\boxed{0}"]),
+        ("base", "amc", ["One: \\boxed{1}", "Two: \\boxed{2}", "Three: \\boxed{3}"]),
+    ):
+        file = tmp_path / side / "Small-1B" / dataset / "test_qwen-instruct_t0.0_k1_s0_e3.jsonl"
+        file.parent.mkdir(parents=True)
+        rows = [
+            {"question": f"What is {n} in {dataset}?", "generated_responses": [text], "generated_answers": ["1"],
+             "gold_answer": str(n), "is_correct": True, "answers_correctness": [True], "id": n}
+            for n, text in enumerate(texts, start=1)
+        ]  # fmt: skip
+        file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        assert [outcome.state for outcome in services.importing.run([file])] == ["imported"]
+    return services
+
+
+def opened(page: str, **query: str) -> AppTest:
+    """The page after one run with this query."""
+    test = AppTest.from_file(str(SHELL), default_timeout=120)
+    for name, value in query.items():
+        test.query_params[name] = value
+    test.run()
+    if page != "overview":
+        for name, value in query.items():
+            test.query_params[name] = value
+        test.switch_page(f"{page}.py").run()
+    return test
+
+
+def said(test: AppTest) -> str:
+    """Every plain text of the page."""
+    return "\n".join(str(text.value) for text in test.text)
+
+
+def sound(test: AppTest) -> AppTest:
+    assert not test.exception, [exception.value for exception in test.exception]
+    return test
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("overview", "The store is empty. Bring reasoning traces, and pairs form by themselves."),
+        ("browse", "There is nothing to browse yet."),
+        ("compare", "Two runs of the same problems are needed"),
+        ("reader", "Choose a trace in Browse, or a problem in Compare"),
+        ("import", "Nothing goes in before you have seen what it would become."),
+    ],
+)
+def test_an_empty_store_says_what_to_do(page: str, words: str) -> None:
+    assert words in said(sound(opened(page)))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_runs_on_a_small_store(page: str, small: Services) -> None:
+    test = sound(opened(page))
+    assert test.title[0].value
+    assert "empty" not in said(test)
+
+
+def test_compare_runs_on_every_mode_grader_and_lexicon(small: Services) -> None:
+    [pair] = small.runs.pairs()
+    runs = f"{pair.base.id},{pair.variant.id}"
+    for mode in ("all", "right to wrong", "wrong to right", "both wrong", "largest cue drop", "cut off"):
+        assert "Problem 1" in said(sound(opened("compare", runs=runs, mode=mode)))
+    for grader in ("math-verify", "paper", "file"):
+        for lexicon in small.lexicons.by_name:
+            sound(opened("compare", runs=runs, grader=grader, lexicon=lexicon))
+
+
+def test_the_reader_shows_a_trace(small: Services) -> None:
+    run = small.runs.all()[0]
+    text = said(sound(opened("reader", trace=f"{run.id}-00001")))
+    assert "Problem 2" in text and "gold 2" in text
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "words"),
+    [
+        ("reader", {"trace": "nothing"}, "There is no trace nothing in this store; its run may have been deleted."),
+        ("reader", {"trace": HOSTILE}, "There is no trace <script>alert(1)</script>\\u202e"),
+        ("reader", {"trace": "0" * 5000}, "There is no trace 000"),
+        ("browse", {"q": "(", "as": "regex"}, "The search ( is no regular expression"),
+        ("browse", {"q": "(" * 3000, "as": "regex"}, "is no regular expression"),
+    ],
+)
+def test_a_bad_address_gets_a_sentence(page: str, query: dict[str, str], words: str, small: Services) -> None:
+    assert words in said(sound(opened(page, **query)))
+
+
+@pytest.mark.parametrize("wrong", ["", "nothing", "-1", "0", "99999999999999999999", "1.5", "NaN", HOSTILE, "a,b,c,d,e,f"])
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("overview", ("lexicon", "grader")),
+        ("browse", ("page", "sort", "run", "dataset", "verdict", "ending", "as", "min", "max", "dmin", "dmax", "lexicon", "grader")),
+        ("compare", ("runs", "problem", "mode", "samples", "range", "pane", "lexicon", "grader")),
+        ("reader", ("range", "pane", "lexicon", "grader")),
+        ("import", ("page", "runs")),
+    ],
+)
+def test_values_no_page_knows_are_passed_over(page: str, names: tuple[str, ...], wrong: str, small: Services) -> None:
+    """Each name alone with a wrong value, and all of them at once: the page stands, without a traceback."""
+    known = {"trace": f"{small.runs.all()[0].id}-00000"} if page == "reader" else {}
+    sound(opened(page, **known, **dict.fromkeys(names, wrong)))
+
+
+@pytest.mark.parametrize("names", ["sort", "page", "min", "dmax", "verdict"])
+def test_one_wrong_filter_leaves_the_list_standing(names: str, small: Services) -> None:
+    test = sound(opened("browse", **{names: "nothing"}))
+    assert "9 traces" in said(test)
+
+
+def test_compare_with_runs_that_are_gone_or_alone(small: Services) -> None:
+    runs = {run.info.dataset: run.id for run in small.runs.all()}
+    assert "Problem 1" in said(sound(opened("compare", runs="000000000000,111111111111")))
+    text = said(sound(opened("compare", runs=f"{runs['AIME24']},{runs['AMC23']}")))
+    assert "These runs share no problem, so there is nothing to compare." in text
+    same = said(sound(opened("compare", runs=f"{runs['AIME24']},{runs['AIME24']}")))
+    assert "Problem 1" in same
