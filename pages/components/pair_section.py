@@ -116,11 +116,12 @@ def _words(chart: Chart, entries: int, sides: Sequence[str]) -> None:
     if not entries:
         st.text("Neither run holds a cue of this lexicon.")
         return
-    picked = show(chart, key="words", file_stem="words-b-minus-a", on_select=True)
-    if picked:
-        word = str(picked[0]["word"])
+    if picked := show(chart, key="words", file_stem="words-b-minus-a", on_select=True):
+        st.session_state.word = str(picked[0]["word"])
+    word = str(st.session_state.get("word", ""))
+    if any(record["word"] == word for record in chart.data):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.text(f"Traces with {visible(word)}:")
+            st.text(f"Traces with “{visible(word)}”:", width="content")
             for tag, run in zip("AB", sides, strict=True):
                 if st.button(tag, key=f"hits-{tag}", help=f"Every trace of {tag} that holds this entry"):
                     st.switch_page("browse.py", query_params={"run": run, "entry": word})

@@ -49,7 +49,7 @@ def small(services: Services, tmp_path: Path) -> Services:
     return services
 
 
-def opened(page: str, **query: str) -> AppTest:
+def opened(page: str, /, **query: str) -> AppTest:
     """The page after one run with this query."""
     test = AppTest.from_file(str(SHELL), default_timeout=120)
     for name, value in query.items():

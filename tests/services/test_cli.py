@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -12,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +22,8 @@ import pytest
 from made_files import row, state, write
 from test_runs import KNOWN
 
+from backend import config
+from backend.cli import main
 from backend.config import ROOT, Settings
 from backend.domain import run_id
 from backend.services import wire
@@ -29,35 +32,51 @@ GOOD = [row(f"Problem {i}?", f"Wait, maybe \\boxed{{{i}}}", gold=str(i)) for i i
 LINE = json.dumps(GOOD[0])
 
 
-def run(
-    *words: object, store: Path | None = None, env: dict[str, str] | None = None, **options: Any
-) -> subprocess.CompletedProcess[str]:
-    """`python -m backend WORDS` from the repository's root."""
-    command = [sys.executable, "-m", "backend", *map(os.fspath, map(_word, words))]
+class Said(NamedTuple):
+    """How a command ended and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`python -m backend WORDS` without the start of a process."""
+
+    def call(*words: object, store: Path | None = None, env: dict[str, str] | None = None) -> Said:
+        with monkeypatch.context() as patched:
+            for name in config.VARIABLES:
+                patched.delenv(name, raising=False)
+            for name, value in (env or {}).items():
+                patched.setenv(name, value)
+            try:
+                code = main([*map(str, words), *(["--store", str(store)] if store else [])])
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+        return Said(code, *capfd.readouterr())
+
+    return call
+
+
+def process(*words: object, store: Path | None = None, env: dict[str, str] | None = None, **options: Any) -> Said:
+    """`python -m backend WORDS` from the repository's root, as a process of its own."""
+    command = [sys.executable, "-m", "backend", *(word if isinstance(word, bytes) else str(word) for word in words)]
     if store:
         command += ["--store", str(store)]
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("SECOND_THOUGHTS")}
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env=clean | (env or {}),
-        capture_output=True,
-        text=True,
-        timeout=240,
-        errors="replace",
-        **options,
-    )
-
-
-def _word(word: object) -> str | bytes:
-    return word if isinstance(word, str | bytes) else str(word)
+    clean = {key: value for key, value in os.environ.items() if key not in config.VARIABLES} | (env or {})
+    done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=240, **options)
+    return Said(done.returncode, done.stdout, done.stderr)
 
 
 # -- must show: the real traces ------------------------------------------------------------------------------------
 
 
 def test_runs_as_json_has_the_known_figures(real_store: Settings) -> None:
-    done = run("runs", "--json", store=real_store.store)
+    done = process("runs", "--json", store=real_store.store)
     assert (done.returncode, done.stderr) == (0, "")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) == 26
@@ -73,7 +92,7 @@ def test_runs_as_json_has_the_known_figures(real_store: Settings) -> None:
     assert round(found["Qwen3-14B-Base", "AIME24"]["cues_per_trace"]["kim2026-words"], 1) == 3.0
 
 
-def test_importing_the_folder_again_names_every_file(real_store: Settings, shared_data: Path) -> None:
+def test_importing_the_folder_again_names_every_file(run: Command, real_store: Settings, shared_data: Path) -> None:
     before = state(real_store.store)
     done = run("import", shared_data / "traces", store=real_store.store)
     assert (done.returncode, done.stderr) == (0, "")
@@ -88,7 +107,7 @@ def test_importing_the_folder_again_names_every_file(real_store: Settings, share
     assert state(real_store.store) == before
 
 
-def test_pairs_and_snapshot_of_the_real_store(real_store: Settings, tmp_path: Path) -> None:
+def test_pairs_and_snapshot_of_the_real_store(run: Command, real_store: Settings, tmp_path: Path) -> None:
     done = run("pairs", store=real_store.store)
     assert done.returncode == 0
     assert any(
@@ -216,7 +235,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_bad_input_is_a_sentence_and_changes_nothing(kept: Settings, tmp_path: Path, what: str) -> None:
+def test_bad_input_is_a_sentence_and_changes_nothing(run: Command, kept: Settings, tmp_path: Path, what: str) -> None:
     make, sentence = BAD[what]
     path = make(tmp_path)
     before = state(kept.store)
@@ -228,7 +247,19 @@ def test_bad_input_is_a_sentence_and_changes_nothing(kept: Settings, tmp_path: P
     assert state(kept.store) == before
 
 
-def test_a_good_file_beside_a_bad_one_is_taken_in(tmp_path: Path) -> None:
+def test_a_process_ends_with_two_and_names_every_bad_file(kept: Settings, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    made = [BAD[what] for what in ("empty", "truncated JSON", "NUL bytes", "truncated Parquet", "200 MB line")]
+    for make, _ in made:
+        make(tmp_path / "in")
+    before = state(kept.store)
+    done = process("import", tmp_path / "in", store=kept.store)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == len(made) and all(sentence in done.stderr for _, sentence in made)
+    assert state(kept.store) == before
+
+
+def test_a_good_file_beside_a_bad_one_is_taken_in(run: Command, tmp_path: Path) -> None:
     bad, good = text_file("bad.jsonl", LINE[:-5])(tmp_path), write(tmp_path / "good.jsonl", GOOD)
     done = run("import", bad, good, store=tmp_path / "store")
     assert done.returncode == 2
@@ -238,7 +269,7 @@ def test_a_good_file_beside_a_bad_one_is_taken_in(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["x..", "a\nb", "\x1b[31mred", "\u202etxt.lnosj", "<img src=x>", "-rf", "%s%n", "\udcff\udcfe"]
 )
-def test_hostile_file_names_are_shown_and_kept_harmless(tmp_path: Path, name: str) -> None:
+def test_hostile_file_names_are_shown_and_kept_harmless(run: Command, tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "in" / f"{name}.jsonl", GOOD)
     done = run("import", tmp_path / "in", store=tmp_path / "store")
     assert done.returncode == 0, done.stderr
@@ -262,7 +293,7 @@ def limited(size: int) -> Callable[[], None]:
 def test_a_disk_that_fills_up_while_parts_are_written(kept: Settings, tmp_path: Path) -> None:
     rows = [row(f"{i}?", os.urandom(8_000).hex(), gold=None) for i in range(120)]
     before = state(kept.store)
-    done = run("import", write(tmp_path / "big.jsonl", rows), store=kept.store, preexec_fn=limited(300_000))
+    done = process("import", write(tmp_path / "big.jsonl", rows), store=kept.store, preexec_fn=limited(300_000))
     assert done.returncode == 2
     assert "big.jsonl, row 120: The store could not be written: the disk is full. Nothing was changed." in done.stderr
     assert len(done.stderr.splitlines()) == 1 and done.stdout == ""
@@ -273,7 +304,7 @@ def test_a_disk_that_fills_up_while_the_ledger_is_written(kept: Settings, tmp_pa
     rows = [row(f"{'long question ' * 40} {i}?", "\\boxed{2}") for i in range(1_500)]
     path = write(tmp_path / "many.jsonl", rows)
     before = state(kept.store)
-    done = run("import", path, store=kept.store, preexec_fn=limited(250_000))
+    done = process("import", path, store=kept.store, preexec_fn=limited(250_000))
     assert done.returncode == 2, done.stdout
     assert (
         "many.jsonl, row 1500: The ledger could not be written: " in done.stderr
@@ -281,7 +312,7 @@ def test_a_disk_that_fills_up_while_the_ledger_is_written(kept: Settings, tmp_pa
     )
     assert len(done.stderr.splitlines()) == 1
     assert state(kept.store) == before
-    assert run("runs", store=kept.store).returncode == 0
+    assert process("runs", store=kept.store).returncode == 0
 
 
 @pytest.fixture
@@ -301,10 +332,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_really_full_disk(small_disk: Path, tmp_path: Path) -> None:
     store = small_disk / "store"
-    assert run("import", write(tmp_path / "a.jsonl", GOOD), store=store).returncode == 0
+    assert process("import", write(tmp_path / "a.jsonl", GOOD), store=store).returncode == 0
     before = state(store)
     rows = [row(f"{i}?", os.urandom(8_000).hex(), gold=None) for i in range(200)]
-    done = run("import", write(tmp_path / "big.jsonl", rows), store=store)
+    done = process("import", write(tmp_path / "big.jsonl", rows), store=store)
     assert done.returncode == 2 and "the disk is full. Nothing was changed." in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert state(store) == before
@@ -313,7 +344,7 @@ def test_a_really_full_disk(small_disk: Path, tmp_path: Path) -> None:
 # -- the other verbs -----------------------------------------------------------------------------------------------
 
 
-def test_the_verbs_one_after_the_other(tmp_path: Path) -> None:
+def test_the_verbs_one_after_the_other(run: Command, tmp_path: Path) -> None:
     store = tmp_path / "store"
     first = write(tmp_path / "base" / "M" / "aime" / "test_q_t0.0_k1_s0_e30.jsonl", GOOD)
     second = write(tmp_path / "limo" / "M" / "aime" / "test_q_t0.0_k1_s0_e30.jsonl", GOOD[::-1])
@@ -349,7 +380,9 @@ def test_the_verbs_one_after_the_other(tmp_path: Path) -> None:
         (["nosuch"], "invalid choice"),
     ],
 )
-def test_a_persons_mistakes_end_in_a_sentence_and_two(tmp_path: Path, words: list[str], said: str) -> None:
+def test_a_persons_mistakes_end_in_a_sentence_and_two(
+    run: Command, tmp_path: Path, words: list[str], said: str
+) -> None:
     write(tmp_path / "a.jsonl", GOOD)
     done = run(*(word.format(folder=tmp_path) for word in words), store=tmp_path / "store")
     assert done.returncode == 2 and said in done.stderr
@@ -365,12 +398,12 @@ def test_a_persons_mistakes_end_in_a_sentence_and_two(tmp_path: Path, words: lis
         ({"SECOND_THOUGHTS_STORE": "/dev/null/x"}, "The store could not be written"),
     ],
 )
-def test_bad_settings_are_a_sentence(tmp_path: Path, env: dict[str, str], said: str) -> None:
+def test_bad_settings_are_a_sentence(run: Command, tmp_path: Path, env: dict[str, str], said: str) -> None:
     done = run("runs", env={"SECOND_THOUGHTS_STORE": str(tmp_path / "store")} | env)
     assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-def test_the_environment_names_the_store(tmp_path: Path) -> None:
+def test_the_environment_names_the_store(run: Command, tmp_path: Path) -> None:
     env = {"SECOND_THOUGHTS_STORE": str(tmp_path / "there")}
     assert run("import", write(tmp_path / "a.jsonl", GOOD), env=env).returncode == 0
     assert (tmp_path / "there" / "ledger.sqlite").is_file()
@@ -378,14 +411,14 @@ def test_the_environment_names_the_store(tmp_path: Path) -> None:
 
 def test_words_that_are_no_text_are_written_out(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", GOOD)
-    done = run("import", path, b"--model=\xff\xfe", b"--note=\xe4", store=tmp_path / "store")
+    done = process("import", path, b"--model=\xff\xfe", b"--note=\xe4", store=tmp_path / "store")
     assert done.returncode == 0, done.stderr
-    assert json.loads(run("runs", "--json", store=tmp_path / "store").stdout)["model"] == "\\xff\\xfe"
+    assert json.loads(process("runs", "--json", store=tmp_path / "store").stdout)["model"] == "\\xff\\xfe"
 
 
 def test_a_terminal_without_the_characters_gets_them_written_out(tmp_path: Path) -> None:
     path = write(tmp_path / "模型.jsonl", GOOD)
-    done = run("import", path, store=tmp_path / "store", env={"PYTHONIOENCODING": "ascii"})
+    done = process("import", path, store=tmp_path / "store", env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0 and "\\u6a21\\u578b.jsonl" in done.stdout, done.stderr
 
 
@@ -405,8 +438,8 @@ def test_an_interrupted_import_leaves_nothing(kept: Settings, tmp_path: Path) ->
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=120)
     if process.returncode == 0:
-        identity = run_id("companion evaluation", [__import__("hashlib").sha256(path.read_bytes()).hexdigest()])
-        assert run("delete", identity, store=kept.store).returncode == 0
+        identity = run_id("companion evaluation", [hashlib.sha256(path.read_bytes()).hexdigest()])
+        assert process("delete", identity, store=kept.store).returncode == 0
         pytest.skip("this machine imported the file before it could be interrupted")
     assert (process.returncode, out) == (130, "") and error == "Stopped. Nothing half-written is left.\n"
     assert state(kept.store) == before
