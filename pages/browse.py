@@ -73,7 +73,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key
                            placeholder="a word, a phrase, a pattern", width=200)  # fmt: skip
     kind = st.segmented_control("Search as", [s.value for s in SearchAs], default="text", required=True, key="as",
                                 bind="query-params", on_change=first_page)  # fmt: skip
-    with st.popover("More", icon=":material/tune:"):
+    hidden = sum(name in st.query_params for name in ("min", "max", "dmin", "dmax", "entry"))
+    with st.popover(f"More · {hidden} set" if hidden else "More", icon=":material/tune:", key="more"):
         left, right = st.columns(2)
         with left:
             low, dense = bound("Words from", "min"), bound("Cues per 1,000 from", "dmin")

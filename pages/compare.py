@@ -62,7 +62,7 @@ with work:
     with st.container(key="sth-question"):
         st.text(f"Problem {current.number}   {current.question}")
         st.text(f"gold {current.gold}" if current.gold is not None else "no gold answer")
-    places = [int(p) if p.isdigit() else 0 for p in query.get("samples", "").split(".")] + [0] * len(chosen)
+    places = [int(p) if p.isdecimal() else 0 for p in query.get("samples", "").split(".")] + [0] * len(chosen)
     panes = []
     for tag, run_id, place in zip(TAGS, chosen, places, strict=False):
         samples = services().comparing.samples(run_id, current.id)

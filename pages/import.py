@@ -8,6 +8,7 @@ from pages.components.chrome import page_header
 from pages.components.gate import require_person
 from pages.components.housekeeping import kept_runs, kept_sets, snapshot_button
 from pages.components.incoming import (
+    corrected,
     corrections,
     mapping_form,
     place_uploads,
@@ -35,7 +36,8 @@ with left:
     )
 with right:
     local = st.text_input("Or a file or folder of this machine", key="path", placeholder="/path/to/traces",
-                          help="Read where it lies, nothing is uploaded.")  # fmt: skip
+                          help="Read where it lies, nothing is uploaded.",
+                          on_change=lambda: st.session_state.pop("outcomes", None))  # fmt: skip
 
 paths, base = place_uploads(uploads or [], local)
 if paths:
@@ -52,13 +54,12 @@ if paths:
         with st.expander(f"{len(plan.skipped)} files left aside"):
             st.text("\n".join(f"{visible(s.file)}: {s.reason}" for s in plan.skipped))
     if plan.sources:
-        chosen = plan_table(plan.sources)
-        with st.expander("First rows, and corrections", expanded=len(plan.sources) == 1):
-            overrides = corrections(plan.sources[chosen])
-            preview_tables(overrides.on(plan.sources[chosen]))
-        everywhere = len(plan.sources) > 1
-        sources = [overrides.on(s) if i == chosen else s for i, s in enumerate(plan.sources)]
-        label = f"Import {len(sources)} sources" if everywhere else "Import"
+        sources = [corrected(source) for source in plan.sources]
+        chosen = plan_table(sources)
+        with st.expander("First rows, and corrections", expanded=len(sources) == 1):
+            corrections(sources[chosen])
+            preview_tables(sources[chosen])
+        label = f"Import {len(sources)} sources" if len(sources) > 1 else "Import"
         if st.button(label, type="primary", icon=":material/download_done:"):
             bar, line = st.progress(0.0), st.empty()
             outcomes: list[Outcome] = []
@@ -71,11 +72,11 @@ if paths:
             for outcome in services().importing.take(sources, on_progress=advance):
                 outcomes.append(outcome)
                 bar.progress(len(outcomes) / len(sources))
-            bar.empty()
-            line.empty()
             st.session_state.outcomes = outcomes
-            st.session_state.pop("mapping", None)
-            sweep_uploads(base)
+            if not any(outcome.state == "failed" for outcome in outcomes):
+                st.session_state.pop("mapping", None)
+                sweep_uploads(base)
+            st.rerun()
 
 for outcome in st.session_state.get("outcomes", []):
     tone = {"imported": "done", "failed": "error"}.get(outcome.state, "info")

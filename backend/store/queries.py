@@ -140,16 +140,15 @@ class Queries:
         Raises UserError for a bad search.
         """
         where, values = self._where(wanted)
-        joined = _FROM if "c." in where else "FROM traces t"
-        total = int(self._numbers_of(f"SELECT count(*) AS n {joined} WHERE {where}", **values)[0]["n"])
-        offset = (min(max(number, 1), max(1, -(-total // limit))) - 1) * limit
-        order = SORTS.get(sort, SORTS["run"]).format(verdict=f"t.{verdict_column(wanted.grader)}")
-        sql = f"""SELECT {_LISTED} {_FROM} WHERE {where}
-            ORDER BY {order} {"DESC" if descending else "ASC"} NULLS LAST,
-                t.run_id, t.problem_ordinal, t.sample, t.ordinal
-            LIMIT {int(limit)} OFFSET {int(offset)}"""
-        order_of_runs = [run.id for run in self._ledger.runs()]
-        return self._numbers_of(sql, **values, order=order_of_runs) if total else [], total, offset
+        total = int(self._numbers_of(f"SELECT count(*) AS n {_from(where)} WHERE {where}", **values)[0]["n"])
+        if not total:
+            return [], 0, 0
+        offset = (min(max(number, 1), -(-total // limit)) - 1) * limit
+        key = SORTS.get(sort, SORTS["problem"]).format(verdict=f"t.{verdict_column(wanted.grader)}")
+        order = f"ORDER BY {key} {'DESC' if descending else 'ASC'} NULLS LAST, t.run_id, t.ordinal"
+        # The rows are chosen by what filter and order need alone; all else is looked up for these few.
+        chosen = f"SELECT t.key {_from(where + key)} WHERE {where} {order} LIMIT {int(limit)} OFFSET {int(offset)}"
+        return self._numbers_of(f"SELECT {_LISTED} {_FROM} WHERE t.key IN ({chosen}) {order}", **values), total, offset
 
     def _where(self, wanted: TraceFilter) -> tuple[str, dict[str, Any]]:
         """The condition of a filter and its bound values. A search is done here, for it reads the parts' texts."""
@@ -256,6 +255,11 @@ class Queries:
 def run_of(trace_id: str) -> str:
     """The run a trace belongs to."""
     return trace_id.rpartition("-")[0]
+
+
+def _from(used: str) -> str:
+    """The tables that expressions need: counts are joined only where they are asked for."""
+    return _FROM if "c." in used else "FROM traces t"
 
 
 def _rows(table: pa.Table | None) -> list[dict[str, Any]]:

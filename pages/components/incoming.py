@@ -29,7 +29,8 @@ PARTS = ("question", "text", "gold", "prompt", "sample", "tokens", "finish", "an
 def place_uploads(uploads: Sequence[Any], local: str | None) -> tuple[list[Path], Path | None]:
     """Where the files to look at lie, and the folder their names are shown relative to.
 
-    Uploads are written once a set of files to a temporary folder; a path of this machine is read in place.
+    Uploads are written once a set of files to a temporary folder; a path of this machine is read in place. Uploads
+    whose folder was swept have been taken in: there is nothing left to look at.
     """
     if local:
         return [Path(local).expanduser()], None
@@ -37,7 +38,7 @@ def place_uploads(uploads: Sequence[Any], local: str | None) -> tuple[list[Path]
         return [], None
     known = [upload.file_id for upload in uploads]
     held: tuple[list[str], Path] | None = st.session_state.get("held")
-    if held is None or held[0] != known or not held[1].is_dir():
+    if held is None or held[0] != known:
         if held:
             sweep_uploads(held[1])
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
@@ -47,6 +48,8 @@ def place_uploads(uploads: Sequence[Any], local: str | None) -> tuple[list[Path]
         st.session_state.pop("mapping", None)
         st.session_state.pop("outcomes", None)
     base: Path = st.session_state.held[1]
+    if not base.is_dir():
+        return [], None
     files = sorted(path for path in base.rglob("*") if path.is_file())
     return (files if len(files) == 1 else [base]), base
 
@@ -98,12 +101,29 @@ def _files(source: Source) -> str:
     return source.files[0].shown + more
 
 
-def corrections(source: Source) -> Overrides:
-    """Fields a person may correct before the import; what is left as proposed stays as it is."""
+def corrected(source: Source) -> Source:
+    """A source with what a person has corrected in it."""
+    kept: dict[str, Overrides] = st.session_state.get("corrected", {})
+    overrides = kept.get(_key(source))
+    return overrides.on(source) if overrides else source
+
+
+def _key(source: Source) -> str:
+    return f"{source.files[0].sha256}{source.key}"
+
+
+def corrections(source: Source) -> None:
+    """Fields a person may correct before the import; kept while other sources are looked at."""
+    overrides = _fields(source)
+    if overrides.on(source) != source:
+        st.session_state.setdefault("corrected", {})[_key(source)] = overrides
+        st.rerun()
+
+
+def _fields(source: Source) -> Overrides:
+    info, key = source.info, _key(source)
     if source.kind is Kind.PROBLEMS:
-        name = st.text_input("Name of the problem set", source.info.dataset, key=f"set-{source.files[0].sha256}")
-        return Overrides(dataset=name or None)
-    info, key = source.info, f"{source.files[0].sha256}{source.key}"
+        return Overrides(dataset=st.text_input("Name of the problem set", info.dataset, key=f"set-{key}") or None)
     first, second, third, fourth = st.columns(4)
     model = first.text_input("Model", info.model, key=f"model-{key}")
     dataset = second.text_input("Data set", info.dataset, key=f"dataset-{key}")

@@ -1,1 +1,1 @@
-"""Speed, as ratios within one run: no number here depends on how busy the machine is."""
+"""Speed, as ratios within one run: machines differ, ratios less so. `python -m tests.bench` prints them all."""

@@ -1,12 +1,13 @@
-"""Import speed against `json.loads` of the same file: reading alone, and end to end (grading, cues, Parquet, ledger).
+"""Speed of importing, against `json.loads` of the same file: how much the work on every response costs.
 
-Owns a file of evaluation rows, made here so that it is the same everywhere. A ratio of 0.5 means half as many MB a
-second as json.loads.
+Owns the files and the clock. End to end means: looked at, hashed, read, graded, matched under every lexicon, written
+as Parquet, flushed to the disk and registered. Run `python -m tests.bench import`.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,61 +15,81 @@ from pathlib import Path
 
 from backend import exchange
 from backend.config import Settings
-from backend.services import wire
-from tests.bench.bench_matching import synthetic
+from backend.services import Services, wire
+from tests.bench.bench_matching import SHARED, synthetic
 
 ROUNDS = 3
+MEGABYTE = 1e6
 
 
-def evaluation_rows(problems: int, samples: int) -> list[dict[str, object]]:
-    """Rows as the paper's evaluation writes them: 20,000 characters a response, one in five sentences doubting."""
-    rows = []
-    texts = synthetic(0.2, seed=7)
-    for i in range(problems):
-        responses = [texts[(i + k) % len(texts)] + f"\n\\boxed{{{(i + k) % 7}}}" for k in range(samples)]
-        row = {
-            "question": f"What is {i} modulo 7?",
-            "generated_responses": responses,
-            "gold_answer": str(i % 7),
-            "id": i,
-        }
-        row |= {"generated_answers": [str((i + k) % 7) for k in range(samples)], "is_correct": True}
-        rows.append(row | {"answers_correctness": [k % 7 == 0 for k in range(samples)]})
-    return rows
+def made(path: Path, rows: int, answer: str, gold: str) -> Path:
+    """JSON Lines of `rows` problems with four responses of some 10,000 characters that end in a boxed answer."""
+    texts, draw = synthetic(0.05, 7, "√2 ≤ 3. "), random.Random(3)
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(rows):
+            responses = [draw.choice(texts)[draw.randrange(9_000) :][:10_000] + answer for _ in range(4)]
+            line = {"question": f"Problem {number}?", "gold_answer": gold, "generated_responses": responses}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return path
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """The best of a few wall-clock times: the others were disturbed."""
-    times = []
+    """Wall-clock time of one go."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def loads(path: Path) -> None:
+    """The baseline: every line into Python objects."""
+    for line in path.read_bytes().splitlines():
+        json.loads(line)
+
+
+def read(path: Path) -> None:
+    """The importer's reading alone: looked at, hashed, checked, drafts made."""
+    for source in exchange.scan([path]).sources:
+        for _ in exchange.read(source):
+            pass
+
+
+def taken(services: Services, path: Path) -> None:
+    """End to end, into an open store."""
+    (outcome,) = services.importing.run([path])
+    assert outcome.state == "imported", outcome
+
+
+def ratios(path: Path, work: Callable[[Path], float]) -> tuple[float, str]:
+    """Best time of `json.loads` over best time of `work`, by turns; and both as MB/s."""
+    best = [float("inf"), float("inf")]
     for _ in range(ROUNDS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+        best[0] = min(best[0], seconds(lambda: loads(path)))
+        best[1] = min(best[1], work(path))
+    size = path.stat().st_size / MEGABYTE
+    return best[0] / best[1], f"{size / best[1]:.1f} MB/s against {size / best[0]:.0f} MB/s"
+
+
+def imported(path: Path) -> float:
+    """Seconds of an import into a new store."""
+    with tempfile.TemporaryDirectory() as folder, wire(Settings(store=Path(folder) / "store")) as services:
+        services.lexicons.matchers()
+        return seconds(lambda: taken(services, path))
 
 
 def run() -> list[tuple[str, float, str]]:
-    """(what, ratio of MB/s to json.loads, MB/s)."""
+    """(what, speed as a share of json.loads's, aim) for reading alone and for imports that need ever more."""
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "base" / "model" / "aime" / "test_prompt_t0.0_k4_s0_e200.jsonl"
-        path.parent.mkdir(parents=True)
-        path.write_text("\n".join(json.dumps(row) for row in evaluation_rows(200, 4)), encoding="utf-8")
-        megabytes = path.stat().st_size / 1e6
-        (source,) = exchange.scan([path]).sources
-        count = iter(range(1_000))
-
-        def whole_import() -> None:
-            with wire(Settings(store=Path(folder) / f"store{next(count)}")) as services:
-                assert [o.state for o in services.importing.run([path])] == ["imported"]
-
-        works = {"reading alone": lambda: list(exchange.read(source)), "import end to end": whole_import}
-        baseline = seconds(lambda: [json.loads(line) for line in path.read_bytes().split(b"\n")])
-        times = {what: seconds(work) for what, work in works.items()}
-    return [
-        (f"{what} against json.loads", baseline / took, f"{megabytes / took:.1f} MB/s") for what, took in times.items()
-    ]
-
-
-if __name__ == "__main__":
-    for what, ratio, detail in run():
-        print(f"{ratio:10.3f}x  {what}  ({detail})")
+        plain = made(Path(folder) / "plain.jsonl", 400, "So \\boxed{15}.", "15")
+        algebra = made(Path(folder) / "algebra.jsonl", 20, "So \\boxed{\\frac{30}{2}}.", "15")
+        cases: list[tuple[str, Path, Callable[[Path], float], str]] = [
+            ("reading alone", plain, lambda path: seconds(lambda: read(path)), "aim: at least 0.5"),
+            ("import, answers settled by comparing", plain, imported, "aim: at least 0.05"),
+            ("import, every answer settled by algebra", algebra, imported, "the graders' own time; no aim"),
+        ]
+        for real in sorted((SHARED / "limo" / "Qwen2.5-7B" / "aime").glob("*.jsonl")):
+            cases.append(("import of real traces dense with cues", real, imported, "aim: at least 0.05"))
+        for what, path, work, aim in cases:
+            ratio, speeds = ratios(path, work)
+            rows.append((f"{what}, of json.loads: {speeds}", ratio, aim))
+    return rows

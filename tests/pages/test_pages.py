@@ -18,26 +18,28 @@ PAGES = ("overview", "browse", "compare", "reader", "import")
 HOSTILE = "<script>alert(1)</script>\u202e'\"; DROP TABLE runs; --"
 
 
-@pytest.fixture(autouse=True)
-def own_services(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[None]:
-    """The pages read this test's store, and keep nothing of it for the next."""
-    monkeypatch.setenv("SECOND_THOUGHTS_STORE", str(settings.store))
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
+def forget() -> None:
+    """Nothing of one store is kept for the next."""
     st.cache_resource.clear()
     st.cache_data.clear()
 
 
-@pytest.fixture
-def small(services: Services, tmp_path: Path) -> Services:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """A base model and its variant over three problems, and a run of other problems."""
+    folder = tmp_path_factory.mktemp("small")
+    with wire(Settings(store=folder / "store")) as services:
+        fill(services, folder)
+        yield services
+
+
+def fill(services: Services, folder: Path) -> None:
     for side, dataset, texts in (
         ("base", "aime", ["Wait, maybe \\boxed{1}.", "Hmm. \\boxed{2}", "\\boxed{0}"]),
         ("limo", "aime", ["\\boxed{9}", "\\boxed{2}", "\\boxed{0}"]),
         ("base", "amc", ["One: \\boxed{1}", "Two: \\boxed{2}", "Three: \\boxed{3}"]),
     ):
-        file = tmp_path / side / "Small-1B" / dataset / "test_qwen-instruct_t0.0_k1_s0_e3.jsonl"
+        file = folder / side / "Small-1B" / dataset / "test_qwen-instruct_t0.0_k1_s0_e3.jsonl"
         file.parent.mkdir(parents=True)
         rows = [
             {"question": f"What is {n} in {dataset}?", "generated_responses": [text], "generated_answers": ["1"],
@@ -46,7 +48,24 @@ def small(services: Services, tmp_path: Path) -> Services:
         ]  # fmt: skip
         file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
         assert [outcome.state for outcome in services.importing.run([file])] == ["imported"]
-    return services
+
+
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[None]:
+    """The pages read an empty store."""
+    forget()
+    monkeypatch.setenv("SECOND_THOUGHTS_STORE", str(settings.store))
+    yield
+    forget()
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, filled: Services) -> Iterator[Services]:
+    """The pages read the small store."""
+    forget()
+    monkeypatch.setenv("SECOND_THOUGHTS_STORE", str(filled.store.folder))
+    yield filled
+    forget()
 
 
 def opened(page: str, /, **query: str) -> AppTest:
@@ -82,7 +101,7 @@ def sound(test: AppTest) -> AppTest:
         ("import", "Nothing goes in before you have seen what it would become."),
     ],
 )
-def test_an_empty_store_says_what_to_do(page: str, words: str) -> None:
+def test_an_empty_store_says_what_to_do(page: str, words: str, empty: None) -> None:
     assert words in said(sound(opened(page)))
 
 
@@ -97,7 +116,7 @@ def test_compare_runs_on_every_mode_grader_and_lexicon(small: Services) -> None:
     [pair] = small.runs.pairs()
     runs = f"{pair.base.id},{pair.variant.id}"
     for mode in ("all", "right to wrong", "wrong to right", "both wrong", "largest cue drop", "cut off"):
-        assert "Problem 1" in said(sound(opened("compare", runs=runs, mode=mode)))
+        assert "Problem " in said(sound(opened("compare", runs=runs, mode=mode)))
     for grader in ("math-verify", "paper", "file"):
         for lexicon in small.lexicons.by_name:
             sound(opened("compare", runs=runs, grader=grader, lexicon=lexicon))
@@ -123,7 +142,6 @@ def test_a_bad_address_gets_a_sentence(page: str, query: dict[str, str], words: 
     assert words in said(sound(opened(page, **query)))
 
 
-@pytest.mark.parametrize("wrong", ["", "nothing", "-1", "0", "99999999999999999999", "1.5", "NaN", HOSTILE, "a,b,c,d,e,f"])
 @pytest.mark.parametrize(
     ("page", "names"),
     [
@@ -134,10 +152,11 @@ def test_a_bad_address_gets_a_sentence(page: str, query: dict[str, str], words: 
         ("import", ("page", "runs")),
     ],
 )
-def test_values_no_page_knows_are_passed_over(page: str, names: tuple[str, ...], wrong: str, small: Services) -> None:
-    """Each name alone with a wrong value, and all of them at once: the page stands, without a traceback."""
+def test_values_no_page_knows_are_passed_over(page: str, names: tuple[str, ...], small: Services) -> None:
+    """Every value of the address wrong at once, in many ways: the page stands, without a traceback."""
     known = {"trace": f"{small.runs.all()[0].id}-00000"} if page == "reader" else {}
-    sound(opened(page, **known, **dict.fromkeys(names, wrong)))
+    for wrong in ("", "nothing", "-1", "0", "9" * 20, "1.5", "NaN", HOSTILE, "a,b,c,d,e,f", "²", "9-1"):
+        sound(opened(page, **known, **dict.fromkeys(names, wrong)))
 
 
 @pytest.mark.parametrize("names", ["sort", "page", "min", "dmax", "verdict"])

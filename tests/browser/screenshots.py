@@ -1,0 +1,92 @@
+"""The README's pictures: `python -m tests.browser.screenshots` imports the real traces and photographs four pages.
+
+Writes `tests/browser/screenshots/{compare,overview,reader,browse}-{light,dark}.png`, 1440 x 900. Owns which states
+are shown. Needs the folder of real traces beside the repository and Chromium; says so where one is missing.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from backend.config import Settings
+from backend.services import Services, wire
+from tests.browser.app_pages import ROOT, App
+from tests.browser.conftest import CHROMIUM, FLAGS, start_server
+from tests.conftest import SHARED
+
+TARGET = Path(__file__).with_name("screenshots")
+SIZE = {"width": 1440, "height": 900}
+MODEL, DATASET = "Qwen3-14B-Base", "AIME24"
+
+
+def main() -> int:
+    """Make every picture; returns the exit code."""
+    if not SHARED.is_dir():
+        return complain("The pictures show real traces, and their folder (../shared/data) is not on this machine.")
+    if not CHROMIUM.exists():
+        return complain(f"There is no Chromium at {CHROMIUM}: install the package chromium.")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(store=Path(folder) / "store")
+        with wire(settings) as services:
+            for outcome in services.importing.run([SHARED / "traces"]):
+                if outcome.state == "failed":
+                    return complain(outcome.sentence)
+            states = pages_to_show(services)
+        take_all(states, settings, Path(folder) / "log")
+    return 0
+
+
+def pages_to_show(services: Services) -> dict[str, tuple[str, dict[str, str]]]:
+    """Picture -> (page, query): the pair that changed most, and a problem one side doubts and solves."""
+    pair = next(p for p in services.runs.pairs() if (p.base.info.model, p.base.info.dataset) == (MODEL, DATASET))
+    telling = services.comparing.telling([pair], services.lexicons.default, "math-verify")
+    if telling is None:
+        raise LookupError(f"{MODEL} on {DATASET} has no problem that shows the point.")
+    runs, problem = [pair.base.id, pair.variant.id], telling.problem.id
+    [sample] = services.comparing.samples(runs[1], problem)
+    return {
+        "overview": ("", {}),
+        "compare": ("compare", {"runs": ",".join(runs), "problem": problem}),
+        "reader": ("reader", {"trace": sample.trace}),
+        "browse": ("browse", {"dataset": DATASET, "sort": "-density"}),
+    }
+
+
+def take_all(states: dict[str, tuple[str, dict[str, str]]], settings: Settings, log: Path) -> None:
+    """Serve the store and take every picture in both themes."""
+    TARGET.mkdir(exist_ok=True)
+    process, url = start_server(ROOT / "app.py", {"SECOND_THOUGHTS_STORE": str(settings.store)}, log)
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+            for scheme in ("light", "dark"):
+                take(browser, url, states, scheme)
+            browser.close()
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def take(browser: Browser, url: str, states: dict[str, tuple[str, dict[str, str]]], scheme: str) -> None:
+    """Every picture in one theme."""
+    context = browser.new_context(viewport=SIZE, color_scheme=scheme)
+    for name, (page, query) in states.items():
+        app = App(context.new_page(), url).open(page, **query)
+        app.page.screenshot(path=str(TARGET / f"{name}-{scheme}.png"), animations="disabled")
+        print(f"{name}-{scheme}.png")
+        app.page.close()
+    context.close()
+
+
+def complain(sentence: str) -> int:
+    """Say what is missing; returns the exit code for it."""
+    print(sentence, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
