@@ -216,5 +216,8 @@ function fit(view) {
   if (view.top === undefined || scrolled === 0) view.top = rail.getBoundingClientRect().top + scrolled;
   const height = data.height ?? Math.max(260, window.innerHeight - view.top - MARGIN);
   const wanted = `${Math.round(height)}px`;
-  if (rail.style.height !== wanted) rail.style.height = wanted;
+  if (rail.style.height === wanted) return;
+  rail.style.height = wanted;
+  const chosen = view.list?.querySelector('[aria-selected="true"]');
+  if (chosen) reveal(view.list, chosen);
 }
