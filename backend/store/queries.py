@@ -144,11 +144,13 @@ class Queries:
         if not total:
             return [], 0, 0
         offset = (min(max(number, 1), -(-total // limit)) - 1) * limit
-        key = SORTS.get(sort, SORTS["problem"]).format(verdict=f"t.{verdict_column(wanted.grader)}")
-        order = f"ORDER BY {key} {'DESC' if descending else 'ASC'} NULLS LAST, t.run_id, t.ordinal"
+        key = SORTS.get(sort, SORTS["run"]).format(verdict=f"t.{verdict_column(wanted.grader)}")
+        ties = "t.run_id, t.problem_ordinal, t.sample, t.ordinal"
+        order = f"ORDER BY {key} {'DESC' if descending else 'ASC'} NULLS LAST, {ties}"
         # The rows are chosen by what filter and order need alone; all else is looked up for these few.
         chosen = f"SELECT t.key {_from(where + key)} WHERE {where} {order} LIMIT {int(limit)} OFFSET {int(offset)}"
-        return self._numbers_of(f"SELECT {_LISTED} {_FROM} WHERE t.key IN ({chosen}) {order}", **values), total, offset
+        sql = f"SELECT {_LISTED} {_FROM} WHERE t.key IN ({chosen}) {order}"
+        return self._numbers_of(sql, **values, order=[run.id for run in self._ledger.runs()]), total, offset
 
     def _where(self, wanted: TraceFilter) -> tuple[str, dict[str, Any]]:
         """The condition of a filter and its bound values. A search is done here, for it reads the parts' texts."""

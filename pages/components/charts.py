@@ -232,7 +232,11 @@ def _histogram_bars(side: str, records: Sequence[Record], first: int, unit: str)
         customdata=list(range(first, first + len(records))),
         marker={
             "color": [line if f else CLEAR for f in filled],
-            "line": {"color": [line if side == "A" or f else LIGHT.a for f in filled], "width": 1.5},
+            # An empty bin would leave a dash on the axis.
+            "line": {
+                "color": [line if side == "A" or f else LIGHT.a for f in filled],
+                "width": [1.5 if r["problems"] else 0 for r in records],
+            },
         },
         hovertext=[
             f"{lo:,g} to {hi:,g} {label(unit)}: {r['problems']} problems"

@@ -91,9 +91,13 @@ class App:
     def drawn(self, key: str) -> list[dict]:
         """The traces Plotly has drawn in a chart."""
         self.chart(key).locator(".js-plotly-plot .plot-container").first.wait_for(state="attached")
-        return self.chart(key).locator(".js-plotly-plot").evaluate(
-            "plot => plot.data.map(({x, y, text, name}) => JSON.parse(JSON.stringify({"
-            "x: x && Array.from(x.length === undefined ? plot._fullData[0].x : x), y: y && Array.from(y), text, name})))"
+        return (
+            self.chart(key)
+            .locator(".js-plotly-plot")
+            .evaluate(
+                "plot => plot.data.map(({x, y, text, name}) => JSON.parse(JSON.stringify({"
+                "x: x && Array.from(x.length === undefined ? plot._fullData[0].x : x), y: y && Array.from(y), text, name})))"
+            )
         )
 
     def chart_rows(self, key: str) -> list[dict[str, str]]:
@@ -119,7 +123,8 @@ class App:
 
     def text(self) -> str:
         """Everything written on the page, shadow roots included."""
-        return str(self.page.evaluate("""() => {
+        return str(
+            self.page.evaluate("""() => {
             const parts = [];
             const walk = (node) => {
                 if (node.nodeType === 3) parts.push(node.data);
@@ -129,7 +134,8 @@ class App:
             };
             walk(document.body);
             return parts.join('\\n');
-        }"""))
+        }""")
+        )
 
 
 def table_rows(table: Locator) -> list[dict[str, str]]:

@@ -36,7 +36,9 @@ def shown_ids(app: App) -> list[str]:
     return app.page.locator(".st-key-traces tbody tr").evaluate_all("rows => rows.map((row) => row.dataset.row)")
 
 
-def same_page(app: App, services: Services, wanted: TraceFilter, number: int = 1, sort: str = "run", down: bool = False) -> None:
+def same_page(
+    app: App, services: Services, wanted: TraceFilter, number: int = 1, sort: str = "run", down: bool = False
+) -> None:
     """Assert that the table is exactly the service's page, and that the header counts the same traces."""
     found = services.browsing.page(wanted, number, sort, down)
     expect(app.page.locator(".st-key-sth-header")).to_contain_text(f"{found.total:,} traces")
@@ -83,7 +85,11 @@ def test_runs_and_bounds_narrow_the_list(app: App, real_services: Services, run:
     app.open("browse", run=RUN)
     same_page(app, real_services, TraceFilter(runs=(run,)))
     app.page.get_by_role("button", name="More").click()
-    for label, name, value in (("Words from", "min", "3000"), ("Words to", "max", "15000"), ("Cues per 1,000 to", "dmax", "30.5")):
+    for label, name, value in (
+        ("Words from", "min", "3000"),
+        ("Words to", "max", "15000"),
+        ("Cues per 1,000 to", "dmax", "30.5"),
+    ):
         app.page.get_by_label(label, exact=True).fill(value)
         app.page.get_by_label(label, exact=True).press("Enter")
         app.wait_query(name, value)
@@ -98,9 +104,15 @@ def test_runs_and_bounds_narrow_the_list(app: App, real_services: Services, run:
 
 @pytest.mark.parametrize(
     ("kind", "search", "pattern"),
-    [("text", "HOLD on", "(?i)hold on"), ("word", "incorrect", r"(?i)\bincorrect\b"), ("regex", r"boxed\{\d{3}\}", r"boxed\{\d{3}\}")],
+    [
+        ("text", "HOLD on", "(?i)hold on"),
+        ("word", "incorrect", r"(?i)\bincorrect\b"),
+        ("regex", r"boxed\{\d{3}\}", r"boxed\{\d{3}\}"),
+    ],
 )
-def test_the_search_finds_what_python_finds(app: App, run: str, texts: list[str], kind: str, search: str, pattern: str) -> None:
+def test_the_search_finds_what_python_finds(
+    app: App, run: str, texts: list[str], kind: str, search: str, pattern: str
+) -> None:
     app.open("browse", run=RUN)
     if kind != "text":
         app.page.get_by_role("radio", name=kind).click()

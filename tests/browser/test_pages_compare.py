@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from backend.config import Settings
-from backend.domain import Group, Section
+from backend.domain import Group, Section, TraceFilter
 from backend.services import Comparison, Mode, PairStatistics, Services, wire
 from pages.components.palette import DARK, LETTERS, LIGHT, Palette
 from tests.browser.app_pages import ROOT, App, css_rgb, same_figures, same_record
@@ -110,7 +110,9 @@ def test_the_strip_equals_the_store_and_the_files(shown: App, pair: PairStatisti
         same_figures(text, [sum(words) / len(words)])
 
 
-def test_another_lexicon_and_grader_change_every_figure(opened: App, real_services: Services, pair_ids: list[str], shared_data: Path) -> None:
+def test_another_lexicon_and_grader_change_every_figure(
+    opened: App, real_services: Services, pair_ids: list[str], shared_data: Path
+) -> None:
     opened.choose("lexicon", "kim2026").wait_query("lexicon", "kim2026")
     cues = strip_texts(opened)[1][0]
     counted = [
@@ -163,7 +165,9 @@ def assert_pane(app: App, services: Services, runs: list[str], compared: Compari
         expect(pane.locator(".cue-place")).to_have_text(f"–/{len(marked)}")
 
 
-def test_the_panes_say_what_the_store_says(opened: App, real_services: Services, pair_ids: list[str], compared: Comparison) -> None:
+def test_the_panes_say_what_the_store_says(
+    opened: App, real_services: Services, pair_ids: list[str], compared: Comparison
+) -> None:
     flipped = next(i for i, p in enumerate(compared.problems) if [s.right for s in p.sides] == [False, True])
     for place in (0, flipped, 29):
         opened.rail().get_by_role("option").nth(place).click()
@@ -173,8 +177,10 @@ def test_the_panes_say_what_the_store_says(opened: App, real_services: Services,
 
 def test_the_list_its_marks_and_its_modes(opened: App, compared: Comparison) -> None:
     rights = [[side.right for side in problem.sides] for problem in compared.problems]
-    marks = opened.rail().get_by_role("option").evaluate_all(
-        "items => items.map((item) => [...item.querySelectorAll('.v')].map((mark) => mark.textContent))"
+    marks = (
+        opened.rail()
+        .get_by_role("option")
+        .evaluate_all("items => items.map((item) => [...item.querySelectorAll('.v')].map((mark) => mark.textContent))")
     )
     assert marks == [[{True: "✓", False: "✗", None: "–"}[right] for right in pair] for pair in rights]
     numbers = opened.rail().get_by_role("option").locator(".id").all_inner_texts()
@@ -216,7 +222,13 @@ def test_the_largest_cue_drop_lists_it(app: App, real_services: Services, pair_i
     assert app.listed() == [problem.id for problem in drops]
     for shown, problem in zip(app.rail().locator(".item .figure").all_inner_texts(), drops, strict=True):
         same_figures(shown, [-problem.cue_drop])
-    same_figures(strip_texts(app)[0][0], [100 * sum(s.right for s in side) / 30 for side in zip(*([x.sides[0], x.sides[1]] for x in swapped.problems), strict=True)])
+    same_figures(
+        strip_texts(app)[0][0],
+        [
+            100 * sum(s.right for s in side) / 30
+            for side in zip(*([x.sides[0], x.sides[1]] for x in swapped.problems), strict=True)
+        ],
+    )
 
 
 def histogram_of(values: list[float], rows: list[dict[str, str]]) -> list[int]:
@@ -262,7 +274,12 @@ def test_flips_mcnemar_and_what_one_flip_is_worth(shown: App, compared: Comparis
     kinds = Counter(tuple(side.right for side in problem.sides) for problem in compared.problems)
     up, down = kinds[False, True], kinds[True, False]
     counts = [(row["mode"], int(row["problems"])) for row in shown.chart_rows("flips")]
-    assert counts == [("wrong_right", up), ("right_wrong", down), ("both_right", kinds[True, True]), ("both_wrong", kinds[False, False])]
+    assert counts == [
+        ("wrong_right", up),
+        ("right_wrong", down),
+        ("both_right", kinds[True, True]),
+        ("both_wrong", kinds[False, False]),
+    ]
     n, least = up + down, min(up, down)
     p = min(1.0, 2 * sum(math.comb(n, k) for k in range(least + 1)) / 2**n)
     title = shown.chart("flips").locator(".gtitle").text_content()
@@ -302,6 +319,40 @@ def test_a_click_on_a_bar_narrows_the_list(opened: App, pair: PairStatistics) ->
     expect(picked).not_to_be_attached()
     opened.settle()
     assert len(opened.listed()) == 30
+
+
+def test_flips_and_words_lead_to_their_traces(
+    opened: App, real_services: Services, pair_ids: list[str], compared: Comparison
+) -> None:
+    wanted = [p.id for p in compared.problems if [side.right for side in p.sides] == [False, True]]
+    bar = opened.chart("flips").locator(".js-plotly-plot .bars .point").first
+    bar.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    opened.page.mouse.move(box["x"] + 8, box["y"] + 8)
+    opened.page.mouse.click(box["x"] + 10, box["y"] + box["height"] / 2)
+    opened.wait_query("mode", Mode.WRONG_TO_RIGHT.value)
+    assert opened.listed() == wanted
+    files = opened.page.locator(".st-key-words-files")
+    files.locator("summary").press("Enter")
+    row = files.locator("tbody tr").filter(has_text="perhaps").first
+    row.get_by_role("button").press("Enter")
+    expect(opened.page.get_by_text("Traces with “perhaps”:")).to_be_visible()
+    opened.settle()
+    opened.page.locator(".st-key-hits-B button").click()
+    opened.page.wait_for_url("**/browse?**")
+    opened.settle()
+    found = real_services.browsing.page(TraceFilter(runs=(pair_ids[1],), lexicon=LEXICON, entry="perhaps"))
+    lexicon = real_services.lexicons.get(LEXICON).id
+    held = [
+        f"{pair_ids[1]}-{i:05d}"
+        for i in range(30)
+        if any(
+            cue.entry == "perhaps"
+            for cue in real_services.reading.open(f"{pair_ids[1]}-{i:05d}", lexicon).response_cues
+        )
+    ]
+    shown = opened.page.locator(".st-key-traces tbody tr").evaluate_all("rows => rows.map((row) => row.dataset.row)")
+    assert shown == [row.id for row in found.rows] == held
 
 
 def test_the_keyboard_walks_problems_cues_and_panes(opened: App, compared: Comparison) -> None:
@@ -367,7 +418,9 @@ def test_panes_scroll_together_and_apart(opened: App) -> None:
 
 
 def test_a_third_run_joins_and_leaves(opened: App, real_services: Services, pair_ids: list[str]) -> None:
-    third = next(r for r in real_services.runs.all() if (r.info.model, r.info.dataset) == ("Qwen3-8B-Base · LIMO", "AIME24"))
+    third = next(
+        r for r in real_services.runs.all() if (r.info.model, r.info.dataset) == ("Qwen3-8B-Base · LIMO", "AIME24")
+    )
     opened.page.get_by_role("button", name="Runs").click()
     opened.choose("add-run", third.label)
     opened.page.get_by_role("button", name="Add", exact=True).click()
@@ -384,7 +437,9 @@ def test_a_third_run_joins_and_leaves(opened: App, real_services: Services, pair
     expect(opened.page.locator(".tv .pane")).to_have_count(2)
 
 
-def test_a_link_to_a_stretch_survives_a_reload(opened: App, real_services: Services, pair_ids: list[str], compared: Comparison) -> None:
+def test_a_link_to_a_stretch_survives_a_reload(
+    opened: App, real_services: Services, pair_ids: list[str], compared: Comparison
+) -> None:
     place = next(i for i, p in enumerate(compared.problems) if [s.right for s in p.sides] == [False, True])
     opened.choose("lexicon", "companion2026")
     opened.rail().get_by_role("button", name="wrong to right").click()
@@ -412,7 +467,9 @@ def test_a_link_to_a_stretch_survives_a_reload(opened: App, real_services: Servi
 
 
 @pytest.mark.parametrize(("scheme", "palette"), [("light", LIGHT), ("dark", DARK)])
-def test_both_themes_draw_cues_and_sides_in_their_colours(browser: Browser, real_app: str, pair_ids: list[str], scheme: str, palette: Palette) -> None:
+def test_both_themes_draw_cues_and_sides_in_their_colours(
+    browser: Browser, real_app: str, pair_ids: list[str], scheme: str, palette: Palette
+) -> None:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
     app = App(context.new_page(), real_app).open("compare", runs=",".join(pair_ids))
     color = "(e, name) => getComputedStyle(e)[name]"

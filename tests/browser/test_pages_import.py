@@ -15,7 +15,11 @@ from backend.services import Services, wire
 from tests.browser.app_pages import ROOT, App
 
 pytestmark = pytest.mark.browser
-TEXTS = ["Wait, so 1 + 1 = 2. The answer is \\boxed{2}.", "Hmm, maybe 5. Let me check: \\boxed{5}.", "It is \\boxed{7}."]
+TEXTS = [
+    "Wait, so 1 + 1 = 2. The answer is \\boxed{2}.",
+    "Hmm, maybe 5. Let me check: \\boxed{5}.",
+    "It is \\boxed{7}.",
+]
 NOTE_PROGRESS = """() => {
     window.sawProgress = false;
     new MutationObserver(() => { window.sawProgress ||= document.querySelector('[data-testid=stProgress]') !== null; })
@@ -65,7 +69,9 @@ def press_import(app: App) -> None:
     app.page.get_by_role("button", name="Import", exact=True).click()
 
 
-def test_an_upload_is_looked_at_corrected_imported_and_found(importing: App, services: Services, tmp_path: Path) -> None:
+def test_an_upload_is_looked_at_corrected_imported_and_found(
+    importing: App, services: Services, tmp_path: Path
+) -> None:
     app, page = importing, importing.page
     file = evaluation(tmp_path / "small.jsonl")
     upload(app, file)
@@ -87,7 +93,12 @@ def test_an_upload_is_looked_at_corrected_imported_and_found(importing: App, ser
     expect(page.get_by_text("small.jsonl: Tiny-1B · SFT · Sums, 3 traces of 3 problems.")).to_be_visible()
     assert page.evaluate("window.sawProgress")
     [run] = services.runs.all()
-    assert (run.info.model, run.info.dataset, run.info.parent, run.info.sampling.temperature) == ("Tiny-1B · SFT", "Sums", "Tiny-1B", 0.7)
+    assert (run.info.model, run.info.dataset, run.info.parent, run.info.sampling.temperature) == (
+        "Tiny-1B · SFT",
+        "Sums",
+        "Tiny-1B",
+        0.7,
+    )
     page.get_by_role("button", name="See them in the overview").click()
     expect(page.locator(f".st-key-runs_table tr[data-row='{run.id}']")).to_contain_text("Tiny-1B · SFT")
     app.open("import")
@@ -95,9 +106,15 @@ def test_an_upload_is_looked_at_corrected_imported_and_found(importing: App, ser
     expect(page.locator(".st-key-plan table")).to_contain_text("small.jsonl")
     app.settle()
     press_import(app)
-    expect(page.get_by_text("small.jsonl: already in the store as Tiny-1B · SFT · Sums, by its content.")).to_be_visible()
+    expect(
+        page.get_by_text("small.jsonl: already in the store as Tiny-1B · SFT · Sums, by its content.")
+    ).to_be_visible()
     assert len(services.runs.all()) == 1
-    wanted = sorted(trace.text for i in range(3) for trace in [services.reading.open(f"{run.id}-{i:05d}", services.lexicons.get("doubts").id)])
+    wanted = sorted(
+        trace.text
+        for i in range(3)
+        for trace in [services.reading.open(f"{run.id}-{i:05d}", services.lexicons.get("doubts").id)]
+    )
     assert wanted == sorted(TEXTS)
 
 
@@ -126,7 +143,10 @@ def test_a_broken_file_gets_its_sentence_and_changes_nothing(
 def test_a_table_of_no_known_format_is_mapped_by_hand(importing: App, services: Services, tmp_path: Path) -> None:
     app, page = importing, importing.page
     file = tmp_path / "homemade.csv"
-    file.write_text('aufgabe,loesungsweg,ziel\n"What is 3?","Wait, \\boxed{3}.",3\n"What is 4?","Maybe \\boxed{5}.",4\n', encoding="utf-8")
+    file.write_text(
+        'aufgabe,loesungsweg,ziel\n"What is 3?","Wait, \\boxed{3}.",3\n"What is 4?","Maybe \\boxed{5}.",4\n',
+        encoding="utf-8",
+    )
     upload(app, file)
     expect(page.get_by_text("The format isn't known. Say which column holds what:")).to_be_visible()
     app.settle()
@@ -142,11 +162,16 @@ def test_a_table_of_no_known_format_is_mapped_by_hand(importing: App, services: 
     press_import(app)
     expect(page.get_by_text("2 traces of 2 problems.")).to_be_visible()
     run = next(run for run in services.runs.all() if run.info.model == "Homemade")
-    right = [services.reading.open(f"{run.id}-{i:05d}", services.lexicons.get("doubts").id).verdict("math-verify").correct for i in (0, 1)]
+    right = [
+        services.reading.open(f"{run.id}-{i:05d}", services.lexicons.get("doubts").id).verdict("math-verify").correct
+        for i in (0, 1)
+    ]
     assert right == [True, False]
 
 
-def test_a_path_of_this_machine_is_read_in_place_and_a_run_deleted(importing: App, services: Services, tmp_path: Path) -> None:
+def test_a_path_of_this_machine_is_read_in_place_and_a_run_deleted(
+    importing: App, services: Services, tmp_path: Path
+) -> None:
     app, page = importing, importing.page
     for name in ("Local-2B", "Other-3B"):
         evaluation(tmp_path / f"base/{name}/aime/test_qwen-instruct_t0.0_k1_s0_e3.jsonl", f" {name}")

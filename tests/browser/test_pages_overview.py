@@ -50,7 +50,9 @@ def test_every_run_stands_with_its_figures(app: App, real_services: Services) ->
         same_figures(row["Length"], [summary.length.value, summary.length.low, summary.length.high])
         assert row["Disputed"].strip() == (str(summary.disagree) if summary.disagree else "–")
         if known := KNOWN.get((run.info.model, run.info.dataset)):
-            assert summary.cues.value == pytest.approx(known[0], abs=0.051) and 100 * accuracy.value == pytest.approx(known[1], abs=0.5)
+            assert summary.cues.value == pytest.approx(known[0], abs=0.051) and 100 * accuracy.value == pytest.approx(
+                known[1], abs=0.5
+            )
 
 
 def test_pairs_stand_by_themselves_with_both_sides(app: App, real_services: Services) -> None:
@@ -134,7 +136,9 @@ def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 def test_an_empty_store_says_what_to_do(tab: Page, bare_server: str) -> None:
     app = App(tab, bare_server).open()
-    expect(app.page.get_by_text("The store is empty. Bring reasoning traces, and pairs form by themselves.")).to_be_visible()
+    expect(
+        app.page.get_by_text("The store is empty. Bring reasoning traces, and pairs form by themselves.")
+    ).to_be_visible()
     expect(app.page.get_by_text("python -m backend import PATH...")).to_be_visible()
     app.page.get_by_role("button", name="Import traces").click()
     app.page.wait_for_url("**/import")

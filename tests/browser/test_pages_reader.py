@@ -100,7 +100,11 @@ def test_the_source_leads_back_to_the_file(app: App, disputed: OpenTrace, shared
     expect(popover).to_contain_text(f"row {disputed.source_row}")
     expect(popover).to_contain_text(disputed.source_sha256)
     expect(popover).to_contain_text(disputed.text_sha256)
-    [file] = [p for p in (shared_data / "traces").rglob("*.jsonl") if disputed.source.endswith(str(p.relative_to(shared_data)))]
+    [file] = [
+        p
+        for p in (shared_data / "traces").rglob("*.jsonl")
+        if disputed.source.endswith(str(p.relative_to(shared_data)))
+    ]
     row = json.loads(file.read_text("utf-8").splitlines()[disputed.source_row - 1])
     said = [text for value in row.values() for text in (value if isinstance(value, list) else [value])]
     assert any(isinstance(text, str) and disputed.text in text for text in said)
@@ -140,7 +144,9 @@ def test_a_link_to_a_stretch_opens_there(app: App, long: OpenTrace) -> None:
 
 def test_an_unknown_trace_gets_a_sentence(app: App) -> None:
     app.open("reader", trace="000000000000-00000")
-    expect(app.page.get_by_text("There is no trace 000000000000-00000 in this store; its run may have been deleted.")).to_be_visible()
+    expect(
+        app.page.get_by_text("There is no trace 000000000000-00000 in this store; its run may have been deleted.")
+    ).to_be_visible()
     app.open("reader")
     app.page.get_by_role("button", name="Browse traces").click()
     app.page.wait_for_url("**/browse")

@@ -130,20 +130,13 @@ def sort_key(row: dict[str, Any], sort: str, grader: str) -> Any:
 
 
 def by_hand(rows: list[dict[str, Any]], wanted: TraceFilter, sort: str, descending: bool) -> list[str]:
-    """Ids in order: unknown last either way, ties by run and place in the source."""
-    kept = sorted((row for row in rows if passes(row, wanted)), key=lambda row: (row["run_id"], row["ordinal"]))
+    """Ids in order: unknown last either way, ties by run, problem, sample and place in the source."""
+    kept = sorted((row for row in rows if passes(row, wanted)), key=lambda row: (row["run_id"], *in_run(row)))
     known = [row for row in kept if sort_key(row, sort, wanted.grader) is not None]
+    unknown = [row for row in kept if sort_key(row, sort, wanted.grader) is None]
+    # sorting is stable also when reversed, so ties keep their order
     known.sort(key=lambda row: sort_key(row, sort, wanted.grader), reverse=descending)
-    # `reverse` turns ties around as well: put each back in order.
-    ordered: list[dict[str, Any]] = []
-    for row in known:
-        at = len(ordered)
-        while at and sort_key(ordered[at - 1], sort, wanted.grader) == sort_key(row, sort, wanted.grader):
-            if (ordered[at - 1]["run_id"], ordered[at - 1]["ordinal"]) < (row["run_id"], row["ordinal"]):
-                break
-            at -= 1
-        ordered.insert(at, row)
-    return [row["trace_id"] for row in ordered + [row for row in kept if row not in known]]
+    return [row["trace_id"] for row in known + unknown]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -328,6 +321,37 @@ def test_ids_are_values_not_statements(texts: Store, trace_id: str) -> None:
 def test_unknown_graders_are_refused(texts: Store) -> None:
     with pytest.raises(UserError, match="no grader called"):
         texts.queries.page(TraceFilter(grader="t.words; --", lexicon=LEXICON))
+
+
+def test_runs_are_listed_in_the_order_of_the_runs(store: Store) -> None:
+    for run, dataset, model in (("a", "z", "m"), ("b", "a", "n"), ("c", "a", "m")):
+        put(store, run, [trace(run, i, problem_ordinal=1 - i) for i in range(2)], dataset=dataset, model=model)
+    listed = [row["trace_id"] for row in store.queries.page(TraceFilter(lexicon=LEXICON), sort="run")[0]]
+    assert listed == [f"{run}-0000{i}" for run in "cba" for i in (1, 0)]
+    assert [run.id for run in store.ledger.runs()] == list("cba")
+
+
+def test_traces_with_an_entry(store: Store) -> None:
+    rows = [trace("a", i, text="wait, maybe") for i in range(3)]
+    spots = [
+        (0, "wait", "answer", LEXICON),
+        (1, "wait", "prompt", LEXICON),
+        (2, "maybe", "answer", LEXICON),
+        (1, "wait", "think", "x@1"),
+    ]
+    cues = [
+        {**{name: rows[i][name] for name in ("trace_id", "run_id", "problem_id")}, "entry": entry, "section": section}
+        | {"lexicon": lexicon, "grp": "hedge", "start": 0, "end": 4}
+        for i, entry, section, lexicon in spots
+    ]
+    put(store, "a", rows, [counted(row, 1) for row in rows], cues)
+
+    def found(**wanted: Any) -> list[str]:
+        return [row["trace_id"][-1] for row in store.queries.page(TraceFilter(**{"lexicon": LEXICON} | wanted))[0]]
+
+    assert found(entry="wait") == ["0"] and found(entry="maybe", runs=("a",)) == ["2"]
+    assert found(entry="wait", lexicon="x@1") == ["1"] and found(entry="nosuch") == []
+    assert found(entry="wait", search="nothing") == []
 
 
 def test_groups_are_kept_apart(store: Store) -> None:
