@@ -31,7 +31,7 @@ def shared_data() -> Path:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings of a new, empty store."""
-    return Settings(store=tmp_path / "store")
+    return Settings(store=tmp_path / "store", graders=1)
 
 
 @pytest.fixture

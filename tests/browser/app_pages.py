@@ -27,7 +27,7 @@ QUIET = """() => {
             return viewer && !viewer.dataset.painted;
         });
     if (busy || window.quietSince === undefined) window.quietSince = performance.now();
-    return !busy && performance.now() - window.quietSince > 300;
+    return !busy && performance.now() - window.quietSince > 150;
 }"""
 
 
@@ -52,7 +52,7 @@ class App:
     def settle(self) -> App:
         """Wait until the script has ended and the page has not changed its mind for a moment."""
         self.page.evaluate("() => { window.quietSince = undefined }")
-        self.page.wait_for_function(QUIET, timeout=TIMEOUT, polling=60)
+        self.page.wait_for_function(QUIET, timeout=TIMEOUT, polling=50)
         return self
 
     def query(self) -> dict[str, str]:
@@ -120,6 +120,10 @@ class App:
         return list(
             self.page.evaluate("[...(CSS.highlights.get('trace-view-linked') ?? [])].map(range => range.toString())")
         )
+
+    def wait_highlight(self) -> None:
+        """Wait until a linked stretch is marked."""
+        self.page.wait_for_function("() => (CSS.highlights.get('trace-view-linked')?.size ?? 0) > 0")
 
     def text(self) -> str:
         """Everything written on the page, shadow roots included."""

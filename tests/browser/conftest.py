@@ -19,8 +19,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from backend.config import Settings
-from backend.services import Services, wire
+from backend.services import Comparison, PairStatistics, Services, wire
 from tests.browser.app_pages import App
+from tests.browser.compare_parts import GRADER, LEXICON
 from tests.browser.trace_view_cases import View
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,3 +178,41 @@ def tab(warm_context: BrowserContext) -> Iterator[Page]:
 def app(tab: Page, real_app: str) -> App:
     """The application over the real traces, in a new page that shows nothing yet."""
     return App(tab, real_app)
+
+
+@pytest.fixture(scope="module")
+def pair_ids(real_services: Services) -> list[str]:
+    """Qwen2.5-7B and its variant trained on LIMO, on AIME24: the pair as the store found it."""
+    found = [
+        pair
+        for pair in real_services.runs.pairs()
+        if (pair.base.info.model, pair.base.info.dataset) == ("Qwen2.5-7B", "AIME24")
+    ]
+    assert [pair.variant.info.model for pair in found] == ["Qwen2.5-7B · LIMO"]
+    return [found[0].base.id, found[0].variant.id]
+
+
+@pytest.fixture(scope="module")
+def compared(real_services: Services, pair_ids: list[str]) -> Comparison:
+    """That pair, problem by problem."""
+    return real_services.comparing.compare(pair_ids, LEXICON, GRADER)
+
+
+@pytest.fixture(scope="module")
+def pair(real_services: Services, compared: Comparison) -> PairStatistics:
+    """That pair as a whole."""
+    return real_services.comparing.statistics(compared)
+
+
+@pytest.fixture(scope="module")
+def shown(warm_context: BrowserContext, real_app: str, pair_ids: list[str]) -> Iterator[App]:
+    """Compare, on the pair, opened once for the tests that read, or leave it as they found it."""
+    page = warm_context.new_page()
+    yield App(page, real_app).open("compare", runs=",".join(pair_ids))
+    page.close()
+
+
+@pytest.fixture
+def opened(app: App, pair_ids: list[str]) -> App:
+    """Compare, on the pair."""
+    return app.open("compare", runs=",".join(pair_ids))

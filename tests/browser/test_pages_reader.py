@@ -134,7 +134,7 @@ def test_a_link_to_a_stretch_opens_there(app: App, long: OpenTrace) -> None:
     app.page.goto(link)
     app.settle()
     assert app.query()["trace"] == long.id and app.query()["range"] == f"{start}-{end}"
-    app.page.wait_for_function("() => [...(CSS.highlights.get('trace-view-linked') ?? [])].length === 1")
+    app.wait_highlight()
     assert app.highlighted() == [long.text[start:end]]
     with app.page.expect_download() as started:
         app.pane().locator("[data-act=download]").click()

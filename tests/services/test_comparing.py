@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,16 @@ PAIRED = {
 }
 
 
-@pytest.fixture
-def pair(services: Services, tmp_path: Path) -> list[str]:
-    runs = []
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """One store for the whole module: comparing changes nothing."""
+    with wire(Settings(store=tmp_path_factory.mktemp("comparing") / "store")) as wired:
+        yield wired
+
+
+@pytest.fixture(scope="module")
+def pair(services: Services, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    runs, tmp_path = [], tmp_path_factory.mktemp("pair")
     for side, model in enumerate(("base", "variant")):
         rows = [row(q, c[2 * side], gold=None, answers_correctness=[c[2 * side + 1]]) for q, c in PAIRED.items()]
         rows.append(row(f"only in {model}?", "x", gold=None))

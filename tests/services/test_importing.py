@@ -149,7 +149,7 @@ texts = st.lists(
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(texts, min_size=1, max_size=40), st.booleans())
+@given(st.lists(texts, min_size=1, max_size=15), st.booleans())
 def test_every_stored_cue_cuts_out_what_was_matched(settings_: Settings, responses: list[str], escaped: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, wire(settings_) as services:
         rows = [row(f"{responses[0]} {i}", text, gold=None) for i, text in enumerate(responses)]

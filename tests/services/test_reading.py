@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from made_files import row, take_one, write
@@ -15,8 +15,16 @@ from backend.services import PAGE, Services, wire
 TEXT = "<think>\nWait, maybe 2.</think>\n\nSo \\boxed{2}. Check!"
 
 
-@pytest.fixture
-def run(services: Services, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """One store for the whole module: reading changes nothing."""
+    with wire(Settings(store=tmp_path_factory.mktemp("reading") / "store")) as wired:
+        yield wired
+
+
+@pytest.fixture(scope="module")
+def run(services: Services, tmp_path_factory: pytest.TempPathFactory) -> str:
+    tmp_path = tmp_path_factory.mktemp("run")
     rows = [row(f"{i}?", f"{TEXT} {i}", f"\\boxed{{{i}}}", response_token_lengths=[20, 4]) for i in range(60)]
     return take_one(services, write(tmp_path / "a.jsonl", rows), overrides=Overrides(dataset="d"))
 
@@ -81,10 +89,11 @@ def test_filters_by_name(services: Services, run: str) -> None:
         total(grader="nosuch", correct=True)
 
 
-def test_a_bad_search_is_named_in_an_empty_store_too(services: Services) -> None:
-    with pytest.raises(UserError, match="no regular expression"):
-        services.browsing.page(TraceFilter(search="(", search_as=SearchAs.REGEX))
-    assert services.browsing.page(TraceFilter(search="x")).total == 0
+def test_a_bad_search_is_named_in_an_empty_store_too(settings: Settings) -> None:
+    with wire(settings) as empty:
+        with pytest.raises(UserError, match="no regular expression"):
+            empty.browsing.page(TraceFilter(search="(", search_as=SearchAs.REGEX))
+        assert empty.browsing.page(TraceFilter(search="x")).total == 0
 
 
 def test_every_real_cue_cuts_out_its_form(real_store: Settings) -> None:
