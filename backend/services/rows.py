@@ -158,7 +158,7 @@ class CueColumns:
         kinds = np.array([_SECTIONS.index(span.section) for span in sections], dtype=np.int32)
         self._places.append(place)
         for finder in self._finders:
-            before, within = finder.hits(prompt), finder.hits(text)
+            before, within = finder.hits(prompt) if prompt else _EMPTY, finder.hits(text)
             section = kinds[np.searchsorted(starts, within[:, 1], side="right") - 1] if len(within) else _NONE
             section = np.concatenate([np.full(len(before), _SECTIONS.index(Section.PROMPT), np.int32), section])
             by_section = np.bincount(section, minlength=len(_SECTIONS))

@@ -22,12 +22,10 @@ QUIET = """() => {
     const app = document.querySelector('[data-testid=stApp]');
     const busy = !app || app.dataset.testScriptState !== 'notRunning' || !document.querySelector('h1')
         || document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')
-        || [...document.querySelectorAll('*')].some((e) => {
-            const viewer = e.shadowRoot?.querySelector('.tv');
-            return viewer && !viewer.dataset.painted;
-        });
+        || [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')].some((host) =>
+            !host.shadowRoot?.querySelector('.tv[data-painted], #box > *, #rail > *, #files > *'));
     if (busy || window.quietSince === undefined) window.quietSince = performance.now();
-    return !busy && performance.now() - window.quietSince > 150;
+    return !busy && performance.now() - window.quietSince > 200;
 }"""
 
 
