@@ -17,7 +17,7 @@ from pathlib import Path
 
 from backend import config
 from backend.domain import Context, RunInfo, UserError, visible
-from backend.services import Overrides, Services, wire
+from backend.services import Estimate, Overrides, Services, wire
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = verb("runs", _runs, "List the runs with their figures.")
     sub.add_argument("--json", action="store_true", help="one JSON object a run, one a line")
+    sub = verb("measures", _measures, "Count a run's cues by group, section and entry, with intervals.")
+    sub.add_argument("id", metavar="RUN")
+    sub.add_argument("--lexicon", metavar="NAME", help="the lexicon to count by (default: doubts)")
+    sub.add_argument("--json", action="store_true", help="one JSON object")
     verb("pairs", _pairs, "List the runs that belong side by side.")
     sub = verb("delete", _delete, "Delete runs and reclaim their files.")
     sub.add_argument("ids", nargs="+", metavar="RUN")
@@ -136,6 +140,24 @@ def _run_line(row: dict[str, object], info: RunInfo) -> str:
     return (
         f"{row['id']}  {visible(info.model, 44):44} {visible(info.dataset, 16):16} {row['traces']:>6} traces  {shown}"
     )
+
+
+def _measures(services: Services, options: argparse.Namespace) -> None:
+    unit, found = services.runs.get(options.id).length_unit, services.runs.measures(options.id, options.lexicon)
+    if options.json:
+        print(json.dumps({by: {k: dataclasses.asdict(v) for k, v in rows.items()} for by, rows in found.items()}))
+        return
+    for by, rows in found.items():
+        for name, figures in sorted(rows.items(), key=lambda item: -item[1].count.value):
+            density = f"{_figure(figures.pooled)} per 1,000 {unit}"
+            print(f"{by:8} {visible(name, 30):30} {_figure(figures.count)} a trace  {density}")
+
+
+def _figure(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return f"{'-':>27}"
+    ends = "" if estimate.low is None or estimate.high is None else f"[{estimate.low:.2f}, {estimate.high:.2f}]"
+    return f"{estimate.value:9.2f} {ends:17}"
 
 
 def _pairs(services: Services, _options: argparse.Namespace) -> None:

@@ -8,10 +8,19 @@ from pages.components.chrome import numbers_strip, page_header
 from pages.components.compared import caveats, export_csv, go_to, item_of, mode_chips, run_picker, shown_runs
 from pages.components.gate import require_person
 from pages.components.notice import notice
-from pages.components.pair_section import Picked, big_numbers, pair_section
+from pages.components.pair_section import Picked, all_runs, big_numbers, pair_section
 from pages.components.panes import TAGS, pane_of
 from pages.components.problem_list import problem_list
-from pages.components.session import choose_grader, choose_lexicon, comparison, run_labels, runs, services, statistics
+from pages.components.session import (
+    choose_grader,
+    choose_lexicon,
+    comparison,
+    run_labels,
+    runs,
+    services,
+    statistics,
+    summaries,
+)
 from pages.components.trace_view import Options, read_range, trace_view
 
 require_person()
@@ -83,6 +92,9 @@ if view.step:
 if pair:
     made_from = f"{services().runs.version()} {chosen[:2]} {lexicon} {grader}"
     found = pair_section(pair, compared.unit, grader, made_from, [run_labels()[run] for run in chosen[:2]])
+    if len(chosen) > 2:
+        figures = {summary.run.id: summary for summary in summaries(lexicon)}
+        all_runs([figures[run] for run in chosen], [run_labels()[run] for run in chosen], grader)
     st.download_button("Export every problem as CSV", export_csv(compared), "comparison.csv", "text/csv",
                        type="tertiary", icon=":material/download:", on_click="ignore")  # fmt: skip
     if found != st.session_state.get("seen"):  # a chart keeps its selection: only a change of it is news

@@ -1,7 +1,7 @@
-"""One engine that finds the cues of any lexicon, and the cues of a whole trace.
+"""One engine that finds the cues of any lexicon.
 
 Owns the matching rules: case, word edges, exceptions, overlaps. Knows nothing of files, of the store
-or of how a section is recognised. Offsets are code points into the text as given.
+or of sections. Offsets are code points into the text as given.
 
 The rules, in order:
 
@@ -19,12 +19,11 @@ The rules, in order:
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from itertools import pairwise
 
 from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation
 
-from backend.domain import Cue, Section, SectionSpan, UserError, visible
+from backend.domain import UserError, visible
 from backend.lexicon.entries import Entry, Lexicon, Mode, Overlap
 from backend.lexicon.folding import (
     DOTTED_I,
@@ -93,11 +92,6 @@ class Matcher:
             counts[self._labels[form][0]] += 1
         return counts
 
-    def cue(self, hit: Hit, section: Section) -> Cue:
-        """`hit` as a cue of `section`."""
-        form, start, end = hit
-        return Cue(start, end, *self._labels[form], section)
-
     def _find_lowered(self, text: str) -> list[Hit]:
         """`find` for text holding "İ", whose lower case is two characters: a match of one half takes in the whole."""
         places = [i for i, character in enumerate(text) if character == DOTTED_I]
@@ -158,18 +152,6 @@ class Matcher:
                     f"Lexicon {visible(self.lexicon.name)}, entry {visible(self.entry_of[number].name)}: form "
                     f"'{visible(form)}' can never match, because an exception covers it or part of it."
                 )
-
-
-def trace_cues(matcher: Matcher, prompt: str, text: str, sections: Sequence[SectionSpan]) -> list[Cue]:
-    """Cues of a trace, the prompt's first (offsets into `prompt`), then the response's (offsets into `text`).
-
-    `sections` tile `text` in order (sections.split_sections); a cue belongs to the one it starts in.
-    """
-    cues = [matcher.cue(hit, Section.PROMPT) for hit in matcher.find(prompt)]
-    starts = [span.start for span in sections]
-    for hit in matcher.find(text):
-        cues.append(matcher.cue(hit, sections[bisect_right(starts, hit[1]) - 1].section))
-    return cues
 
 
 def _overlaps_itself(form: str) -> bool:

@@ -7,7 +7,7 @@ Owns how a run's figures are computed from its problems. Knows nothing of pages;
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.domain import GRADERS, Run, UserError, visible
-from backend.measure import Estimate, accuracy, column_estimates, mean_estimate, mean_ratio, pass_at_k
+from backend.measure import CueSummary, Estimate, accuracy, column_estimates, mean_estimate, mean_ratio, pass_at_k
+from backend.measure import summarise as summarise_cues
 from backend.services.lexicons import LexiconService
 from backend.services.pairing import Pair, find_pairs
 from backend.store import VERDICTS, SetRow, Store
 
 PER = 1000.0
+_MEASURED = {"group": "grp", "section": "section", "entry": "entry"}
 Row = dict[str, Any]
 
 
@@ -123,6 +125,26 @@ class RunService:
                     lengths, cues = (column.mean() for column in _means(run, by_run[run.id]).T)
                     found[run.id][name] = (float(cues), float(PER * cues / lengths) if lengths > 0 else None)
         return found
+
+    def measures(self, run_id: str, lexicon: str | None = None) -> dict[str, dict[str, CueSummary]]:
+        """A run's cues by "group", "section" and "entry", then by name: a trace, per 1,000 units, with intervals.
+
+        Densities are over the whole response, in the run's unit, for sections too. Raises UserError for a run that
+        isn't there.
+        """
+        run, identity = self.get(run_id), self._lexicons.get(lexicon or self._lexicons.default).id
+        traces = self._store.queries.per_trace([run.id], identity)
+        found: dict[str, dict[str, Counter[str]]] = {by: defaultdict(Counter) for by in _MEASURED}
+        for row in self._store.queries.tallies(run.id, identity):
+            for by, column in _MEASURED.items():
+                found[by][row["trace_id"]][row[column]] += row["n"]
+        units, problems = [trace[run.length_unit] for trace in traces], [trace["problem_id"] for trace in traces]
+        return {
+            by: summarise_cues(
+                [counts[trace["trace_id"]] for trace in traces], units, problems, sorted(set().union(*counts.values()))
+            )
+            for by, counts in found.items()
+        }
 
     def as_json(self, summary: RunSummary, densities: dict[str, tuple[float, float | None]]) -> dict[str, Any]:
         """The object the command line prints for a run: figures, and the cues of every lexicon by name."""

@@ -212,6 +212,12 @@ class Queries:
             FROM PARTS WHERE lexicon = $lexicon AND section <> 'prompt' GROUP BY ALL"""
         return _rows(self._parts_of(sql, "cues", runs, lexicon=lexicon))
 
+    def tallies(self, run: str, lexicon: str) -> list[dict[str, Any]]:
+        """One row a trace, entry and section with any cue: how often the entry was found in the response."""
+        sql = """SELECT trace_id, entry, any_value(grp) AS grp, section, count(*)::INT AS n
+            FROM PARTS WHERE lexicon = $lexicon AND section <> 'prompt' GROUP BY trace_id, entry, section"""
+        return _rows(self._parts_of(sql, "cues", [run], lexicon=lexicon))
+
     def samples(self, run: str, problem: str) -> list[dict[str, Any]]:
         """A run's traces of one problem, in order of sample: id, sample and the text's hash."""
         sql = "SELECT trace_id, sample, text_sha256 FROM PARTS WHERE problem_id = $problem ORDER BY sample, ordinal"

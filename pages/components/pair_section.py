@@ -11,10 +11,19 @@ from dataclasses import dataclass
 import streamlit as st
 
 from backend.domain import Group, visible
-from backend.services import Contrast, Estimate, Mode, PairStatistics, Spread
+from backend.services import Contrast, Estimate, Mode, PairStatistics, RunSummary, Spread
 from pages.components.chart_parts import Chart
 from pages.components.chart_view import picked_range, show
-from pages.components.charts import Flips, WordChange, distributions, flip_bars, group_bars, word_bars
+from pages.components.charts import (
+    Flips,
+    RunAccuracy,
+    WordChange,
+    accuracy_dots,
+    distributions,
+    flip_bars,
+    group_bars,
+    word_bars,
+)
 from pages.components.chrome import BigNumber
 from pages.components.quantity import Change, Form, Interval
 
@@ -64,6 +73,17 @@ def _big(label: str, figures: Contrast, form: Form, n: int | None = None) -> Big
         n=n,
         note="" if a or b else "not known",
     )
+
+
+def all_runs(summaries: Sequence[RunSummary], labels: Sequence[str], grader: str) -> None:
+    """The accuracy of three or four compared runs side by side, each over its own problems."""
+    dots = [
+        RunAccuracy(label, _interval(judged), judged.n, "AB"[place] if place < 2 else "")
+        for place, (summary, label) in enumerate(zip(summaries, labels, strict=True))
+        if (judged := summary.accuracy[grader])
+    ]
+    show(accuracy_dots(dots), key="accuracy", file_stem="accuracy")
+    st.caption(f"Verdicts by {grader}, each run over its own problems.")
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

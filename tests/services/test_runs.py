@@ -114,3 +114,25 @@ def test_another_process_write_is_seen_at_once(services: Services, settings: Set
         assert [summary.run.id for summary in services.runs.summaries()] == [run]
         other.runs.delete(run)
     assert services.runs.summaries() == []
+
+
+def test_measures_add_up_by_group_section_and_entry(services: Services, tmp_path: Path) -> None:
+    rows = [
+        row("What is 1 + 1?", "<think>wait, hmm, maybe</think>wait 2", "no doubt"),
+        row("And 2?", "perhaps", "wait"),
+    ]
+    run = take_one(services, write(tmp_path / "a.jsonl", rows))
+    found = services.runs.measures(run, "kim2026-words")
+    assert {name: figures.count.value for name, figures in found["entry"].items()} == {
+        "wait": (2 + 0 + 0 + 1) / 4,
+        "hmm": 0.25,
+        "maybe": 0.25,
+        "perhaps": 0.25,
+    }
+    assert {name: figures.count.value for name, figures in found["section"].items()} == {"think": 0.75, "answer": 0.75}
+    for names in found.values():
+        assert sum(figures.count.value for figures in names.values()) == pytest.approx(1.5)
+    group = found["group"]["self-correction"]
+    assert (group.count.n, group.share.value) == (2, 0.5)
+    with pytest.raises(UserError, match="no run"):
+        services.runs.measures("nothing")

@@ -13,10 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.domain import Group, Section, UserError
+from backend.domain import Group, UserError
 from backend.lexicon.entries import Entry, Lexicon, Mode, Overlap, load_all
-from backend.lexicon.matcher import Hit, Matcher, trace_cues
-from backend.lexicon.sections import split_sections
+from backend.lexicon.matcher import Hit, Matcher
 from tests.unit.lexicon_texts import LEXICONS, texts
 
 MATCHERS = {name: Matcher(lexicon) for name, lexicon in load_all(LEXICONS).items()}
@@ -188,19 +187,6 @@ def test_count_names_every_entry() -> None:
     counts = MATCHERS["doubts"].count("wait wait maybe")
     assert (counts["wait"], counts["maybe"], counts["perhaps"]) == (2, 1, 0)
     assert set(counts) == {e.name for e in MATCHERS["doubts"].lexicon.entries}
-
-
-def test_trace_cues_take_the_section_they_start_in() -> None:
-    prompt, text = "Maybe check 2+2.", "Wait, hmm.</think>Perhaps 4."
-    cues = trace_cues(MATCHERS["kim2026"], prompt, text, split_sections(text, prompt))
-    assert [(c.section, c.entry, c.group) for c in cues] == [
-        (Section.PROMPT, "maybe", Group.HEDGE),
-        (Section.PROMPT, "check", Group.VERIFICATION),
-        (Section.THINK, "wait", Group.SELF_CORRECTION),
-        (Section.THINK, "hmm", Group.HESITATION),
-        (Section.ANSWER, "perhaps", Group.HEDGE),
-    ]
-    assert text[cues[-1].start : cues[-1].end] == "Perhaps"
 
 
 def responses(shared: Path, folder: str) -> list[str]:
