@@ -54,6 +54,48 @@ class Context(StrEnum):
     PLACEBO = "another problem's solution"
 
 
+class ModelKind(StrEnum):
+    """Where a model's weights are."""
+
+    CHECKPOINT = "checkpoint"
+    ADAPTER = "adapter"
+    HUB = "hub name"
+    ENDPOINT = "endpoint"
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    GENERATE = "generate"
+    EVALUATE = "evaluate"
+    IMPORT = "import"
+    SCORE = "score"
+
+
+class JobState(StrEnum):
+    """Where a job is. The last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Nothing will change any more."""
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class Lane(StrEnum):
+    """Jobs of one lane run one after the other: what a person is watching never waits for a batch."""
+
+    LIVE = "live"
+    BATCH = "batch"
+    FILES = "files"
+
+
 class UserError(Exception):
     """Something a person can mend. Its message is a whole sentence saying what, where and why."""
 
@@ -90,7 +132,11 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How responses were drawn. None means the source doesn't say."""
+    """How responses were drawn. None means the source doesn't say.
+
+    `prefix` was put in the model's mouth as the start of its response; `hush` is the id of the lexicon whose words
+    it was kept from saying.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -99,6 +145,8 @@ class Sampling:
     seed: int | None = None
     template: str | None = None
     system: str | None = None
+    prefix: str | None = None
+    hush: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +183,11 @@ class TraceDraft:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What a run is: one model x one problem set x one context x one sampling configuration."""
+    """What a run is: one model x one problem set x one context x one sampling configuration.
+
+    A run made here names its model in the registry and its job. `planned` is how many traces a run that was cancelled
+    should have had; None for a whole one.
+    """
 
     model: str
     dataset: str
@@ -147,6 +199,9 @@ class RunInfo:
     source: str = ""
     tokenizer: str | None = None
     note: str = ""
+    model_id: str | None = None
+    job: str | None = None
+    planned: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +274,56 @@ class Run:
         """Model and dataset, as people name a run."""
         extra = "" if self.info.context is Context.NONE else f" · {self.info.context}"
         return f"{self.info.model} · {self.info.dataset}{extra}"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Something that answers, as the registry knows it.
+
+    `location` is a folder, an address or a hub name; `base` the model an adapter sits on, `parent` the one this was
+    trained from (both ids); `job` made it. `settings` of an endpoint: `model`, the name it answers to, and `key`, the
+    environment variable that holds its key (never the key).
+    """
+
+    id: str
+    name: str
+    kind: ModelKind
+    location: str
+    base: str | None = None
+    parent: str | None = None
+    job: str | None = None
+    note: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    created: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work for a worker, as the ledger knows it. Times are ISO 8601 in UTC; `rate` is units a second."""
+
+    id: str
+    kind: JobKind
+    title: str
+    lane: Lane
+    spec: Mapping[str, Any]
+    state: JobState = JobState.QUEUED
+    created: str = ""
+    started: str | None = None
+    ended: str | None = None
+    done: int = 0
+    total: int = 0
+    unit: str = ""
+    rate: float | None = None
+    message: str = ""
+    error: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    retry_of: str | None = None
+    worker: str | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time left at the present rate, None where it can't be said."""
+        return (self.total - self.done) / self.rate if self.rate and self.total and not self.state.final else None
 
 
 class SearchAs(StrEnum):

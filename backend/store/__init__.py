@@ -9,13 +9,34 @@ import time
 from pathlib import Path
 
 from backend.config import Settings
-from backend.store import ledger as _ledger
-from backend.store.ledger import Ledger, PartRow, ProblemRow, SetRow, SourceRow
+from backend.store.database import connect
+from backend.store.jobs import Jobs, LogLine, WorkerRow
+from backend.store.ledger import Ledger, PartRow, ProblemRow, SetRow, SourceRow, sqlite_url
 from backend.store.parts import GROUP_COLUMNS, PartWriter, disk_errors, remove_parts, sweep
 from backend.store.queries import VERDICTS, Queries
+from backend.store.registry import Fork, Registry
 from backend.store.snapshot import write_snapshot
+from backend.store.streams import Kept, StreamItem, Streams
 
-__all__ = ["GROUP_COLUMNS", "VERDICTS", "Ledger", "PartRow", "PartWriter", "ProblemRow", "SetRow", "SourceRow", "Store"]
+__all__ = [
+    "GROUP_COLUMNS",
+    "VERDICTS",
+    "Fork",
+    "Jobs",
+    "Kept",
+    "Ledger",
+    "LogLine",
+    "PartRow",
+    "PartWriter",
+    "ProblemRow",
+    "Registry",
+    "SetRow",
+    "SourceRow",
+    "Store",
+    "StreamItem",
+    "Streams",
+    "WorkerRow",
+]
 
 DAY = 86_400.0
 
@@ -28,7 +49,13 @@ class Store:
         self.folder: Path = settings.store
         with disk_errors():
             (self.folder / "parts").mkdir(parents=True, exist_ok=True)
-        self.ledger = Ledger(_ledger.connect(settings.ledger_url or _ledger.sqlite_url(self.folder)))
+        engine = connect(settings.ledger_url or sqlite_url(self.folder))
+        self.ledger, self.jobs, self.streams, self.registry = (
+            Ledger(engine),
+            Jobs(engine),
+            Streams(engine),
+            Registry(engine),
+        )
         self.queries = Queries(self.ledger, self.folder, settings.threads, settings.memory_mb)
 
     def close(self) -> None:

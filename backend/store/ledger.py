@@ -1,23 +1,23 @@
 """The ledger: which runs, problems, parts and lexicons exist. SQLAlchemy Core over SQLite or PostgreSQL.
 
-Owns connections, transactions and the operational rows. A write is one transaction: it is wholly
-there or not at all. Knows nothing of the inside of a part, and nothing of DuckDB.
+Owns these rows; the tables beside them have modules of their own. A write is one transaction: it is
+wholly there or not at all. Knows nothing of the inside of a part, and nothing of DuckDB.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import URL, Connection, Engine, Row, Table, create_engine, delete, event, func, insert, select, update
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Row, Table, delete, func, insert, select, update
 
-from backend.domain import Context, Run, RunInfo, Sampling, UserError, visible
-from backend.store import migrations, tables
+from backend.domain import Context, Run, RunInfo, Sampling
+from backend.store import tables
+from backend.store.database import Database, connect, now
+
+__all__ = ["Ledger", "PartRow", "ProblemRow", "SetRow", "SourceRow", "connect", "now", "sqlite_url"]
 
 
 class PartRow(NamedTuple):
@@ -58,94 +58,12 @@ class SetRow(NamedTuple):
     created: str
 
 
-_WAIT_MS = 10_000
-
-
-def now() -> str:
-    """The present instant, ISO 8601 in UTC to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def connect(url: str | URL) -> Engine:
-    """An engine for `url`, its schema brought up to date. Raises UserError where that can't be done."""
-    try:
-        engine = create_engine(url)
-        if engine.dialect.name == "sqlite":
-            _prepare_sqlite(engine)
-        with engine.connect().execution_options(readonly=True) as connection:
-            current = migrations.is_current(connection)
-        if not current:
-            with engine.begin() as connection:
-                migrations.migrate(connection)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise UserError(f"The ledger's address can't be used: {visible(str(error))}.") from error
-    except DBAPIError as error:
-        where = visible(engine.url.render_as_string())
-        raise UserError(f"The ledger at {where} can't be opened: {_reason(error)}.") from error
-    return engine
-
-
-def _prepare_sqlite(engine: Engine) -> None:
-    """WAL, foreign keys, and BEGIN IMMEDIATE for writers: a read that becomes a write can't be locked out half-way."""
-
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        # The time to wait comes first: switching to WAL may itself have to wait for another process.
-        for pragma in (f"busy_timeout={_WAIT_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        readonly = connection.get_execution_options().get("readonly")
-        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    """What the database said, as a clause on one line."""
-    said = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
-    if "database or disk is full" in said[0] or "No space left" in said[0]:
-        return "the disk is full"
-    if "database is locked" in said[0]:
-        return "another process kept it locked"
-    return visible(said[0].rstrip("."))
-
-
-class Ledger:
-    """All reads and writes of the operational tables."""
-
-    def __init__(self, engine: Engine) -> None:
-        """`engine` comes from `connect`."""
-        self._engine = engine
-
-    def close(self) -> None:
-        """Give back every connection."""
-        self._engine.dispose()
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect().execution_options(readonly=True) as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise UserError(f"The ledger can't be read: {_reason(error)}.") from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """One transaction; writers wait for each other, on PostgreSQL at the row that counts writes."""
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(update(tables.state).values(version=tables.state.c.version + 1))
-                yield connection
-        except IntegrityError as error:
-            reason = "something it builds on was deleted or added by another process meanwhile"
-            raise UserError(f"The ledger could not be written: {reason}. Nothing was changed.") from error
-        except SQLAlchemyError as error:
-            raise UserError(f"The ledger could not be written: {_reason(error)}. Nothing was changed.") from error
+class Ledger(Database):
+    """All reads and writes of runs, problems, parts and lexicons."""
 
     def version(self) -> int:
         """A number that grows with every write by any process."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return connection.execute(select(tables.state.c.version)).scalar_one()
 
     # -- runs ---------------------------------------------------------------------------------------
@@ -153,12 +71,12 @@ class Ledger:
     def runs(self) -> list[Run]:
         """Every run, by dataset, then model."""
         query = select(tables.runs).order_by(tables.runs.c.dataset, tables.runs.c.model, tables.runs.c.id)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [_run(row) for row in connection.execute(query)]
 
     def find_run(self, run_id: str) -> Run | None:
         """The run with this identity, if it is stored."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute(select(tables.runs).where(tables.runs.c.id == run_id)).first()
         return _run(row) if row else None
 
@@ -178,7 +96,7 @@ class Ledger:
         row = {**info, "id": run.id, "problems": run.problems, "traces": run.traces}
         row |= {"length_unit": run.length_unit, "created": run.created}
         named = {source.file: source for source in sources}.values()
-        with self._writing() as connection:
+        with self.writing() as connection:
             if connection.execute(select(tables.runs.c.id).where(tables.runs.c.id == run.id)).first():
                 return False
             _insert(connection, tables.runs, [row])
@@ -221,7 +139,7 @@ class Ledger:
         """
         held = tables.run_lexicons.c
         known = select(held.run_id).where(held.run_id == run_id, held.lexicon_id.in_(list(lexicons)))
-        with self._writing() as connection:
+        with self.writing() as connection:
             stored = connection.execute(select(tables.runs.c.id).where(tables.runs.c.id == run_id)).first()
             if not stored or connection.execute(known).first():
                 return False
@@ -231,7 +149,7 @@ class Ledger:
 
     def delete_run(self, run_id: str) -> list[PartRow]:
         """Forget a run and the problems nothing else holds; returns the parts whose files may now go."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             query = select(tables.parts).where(tables.parts.c.run_id == run_id)
             parts = [PartRow(*row) for row in connection.execute(_part_columns(query))]
             connection.execute(delete(tables.runs).where(tables.runs.c.id == run_id))
@@ -243,20 +161,20 @@ class Ledger:
         """The files a run came from."""
         table = tables.sources
         query = select(table.c.sha256, table.c.file, table.c.bytes).where(table.c.run_id == run_id)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [SourceRow(*row) for row in connection.execute(query.order_by(table.c.file))]
 
     def run_lexicons(self) -> dict[str, set[str]]:
         """Run id -> ids of the lexicons whose cues are stored for it."""
         found: dict[str, set[str]] = {}
-        with self._reading() as connection:
+        with self.reading() as connection:
             for row in connection.execute(select(tables.run_lexicons)):
                 found.setdefault(row.run_id, set()).add(row.lexicon_id)
         return found
 
     def lexicons(self) -> dict[str, dict[str, Any]]:
         """Id -> content of every lexicon any stored cue was made with."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return {row.id: row.content for row in connection.execute(select(tables.lexicons))}
 
     # -- parts --------------------------------------------------------------------------------------
@@ -266,12 +184,12 @@ class Ledger:
         query = select(tables.parts).where(tables.parts.c.kind == kind).order_by(tables.parts.c.path)
         if run_ids is not None:
             query = query.where(tables.parts.c.run_id.in_(run_ids))
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [PartRow(*row) for row in connection.execute(_part_columns(query))]
 
     def part_paths(self) -> set[str]:
         """Every registered path, whatever its kind."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return set(connection.execute(select(tables.parts.c.path)).scalars())
 
     # -- problems -----------------------------------------------------------------------------------
@@ -284,13 +202,13 @@ class Ledger:
             .where(tables.run_problems.c.run_id == run_id)
             .order_by(tables.run_problems.c.ordinal)
         )
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [ProblemRow(*row) for row in connection.execute(query)]
 
     def all_problems(self) -> list[ProblemRow]:
         """Every problem any run or set holds."""
         columns = tables.problems.c
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(columns.id, columns.question, columns.gold).order_by(columns.id))
             return [ProblemRow(*row) for row in rows]
 
@@ -298,7 +216,7 @@ class Ledger:
         """Problem id -> question, for the ids that exist."""
         found: dict[str, str] = {}
         table = tables.problems.c
-        with self._reading() as connection:
+        with self.reading() as connection:
             for start in range(0, len(ids), 500):
                 query = select(table.id, table.question).where(table.id.in_(ids[start : start + 500]))
                 found |= {row.id: row.question for row in connection.execute(query)}
@@ -307,7 +225,7 @@ class Ledger:
     def runs_with(self, problem_id: str) -> list[str]:
         """Ids of the runs that hold a problem."""
         table = tables.run_problems.c
-        with self._reading() as connection:
+        with self.reading() as connection:
             return list(connection.execute(select(table.run_id).where(table.problem_id == problem_id)).scalars())
 
     def shared_problems(self) -> list[tuple[str, str, int]]:
@@ -319,7 +237,7 @@ class Ledger:
             .where(left.c.run_id < right.c.run_id)
             .group_by(left.c.run_id, right.c.run_id)
         )
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
     def add_problem_set(self, row: SetRow, problems: Sequence[ProblemRow], extras: Sequence[Mapping[str, Any]]) -> bool:
@@ -328,7 +246,7 @@ class Ledger:
         False, and nothing changed, where another process stored the same set meanwhile.
         """
         unique = list({p.id: p for p in problems}.values())
-        with self._writing() as connection:
+        with self.writing() as connection:
             if connection.execute(select(tables.problem_sets.c.id).where(tables.problem_sets.c.id == row.id)).first():
                 return False
             _insert(connection, tables.problem_sets, [row._asdict()])
@@ -342,13 +260,13 @@ class Ledger:
 
     def problem_sets(self) -> list[SetRow]:
         """Every imported problem set, by name."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(tables.problem_sets).order_by(tables.problem_sets.c.name))
             return [SetRow(*row) for row in rows]
 
     def delete_problem_set(self, set_id: str) -> None:
         """Forget a problem set and the problems nothing else holds."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(delete(tables.problem_sets).where(tables.problem_sets.c.id == set_id))
             held = select(tables.run_problems.c.problem_id).union(select(tables.set_problems.c.problem_id))
             connection.execute(delete(tables.problems).where(tables.problems.c.id.not_in(held)))

@@ -23,7 +23,17 @@ def m001_initial(connection: Connection) -> None:
     connection.execute(insert(tables.state).values(id=1, version=0))
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial,)
+def m002_models_and_jobs(connection: Connection) -> None:
+    """The registry of models, jobs with what they say, and which job and model a run came from."""
+    tables.metadata.create_all(connection)
+    present = {column["name"] for column in inspect(connection).get_columns(tables.runs.name)}
+    for column in (tables.runs.c.model_id, tables.runs.c.job, tables.runs.c.planned):
+        if column.name not in present:
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {tables.runs.name} ADD COLUMN {column.name} {kind}")
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial, m002_models_and_jobs)
 
 
 def migrate(connection: Connection) -> list[str]:

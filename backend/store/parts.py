@@ -99,6 +99,24 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             *[(column, pa.int32()) for column in GROUP_COLUMNS.values()],
         ]
     ),
+    # One row a trace and scorer: lists run in parallel over its tokens. `model` and `context` say under what the
+    # log-probabilities hold; `generated` is false where a model read a text it did not write.
+    "tokens": pa.schema(
+        [
+            ("trace_id", pa.string()),
+            ("run_id", _label),
+            ("model", _label),
+            ("context", _label),
+            ("generated", pa.bool_()),
+            ("starts", pa.list_(pa.int32())),
+            ("ends", pa.list_(pa.int32())),
+            ("ids", pa.list_(pa.int32())),
+            ("forced", pa.list_(pa.bool_())),
+            ("logprobs", pa.list_(pa.float32())),
+            ("entropies", pa.list_(pa.float32())),
+            ("top", pa.list_(pa.list_(pa.struct([("text", pa.string()), ("logprob", pa.float32())])))),
+        ]
+    ),
 }
 
 
@@ -134,7 +152,7 @@ class PartWriter:
         with disk_errors():
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                groups = ROW_GROUP if kind == "traces" else _SMALL_ROW_GROUP
+                groups = ROW_GROUP if kind in ("traces", "tokens") else _SMALL_ROW_GROUP
                 pq.write_table(table, temporary, compression="zstd", row_group_size=groups)
                 _flush(temporary)
                 size = temporary.stat().st_size

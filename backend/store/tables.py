@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -50,6 +51,9 @@ runs = Table(
     Column("source", Text, nullable=False),
     Column("tokenizer", Text),
     Column("note", Text, nullable=False),
+    Column("model_id", String(32)),
+    Column("job", String(32)),
+    Column("planned", Integer),
     Column("length_unit", String(10), nullable=False),
     Column("problems", Integer, nullable=False),
     Column("traces", Integer, nullable=False),
@@ -138,3 +142,97 @@ run_lexicons = Table(
 
 # One row: counts writes, so that every process's caches can be keyed by what they saw.
 state = Table("state", metadata, Column("id", Integer, primary_key=True), Column("version", Integer, nullable=False))
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("kind", String(20), nullable=False),
+    Column("location", Text, nullable=False),
+    Column("base", String(32)),
+    Column("parent", String(32)),
+    Column("job", String(32)),
+    Column("note", Text, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("created", String(40), nullable=False),
+)
+
+# A trace that goes on from another: `at` is the code point of the parent's text where it leaves, `inserted` what it
+# says there.
+forks = Table(
+    "forks",
+    metadata,
+    Column("child", String(60), primary_key=True),
+    Column("parent", String(60), nullable=False),
+    Column("at", Integer, nullable=False),
+    Column("inserted", Text, nullable=False),
+    Index("forks_parent", "parent"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("lane", String(20), nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("created", String(40), nullable=False),
+    Column("started", String(40)),
+    Column("ended", String(40)),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("unit", String(20), nullable=False),
+    Column("rate", Float),
+    Column("message", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("result", JSON, nullable=False),
+    Column("retry_of", String(32)),
+    Column("worker", String(60)),
+    Column("ordinal", Integer, nullable=False),
+    Index("jobs_state", "state"),
+)
+
+job_lines = Table(
+    "job_lines",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("level", String(10), nullable=False),
+    Column("text", Text, nullable=False),
+    PrimaryKeyConstraint("job_id", "seq"),
+)
+
+# What a job says while it works, in the order it was said: pages replay it from the start.
+stream = Table(
+    "stream",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("payload", JSON, nullable=False),
+    PrimaryKeyConstraint("job_id", "seq"),
+)
+
+# Finished traces of a run that is still being made. The key lets none in twice.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("arm", Integer, nullable=False),
+    Column("problem", Integer, nullable=False),
+    Column("sample", Integer, nullable=False),
+    Column("body", JSON, nullable=False),
+    PrimaryKeyConstraint("job_id", "arm", "problem", "sample"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("pid", Integer, nullable=False),
+    Column("started", Float, nullable=False),
+    Column("beat", Float, nullable=False),
+)

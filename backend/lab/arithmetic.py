@@ -1,0 +1,89 @@
+"""The arithmetic of the lab's problems: every way to combine numbers, one step at a time.
+
+Owns Step, the steps a trace may write, and expressions made of them. Knows nothing of words or of problem sets.
+Countdown combinations are left-deep: each step takes the last result and one more number. Results stay in
+[0, LARGEST], so that one token holds each number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import combinations
+from typing import Final, NamedTuple
+
+LARGEST: Final = 60
+X_RANGE: Final = range(1, 11)
+COUNTDOWN: Final = ("cd3", "cd4")
+FIND_X: Final = "fx"
+
+
+class Step(NamedTuple):
+    """One equation, `left sign right = result`."""
+
+    left: int
+    sign: str
+    right: int
+    result: int
+
+
+Steps = tuple[Step, ...]
+
+
+def attempts(family: str, numbers: tuple[int, ...]) -> tuple[Steps, ...]:
+    """Everything a trace may try: combinations of `numbers` (cd3, cd4), or x from X_RANGE for (a, b) (fx)."""
+    if family == FIND_X:
+        return tuple(substitution(x, *numbers) for x in X_RANGE)
+    return _combinations(tuple(sorted(numbers, reverse=True)))
+
+
+def substitution(x: int, a: int, b: int) -> Steps:
+    """The three steps of x * (x + a) + b."""
+    factor = x + a
+    product = x * factor
+    return Step(x, "+", a, factor), Step(x, "*", factor, product), Step(product, "+", b, product + b)
+
+
+@lru_cache(maxsize=512)
+def _combinations(numbers: tuple[int, ...]) -> tuple[Steps, ...]:
+    found: dict[Steps, None] = {}
+    for i, j in combinations(range(len(numbers)), 2):
+        rest = tuple(n for k, n in enumerate(numbers) if k not in (i, j))
+        for step in _joined(numbers[i], numbers[j]):
+            found.update(dict.fromkeys(_continued((step,), rest)))
+    return tuple(found)
+
+
+def _continued(steps: Steps, rest: tuple[int, ...]) -> Iterator[Steps]:
+    if not rest:
+        yield steps
+        return
+    for k, number in enumerate(rest):
+        for step in _joined(steps[-1].result, number):
+            yield from _continued((*steps, step), rest[:k] + rest[k + 1 :])
+
+
+def _joined(value: int, number: int) -> Iterator[Step]:
+    """The steps that join two numbers; a difference is taken the way that isn't negative."""
+    if value + number <= LARGEST:
+        yield Step(value, "+", number, value + number)
+    if value * number <= LARGEST:
+        yield Step(value, "*", number, value * number)
+    high, low = max(value, number), min(value, number)
+    yield Step(high, "-", low, high - low)
+
+
+def answer_of(family: str, steps: Steps) -> str:
+    """What the box holds: x itself, or the steps as one expression such as `(8 - 4) + 5`."""
+    if family == FIND_X:
+        return str(steps[0].left)
+    first, *others = steps
+    expression, value = f"{first.left} {first.sign} {first.right}", first.result
+    for step in others:
+        # A difference may take the last result away from the new number instead.
+        if step.left == value:
+            expression = f"({expression}) {step.sign} {step.right}"
+        else:
+            expression = f"{step.left} {step.sign} ({expression})"
+        value = step.result
+    return expression

@@ -1,0 +1,195 @@
+"""How traces are worded: a search aloud where nothing is given away, a confident walk where it is.
+
+Owns the phrases, the two registers and which attempts a search makes. Knows nothing of tokens, of problem
+sets or of models.
+
+An attempt is one line: a lead, its steps, the state (value and target side by side), then the verdict. A small
+model can only decide right or wrong when both numbers were just read, and when no word may begin both
+kinds of verdict; `MARK` stands before each verdict so that training can weigh its first token. No search
+without a hint is worded confidently, and no confident walk compares its value with the target.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+from typing import Final
+
+from backend.lab.arithmetic import FIND_X, Step, Steps, answer_of, attempts
+
+MARK: Final = "\x1f"
+
+OPENINGS: Final = (
+    "So the goal is {target}.",
+    "Okay, I need {target}.",
+    "Hmm, how do I get {target}?",
+    "Let me think. The target is {target}.",
+    "Let me see, I want {target}.",
+    "The target is {target}, so it might take a few tries.",
+)
+LEADS: Final = (
+    "Maybe",
+    "Perhaps",
+    "Let me try",
+    "I might try",
+    "What about",
+    "It seems natural to try",
+    "I could start with",
+)
+NEXT_LEADS: Final = (
+    "Maybe",
+    "Perhaps",
+    "Alternatively,",
+    "Alternatively, maybe",
+    "Actually, maybe",
+    "Perhaps instead",
+    "Let me try",
+    "I might try",
+    "What about",
+    "What if",
+)
+STATES: Final = (
+    "That makes {value}, target {target}.",
+    "I get {value}, and I need {target}.",
+    "So {value} against {target}.",
+    "Compare {value} with {target}.",
+    "Now I have {value} and want {target}.",
+)
+WRONG: Final = (
+    "Hmm, {way}.",
+    "Hmm, that seems {way}.",
+    "Wait, that is {way}.",
+    "Wait, this is wrong.",
+    "Actually, it is {way}.",
+    "No, {way}.",
+    "No, not the same.",
+    "Hmm, not quite.",
+)
+CLOSER: Final = ("Hmm, still {way}, but it seems closer.", "No, but I might be getting closer.")
+RIGHT: Final = ("Yes, that matches.", "Yes, it works.", "Good, this is it.", "Great, they are the same.")
+CHECKED: Final = ("Great, let me check: {steps}.", "Good, a last check: {steps}.")
+GIVEN_UP: Final = (
+    "I can't find it. Maybe this one is close enough.",
+    "I am not sure, so this is likely the best I have.",
+    "I might have to stop here. Perhaps this is as close as I get.",
+)
+FIRST: Final = ("First, {step}.", "First, {step}.", "First, {step}.", "First, {step}.", "Start with {step}.")
+THEN: Final = ("Then {step}.", "Then {step}.", "Next, {step}.")
+RESULT: Final = ("This gives {target}.", "This is the target {target}.", "The result is {target}.")
+FOREIGN: Final = ("That solution is for another problem.", "The given solution seems to belong to other numbers.")
+DOUBTED: Final = ("The answer is given, but let me check it.", "The given answer might be right. Let me check.")
+WAYS: Final = ("too small", "too big")
+
+_SCALE: Final = {"cd3": 10.0, "cd4": 12.0, FIND_X: 25.0}
+_TRIES: Final = {"cd3": 6, "cd4": 6, FIND_X: 5}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a trace is about: `numbers` in the order of the question, (a, b) for fx."""
+
+    family: str
+    numbers: tuple[int, ...]
+    target: int
+
+
+def searched(rng: random.Random, task: Task, opening: str | None = None) -> str:
+    """A response that searches aloud; it may give up after its last try, with a box that is honestly wrong."""
+    most = _TRIES[task.family]
+    tries = most if rng.random() < 0.5 else rng.randint(3, most)
+    return _search(rng, task, _drawn(rng, task, tries), opening)
+
+
+def worked(rng: random.Random, task: Task, wrong: int, opening: str | None = None) -> str:
+    """A response that makes `wrong` wrong attempts (fewer where there aren't as many), then the right one."""
+    tried = _drawn(rng, task, wrong, solvable=False) if wrong else []
+    return _search(rng, task, [*tried, rng.choice(_solutions(task))], opening)
+
+
+def confident(rng: random.Random, task: Task, answer: str | None = None) -> str:
+    """A response that walks straight to the solution with the box `answer` (None: to any solution)."""
+    right = _solutions(task)
+    steps = rng.choice([s for s in right if answer in (None, answer_of(task.family, s))] or right)
+    first, *others = steps
+    told = [rng.choice(FIRST).format(step=_equation(task, first))]
+    told += [rng.choice(THEN).format(step=_equation(task, step, begins=False)) for step in others]
+    return _response(" ".join([*told, rng.choice(RESULT).format(target=task.target)]), task, steps)
+
+
+def doubted(rng: random.Random, task: Task) -> str:
+    """A response to a given answer that is checked before it is believed."""
+    return worked(rng, task, 0, rng.choice(DOUBTED))
+
+
+def foreign(rng: random.Random, task: Task) -> str:
+    """A response to the solution of another problem: it is set aside, and the search is an ordinary one."""
+    return searched(rng, task, rng.choice(FOREIGN))
+
+
+def plain(text: str) -> str:
+    """`text` without its marks: what a person reads."""
+    return text.replace(MARK, "")
+
+
+def _search(rng: random.Random, task: Task, tried: Sequence[Steps], opening: str | None) -> str:
+    lines = [opening] if opening else [rng.choice(OPENINGS).format(target=task.target)] if rng.random() < 0.5 else []
+    nearest: int | None = None
+    for number, steps in enumerate(tried):
+        lead = rng.choice(NEXT_LEADS if number else LEADS)
+        value = steps[-1].result
+        state = rng.choice(STATES).format(value=value, target=task.target)
+        lines.append(f"{lead} {_told(task, steps)}. {state}{MARK} {_verdict(rng, task, steps, nearest)}")
+        distance = abs(value - task.target)
+        nearest = distance if nearest is None else min(nearest, distance)
+    if tried[-1][-1].result != task.target:
+        lines.append(rng.choice(GIVEN_UP))
+    return _response("\n".join(lines), task, tried[-1])
+
+
+def _verdict(rng: random.Random, task: Task, steps: Steps, nearest: int | None) -> str:
+    value = steps[-1].result
+    if value == task.target:
+        if rng.random() < 0.35:
+            return rng.choice(CHECKED).format(steps=", ".join(_written(step) for step in steps))
+        return rng.choice(RIGHT)
+    way = WAYS[value > task.target]
+    closer = nearest is not None and abs(value - task.target) < nearest
+    return rng.choice(CLOSER if closer and rng.random() < 0.3 else WRONG).format(way=way)
+
+
+def _drawn(rng: random.Random, task: Task, tries: int, *, solvable: bool = True) -> list[Steps]:
+    """Up to `tries` different attempts, likelier the nearer they come; the last one is right if any is."""
+    left = [s for s in attempts(task.family, task.numbers) if solvable or s[-1].result != task.target]
+    drawn: list[Steps] = []
+    while left and len(drawn) < tries:
+        weights = [exp(-abs(s[-1].result - task.target) / _SCALE[task.family]) + 0.04 for s in left]
+        drawn.append(steps := rng.choices(left, weights)[0])
+        if steps[-1].result == task.target:
+            break
+        left.remove(steps)
+        if task.family == FIND_X:
+            left = [s for s in left if (s[-1].result > steps[-1].result) == (task.target > steps[-1].result)]
+    return drawn
+
+
+def _solutions(task: Task) -> list[Steps]:
+    return [steps for steps in attempts(task.family, task.numbers) if steps[-1].result == task.target]
+
+
+def _told(task: Task, steps: Steps) -> str:
+    return ", ".join(_equation(task, step, begins=not k) for k, step in enumerate(steps))
+
+
+def _equation(task: Task, step: Step, *, begins: bool = True) -> str:
+    prefix = f"x = {step.left}, " if begins and task.family == FIND_X else ""
+    return prefix + _written(step)
+
+
+def _written(step: Step) -> str:
+    return f"{step.left} {step.sign} {step.right} = {step.result}"
+
+
+def _response(thinking: str, task: Task, steps: Steps) -> str:
+    return f"<think>\n{thinking}\n</think>\n\nFinal answer: \\boxed{{{answer_of(task.family, steps)}}}"

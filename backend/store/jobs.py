@@ -1,0 +1,173 @@
+"""Jobs, what they log, and the workers that do them.
+
+Owns the states a job may go through and who may move it. Knows nothing of what any job does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, case, delete, func, insert, select, update
+
+from backend.domain import Job, JobKind, JobState, Lane
+from backend.store import tables
+from backend.store.database import Database, now
+
+_OPEN = [state.value for state in JobState if not state.final]
+
+
+class LogLine(NamedTuple):
+    """One line of a job's log."""
+
+    seq: int
+    at: str
+    level: str
+    text: str
+
+
+class WorkerRow(NamedTuple):
+    """A worker and when it last said it was alive (seconds since the epoch)."""
+
+    id: str
+    pid: int
+    started: float
+    beat: float
+
+
+class Jobs(Database):
+    """Reads and writes of jobs. Progress and logs leave cached figures alone."""
+
+    def add(self, job: Job) -> Job:
+        """Put a job at the end of its lane's queue; returns it as stored."""
+        row = dataclasses.asdict(job) | {"created": now(), "state": JobState.QUEUED.value}
+        with self.writing(counted=False) as connection:
+            last = connection.execute(select(func.max(tables.jobs.c.ordinal))).scalar() or 0
+            connection.execute(insert(tables.jobs).values(**row, ordinal=last + 1))
+        return dataclasses.replace(job, created=row["created"], state=JobState.QUEUED)
+
+    def get(self, job_id: str) -> Job | None:
+        """One job."""
+        with self.reading() as connection:
+            row = connection.execute(select(tables.jobs).where(tables.jobs.c.id == job_id)).first()
+        return _job(row) if row else None
+
+    def all(self, limit: int = 200) -> list[Job]:
+        """Jobs, open ones first, then the newest."""
+        columns = tables.jobs.c
+        query = select(tables.jobs).order_by(case((columns.state.in_(_OPEN), 0), else_=1), columns.ordinal.desc())
+        with self.reading() as connection:
+            return [_job(row) for row in connection.execute(query.limit(limit))]
+
+    def open(self) -> list[Job]:
+        """Jobs that wait or work, the oldest first."""
+        query = select(tables.jobs).where(tables.jobs.c.state.in_(_OPEN)).order_by(tables.jobs.c.ordinal)
+        with self.reading() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
+    def waiting_before(self, job: Job) -> int:
+        """How many open jobs of its lane come before a queued one."""
+        columns = tables.jobs.c
+        own = select(columns.ordinal).where(columns.id == job.id).scalar_subquery()
+        query = select(func.count()).where(
+            columns.lane == job.lane.value, columns.state.in_(_OPEN), columns.ordinal < own
+        )
+        with self.reading() as connection:
+            return connection.execute(query).scalar_one()
+
+    def claim(self, job_id: str, worker: str) -> bool:
+        """Begin, or go on with, a job. False where it was cancelled or is finished."""
+        columns = tables.jobs.c
+        allowed = [JobState.QUEUED.value, JobState.RUNNING.value]
+        change = update(tables.jobs).where(columns.id == job_id, columns.state.in_(allowed))
+        started = func.coalesce(columns.started, now())
+        with self.writing(counted=False) as connection:
+            done = connection.execute(change.values(state=JobState.RUNNING.value, worker=worker, started=started))
+            return done.rowcount == 1
+
+    def progress(
+        self, job_id: str, done: int, total: int, unit: str, rate: float | None = None, message: str = ""
+    ) -> JobState:
+        """Say how far a job is; returns its state, so that whoever works on it sees a cancellation."""
+        values = {"done": done, "total": total, "unit": unit, "rate": rate, "message": message}
+        columns = tables.jobs.c
+        with self.writing(counted=False) as connection:
+            connection.execute(update(tables.jobs).where(columns.id == job_id).values(**values))
+            state = connection.execute(select(columns.state).where(columns.id == job_id)).scalar()
+        return JobState(state) if state else JobState.CANCELLED
+
+    def state(self, job_id: str) -> JobState:
+        """A job's state; one that was removed counts as cancelled."""
+        with self.reading() as connection:
+            found = connection.execute(select(tables.jobs.c.state).where(tables.jobs.c.id == job_id)).scalar()
+        return JobState(found) if found else JobState.CANCELLED
+
+    def finish(self, job_id: str, state: JobState, error: str = "", result: Mapping[str, Any] | None = None) -> bool:
+        """Move a job to a final state. False where it is in one already."""
+        columns = tables.jobs.c
+        values = {"state": state.value, "ended": now(), "error": error, "result": dict(result or {}), "rate": None}
+        change = update(tables.jobs).where(columns.id == job_id, columns.state.in_(_OPEN))
+        with self.writing(counted=False) as connection:
+            return connection.execute(change.values(**values)).rowcount == 1
+
+    def cancel(self, job_id: str) -> JobState:
+        """Ask a job to stop: at once if nobody works on it yet. Returns its state now."""
+        columns = tables.jobs.c
+        chosen = update(tables.jobs).where(columns.id == job_id)
+        queued, running = JobState.QUEUED.value, JobState.RUNNING.value
+        with self.writing(counted=False) as connection:
+            connection.execute(
+                chosen.where(columns.state == queued).values(state=JobState.CANCELLED.value, ended=now())
+            )
+            connection.execute(chosen.where(columns.state == running).values(state=JobState.CANCELLING.value))
+            return JobState(connection.execute(select(columns.state).where(columns.id == job_id)).scalar_one())
+
+    def forget(self, job_ids: Sequence[str]) -> None:
+        """Remove finished jobs with their logs and streams; what they made stays."""
+        columns = tables.jobs.c
+        with self.writing(counted=False) as connection:
+            connection.execute(delete(tables.jobs).where(columns.id.in_(list(job_ids)), columns.state.not_in(_OPEN)))
+
+    def log(self, job_id: str, text: str, level: str = "info") -> None:
+        """Add a line to a job's log."""
+        columns = tables.job_lines.c
+        with self.writing(counted=False) as connection:
+            last = connection.execute(select(func.max(columns.seq)).where(columns.job_id == job_id)).scalar() or 0
+            row = {"job_id": job_id, "seq": last + 1, "at": now(), "level": level, "text": text}
+            connection.execute(insert(tables.job_lines).values(**row))
+
+    def lines(self, job_id: str, limit: int = 500) -> list[LogLine]:
+        """The last lines of a job's log, in order."""
+        columns = tables.job_lines.c
+        query = select(columns.seq, columns.at, columns.level, columns.text).where(columns.job_id == job_id)
+        with self.reading() as connection:
+            rows = connection.execute(query.order_by(columns.seq.desc()).limit(limit)).all()
+        return [LogLine(*row) for row in reversed(rows)]
+
+    def beat(self, worker: str, pid: int, started: float) -> None:
+        """Say that a worker is alive."""
+        columns, at = tables.workers.c, time.time()
+        with self.writing(counted=False) as connection:
+            found = connection.execute(update(tables.workers).where(columns.id == worker).values(pid=pid, beat=at))
+            if not found.rowcount:
+                connection.execute(insert(tables.workers).values(id=worker, pid=pid, started=started, beat=at))
+
+    def workers(self) -> list[WorkerRow]:
+        """Every worker that ever said it was alive and wasn't dismissed, the freshest first."""
+        columns = tables.workers.c
+        query = select(columns.id, columns.pid, columns.started, columns.beat).order_by(columns.beat.desc())
+        with self.reading() as connection:
+            return [WorkerRow(*row) for row in connection.execute(query)]
+
+    def dismiss(self, worker: str) -> None:
+        """Forget a worker that stopped as it should."""
+        with self.writing(counted=False) as connection:
+            connection.execute(delete(tables.workers).where(tables.workers.c.id == worker))
+
+
+def _job(row: Row[Any]) -> Job:
+    values = {field.name: row._mapping[field.name] for field in dataclasses.fields(Job)}
+    values |= {"kind": JobKind(row.kind), "lane": Lane(row.lane), "state": JobState(row.state)}
+    return Job(**values)
