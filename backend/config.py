@@ -25,6 +25,11 @@ class Settings:
     store: Path = field(default=ROOT / "data" / "store")
     ledger_url: str = ""
     lexicons: Path = field(default=ROOT / "data" / "lexicons")
+    lab: Path = field(default=ROOT / "data" / "lab")
+    worker: str = "auto"
+    engine_threads: int = 1
+    vllm_url: str = ""
+    vllm_python: str = ""
     threads: int = 2
     memory_mb: int = 2048
     graders: int = 2
@@ -35,6 +40,11 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "SECOND_THOUGHTS_STORE": ("store", "folder of the store"),
     "SECOND_THOUGHTS_LEDGER": ("ledger_url", "SQLAlchemy URL of the ledger"),
     "SECOND_THOUGHTS_LEXICONS": ("lexicons", "folder of lexicon files"),
+    "SECOND_THOUGHTS_LAB": ("lab", "folder of the shipped models and the demo store"),
+    "SECOND_THOUGHTS_WORKER": ("worker", "`off`: the app starts no worker"),
+    "SECOND_THOUGHTS_ENGINE_THREADS": ("engine_threads", "threads an engine on the CPU may use"),
+    "SECOND_THOUGHTS_VLLM_URL": ("vllm_url", "address of a vLLM server that runs already"),
+    "SECOND_THOUGHTS_VLLM_PYTHON": ("vllm_python", "Python of an environment that holds vLLM"),
     "SECOND_THOUGHTS_THREADS": ("threads", "threads a query may use"),
     "SECOND_THOUGHTS_MEMORY_MB": ("memory_mb", "memory a query may use, in MB"),
     "SECOND_THOUGHTS_GRADERS": ("graders", "processes that grade answers"),

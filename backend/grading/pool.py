@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
-from backend.grading import paper, verify
+from backend.grading import countdown, paper, verify
 from backend.grading.process import WorkerProcess
 from backend.grading.verdict import MATH_VERIFY, PAPER, TOO_LONG, Verdict, Verdicts
 
 _WINDOW: Final = 256
 _WINDOW_CHARACTERS: Final = 32_000_000
 _FAILED_STARTS: Final = 3
+EXACT: Final = "checked exactly"
+Item = tuple[str, str | None] | tuple[str, str | None, str]
 DIED: Final = "unknown: the grader's process ended on this answer"
 
 
@@ -93,16 +95,18 @@ class GraderPool:
             worker.kill()
         self._idle, self._starting = [], []
 
-    def grade(self, items: Iterable[tuple[str, str | None]]) -> Iterator[Verdicts]:
-        """Both verdicts for each (text, gold), in order, taking in at most 256 items, or
-        about 32 million characters, ahead of what is read.
+    def grade(self, items: Iterable[Item]) -> Iterator[Verdicts]:
+        """Both verdicts for each (text, gold) or (text, gold, question), in order, taking in at most 256
+        items, or about 32 million characters, ahead of what is read.
 
-        `correct` is None for a gold that is None or blank.
+        `correct` is None for a gold that is None or blank. Countdown questions ("Use 8, 4, 5 to make 9.") have many
+        right answers, and equality with one of them decides nothing: in place of math-verify the answer is checked
+        exactly, and the note says so.
         """
         window: deque[_Item] = deque()
         try:
-            for text, gold in items:
-                window.append(self._admit(text, gold))
+            for text, gold, *question in items:
+                window.append(self._admit(text, gold, *question))
                 self._advance(block=False)
                 while window and (window[0].done() or self._full(window)):
                     yield self._finished(window.popleft())
@@ -120,7 +124,7 @@ class GraderPool:
             self._advance(block=True)
         return item.result()
 
-    def _admit(self, text: str, gold: str | None) -> _Item:
+    def _admit(self, text: str, gold: str | None, question: str = "") -> _Item:
         """Decide what needs no process; queue the rest."""
         item = _Item()
         answer = paper.extract(text)
@@ -131,7 +135,10 @@ class GraderPool:
                 item.verdicts[PAPER] = paper.quick(answer, gold)
             except paper.NeedsAlgebra:
                 self._queue(item, PAPER, answer or "", gold, answer)
-        if certain := verify.quick(text, gold):
+        if exact := countdown.judge(question, text):
+            note = f"{EXACT}: {exact.note}" if exact.note else EXACT
+            item.verdicts[MATH_VERIFY] = Verdict(exact.answer, exact.correct, note)
+        elif certain := verify.quick(text, gold):
             item.verdicts[MATH_VERIFY] = certain
         elif len(text) > verify.TEXT_LIMIT:
             item.verdicts[MATH_VERIFY] = verify.grade(text, gold)

@@ -13,23 +13,34 @@ from backend.config import Settings
 from backend.exchange import Kind, Overrides, Plan, Preview, Source
 from backend.services.browsing import PAGE, BrowseService, Listed, Page
 from backend.services.comparing import ComparedProblem, CompareService, Comparison, Mode, SampleRef, Side, Telling
+from backend.services.generating import GenerateService
 from backend.services.importing import ImportService, Outcome
+from backend.services.jobs import JobService, WorkerStatus
 from backend.services.lexicons import LexiconService
+from backend.services.models import ModelInfo, ModelService
 from backend.services.pairing import Pair
+from backend.services.problems import Problem, ProblemService, ProblemSetInfo
 from backend.services.reading import OpenTrace, ReadService
 from backend.services.runs import RunService, RunSummary
+from backend.services.scoring import ScoreService
+from backend.services.specs import Arm, ForkPoint, GenerateSpec, Question, ScoreSpec
 from backend.services.statistics import Contrast, Estimate, PairStatistics, Spread, WordChange
 from backend.store import Store
 
 __all__ = [
     "PAGE",
+    "Arm",
     "ComparedProblem",
     "Comparison",
     "Contrast",
     "Estimate",
+    "ForkPoint",
+    "GenerateSpec",
+    "JobService",
     "Kind",
     "Listed",
     "Mode",
+    "ModelInfo",
     "OpenTrace",
     "Outcome",
     "Overrides",
@@ -38,14 +49,19 @@ __all__ = [
     "PairStatistics",
     "Plan",
     "Preview",
+    "Problem",
+    "ProblemSetInfo",
+    "Question",
     "RunSummary",
     "SampleRef",
+    "ScoreSpec",
     "Services",
     "Side",
     "Source",
     "Spread",
     "Telling",
     "WordChange",
+    "WorkerStatus",
     "open_services",
     "wire",
 ]
@@ -62,6 +78,11 @@ class Services:
     browsing: BrowseService
     reading: ReadService
     comparing: CompareService
+    jobs: JobService
+    models: ModelService
+    problems: ProblemService
+    generating: GenerateService
+    scoring: ScoreService
 
     def close(self) -> None:
         """Give the store back."""
@@ -73,6 +94,8 @@ def open_services(settings: Settings) -> Services:
     store = Store(settings)
     store.sweep()
     lexicons = LexiconService(store, settings.lexicons)
+    jobs, models, problems = JobService(store, settings), ModelService(store, settings), ProblemService(store)
+    models.enter_lab()
     return Services(
         store=store,
         lexicons=lexicons,
@@ -81,6 +104,11 @@ def open_services(settings: Settings) -> Services:
         browsing=BrowseService(store, lexicons),
         reading=ReadService(store),
         comparing=CompareService(store, lexicons),
+        jobs=jobs,
+        models=models,
+        problems=problems,
+        generating=GenerateService(store, lexicons, models, problems, jobs, settings.graders),
+        scoring=ScoreService(store, models, problems, jobs),
     )
 
 

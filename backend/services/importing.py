@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from backend import exchange
 from backend.domain import (
     ImportProblem,
     ProblemDraft,
-    Run,
     RunInfo,
     TraceDraft,
     UserError,
@@ -29,16 +28,14 @@ from backend.domain import (
 from backend.exchange import Kind, Overrides, Plan, Preview, Source
 from backend.grading import GraderPool, Verdicts
 from backend.services.lexicons import LexiconService
-from backend.services.rows import Columns, CueColumns, Tokens, mapping_key, sections_of, trace_id, trace_row
+from backend.services.rows import Tokens, mapping_key
+from backend.services.storing import RunBuilder
 from backend.services.tokens import FileTokenizer
 from backend.store import PartWriter, ProblemRow, SetRow, SourceRow, Store
-from backend.store.ledger import now
-from backend.store.parts import PART_BYTES
+from backend.store.database import now
 
 # Called with (bytes read, bytes in all, what is being read).
 Progress = Callable[[int, int, str], None]
-
-_MOST = 2**31 - 1  # whole numbers are kept in four bytes
 
 State = Literal["imported", "present", "planned", "skipped", "failed"]
 
@@ -140,13 +137,16 @@ class ImportService:
             )
         if dry_run:
             return Outcome("planned", f"{where}: {source.format} would become {name}.")
-        work = _RunImport(identity, source, self._lexicons.matchers(), counter)
+        work = RunBuilder(identity, source.info, self._lexicons.matchers(), counter)
         with PartWriter(self._store.folder, identity) as writer:
             try:
                 for draft, verdicts in _graded(_with_progress(source, on_progress), graders):
                     work.add(draft, verdicts, writer)
+                if not work.count:
+                    raise ImportProblem(source.files[0].shown, "it holds no response")
                 run = work.close(writer)
-                stored = self._register(run, source, work, writer)
+                sources = [SourceRow(file.sha256, file.shown, file.size) for file in (*source.files, *source.beside)]
+                stored = work.register(self._store, writer, run, sources, self._lexicons.contents())
             except ImportProblem:
                 raise
             except UserError as error:
@@ -154,11 +154,6 @@ class ImportService:
         if not stored:
             return Outcome("present", f"{where}: another process has just stored it as {name}.", identity)
         return Outcome("imported", f"{where}: {name}, {run.traces:,} traces of {run.problems:,} problems.", identity)
-
-    def _register(self, run: Run, source: Source, work: _RunImport, writer: PartWriter) -> bool:
-        sources = [SourceRow(file.sha256, file.shown, file.size) for file in (*source.files, *source.beside)]
-        problems, lexicons = list(work.problems.values()), self._lexicons.contents()
-        return writer.register(lambda parts: self._store.ledger.add_run(run, sources, problems, parts, lexicons))
 
     # -- problem sets -------------------------------------------------------------------------------
 
@@ -183,64 +178,6 @@ class ImportService:
         return Outcome("imported", sentence, problem_set=identity)
 
 
-class _RunImport:
-    """The rows of one run under way."""
-
-    def __init__(self, identity: str, source: Source, matchers: Mapping[str, Any], counter: Tokens | None) -> None:
-        self._id, self._source, self._matchers, self._counter = identity, source, matchers, counter
-        self.problems: dict[str, ProblemRow] = {}
-        self._ordinals: dict[str, int] = {}
-        self._count, self._bytes, self._all_tokens = 0, 0, True
-        self.row = 1
-        self._begin()
-
-    def _begin(self) -> None:
-        self._traces, self._cues = Columns("traces"), CueColumns(self._matchers)
-        self._order: list[tuple[int, int, int]] = []
-        self._bytes = 0
-
-    def add(self, draft: TraceDraft, verdicts: Verdicts, writer: PartWriter) -> None:
-        """One response with its verdicts. Raises ImportProblem for numbers no response can have."""
-        for what, number in (("token count", draft.tokens or 0), ("sample number", draft.sample)):
-            if number > _MOST:
-                raise ImportProblem(draft.source.file, f"its {what} {number} is too large", draft.source.row)
-        self.row = draft.source.row
-        problem = problem_id(draft.question)
-        ordinal = self._ordinals.setdefault(problem, len(self._ordinals))
-        if self.problems.get(problem) is None or (self.problems[problem].gold is None and draft.gold is not None):
-            self.problems[problem] = ProblemRow(problem, bare_question(draft.question), draft.gold)
-        sections = sections_of(draft)
-        names = {"trace_id": trace_id(self._id, self._count), "run_id": self._id, "problem_id": problem}
-        place = {**names, "problem_ordinal": ordinal, "ordinal": self._count}
-        row = trace_row(draft, verdicts, sections, place, self._counter)
-        self._all_tokens &= row["tokens"] is not None
-        self._traces.add(row)
-        self._cues.add(names, draft.prompt, draft.text, sections)
-        self._order.append((ordinal, draft.sample, self._count))
-        self._count += 1
-        self._bytes += len(draft.text) + len(draft.prompt)
-        if self._bytes > PART_BYTES:
-            self._flush(writer)
-
-    def _flush(self, writer: PartWriter) -> None:
-        order = sorted(range(len(self._order)), key=self._order.__getitem__)
-        writer.write("traces", self._traces.table(order))
-        for kind, rows in self._cues.tables().items():
-            writer.write(kind, rows)
-        self._begin()
-
-    def close(self, writer: PartWriter) -> Run:
-        """Write what is left; returns the run. Raises ImportProblem where there was nothing."""
-        if not self._count:
-            raise ImportProblem(self._source.files[0].shown, "it holds no response")
-        self._flush(writer)
-        info = self._source.info
-        if self._counter:
-            info = replace(info, tokenizer=str(self._counter))
-        unit = "tokens" if self._all_tokens else "words"
-        return Run(self._id, info, len(self.problems), self._count, unit, now())
-
-
 def _with_progress(source: Source, on_progress: Progress | None) -> Iterator[TraceDraft]:
     def report(done: int) -> None:
         if on_progress:
@@ -253,10 +190,10 @@ def _graded(drafts: Iterable[TraceDraft], graders: GraderPool) -> Iterator[tuple
     """Each draft with its verdicts, in order; the pool runs a bounded window ahead."""
     waiting: deque[TraceDraft] = deque()
 
-    def feed() -> Iterator[tuple[str, str | None]]:
+    def feed() -> Iterator[tuple[str, str | None, str]]:
         for draft in drafts:
             waiting.append(draft)
-            yield draft.text, draft.gold
+            yield draft.text, draft.gold, draft.question
 
     for verdicts in graders.grade(feed()):
         yield waiting.popleft(), verdicts

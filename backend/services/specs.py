@@ -35,10 +35,11 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A problem given by its words: typed, or taken from the store."""
+    """A problem given by its words: typed, or taken from a set or the store (`dataset` says which)."""
 
     question: str
     gold: str | None = None
+    dataset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,12 @@ class GenerateSpec:
     logprobs: bool = False
     fork: ForkPoint | None = None
     engine: str = "auto"
+
+    @property
+    def dataset(self) -> str:
+        """What the runs' data set is called."""
+        named = {question.dataset for question in self.questions}
+        return self.problem_set or (named.pop() if len(named) == 1 else "") or "typed"
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON."""

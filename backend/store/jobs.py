@@ -10,8 +10,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, case, delete, func, insert, select, update
+from sqlalchemy import Row, case, delete, func, insert, make_url, select, update
 
+from backend.config import Settings
 from backend.domain import Job, JobKind, JobState, Lane
 from backend.store import tables
 from backend.store.database import Database, now
@@ -35,6 +36,13 @@ class WorkerRow(NamedTuple):
     pid: int
     started: float
     beat: float
+
+
+def system_url(settings: Settings) -> str:
+    """Where the worker's own book-keeping lies: beside the ledger, in the same PostgreSQL or in the store's folder."""
+    if settings.ledger_url and make_url(settings.ledger_url).get_backend_name() == "postgresql":
+        return settings.ledger_url
+    return f"sqlite:///{settings.store / 'jobs.sqlite'}"
 
 
 class Jobs(Database):
@@ -150,9 +158,9 @@ class Jobs(Database):
         """Say that a worker is alive."""
         columns, at = tables.workers.c, time.time()
         with self.writing(counted=False) as connection:
-            found = connection.execute(update(tables.workers).where(columns.id == worker).values(pid=pid, beat=at))
-            if not found.rowcount:
-                connection.execute(insert(tables.workers).values(id=worker, pid=pid, started=started, beat=at))
+            values = {"pid": pid, "started": started, "beat": at}
+            if not connection.execute(update(tables.workers).where(columns.id == worker).values(**values)).rowcount:
+                connection.execute(insert(tables.workers).values(id=worker, **values))
 
     def workers(self) -> list[WorkerRow]:
         """Every worker that ever said it was alive and wasn't dismissed, the freshest first."""

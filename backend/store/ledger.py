@@ -264,6 +264,31 @@ class Ledger(Database):
             rows = connection.execute(select(tables.problem_sets).order_by(tables.problem_sets.c.name))
             return [SetRow(*row) for row in rows]
 
+    def set_problems(self, set_id: str) -> list[ProblemRow]:
+        """A set's problems in its own order, repeats included."""
+        query = (
+            select(tables.problems.c.id, tables.problems.c.question, tables.problems.c.gold)
+            .join(tables.set_problems, tables.set_problems.c.problem_id == tables.problems.c.id)
+            .where(tables.set_problems.c.set_id == set_id)
+            .order_by(tables.set_problems.c.ordinal)
+        )
+        with self.reading() as connection:
+            return [ProblemRow(*row) for row in connection.execute(query)]
+
+    def extras(self, problem_id: str) -> list[dict[str, Any]]:
+        """What problem sets say of a problem beside question and gold."""
+        columns = tables.set_problems.c
+        with self.reading() as connection:
+            return list(connection.execute(select(columns.extra).where(columns.problem_id == problem_id)).scalars())
+
+    def add_parts(self, run_id: str, parts: Sequence[PartRow]) -> bool:
+        """Register further parts of a stored run. False, and nothing changed, where it was deleted meanwhile."""
+        with self.writing() as connection:
+            if not connection.execute(select(tables.runs.c.id).where(tables.runs.c.id == run_id)).first():
+                return False
+            _insert(connection, tables.parts, [p._asdict() for p in parts])
+        return True
+
     def delete_problem_set(self, set_id: str) -> None:
         """Forget a problem set and the problems nothing else holds."""
         with self.writing() as connection:

@@ -21,7 +21,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backend.domain import SearchAs, TraceFilter, UserError, visible
+from backend.domain import GRADERS, Context, SearchAs, TraceFilter, UserError, visible
 from backend.lexicon.folding import continues_word
 from backend.store.ledger import Ledger
 from backend.store.numbers import ATTEMPTS, Numbers
@@ -250,6 +250,29 @@ class Queries:
         sql = """SELECT entry, grp, section, "start", "end" FROM PARTS
             WHERE trace_id = $id AND lexicon = $lexicon ORDER BY section = 'prompt' DESC, "start", "end" """
         return _rows(self._parts_of(sql, "cues", [run_of(trace_id)], id=trace_id, lexicon=lexicon))
+
+    def right_texts(self, problem: str, limit: int = 8) -> list[dict[str, Any]]:
+        """Responses to a problem that are right by the default grader, shortest first: trace_id, model and text.
+
+        Runs shown a solution are left out: their responses are no solutions of the model's own.
+        """
+        plain = {run.id: run.info.model for run in self._ledger.runs() if run.info.context is Context.NONE}
+        held = [run for run in self._ledger.runs_with(problem) if run in plain]
+        sql = f"""SELECT trace_id, run_id, text FROM PARTS
+            WHERE problem_id = $problem AND {verdict_column(GRADERS[0])}
+            ORDER BY length(text), trace_id LIMIT {int(limit)}"""
+        rows = _rows(self._parts_of(sql, "traces", held, problem=problem)) if held else []
+        return [{**row, "model": plain[row["run_id"]]} for row in rows]
+
+    def tokens(self, trace_id: str) -> list[dict[str, Any]]:
+        """A trace's tokens as models saw them: one row a model and context, what it said while writing first."""
+        sql = "SELECT * FROM PARTS WHERE trace_id = $id ORDER BY generated DESC, model, context"
+        return _rows(self._parts_of(sql, "tokens", [run_of(trace_id)], id=trace_id))
+
+    def scored(self, run: str, model: str, context: str) -> set[str]:
+        """The traces of a run that `model` has read under `context`."""
+        sql = "SELECT trace_id FROM PARTS WHERE NOT generated AND model = $model AND context = $context"
+        return {row["trace_id"] for row in _rows(self._parts_of(sql, "tokens", [run], model=model, context=context))}
 
     def texts(self, run: str) -> Iterator[dict[str, Any]]:
         """What matching needs of every trace of a run (id, problem, prompt, text, sections), a row group in memory."""

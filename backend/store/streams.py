@@ -77,6 +77,13 @@ class Streams(Database):
             rows = connection.execute(query.order_by(columns.arm, columns.problem, columns.sample))
             return [Kept(*row) for row in rows]
 
+    def places(self, job_id: str) -> list[Kept]:
+        """Which traces of a job are kept, without their bodies."""
+        columns = tables.inbox.c
+        query = select(columns.arm, columns.problem, columns.sample).where(columns.job_id == job_id)
+        with self.reading() as connection:
+            return [Kept(*row, {}) for row in connection.execute(query)]
+
     def empty(self, job_id: str, arm: int) -> None:
         """Forget the inbox of an arm whose run is stored."""
         columns = tables.inbox.c

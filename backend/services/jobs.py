@@ -1,0 +1,260 @@
+"""Jobs as people see them: asking for one, following it, stopping it, doing it again; and whether a worker is there.
+
+Owns what may be asked of a job, how its speed is told, and when a worker counts as gone. Knows nothing of how jobs are
+carried out (backend/worker does that) nor of what any kind of job does.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from filelock import AcquireReturnProxy, FileLock, Timeout
+
+from backend.config import ROOT, VARIABLES, Settings
+from backend.domain import Job, JobKind, JobState, Lane, UserError, visible
+from backend.store import Jobs, LogLine, Store, StreamItem
+from backend.store.parts import disk_errors
+
+LOCK: Final = "worker.lock"
+LOG: Final = "worker.log"
+# A busy machine may delay a few beats, and a person is told within 15 s.
+BEAT_SECONDS: Final = 2.0
+_SILENT_SECONDS: Final = 10.0
+
+_WRITE_SECONDS: Final = 0.3
+_ASK_SECONDS: Final = 0.2
+_SMOOTH_SECONDS: Final = 5.0
+
+_START: Final = "Start one with `python -m backend worker`."
+
+
+class JobCancelled(Exception):
+    """A job stopped because a person asked. `result` says what was stored before it did."""
+
+    def __init__(self, result: Mapping[str, Any] | None = None) -> None:
+        """`result` becomes the result of the cancelled job."""
+        super().__init__("the job was cancelled")
+        self.result: dict[str, Any] = dict(result or {})
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """Whether jobs are being done. `age` is seconds since the worker last spoke; None where there was none."""
+
+    state: Literal["running", "silent", "absent"]
+    sentence: str
+    age: float | None = None
+    pid: int | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Jobs that are queued now will begin."""
+        return self.state == "running"
+
+
+class JobService:
+    """What pages and the command line may ask of jobs."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        """`settings` are handed on to a worker started from here."""
+        self._store, self._jobs, self._settings = store, store.jobs, settings
+
+    def submit(
+        self, kind: JobKind, title: str, spec: Mapping[str, Any], lane: Lane, retry_of: str | None = None
+    ) -> Job:
+        """Queue a job; it begins once a worker is there and its lane is free."""
+        job = Job(uuid.uuid4().hex, kind, visible(title), lane, dict(spec), retry_of=retry_of)
+        return self._jobs.add(job)
+
+    def submit_import(self, paths: Sequence[Path], tokenizer: Path | None = None) -> Job:
+        """Queue an import of files and folders. Raises UserError for a path that isn't there."""
+        if not paths:
+            raise UserError("There is nothing to import: name at least one file or folder.")
+        if lost := next((path for path in (*paths, *filter(None, (tokenizer,))) if not path.exists()), None):
+            raise UserError(f"{visible(str(lost))} can't be imported: there is no such file or folder.")
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        where = [str(path.resolve()) for path in paths]
+        spec = {"paths": where, "tokenizer": str(tokenizer.resolve()) if tokenizer else None}
+        return self.submit(JobKind.IMPORT, f"Import of {paths[0].name}{more}", spec, Lane.FILES)
+
+    def get(self, job_id: str) -> Job:
+        """One job. Raises UserError where there is none."""
+        if job := self._jobs.get(job_id):
+            return job
+        raise UserError(f"There is no job {visible(job_id, 40)!r}: it was forgotten, or the address is wrong.")
+
+    def all(self, limit: int = 200) -> list[Job]:
+        """Jobs, open ones first, then the newest."""
+        return self._jobs.all(limit)
+
+    def open(self) -> list[Job]:
+        """Jobs that wait or work, the oldest first."""
+        return self._jobs.open()
+
+    def position(self, job: Job) -> int:
+        """How many jobs of its lane are done before a queued one: 0 means it is next."""
+        return self._jobs.waiting_before(job)
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask a job to stop; what it has finished stays. A job that is over stays as it is."""
+        self.get(job_id)
+        self._jobs.cancel(job_id)
+        return self.get(job_id)
+
+    def retry(self, job_id: str) -> Job:
+        """The same again, as a new job. Raises UserError for a job that neither failed nor was cancelled."""
+        job = self.get(job_id)
+        if job.state not in (JobState.FAILED, JobState.CANCELLED):
+            raise UserError(
+                f"The job {job.title!r} is {job.state}: only one that failed or was cancelled can be retried."
+            )
+        return self.submit(job.kind, job.title, job.spec, job.lane, retry_of=job.id)
+
+    def forget(self, job_ids: Sequence[str]) -> None:
+        """Remove finished jobs with their logs; what they made stays, and so do jobs still open."""
+        self._jobs.forget(job_ids)
+
+    def lines(self, job_id: str) -> list[LogLine]:
+        """A job's log, the last lines of it."""
+        return self._jobs.lines(job_id)
+
+    def stream(self, job_id: str, after: int = 0) -> list[StreamItem]:
+        """What a job said since number `after`."""
+        return self._store.streams.read(job_id, after)
+
+    # -- the worker ---------------------------------------------------------------------------------
+
+    def worker(self) -> WorkerStatus:
+        """Whether a worker is there, in a sentence for people."""
+        rows = self._jobs.workers()
+        if not rows:
+            return WorkerStatus("absent", f"No worker is running, so jobs wait in the queue. {_START}")
+        row, age = rows[0], max(0.0, time.time() - rows[0].beat)
+        if age <= _SILENT_SECONDS:
+            return WorkerStatus("running", f"A worker is running (process {row.pid}).", age, row.pid)
+        since = f"The worker (process {row.pid}) has not been heard of for {_duration(age)}, so jobs wait."
+        again = f"{_START} What was under way goes on where it was."
+        return WorkerStatus("silent", f"{since} {again}", age, row.pid)
+
+    def start_worker(self) -> bool:
+        """Start a worker that outlives this process. False where one is there already.
+
+        Its messages go to `worker.log` in the store. Raises UserError where the store can't be written.
+        """
+        if self.worker_at_work():
+            return False
+        with disk_errors(), (self._store.folder / LOG).open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-m", "backend", "worker"],
+                cwd=ROOT,
+                env=environment(self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return True
+
+    def worker_at_work(self) -> bool:
+        """Whether a process holds the store's worker lock, however busy it is."""
+        try:
+            with worker_lock(self._store.folder):
+                return False
+        except Timeout:
+            return True
+
+
+def worker_lock(store: Path, seconds: float = 0) -> AcquireReturnProxy:
+    """The lock a store's worker holds while it lives, waited for `seconds`; raises filelock's Timeout where another
+    process holds it.
+    """
+    return FileLock(store / LOCK).acquire(timeout=seconds)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """This process's environment with `settings` in it, for a process that is to work with the same ones."""
+    return {**os.environ, **{name: str(getattr(settings, key)) for name, (key, _) in VARIABLES.items()}}
+
+
+def _duration(seconds: float) -> str:
+    """As people say it: "40 seconds", "3 minutes", "2 hours"."""
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {name}" + ("s" if count > 1 else "")
+    return f"{int(seconds)} seconds"
+
+
+class Progress:
+    """Says how far a job is, seldom enough for the ledger; and whether a person wants it stopped."""
+
+    def __init__(self, jobs: Jobs, job: Job) -> None:
+        """`job` as it stands at the start of this attempt."""
+        self._jobs, self._id = jobs, job.id
+        self._done, self._total, self._unit, self._message = job.done, job.total, job.unit, job.message
+        self._rate: float | None = None
+        self._written = self._asked = -math.inf
+        self._counted_at, self._counted = time.monotonic(), job.done
+        self._pending, self._cancelled = False, False
+
+    def begin(self, total: int, unit: str, done: int = 0) -> None:
+        """This attempt starts at `done` of `total`; what an earlier one did doesn't count for the speed."""
+        self._total, self._unit, self._done = total, unit, done
+        self._rate, self._counted_at, self._counted = None, time.monotonic(), done
+        self._write()
+
+    def step(self, done: int, message: str = "") -> None:
+        """`done` units are finished; `message` says what is being done."""
+        self._done, self._message, self._pending = done, message, True
+        if done >= self._total or time.monotonic() - self._written >= _WRITE_SECONDS:
+            self._write()
+
+    def flush(self) -> None:
+        """Write the last step, if it was held back."""
+        if self._pending:
+            self._write()
+
+    def cancelled(self) -> bool:
+        """Whether the job is to stop. Cheap: asks the ledger now and then."""
+        now = time.monotonic()
+        if not self._cancelled and now - self._asked >= _ASK_SECONDS:
+            self._heed(self._jobs.state(self._id))
+        return self._cancelled
+
+    def check(self) -> None:
+        """Raise JobCancelled where the job is to stop."""
+        if self.cancelled():
+            raise JobCancelled
+
+    def log(self, text: str, level: str = "info") -> None:
+        """Add a line to the job's log."""
+        self._jobs.log(self._id, text, level)
+
+    def _write(self) -> None:
+        self._measure()
+        self._heed(self._jobs.progress(self._id, self._done, self._total, self._unit, self._rate, self._message))
+        self._written, self._pending = time.monotonic(), False
+
+    def _heed(self, state: JobState) -> None:
+        self._asked = time.monotonic()
+        self._cancelled = state is JobState.CANCELLING or state.final
+
+    def _measure(self) -> None:
+        """Exponential smoothing over seconds, not over calls: calls come unevenly."""
+        now = time.monotonic()
+        passed, made = now - self._counted_at, self._done - self._counted
+        if made <= 0 or passed <= 0:
+            return
+        newest = made / passed
+        weight = 1.0 if self._rate is None else 1 - math.exp(-passed / _SMOOTH_SECONDS)
+        self._rate = newest * weight + (self._rate or 0.0) * (1 - weight)
+        self._counted_at, self._counted = now, self._done
