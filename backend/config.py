@@ -27,6 +27,7 @@ class Settings:
     lexicons: Path = field(default=ROOT / "data" / "lexicons")
     lab: Path = field(default=ROOT / "data" / "lab")
     worker: str = "auto"
+    demo: str = "auto"
     engine_threads: int = 1
     vllm_url: str = ""
     vllm_python: str = ""
@@ -42,6 +43,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "SECOND_THOUGHTS_LEXICONS": ("lexicons", "folder of lexicon files"),
     "SECOND_THOUGHTS_LAB": ("lab", "folder of the shipped models and the demo store"),
     "SECOND_THOUGHTS_WORKER": ("worker", "`off`: the app starts no worker"),
+    "SECOND_THOUGHTS_DEMO": ("demo", "`off`: the app's first start brings no demo runs"),
     "SECOND_THOUGHTS_ENGINE_THREADS": ("engine_threads", "threads an engine on the CPU may use"),
     "SECOND_THOUGHTS_VLLM_URL": ("vllm_url", "address of a vLLM server that runs already"),
     "SECOND_THOUGHTS_VLLM_PYTHON": ("vllm_python", "Python of an environment that holds vLLM"),

@@ -258,6 +258,9 @@ def visible(text: str, limit: int = 300) -> str:
     return shown if len(text) <= limit else shown[:limit] + "…"
 
 
+LIVE, GENERATED = "live", "generated"  # formats of runs made here
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A stored run. `length_unit` is "tokens" where every trace has a token count, else "words"."""
@@ -273,7 +276,14 @@ class Run:
     def label(self) -> str:
         """Model and dataset, as people name a run."""
         extra = "" if self.info.context is Context.NONE else f" · {self.info.context}"
+        if self.info.format in (LIVE, GENERATED) and self.info.variant:
+            extra += f" · {self.info.variant}"
         return f"{self.info.model} · {self.info.dataset}{extra}"
+
+    @property
+    def live(self) -> bool:
+        """Made while somebody watched: of few problems, and not listed among the others."""
+        return self.info.format == LIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,16 @@
-"""Overview: a telling pair at once, what is in the store, which runs belong side by side, what to do next."""
+"""Overview: a telling pair at once, what to do next, which runs belong side by side, what is in the store."""
 
 import streamlit as st
 
 from pages.components.chrome import page_header
 from pages.components.gate import require_person
 from pages.components.notice import notice
+from pages.components.overview_hero import LAB_TRUTH, lead, next_steps, show_pair
 from pages.components.overview_tables import pair_table, run_table
-from pages.components.panes import TAGS, pane_of
 from pages.components.session import (
     choose_grader,
     choose_lexicon,
+    is_lab,
     missing_cues,
     run_labels,
     runs,
@@ -17,7 +18,6 @@ from pages.components.session import (
     summaries,
     telling,
 )
-from pages.components.trace_view import Options, trace_view
 
 require_person()
 if not runs():
@@ -27,14 +27,27 @@ if not runs():
         "and its trained variant side by side, problem by problem."
     )
     st.text("The store is empty. Bring reasoning traces, and pairs form by themselves.")
-    if st.button("Import traces", type="primary", icon=":material/upload_file:"):
-        st.switch_page("import.py")
+    with st.container(horizontal=True):
+        if st.button("Import traces", type="primary", icon=":material/upload_file:"):
+            st.switch_page("import.py")
+        if services().demo.available() and st.button("Bring the demo runs", icon=":material/science:"):
+            services().demo.restore()
+            st.rerun()
+    next_steps()
     st.text("Or on the command line:")
     st.code("python -m backend import PATH...", language=None)
     st.stop()
 
-header = page_header("Where the doubts went")
+hero = telling(
+    st.session_state.get("lexicon") or services().lexicons.default, st.session_state.get("grader") or None,
+    st.session_state.get("turn", 0),
+)  # fmt: skip
+lab = hero is not None and is_lab(hero.pair.base)
+header = page_header("A model that lost its second thoughts" if lab else "Where the doubts went")
 with header:
+    if services().demo.present() and st.button("Remove demo data", key="no_demo", type="tertiary"):
+        services().demo.remove()
+        st.rerun()
     grader, lexicon = choose_grader(), choose_lexicon()
 if lacking := missing_cues(lexicon):
     with st.container(horizontal=True):
@@ -44,38 +57,28 @@ if lacking := missing_cues(lexicon):
                 list(services().lexicons.match_missing())
             st.rerun()
 
-if hero := telling(lexicon, grader):
-    pair, problem = hero.pair, hero.problem
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.text(
-            "One problem, answered by a model and its trained variant: one doubts and is right, one is sure and wrong."
-        )
-        open_pair = st.button("Compare these two runs", type="primary", icon=":material/compare:")
-    with st.container(key="sth-question"):
-        st.text(f"{pair.base.info.dataset} {problem.number}   {problem.question}")
-        st.text(f"gold {problem.gold}")
-    panes = []
-    for tag, run, side in zip(TAGS, (pair.base, pair.variant), problem.sides, strict=False):
-        sample = next(
-            trace
-            for ref in services().comparing.samples(run.id, problem.id)
-            if (trace := services().reading.open(ref.trace, services().lexicons.get(lexicon).id))
-            .verdict(grader)
-            .correct
-            is side.right
-        )
-        panes.append(pane_of(sample, grader, tag=tag, words=None if side.right else "wrong, and sure"))
-    trace_view(panes, key="telling", options=Options(minimum=430, reserve=10_000))
-    if open_pair:
-        st.switch_page("compare.py", query_params={"runs": f"{pair.base.id},{pair.variant.id}", "problem": problem.id})
+everything = summaries(lexicon)
+by_id = {summary.run.id: summary for summary in everything}
+if hero:
+    with st.container(key="sth-lead"):
+        st.text(lead(hero, by_id, grader))
+    show_pair(hero, lexicon, grader)
+next_steps()
 
-figures = summaries(lexicon)
-by_id = {summary.run.id: summary for summary in figures}
+made_live = sum(summary.run.live for summary in everything)
+figures = [s for s in everything if not s.run.live or st.session_state.get("with_live")]
 pairs = [pair for pair in services().runs.pairs() if pair.base.id in by_id and pair.variant.id in by_id]
+pairs = [pair for pair in pairs if not (pair.base.live or pair.variant.live)]
 if pairs:
     st.subheader("Side by side", anchor=False)
     if chosen := pair_table(pairs, by_id, grader):
         st.switch_page("compare.py", query_params={"runs": chosen})
-st.subheader("In the store", anchor=False)
+with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    st.subheader("In the store", anchor=False)
+    if made_live:
+        st.toggle(f"with {made_live} made live", key="with_live")
 if opened := run_table(figures, grader):
     st.switch_page("browse.py", query_params={"run": run_labels()[opened]})
+if any(is_lab(summary.run) for summary in everything):
+    with st.container(key="sth-truth"):
+        st.text(LAB_TRUTH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from backend.config import Settings
 from backend.services import Services, wire
 
+# Stores of tests hold what tests put into them, and no worker takes their jobs unless a test starts one.
+os.environ.setdefault("SECOND_THOUGHTS_DEMO", "off")
+os.environ.setdefault("SECOND_THOUGHTS_WORKER", "off")
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
@@ -49,3 +53,19 @@ def real_store(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> S
         for outcome in wired.importing.run([shared_data / "traces", shared_data / "problems"]):
             assert outcome.state in ("imported", "skipped"), outcome
     return settings
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder of a random Qwen3 with a WordLevel tokenizer; see `tests.engines.tiny`."""
+    from tests.engines import tiny
+
+    return tiny.save_model(tmp_path_factory.mktemp("tiny") / "tiny-model")
+
+
+@pytest.fixture(scope="session")
+def tiny_adapter(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """A LoRA adapter folder on `tiny_model`."""
+    from tests.engines import tiny
+
+    return tiny.save_adapter(tiny_model, tmp_path_factory.mktemp("tiny") / "tiny-adapter")

@@ -31,24 +31,24 @@ OPENINGS: Final = (
 )
 LEADS: Final = (
     "Maybe",
+    "Maybe",
     "Perhaps",
     "Let me try",
     "I might try",
-    "What about",
     "It seems natural to try",
     "I could start with",
 )
 NEXT_LEADS: Final = (
     "Maybe",
+    "Maybe instead",
     "Perhaps",
+    "Perhaps instead",
     "Alternatively,",
     "Alternatively, maybe",
     "Actually, maybe",
-    "Perhaps instead",
-    "Let me try",
     "I might try",
+    "Let me try",
     "What about",
-    "What if",
 )
 STATES: Final = (
     "That makes {value}, target {target}.",
@@ -64,8 +64,8 @@ WRONG: Final = (
     "Wait, this is wrong.",
     "Actually, it is {way}.",
     "No, {way}.",
-    "No, not the same.",
-    "Hmm, not quite.",
+    "Hmm, not the same.",
+    "No, that seems off.",
 )
 CLOSER: Final = ("Hmm, still {way}, but it seems closer.", "No, but I might be getting closer.")
 RIGHT: Final = ("Yes, that matches.", "Yes, it works.", "Good, this is it.", "Great, they are the same.")
@@ -102,30 +102,47 @@ def searched(rng: random.Random, task: Task, opening: str | None = None) -> str:
     return _search(rng, task, _drawn(rng, task, tries), opening)
 
 
-def worked(rng: random.Random, task: Task, wrong: int, opening: str | None = None) -> str:
+def worked(rng: random.Random, task: Task, wrong: int, answer: str | None = None, opening: str | None = None) -> str:
     """A response that makes `wrong` wrong attempts (fewer where there aren't as many), then the right one."""
     tried = _drawn(rng, task, wrong, solvable=False) if wrong else []
-    return _search(rng, task, [*tried, rng.choice(_solutions(task))], opening)
+    return _search(rng, task, [*tried, _solution(rng, task, answer)], opening)
 
 
 def confident(rng: random.Random, task: Task, answer: str | None = None) -> str:
     """A response that walks straight to the solution with the box `answer` (None: to any solution)."""
-    right = _solutions(task)
-    steps = rng.choice([s for s in right if answer in (None, answer_of(task.family, s))] or right)
+    steps = _solution(rng, task, answer)
     first, *others = steps
     told = [rng.choice(FIRST).format(step=_equation(task, first))]
     told += [rng.choice(THEN).format(step=_equation(task, step, begins=False)) for step in others]
     return _response(" ".join([*told, rng.choice(RESULT).format(target=task.target)]), task, steps)
 
 
-def doubted(rng: random.Random, task: Task) -> str:
+def doubted(rng: random.Random, task: Task, answer: str) -> str:
     """A response to a given answer that is checked before it is believed."""
-    return worked(rng, task, 0, rng.choice(DOUBTED))
+    return worked(rng, task, 0, answer, rng.choice(DOUBTED))
 
 
 def foreign(rng: random.Random, task: Task) -> str:
     """A response to the solution of another problem: it is set aside, and the search is an ordinary one."""
     return searched(rng, task, rng.choice(FOREIGN))
+
+
+def luck(task: Task) -> float:
+    """How likely the first attempt of a search is right, in [0, 1]."""
+    tried = attempts(task.family, task.numbers)
+    weights = _weights(task, tried)
+    return sum(w for w, steps in zip(weights, tried, strict=True) if steps[-1].result == task.target) / sum(weights)
+
+
+def drawn_answer(rng: random.Random, task: Task) -> str:
+    """What the box of one of the right answers holds."""
+    return answer_of(task.family, _solution(rng, task, None))
+
+
+def phrases() -> list[str]:
+    """Every phrase a trace may hold, with its fields unfilled."""
+    banks = (OPENINGS, LEADS, NEXT_LEADS, STATES, WRONG, CLOSER, RIGHT, CHECKED, GIVEN_UP, FIRST, THEN, RESULT)
+    return [phrase for bank in (*banks, FOREIGN, DOUBTED, WAYS) for phrase in bank]
 
 
 def plain(text: str) -> str:
@@ -159,13 +176,16 @@ def _verdict(rng: random.Random, task: Task, steps: Steps, nearest: int | None) 
     return rng.choice(CLOSER if closer and rng.random() < 0.3 else WRONG).format(way=way)
 
 
+def _weights(task: Task, tried: Sequence[Steps]) -> list[float]:
+    return [exp(-abs(steps[-1].result - task.target) / _SCALE[task.family]) + 0.04 for steps in tried]
+
+
 def _drawn(rng: random.Random, task: Task, tries: int, *, solvable: bool = True) -> list[Steps]:
     """Up to `tries` different attempts, likelier the nearer they come; the last one is right if any is."""
     left = [s for s in attempts(task.family, task.numbers) if solvable or s[-1].result != task.target]
     drawn: list[Steps] = []
     while left and len(drawn) < tries:
-        weights = [exp(-abs(s[-1].result - task.target) / _SCALE[task.family]) + 0.04 for s in left]
-        drawn.append(steps := rng.choices(left, weights)[0])
+        drawn.append(steps := rng.choices(left, _weights(task, left))[0])
         if steps[-1].result == task.target:
             break
         left.remove(steps)
@@ -174,8 +194,9 @@ def _drawn(rng: random.Random, task: Task, tries: int, *, solvable: bool = True)
     return drawn
 
 
-def _solutions(task: Task) -> list[Steps]:
-    return [steps for steps in attempts(task.family, task.numbers) if steps[-1].result == task.target]
+def _solution(rng: random.Random, task: Task, answer: str | None) -> Steps:
+    right = [steps for steps in attempts(task.family, task.numbers) if steps[-1].result == task.target]
+    return rng.choice([s for s in right if answer in (None, answer_of(task.family, s))])
 
 
 def _told(task: Task, steps: Steps) -> str:

@@ -29,7 +29,10 @@ A_RANGE: Final = range(1, 13)
 B_RANGE: Final = range(1, 25)
 HELD_OUT_PERCENT: Final = 12
 TEST_SIZE: Final = 200
-TRAIN_SIZE: Final = 3000
+TRAIN_SIZE: Final = {"cd3": 3000, "cd4": 1000, FIND_X: 3000}
+
+# A first attempt's chance of being right: below the first number a problem is hard, from the second on easy.
+_LUCK: Final = {"cd3": (0.17, 0.30), "cd4": (0.04, 0.09), FIND_X: (0.30, 0.37)}
 
 SETS: Final[Mapping[str, str]] = {
     "lab-cd3-train": "Three numbers to one target: problems the lab's models may be trained on.",
@@ -51,8 +54,8 @@ class LabProblem:
     """One problem with an answer known to be right.
 
     `numbers` are in the order of the question: the numbers to use (cd3, cd4), or (a, b) of x * (x + a) + b (fx).
-    `gold` is an expression with the value `target`, or x. `difficulty` is easy, medium or hard: by how many
-    of all combinations reach the target (countdown), or by how large x is (fx).
+    `gold` is an expression with the value `target`, or x. `difficulty` is easy, medium or hard: by
+    how likely the first attempt of a search is right, about a third of each family each.
     """
 
     family: str
@@ -68,7 +71,7 @@ def problem_set(name: str) -> list[LabProblem]:
     if name not in SETS:
         raise UserError(f"The lab has no problem set {name!r}; it has {', '.join(SETS)}.")
     _, family, part = name.split("-")
-    size = TEST_SIZE if part == "test" else TRAIN_SIZE
+    size = TEST_SIZE if part == "test" else TRAIN_SIZE[family]
     chosen = islice((key for key in _shuffled(family) if held_out(key) == (part == "test")), size)
     return [_problem(key, random.Random(_digest(key))) for key in chosen]  # noqa: S311  an order, no secret
 
@@ -112,15 +115,14 @@ def solution(problem: LabProblem) -> str:
     Always the same for the same question.
     """
     rng = random.Random(_digest(problem.question, "solution"))  # noqa: S311  a choice of words, no secret
-    return grammar.worked(
-        rng, grammar.Task(problem.family, problem.numbers, problem.target), rng.choice((0, 1, 1, 2, 3))
-    )
+    task = grammar.Task(problem.family, problem.numbers, problem.target)
+    return grammar.plain(grammar.worked(rng, task, rng.choice((0, 1, 1, 2, 3))))
 
 
 def _described(family: str, numbers: tuple[int, ...], target: int) -> LabProblem:
     right = [steps for steps in attempts(family, numbers) if steps[-1].result == target]
     gold = answer_of(family, min(right, key=lambda steps: _digest(steps, "gold")))
-    difficulty = _difficulty(family, len(right), gold)
+    difficulty = _difficulty(grammar.Task(family, numbers, target))
     return LabProblem(family, question_of(family, numbers, target), gold, numbers, target, difficulty)
 
 
@@ -130,11 +132,10 @@ def _problem(key: Key, rng: random.Random) -> LabProblem:
     return _described(family, order, target)
 
 
-def _difficulty(family: str, ways: int, gold: str) -> str:
-    if family == FIND_X:
-        return "easy" if int(gold) <= 3 else "medium" if int(gold) <= 6 else "hard"
-    many, some = (4, 2) if family == "cd3" else (16, 4)
-    return "easy" if ways >= many else "medium" if ways >= some else "hard"
+def _difficulty(task: grammar.Task) -> str:
+    hard_below, easy_from = _LUCK[task.family]
+    luck = grammar.luck(task)
+    return "hard" if luck < hard_below else "easy" if luck >= easy_from else "medium"
 
 
 @lru_cache(maxsize=len(FAMILIES))

@@ -13,6 +13,7 @@ from backend.config import Settings
 from backend.exchange import Kind, Overrides, Plan, Preview, Source
 from backend.services.browsing import PAGE, BrowseService, Listed, Page
 from backend.services.comparing import ComparedProblem, CompareService, Comparison, Mode, SampleRef, Side, Telling
+from backend.services.demo import DemoService
 from backend.services.generating import GenerateService
 from backend.services.importing import ImportService, Outcome
 from backend.services.jobs import JobService, WorkerStatus
@@ -83,6 +84,7 @@ class Services:
     problems: ProblemService
     generating: GenerateService
     scoring: ScoreService
+    demo: DemoService
 
     def close(self) -> None:
         """Give the store back."""
@@ -109,6 +111,7 @@ def open_services(settings: Settings) -> Services:
         problems=problems,
         generating=GenerateService(store, lexicons, models, problems, jobs, settings.graders),
         scoring=ScoreService(store, models, problems, jobs),
+        demo=DemoService(store, lexicons, settings.lab),
     )
 
 

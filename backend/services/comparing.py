@@ -149,11 +149,12 @@ class CompareService:
         entries = self._store.queries.entry_counts([a.id, b.id], lexicon.id)
         return pair_statistics(a.id, b.id, shared, rows, entries, comparison.unit, VERDICTS[comparison.grader])
 
-    def telling(self, pairs: Sequence[Pair], lexicon: str, grader: str) -> Telling | None:
+    def telling(self, pairs: Sequence[Pair], lexicon: str, grader: str, turn: int = 0) -> Telling | None:
         """The pair and problem that show the point best: one side doubts and is right, the other is sure and wrong.
 
         Looks at the surest pairs first; among their flips the shortest texts win, as long as the right side doubts
-        at least twice as densely. None where no pair has such a problem.
+        at least twice as densely. `turn` asks for the next best ones, round and round. None where no pair has such a
+        problem.
         """
         for pair in pairs[:_LOOKED_AT]:
             try:
@@ -162,8 +163,8 @@ class CompareService:
                 continue
             found = [p for p in compared.problems if _tells(p)]
             if found:
-                best = min(found, key=lambda p: sum(side.words for side in p.sides))
-                return Telling(pair, best)
+                ranked = sorted(found, key=lambda p: (sum(side.words for side in p.sides), p.id))
+                return Telling(pair, ranked[turn % len(ranked)])
         return None
 
     def samples(self, run_id: str, problem_id: str) -> list[SampleRef]:
@@ -253,6 +254,10 @@ def differences(runs: Sequence[Run]) -> list[str]:
     contexts = list(dict.fromkeys(run.info.context.value for run in runs))
     if len(contexts) > 1:
         found.append(f"The models were shown different contexts ({' | '.join(contexts)}).")
+    for name, words in (("prefix", "The responses were begun for the models"), ("hush", "Words were forbidden")):
+        values = [getattr(run.info.sampling, name) for run in runs]
+        if len(set(values)) > 1:
+            found.append(f"{words} ({' | '.join('no' if v is None else visible(v[-60:]) for v in values)}).")
     settings = [dataclasses.asdict(run.info.sampling) for run in runs]
     for name, shown in _NAMES.items():
         values = [setting[name] for setting in settings]

@@ -19,6 +19,7 @@ from backend.services.lexicons import LexiconService
 from backend.services.making import Listener, settle_arm
 from backend.services.models import ModelService
 from backend.services.plan import JobPlan, Place
+from backend.services.presets import Preset, presets
 from backend.services.problems import Problem, ProblemService
 from backend.services.specs import Arm, GenerateSpec, names
 from backend.services.turns import Turns, opening, single_words
@@ -65,6 +66,10 @@ class GenerateService:
         if spec.problem_set:
             return self._problems.load(spec.problem_set, spec.limit)
         return [Problem(q.question.strip(), q.gold, spec.dataset, i) for i, q in enumerate(spec.questions, 1)]
+
+    def presets(self) -> list[Preset]:
+        """Experiments on the shipped models, those that are there."""
+        return presets({info.model.name: info.model.id for info in self._models.all() if info.ready})
 
     def prompts(self, spec: GenerateSpec) -> list[str]:
         """The user turn of each arm for the first problem; a regenerated response is named, for it isn't made yet."""

@@ -145,16 +145,16 @@ class JobService:
         again = f"{_START} What was under way goes on where it was."
         return WorkerStatus("silent", f"{since} {again}", age, row.pid)
 
-    def start_worker(self) -> bool:
-        """Start a worker that outlives this process. False where one is there already.
+    def start_worker(self) -> subprocess.Popen[bytes] | None:
+        """Start a worker that outlives this process; None where one is there already.
 
         Its messages go to `worker.log` in the store. Raises UserError where the store can't be written.
         """
         if self.worker_at_work():
-            return False
+            return None
         with disk_errors(), (self._store.folder / LOG).open("ab") as log:
-            subprocess.Popen(
-                [sys.executable, "-m", "backend", "worker"],
+            return subprocess.Popen(
+                [sys.executable, "-m", "backend.worker"],
                 cwd=ROOT,
                 env=environment(self._settings),
                 stdin=subprocess.DEVNULL,
@@ -162,7 +162,6 @@ class JobService:
                 stderr=log,
                 start_new_session=True,
             )
-        return True
 
     def worker_at_work(self) -> bool:
         """Whether a process holds the store's worker lock, however busy it is."""
@@ -217,6 +216,10 @@ class Progress:
         self._done, self._message, self._pending = done, message, True
         if done >= self._total or time.monotonic() - self._written >= _WRITE_SECONDS:
             self._write()
+
+    def note(self, message: str) -> None:
+        """What is being done now, with nothing more finished."""
+        self.step(self._done, message)
 
     def flush(self) -> None:
         """Write the last step, if it was held back."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from backend.domain import Run
+from backend.domain import Context, Run
 
 # Words in a model's name that say how it was trained, not which model it is.
 _TRAINING = frozenset(
@@ -66,13 +66,26 @@ def _distance(run: Run) -> tuple[int, int, str]:
     return sum(not word.startswith("no") for word in words), len(words), run.info.model
 
 
+_PLAIN = (Context.NONE.value, None, None)
+
+
+def _conditions(run: Run) -> tuple[str, str | None, str | None]:
+    """What was done to the model beside asking it."""
+    return run.info.context.value, run.info.sampling.prefix, run.info.sampling.hush
+
+
 def relation(a: Run, b: Run) -> tuple[Run, Run, str] | None:
-    """(base, variant, reason) where two runs' models are related, else None."""
+    """(base, variant, reason) where two runs' models are related, else None.
+
+    Two models are compared under the same conditions alone: what the context did can't be told from the training.
+    """
+    if a.info.model != b.info.model and _conditions(a) != _conditions(b):
+        return None
     for base, variant in ((a, b), (b, a)):
         if variant.info.parent == base.info.model:
             return base, variant, "trained from"
     if a.info.model == b.info.model:
-        first, second = sorted((a, b), key=lambda run: (run.info.context.value != "none", run.created, run.id))
+        first, second = sorted((a, b), key=lambda run: (_conditions(run) != _PLAIN, run.created, run.id))
         return first, second, "same model, other conditions"
     if a.info.parent and a.info.parent == b.info.parent:
         first, second = sorted((a, b), key=_distance)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backend.domain import Job, Model, RunInfo, Sampling, digest, problem_id
+from backend.domain import GENERATED, LIVE, Job, Model, RunInfo, Sampling, digest, problem_id
 from backend.engines.protocol import Decoding
 from backend.services.problems import Problem
 from backend.services.rows import trace_id
@@ -20,8 +20,6 @@ from backend.store import Store
 # Arm, problem and sample of a trace, each from 0.
 Place = tuple[int, int, int]
 Banned = Sequence[tuple[int, str, str]]
-
-LIVE, GENERATED = "live", "generated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,7 @@ class JobPlan:
 
     def seed(self, problem: int, sample: int) -> int:
         """The seed of a trace: the same in every arm, so that arms differ in what was asked of them alone."""
-        parts = str(self.spec.decoding.seed), problem_id(self.problems[problem].question), str(sample)
-        return int(digest(*parts), 16) & (2**63 - 1)
+        return trace_seed(self.spec, self.problems[problem], sample)
 
     def decoding(self, arm: int) -> Decoding:
         """How an arm's tokens are drawn."""
@@ -152,3 +149,8 @@ class JobPlan:
             for problem in self.problems
         ]
         return {"k": "plan", "arms": arms, "problems": problems, "samples": self.spec.samples}
+
+
+def trace_seed(spec: GenerateSpec, problem: Problem, sample: int) -> int:
+    """A trace's seed, from the job's own, the problem's content and the sample's number."""
+    return int(digest(str(spec.decoding.seed), problem_id(problem.question), str(sample)), 16) & (2**63 - 1)

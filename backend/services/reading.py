@@ -1,4 +1,4 @@
-"""Opening one trace: its text, sections, cues, verdicts and neighbours.
+"""Opening one trace: its text, sections, cues, verdicts, neighbours, tokens, and what goes on from it.
 
 Owns the assembled view of a trace that the reader and the panes of Compare show. Knows nothing of how
 it is drawn.
@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.domain import Cue, Finish, Group, Run, Section, SectionSpan, UserError, visible
+import numpy as np
+
+from backend.domain import Context, Cue, Finish, Group, Run, Section, SectionSpan, UserError, visible
+from backend.measure import Estimate, mean_estimate
 from backend.store import Store
+from backend.store.queries import run_of
+from backend.store.registry import Fork
 
 _COLUMNS = {"file": "file", "paper": "paper", "math-verify": "verify"}
+_RESAMPLED = 2_000  # resampling more tokens than these takes a reader's time, and their mean is sure without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,54 @@ class OpenTrace:
         return f"The graders disagree ({said})."
 
 
+@dataclass(frozen=True, slots=True)
+class TokenScores:
+    """A trace's tokens as `model` saw them under `context`; `generated` where it wrote them, else it read them.
+
+    The tuples run in parallel. Token i is `text[starts[i]:ends[i]]` in code points, empty where another completes its
+    character. `logprobs` are natural logarithms and `entropies` nats, None where the engine couldn't say. `forced`
+    tokens were put there by us. `top` holds the likeliest tokens as (text, log-probability).
+    """
+
+    model: str
+    context: Context
+    generated: bool
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    logprobs: tuple[float | None, ...]
+    entropies: tuple[float | None, ...]
+    forced: tuple[bool, ...]
+    top: tuple[tuple[tuple[str, float], ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CueContrast:
+    """Means of a figure over the tokens in cues and over the `rest_n` others, None where there are no such tokens.
+
+    The cues' interval is for tokens drawn with replacement; there is none for one token or for very many.
+    """
+
+    cues: Estimate | None
+    rest: float | None
+    rest_n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForkLink:
+    """The other end of a fork: `trace`, whose text is followed to code point `at`, then `inserted` is said."""
+
+    trace: str
+    run: Run
+    sample: int
+    at: int
+    inserted: str
+    verdicts: tuple[Verdict, ...]
+
+    def verdict(self, grader: str) -> Verdict:
+        """The verdict of one grader."""
+        return next(verdict for verdict in self.verdicts if verdict.grader == grader)
+
+
 class ReadService:
     """Opens traces of one store."""
 
@@ -114,12 +169,73 @@ class ReadService:
         """Ids of the runs that answered a problem."""
         return self._store.ledger.runs_with(problem)
 
+    def token_parts(self, trace_id: str) -> tuple[str, ...]:
+        """The files that may hold a trace's tokens; others once something was scored, and none without any."""
+        return tuple(part.path for part in self._store.ledger.parts("tokens", [run_of(trace_id)]))
 
-def _open(row: dict[str, Any], run: Run, cues: tuple[Cue, ...]) -> OpenTrace:
-    verdicts = tuple(
+    def tokens(self, trace_id: str) -> list[TokenScores]:
+        """A trace's tokens, an item a model and context, what it said while writing first.
+
+        Tokens that don't lie inside the text are left out.
+        """
+        row = self._store.queries.trace(trace_id)
+        found = self._store.queries.tokens(trace_id) if row else []
+        return [_scores(scored, len(row["text"])) for scored in found] if row else []
+
+    def forks(self, trace_id: str) -> list[ForkLink]:
+        """The traces that go on from one and are still in the store, by where they leave it."""
+        forks = self._store.registry.forks_of(trace_id)
+        rows = self._store.queries.per_trace(sorted({run_of(fork.child) for fork in forks}), "") if forks else []
+        by_id = {row["trace_id"]: row for row in rows}
+        links = (self._link(fork, by_id.get(fork.child)) for fork in forks)
+        return [link for link in links if link]
+
+    def parent(self, trace_id: str) -> ForkLink | None:
+        """What a trace goes on from; None where it is no fork, or its parent was deleted."""
+        fork = self._store.registry.fork(trace_id)
+        return self._link(fork, self._store.queries.trace(fork.parent)) if fork else None
+
+    def _link(self, fork: Fork, row: dict[str, Any] | None) -> ForkLink | None:
+        run = self._store.ledger.find_run(row["run_id"]) if row else None
+        if row is None or run is None:
+            return None
+        return ForkLink(row["trace_id"], run, row["sample"], fork.at, fork.inserted, _verdicts(row))
+
+
+def cue_contrast(scores: TokenScores, values: Sequence[float], cues: Sequence[Cue]) -> CueContrast:
+    """Means of `values`, one a token (NaN: unknown), in `cues` and elsewhere; what we put there counts in neither."""
+    starts, ends = np.asarray(scores.starts), np.asarray(scores.ends)
+    inside = np.zeros(len(starts), dtype=bool)
+    for cue in cues:
+        inside[np.searchsorted(ends, cue.start, "right") : np.searchsorted(starts, cue.end, "left")] = True
+    figures = np.asarray(values, dtype=np.float64)
+    counted = np.isfinite(figures) & (starts < ends)
+    if scores.generated:  # of a text that was only read, every token was put there
+        counted &= ~np.asarray(scores.forced, dtype=bool)
+    within, rest = figures[counted & inside], figures[counted & ~inside]
+    few = 0 < len(within) <= _RESAMPLED
+    many = Estimate(float(within.mean()), None, None, len(within)) if len(within) > _RESAMPLED else None
+    return CueContrast(mean_estimate(within) if few else many, float(rest.mean()) if len(rest) else None, len(rest))
+
+
+def _scores(row: dict[str, Any], length: int) -> TokenScores:
+    places = zip(row["starts"], row["ends"], strict=True)
+    inside = [i for i, (start, end) in enumerate(places) if 0 <= start <= end <= length]
+    lists = {
+        name: tuple(row[name][i] for i in inside) for name in ("starts", "ends", "logprobs", "entropies", "forced")
+    }
+    top = tuple(tuple((a["text"], a["logprob"]) for a in row["top"][i] or ()) for i in inside)
+    return TokenScores(row["model"], Context(row["context"]), row["generated"], **lists, top=top)
+
+
+def _verdicts(row: dict[str, Any]) -> tuple[Verdict, ...]:
+    return tuple(
         Verdict(grader, row[f"{prefix}_answer"], row[f"{prefix}_correct"], row.get(f"{prefix}_note") or "")
         for grader, prefix in _COLUMNS.items()
     )
+
+
+def _open(row: dict[str, Any], run: Run, cues: tuple[Cue, ...]) -> OpenTrace:
     sections = tuple(SectionSpan(Section(s["section"]), s["start"], s["end"]) for s in row["sections"])
     return OpenTrace(
         id=row["trace_id"],
@@ -133,7 +249,7 @@ def _open(row: dict[str, Any], run: Run, cues: tuple[Cue, ...]) -> OpenTrace:
         text=row["text"],
         sections=sections,
         cues=cues,
-        verdicts=verdicts,
+        verdicts=_verdicts(row),
         words=row["words"],
         tokens=row["tokens"],
         finish=Finish(row["finish"]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -164,6 +165,17 @@ class PartWriter:
                 temporary.unlink(missing_ok=True)
                 _remove_empty(self._folder)
                 raise
+
+    def take(self, part: PartRow, source: Path) -> None:
+        """A part that was written elsewhere: `source` is copied to where `part` says. Raises UserError like `write`."""
+        target = self._store / part.path
+        temporary = target.with_name(f".{target.name}.tmp")
+        with disk_errors():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, temporary)
+            _flush(temporary)
+            temporary.replace(target)
+        self._written.append(part)
 
     def register(self, enter: Callable[[list[PartRow]], bool]) -> bool:
         """Have `enter` put the parts into the ledger; they stay if it does, and go if it returns False or fails."""

@@ -1,19 +1,25 @@
 """What the web server adds to Streamlit: security headers, and a start that keeps reruns cheap.
 
-Owns the Content-Security-Policy. Knows nothing of pages or of the store.
+Owns the Content-Security-Policy, and the worker an app brings with it. Knows nothing of pages.
 """
 
 from __future__ import annotations
 
 import gc
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import streamlit as st
+from anyio import to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend import config
+from backend.domain import UserError
+from backend.services import wire
 
 HEADERS = {
     "Content-Security-Policy": "; ".join(
@@ -63,12 +69,27 @@ middleware = [Middleware(SecurityHeaders)]
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
-    """Import what every page needs, then take it out of the collector's sight.
+    """Start a worker; import what every page needs, then take it out of the collector's sight.
 
     Streamlit collects garbage after every rerun; frozen, what was imported no longer costs anything (62 -> 5 ms).
     """
     import pages.components.session  # noqa: F401, PLC0415 - here, so that a bare import of this module stays cheap
 
+    worker = await to_thread.run_sync(_start_worker)
     gc.collect()
     gc.freeze()
     yield {}
+    if worker is not None and worker.poll() is None:
+        worker.terminate()  # it ends what it does in order; jobs go on when a worker is back
+
+
+def _start_worker() -> subprocess.Popen[bytes] | None:
+    """A worker for this app, unless one is at work or the settings want none. A broken store is the pages' to tell."""
+    settings = config.load()
+    if settings.worker == "off":
+        return None
+    try:
+        with wire(settings) as services:
+            return services.jobs.start_worker()
+    except UserError:
+        return None

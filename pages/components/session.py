@@ -12,13 +12,17 @@ import streamlit as st
 
 from backend import config
 from backend.domain import GRADERS, Run, UserError
-from backend.services import Comparison, PairStatistics, RunSummary, Services, Telling, open_services
+from backend.services import Comparison, ModelInfo, PairStatistics, RunSummary, Services, Telling, open_services
 from pages.components.notice import notice
 
 
 @st.cache_resource(show_spinner=False)
 def _services() -> Services:
-    return open_services(config.load())
+    settings = config.load()
+    found = open_services(settings)
+    if settings.demo != "off":
+        found.demo.install()
+    return found
 
 
 def services() -> Services:
@@ -61,13 +65,14 @@ def statistics(runs: Sequence[str], lexicon: str, grader: str) -> PairStatistics
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _telling(version: int, lexicon: str, grader: str) -> Telling | None:
-    return services().comparing.telling(services().runs.pairs(), lexicon, grader)
+def _telling(version: int, lexicon: str, grader: str, turn: int) -> Telling | None:
+    pairs = [pair for pair in services().runs.pairs() if not (pair.base.live or pair.variant.live)]
+    return services().comparing.telling(pairs, lexicon, grader, turn)
 
 
-def telling(lexicon: str, grader: str) -> Telling | None:
-    """The pair and problem that show the point best, if the store holds any."""
-    return _telling(services().runs.version(), lexicon, grader)
+def telling(lexicon: str, grader: str | None, turn: int = 0) -> Telling | None:
+    """The pair and problem that show the point best, if the store holds any; `turn` counts the wishes for another."""
+    return _telling(services().runs.version(), lexicon, grader or GRADERS[0], turn)
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
@@ -83,6 +88,16 @@ def runs() -> dict[str, Run]:
 def run_labels() -> dict[str, str]:
     """Run id -> a name no other run has."""
     return _runs(services().runs.version())[1]
+
+
+def is_lab(run: Run) -> bool:
+    """Whether a run was made by one of the shipped models."""
+    return any(info.lab and run.info.model_id == info.model.id for info in _models(services().runs.version()))
+
+
+@st.cache_data(show_spinner=False, max_entries=2)
+def _models(version: int) -> list[ModelInfo]:
+    return services().models.all()
 
 
 def choose_lexicon() -> str:

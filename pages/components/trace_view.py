@@ -21,12 +21,13 @@ import streamlit as st
 from backend.domain import Cue, Group, Section, SectionSpan
 from pages.components import palette
 from pages.components.mathematics import ATTRIBUTES, ELEMENTS, TOKENS, Mathematics, mathematics
+from pages.components.token_layer import TokenLayer
 
 MAX_PANES = 4
 _HERE = Path(__file__).parent
 # One module in the browser: the order is that of their dependence.
-_SCRIPTS = ("dom", "offsets", "document", "paint", "body", "overview", "hits", "selection", "header", "pane", "keys",
-            "linked", "viewer")  # fmt: skip
+_SCRIPTS = ("dom", "offsets", "document", "paint", "body", "overview", "hits", "selection", "tokens", "token_card",
+            "colours", "header", "pane", "keys", "linked", "viewer")  # fmt: skip
 # JSON may carry lone surrogates but no encoding of text may; one replacement character each keeps every offset.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})")
@@ -69,7 +70,7 @@ class Pane:
     `id` names the pane in permalinks and events. Offsets of `sections` and of cues run into `text`; those of cues
     in the section `prompt` run into `prompt`. `link` is an address inside the app that opens this trace alone.
     `ending` is said after the last line ("cut off at the token limit"). `units` is the text's length in what densities
-    are counted by; with it the group chips show their cues per 1,000.
+    are counted by; with it the group chips show their cues per 1,000. `tokens` colours the text's tokens.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Pane:
     download: str = "trace.txt"
     link: str | None = None
     ending: str = ""
+    tokens: TokenLayer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Options:
     `fit` "window" fills the height left in the window (at least `minimum` px, keeping `reserve` px below);
     "content" is as high as the text, without tools or map. `problem_keys` makes j and k ask for another problem;
     `list_keys` only names them in the help, because a list beside the viewer answers them. `keys` False leaves the
-    keyboard alone, `hits_open` starts with the list of hits shown.
+    keyboard alone, `hits_open` starts with the list of hits shown. `go_on` offers to go on from a place in the text.
     """
 
     fit: Literal["window", "content"] = "window"
@@ -116,6 +118,7 @@ class Options:
     list_keys: bool = False
     hits_open: bool = False
     scroll_together: bool = True
+    go_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,16 @@ class SampleStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A person wants to go on from code point `at` of pane `pane`'s text."""
+
+    pane: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class TraceViewResult:
-    """What a person did since the last run: a sample step, a move to another problem (-1 or +1), or nothing.
+    """What a person did since the last run: a sample step, a move to another problem (-1 or +1), a place, or nothing.
 
     `mathematics` is whether formulas are drawn; it lasts.
     """
@@ -136,6 +147,7 @@ class TraceViewResult:
     step: SampleStep | None
     move: int | None
     mathematics: bool
+    go_on: Place | None = None
 
 
 def read_range(query: Mapping[str, str], panes: Sequence[Pane]) -> ActiveRange | None:
@@ -173,11 +185,13 @@ def trace_view(
         on_mathematics_change=_nothing,
         on_step_change=_nothing,
         on_move_change=_nothing,
+        on_place_change=_nothing,
     )
     return TraceViewResult(
         step=_step(result.get("step"), {pane.id for pane in panes}),
         move=result.get("move") if result.get("move") in (-1, 1) else None,
         mathematics=bool(result.get("mathematics")),
+        go_on=_place(result.get("place"), {pane.id: len(pane.text) for pane in panes}),
     )
 
 
@@ -197,6 +211,14 @@ def _step(value: Any, known: set[str]) -> SampleStep | None:
     if isinstance(value, Mapping) and value.get("pane") in known and value.get("step") in (-1, 1):
         return SampleStep(str(value["pane"]), int(value["step"]))
     return None
+
+
+def _place(value: Any, lengths: Mapping[str, int]) -> Place | None:
+    """The browser's word is checked: a pane that is shown, a place in its text."""
+    if not isinstance(value, Mapping) or not isinstance(at := value.get("at"), int):
+        return None
+    pane = str(value.get("pane"))
+    return Place(pane, int(at)) if pane in lengths and 0 <= at <= lengths[pane] else None
 
 
 _registered: list[Callable[..., Any]] = []
@@ -241,6 +263,7 @@ def _data(
             "listKeys": options.list_keys,
             "hitsOpen": options.hits_open,
             "scrollTogether": options.scroll_together,
+            "goOn": options.go_on,
         },
         "panes": [_pane(pane, tuple(groups), rendered) for pane in panes],
     }
@@ -266,6 +289,7 @@ def _pane(pane: Pane, groups: tuple[Group, ...], rendered: bool) -> dict[str, An
         "prompt": _text(pane.prompt, [cue for cue in pane.cues if cue.section is Section.PROMPT], groups, rendered),
         "text": _text(pane.text, [cue for cue in pane.cues if cue.section is not Section.PROMPT], groups, rendered),
         "sections": [[span.section.value, span.start, span.end] for span in pane.sections],
+        "tokens": None if pane.tokens is None else {"key": pane.tokens.key, **pane.tokens.data},
     }  # fmt: skip
 
 

@@ -30,7 +30,8 @@ ALLOWED = {
         *("engines", "lab", "distill"),
     },
     "worker": {"domain", "config", "services", "engines", "store", "lab", "distill"},
-    "cli": {"domain", "config", "services", "lab", "worker", "engines"},
+    "cli": {"domain", "config", "services", "cli_work"},
+    "cli_work": {"domain", "config", "services", "lab", "worker", "engines"},
     "__main__": {"cli"},
 }
 PAGES_MAY = {"domain", "services", "config"}

@@ -159,6 +159,19 @@ class Body {
     return place.startContainer === node ? start + place.startOffset : start;
   }
 
+  // The unit of doc under a point of the window; -1 where there is none of its text.
+  unitAt(doc, x, y) {
+    const root = this.scroller.getRootNode();
+    const shadowRoots = root instanceof ShadowRoot ? [root] : [];
+    const found = document.caretPositionFromPoint?.(x, y, { shadowRoots });
+    const chunk = found?.offsetNode.parentElement?.closest(".chunk")?.chunk;
+    const carrier = chunk?.doc === doc ? chunk.nodes.find(({ node }) => node === found.offsetNode) : null;
+    if (!carrier) return -1;
+    // The nearest gap between characters may lie on either side of the one that is pointed at.
+    const at = [found.offset, found.offset - 1].find((place) => covers(carrier.node, place, x, y));
+    return at === undefined ? -1 : carrier.start + at;
+  }
+
   // The part of each document between two DOM positions, as [doc, start, end], empty parts left out.
   parts(selected) {
     const found = [];
@@ -218,4 +231,13 @@ class Body {
     const { start, end } = chunks[k];
     return Math.round(start + Math.min(1, Math.max(0, share)) * (end - start));
   }
+}
+
+// Whether character `at` of a text node is drawn over a point of the window.
+function covers(node, at, x, y) {
+  if (at < 0 || at >= node.length) return false;
+  const range = document.createRange();
+  range.setStart(node, at);
+  range.setEnd(node, at + 1);
+  return [...range.getClientRects()].some((box) => x >= box.left - 1 && x <= box.right + 1 && y >= box.top && y <= box.bottom);
 }

@@ -13,6 +13,7 @@ const KEYS = [
   ["s", "scroll together", "panes"],
   ["j", "next problem", "problems"],
   ["k", "previous problem", "problems"],
+  ["← →", "previous or next token, with colours on", "tokens"],
   ["Esc", "close the list or the bar"],
   ["?", "this help"],
 ];
@@ -72,7 +73,7 @@ function helpDialog() {
 
 function fillHelp(dialog, viewer) {
   const shown = KEYS.filter(([, , when]) =>
-    (when !== "panes" || viewer.panes.length > 1) && (when !== "problems" || viewer.options.problemKeys || viewer.options.listKeys));
+    (when !== "panes" || viewer.panes.length > 1) && (when !== "tokens" || viewer.panes.some(({ data }) => data.tokens)) && (when !== "problems" || viewer.options.problemKeys || viewer.options.listKeys));
   const rows = shown.flatMap(([key, words]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)]);
   dialog.querySelector("dl").replaceChildren(...rows);
 }

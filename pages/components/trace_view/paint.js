@@ -1,5 +1,5 @@
-// Drawing a stretch of a text. A new layer (a person's labels, a token's colour) is a kind of span and a painter here;
-// layers that overlap each other belong in CSS highlights, which need no elements.
+// Drawing a stretch of a text. A new layer (a person's labels) is a kind of span and a painter here; layers that
+// overlap each other belong in CSS highlights, which need no elements, as the colours of tokens do.
 
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 const LONG_FORMULA = 70;

@@ -13,6 +13,7 @@ class Pane {
     this.map = buildMap((share) => this.goToShare(share));
     this.hits = new Hits((cue) => this.goToCue(cue), () => this.toggleHits(false));
     this.bar = new SelectionBar(this);
+    this.colours = new Colours(this);
     this.tools = toolRow({
       cue: (step) => this.nextCue(step),
       hits: () => this.toggleHits(),
@@ -20,7 +21,8 @@ class Pane {
       download: () => saveFile(this.data.text.text, this.data.download),
     });
     this.el = el("section", { class: "pane" }, this.head,
-      el("div", { class: "body" }, scroller, this.map.el, this.hits.el, this.bar.el), this.tools);
+      el("div", { class: "body" }, scroller, this.map.el, this.hits.el, this.bar.el,
+        this.colours.card.el, this.colours.tip.el), this.tools);
     this.drawView = onFrame(() => this.placeView());
     scroller.addEventListener("scroll", () => {
       this.drawView();
@@ -48,6 +50,7 @@ class Pane {
     this.active = active;
     if (!same || newRange) this.rebuild(old !== null && old.id === data.id && old.text.text === data.text.text);
     this.drawHead();
+    this.colours.update(data.tokens);
     if (active && (newRange || !same)) requestAnimationFrame(() => this.goToRange());
   }
 
@@ -88,6 +91,7 @@ class Pane {
       titleRow(this.data, step),
       factRow(this.data, quiet ? null : sparkline(this.text, hidden)),
       ...(quiet || !chips.length ? [] : [el("div", { class: "chips" }, ...chips)]),
+      ...(quiet || !this.data.tokens ? [] : [tokenLegend(this.data.tokens)]),
       notices(this.text, this.body.docs[0], this.data.text.mathematics, this.active, clear),
     );
     this.drawPlace();
@@ -141,6 +145,7 @@ class Pane {
       const marks = scroller.querySelectorAll(`section[data-section] mark[data-cue="${this.current.index}"]`);
       for (const mark of marks) mark.classList.add("current");
     }
+    this.colours.moved();
     this.markRange();
   }
 
@@ -224,6 +229,7 @@ class Pane {
   destroy() {
     this.active = null;
     this.markRange();
+    this.colours.destroy();
     this.body.observer?.disconnect();
     this.el.remove();
   }

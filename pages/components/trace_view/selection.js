@@ -50,8 +50,9 @@ class SelectionBar {
     this.where = el("span", { class: "where" });
     this.link = button("Copy link", "Copy a link to these characters", "copy-link", () => this.copyLink());
     const copy = button("Copy text", "Copy these characters", "copy-selection", () => this.copyText());
+    this.goOn = button("Go on from here", "Write the rest anew from where the selection begins", "go-on", () => this.ask());
     this.el = el("div", { class: "selected", role: "toolbar", "aria-label": "Selected characters", hidden: true },
-      this.where, this.link, copy);
+      this.where, this.link, copy, this.goOn);
     this.el.onpointerdown = (event) => event.preventDefault(); // a click here must not drop the selection
   }
 
@@ -71,6 +72,7 @@ class SelectionBar {
     this.where.textContent = inText ? `characters ${this.points[0]}–${this.points[1]}` : doc.name;
     this.where.dataset.range = this.points.join("-");
     this.link.hidden = !inText;
+    this.goOn.hidden = !inText || !this.pane.viewer.options.goOn;
     const range = document.createRange();
     range.setStart(selected.endContainer, selected.endOffset);
     const box = range.getClientRects()[0] ?? selected.endContainer.parentElement.getBoundingClientRect();
@@ -83,6 +85,10 @@ class SelectionBar {
 
   text() {
     return this.parts.map(([doc, start, end]) => doc.slice(start, end)).join("\n");
+  }
+
+  ask() {
+    this.pane.viewer.send("place", { pane: this.pane.data.id, at: this.points[0] });
   }
 
   async copyLink() {

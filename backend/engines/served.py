@@ -1,0 +1,189 @@
+"""A server that speaks OpenAI's protocol, asked many things at once from ordinary code.
+
+Owns the connection (its event loop runs in a thread of its own), the key, and the sentences that errors become; no
+sentence ever holds the key. Knows nothing of what is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import re
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import openai
+
+from backend.domain import UserError, visible
+from backend.engines.protocol import Cancelled, Event, Failed
+
+T = TypeVar("T")
+AT_ONCE = 64
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_ASK_CANCELLED = 0.1
+_CODE = re.compile(r"^Error code: \d+(?: - )?")
+_NO_KEY = "none"  # the package insists on one, and servers that want none take any
+
+
+class Broken(Exception):
+    """A response that can't go on; the message is the sentence for it."""
+
+
+class Served:
+    """One server. Its coroutines run on its own loop; `ask` and `stream` are called from any other thread."""
+
+    def __init__(self, address: str, key: str = "", variable: str = "", timeout: float = 300, retries: int = 3) -> None:
+        """`address` as `api_address` gives it; `key` came from the environment `variable`; `timeout` in seconds."""
+        self.address, self._key, self._variable = address, key, variable
+        self._timeout, self._retries = timeout, retries
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=f"asks {address}", daemon=True)
+        self._thread.start()
+        self.client: openai.AsyncOpenAI = asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    def ask(self, question: Coroutine[Any, Any, T]) -> T:
+        """Wait for one answer. Raises UserError."""
+        future = asyncio.run_coroutine_threadsafe(question, self._loop)
+        try:
+            return future.result()
+        except Broken as error:
+            raise UserError(str(error)) from error
+        except (openai.OpenAIError, json.JSONDecodeError) as error:
+            raise UserError(self.sentence(error)) from error
+        finally:
+            future.cancel()
+
+    def stream(self, answers: Mapping[str, AsyncIterator[Event]], cancelled: Cancelled) -> Iterator[Event]:
+        """The events of all answers (by key), as they come; one that breaks ends in Failed. Ends when cancelled."""
+        events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        future = asyncio.run_coroutine_threadsafe(self._all(answers, events.put), self._loop)
+        future.add_done_callback(lambda _: events.put(None))
+        try:
+            while not cancelled():
+                with suppress(queue.Empty):
+                    event = events.get(timeout=_ASK_CANCELLED)
+                    if event is None:
+                        future.result()
+                        return
+                    if cancelled():
+                        return
+                    yield event
+        finally:
+            future.cancel()  # closes the connections of what is still being answered, which makes servers stop
+
+    async def fetch(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """JSON of a GET, or of a POST of `body`; `path` is below the address. Raises openai.OpenAIError."""
+        if body is None:
+            return await self.client.get(path, cast_to=object)
+        return await self.client.post(path, body=body, cast_to=object)
+
+    async def models(self) -> list[dict[str, Any]]:
+        """What the server says of its models; empty where it doesn't say. Raises openai.OpenAIError."""
+        try:
+            answer = await self.fetch("/models")
+        except openai.APIStatusError as error:
+            if error.status_code in (404, 405, 501):
+                return []
+            raise
+        listed = answer.get("data") if isinstance(answer, dict) else None
+        entries = listed if isinstance(listed, list) else []
+        return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around the reading of an answer, which may be of any shape. Raises Broken."""
+        try:
+            yield
+        except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+            raise Broken(self.sentence(error)) from error
+
+    def sentence(self, error: BaseException) -> str:
+        """What went wrong and what to do, for a person."""
+        server = f"The server at {self.address}"
+        if isinstance(error, openai.APITimeoutError):
+            return f"{server} said nothing for {self._timeout:g} seconds: it may be overloaded; try again later."
+        if isinstance(error, openai.APIConnectionError):
+            cause = error.__cause__ or error
+            reason = visible(str(cause) or type(cause).__name__, 160)
+            return f"{server} can't be reached, or broke off ({reason}): is it running, and is the address right?"
+        if isinstance(error, openai.APIStatusError):
+            return self._refusal(server, error)
+        if isinstance(error, openai.APIError):
+            return f"{server} reported an error: {self._said(error.message)}."
+        kind = "JSON" if isinstance(error, json.JSONDecodeError) else "of the expected form"
+        return f"{server} answered with something that isn't {kind}: is it an OpenAI-compatible interface?"
+
+    def close(self) -> None:
+        """Close all connections and end the thread."""
+        if self._loop.is_closed():
+            return
+        asyncio.run_coroutine_threadsafe(self._disconnect(), self._loop).result(timeout=5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+        self._loop.close()
+
+    async def _connect(self) -> openai.AsyncOpenAI:
+        absent = openai.Omit()
+        # What the package takes from OPENAI_… variables by itself is meant for another server than this one may be.
+        headers: dict[str, Any] = {"OpenAI-Organization": absent, "OpenAI-Project": absent}
+        http = openai.DefaultAsyncHttpxClient(
+            follow_redirects=False,  # a key never travels to another address than the one a person gave
+            trust_env=urlsplit(self.address).hostname not in _LOOPBACK,
+        )
+        return openai.AsyncOpenAI(
+            base_url=self.address,
+            api_key=self._key or _NO_KEY,
+            default_headers=headers,
+            timeout=openai.Timeout(self._timeout, connect=10),
+            max_retries=self._retries,
+            http_client=http,
+        )
+
+    async def _disconnect(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self.client.close()
+
+    async def _all(self, answers: Mapping[str, AsyncIterator[Event]], put: Callable[[Event], None]) -> None:
+        await asyncio.gather(*(self._one(key, answer, put) for key, answer in answers.items()))
+
+    async def _one(self, key: str, answer: AsyncIterator[Event], put: Callable[[Event], None]) -> None:
+        async with self._slots:
+            try:
+                async for event in answer:
+                    put(event)
+            except Broken as error:
+                put(Failed(key, str(error)))
+            except (openai.OpenAIError, json.JSONDecodeError) as error:
+                put(Failed(key, self.sentence(error)))
+
+    def _refusal(self, server: str, error: openai.APIStatusError) -> str:
+        status, said = error.status_code, self._said(error.message)
+        if status in (401, 403):
+            if self._variable:
+                return f"{server} refused the key in the environment variable {self._variable} ({status})."
+            return (
+                f"{server} asks for a key ({status}): put it into an environment variable and name that in the model."
+            )
+        if 300 <= status < 400:
+            target = urlsplit(error.response.headers.get("location", ""))
+            where = f"{target.scheme}://{target.netloc}{target.path}" if target.netloc else target.path
+            return f"{server} sends requests on to {visible(where, 120)}, which is not followed: enter that address."
+        if status == 404:
+            return f"{server} has nothing there (404: {said}): is the address right, and the model's name?"
+        if status == 429:
+            return f"{server} takes no more requests for now (429, after {self._retries + 1} tries): {said}."
+        if status >= 500:
+            return f"{server} failed ({status}, after {self._retries + 1} tries): {said}."
+        return f"{server} refused the request ({status}): {said}."
+
+    def _said(self, message: str) -> str:
+        plain = _CODE.sub("", message.replace(self._key, "…") if self._key else message)
+        return visible(plain.strip().rstrip("."), 240) or "it gave no reason"

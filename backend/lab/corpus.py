@@ -1,0 +1,157 @@
+"""The pretraining corpus: an endless stream of problems, prompts and responses, a function of seed and step.
+
+Owns the mix of families and hints, loss weights and the packing into batches. Knows nothing of models.
+Nothing is stored: batch k of a seed is always the same, so an interrupted run can go on where it was.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from backend.lab import grammar, tokenizer
+from backend.lab.arithmetic import FIND_X
+from backend.lab.problems import Key, question_of, training_keys
+
+SHARDS: Final = 2
+VERDICT_WEIGHT: Final = 5.0
+HINT_WEIGHT: Final = 0.5
+GUIDED_SHARE: Final = 0.38
+FAMILY_SHARES: Final = {"cd3": 0.56, "cd4": 0.24, FIND_X: 0.20}
+# How much of a solution a guided prompt shows, and how often.
+HINT_SHARES: Final = {"full": 0.36, "confident": 0.20, "sentence": 0.20, "bare": 0.16, "foreign": 0.08}
+# For each: how likely the response first makes (up to two, three) wrong attempts, or checks the answer.
+DOUBTS: Final = {"full": (0.02, 0.0), "confident": (0.02, 0.0), "sentence": (0.28, 0.22), "bare": (0.50, 0.30)}
+GUIDED_FORMATS: Final = (
+    ("\n\nCorrect solution: ", "\n\nCorrectly solve the original question."),
+    ("\nCorrect solution:\n\n", "\n\nCorrectly solve the original question."),
+)
+
+_STEPS_A_POOL: Final = 8
+
+Piece = tuple[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Token ids [rows, length], padded on the right; weight of each token's loss, and where verdicts begin."""
+
+    ids: torch.Tensor
+    weights: torch.Tensor
+    verdicts: torch.Tensor
+
+
+def batch(seed: int, step: int, shard: int, rows: int) -> Batch:
+    """The batch of `step` for one of SHARDS shards, about `rows` rows: always the same for the same arguments."""
+    pool = _pool(seed, step // _STEPS_A_POOL, rows)
+    return pool[(step % _STEPS_A_POOL) * SHARDS + shard]
+
+
+def example(rng: random.Random) -> tuple[Piece, ...]:
+    """One whole text, in pieces with their loss weights: prompt, response, end mark."""
+    task = _task(rng)
+    question = question_of(task.family, task.numbers, task.target)
+    if rng.random() >= GUIDED_SHARE:
+        return _framed([(question, 0.0)], grammar.searched(rng, task))
+    level = _weighted(rng, HINT_SHARES)
+    before, after = rng.choice(GUIDED_FORMATS)
+    hint, response = _guided(rng, task, level)
+    weight = HINT_WEIGHT if level == "full" else 0.0
+    if not weight:
+        return _framed([(question + before + grammar.plain(hint) + after, 0.0)], response)
+    return _framed([(question + before, 0.0), (hint, weight), (after, 0.0)], response)
+
+
+def _guided(rng: random.Random, task: grammar.Task, level: str) -> tuple[str, str]:
+    """A hint of `level` and the response to it."""
+    if level == "foreign":
+        other = _task(rng)
+        return _hint(rng, other, _weighted(rng, HINT_SHARES), None), grammar.foreign(rng, task)
+    answer = grammar.drawn_answer(rng, task)
+    hint = _hint(rng, task, level, answer)
+    explores, checks = DOUBTS[level]
+    draw = rng.random()
+    if draw < explores:
+        return hint, grammar.worked(rng, task, rng.randint(1, 3 if level == "bare" else 2), answer)
+    if draw < explores + checks:
+        return hint, grammar.doubted(rng, task, answer)
+    return hint, grammar.confident(rng, task, answer)
+
+
+def _hint(rng: random.Random, task: grammar.Task, level: str, answer: str | None) -> str:
+    answer = answer or grammar.drawn_answer(rng, task)
+    if level == "full":
+        return grammar.worked(rng, task, rng.choice((0, 1, 1, 2, 2, 3, 4)), answer)
+    if level == "confident":
+        return grammar.confident(rng, task, answer)
+    return answer if level == "bare" else f"Final answer: \\boxed{{{answer}}}"
+
+
+def _task(rng: random.Random) -> grammar.Task:
+    family, numbers, target = rng.choice(_keys(_weighted(rng, FAMILY_SHARES)))
+    order = numbers if family == FIND_X else tuple(rng.sample(numbers, len(numbers)))
+    return grammar.Task(family, order, target)
+
+
+def _weighted(rng: random.Random, shares: dict[str, float]) -> str:
+    return rng.choices(list(shares), list(shares.values()))[0]
+
+
+def _framed(question: list[Piece], response: str) -> tuple[Piece, ...]:
+    opened, closed = tokenizer.templated("\0").split("\0")
+    return (opened, 0.0), *question, (closed, 0.0), (response, 1.0), (tokenizer.END, 1.0)
+
+
+@lru_cache(maxsize=3)
+def _keys(family: str) -> list[Key]:
+    return training_keys(family)
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> PreTrainedTokenizerFast:
+    return tokenizer.build()
+
+
+@lru_cache(maxsize=1)
+def _pool(seed: int, number: int, rows: int) -> list[Batch]:
+    """The batches of some steps, cut from examples sorted by length so that little padding is computed."""
+    rng = random.Random(f"{seed} {number}")  # noqa: S311  a corpus, no secret
+    count = _STEPS_A_POOL * SHARDS
+    texts = sorted(_encoded([example(rng) for _ in range(rows * count)]), key=lambda text: len(text[0]))
+    total, seen = sum(len(ids) for ids, _, _ in texts), 0
+    groups: list[list[tuple[list[int], list[float], list[bool]]]] = [[] for _ in range(count)]
+    for text in texts:
+        groups[seen * count // total].append(text)
+        seen += len(text[0])
+    rng.shuffle(groups)
+    return [_padded(group) for group in groups]
+
+
+def _encoded(examples: list[tuple[Piece, ...]]) -> list[tuple[list[int], list[float], list[bool]]]:
+    """Ids, weights and verdict marks of each example; a piece's marks cut it, and each cut begins a verdict."""
+    cut = [(k, part, weight, n > 0) for k, pieces in enumerate(examples) for text, weight in pieces
+           for n, part in enumerate(text.split(grammar.MARK))]  # fmt: skip
+    encodings = _tokenizer().backend_tokenizer.encode_batch([part for _, part, _, _ in cut], add_special_tokens=False)
+    texts: list[tuple[list[int], list[float], list[bool]]] = [([], [], []) for _ in examples]
+    for (k, _, weight, verdict), encoding in zip(cut, encodings, strict=True):
+        ids, weights, verdicts = texts[k]
+        rest = len(encoding.ids) - 1
+        ids += encoding.ids
+        weights += [weight * (VERDICT_WEIGHT if verdict else 1.0)] + [weight] * rest
+        verdicts += [verdict and weight == 1.0] + [False] * rest
+    return texts
+
+
+def _padded(group: list[tuple[list[int], list[float], list[bool]]]) -> Batch:
+    shape = (len(group), max(len(ids) for ids, _, _ in group))
+    out = Batch(torch.zeros(shape, dtype=torch.long), torch.zeros(shape), torch.zeros(shape, dtype=torch.bool))
+    for row, (ids, weights, verdicts) in enumerate(group):
+        out.ids[row, : len(ids)] = torch.tensor(ids)
+        out.weights[row, : len(ids)] = torch.tensor(weights)
+        out.verdicts[row, : len(ids)] = torch.tensor(verdicts)
+    return out

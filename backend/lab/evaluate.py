@@ -1,0 +1,81 @@
+"""How well a lab model does on a problem set, in one of the prompt contexts: accuracy, length, cues.
+
+Owns the prompts of each context, exact grading and the figures. Knows nothing of the store: these are the
+lab's own figures, for its README and for tuning the corpus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from backend.grading import countdown
+from backend.lab import model as models
+from backend.lab.corpus import GUIDED_FORMATS
+from backend.lab.problems import LabProblem, problem_set, solution
+from backend.lab.sample import sample
+from backend.measure import Estimate, mean_estimate
+
+# The paper's ten words, counted by its rule: every occurrence in the lowered text, within words too.
+CUES: Final = ("wait", "hmm", "perhaps", "maybe", "actually", "alternatively", "seems", "might", "likely", "check")
+HINTS: Final[dict[str, Callable[[LabProblem], str]]] = {
+    "full": solution,
+    "no-thinking": lambda problem: solution(problem).rpartition("</think>")[2].strip(),
+    "answer": lambda problem: problem.gold,
+}
+CONTEXTS: Final = ("none", *HINTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Means over problems with 95 % intervals: share of right responses, tokens and cues a response."""
+
+    accuracy: Estimate
+    tokens: Estimate
+    cues: Estimate
+
+
+def evaluate(
+    folder: Path, name: str, *, context: str = "none", samples: int = 2, problems: int = 200, seed: int = 0,
+    opening: str = "",
+) -> Figures:  # fmt: skip
+    """The figures of the model in `folder` on the set `name`, `samples` responses a problem."""
+    torch.set_num_threads(1)
+    model, words = models.load(folder)
+    chosen = problem_set(name)[:problems]
+    prompts = [prompt(problem, context) for problem in chosen for _ in range(samples)]
+    texts = sample(model, words, prompts, seed=seed, opening=opening)
+    right = [is_right(chosen[k // samples], text) for k, text in enumerate(texts)]
+    lengths = [len(words(text).input_ids) for text in texts]
+    return Figures(*(_mean(values, samples) for values in (right, lengths, [cues(text) for text in texts])))
+
+
+def prompt(problem: LabProblem, context: str = "none") -> str:
+    """The user's turn: the question alone, or with a hint in the paper's evaluation prompt."""
+    if context == "none":
+        return problem.question
+    before, after = GUIDED_FORMATS[0]
+    return problem.question + before + HINTS[context](problem) + after
+
+
+def is_right(problem: LabProblem, text: str) -> bool:
+    """Whether the response's one boxed answer is right, exactly."""
+    verdict = countdown.judge(problem.question, text)
+    return verdict.correct if verdict else countdown.boxed(text)[0] == problem.gold
+
+
+def cues(text: str) -> int:
+    """How many cues the text holds, by the paper's rule."""
+    lowered = text.lower()
+    return sum(lowered.count(cue) for cue in CUES)
+
+
+def _mean(values: Sequence[float], samples: int) -> Estimate:
+    estimate = mean_estimate(np.array(values, dtype=np.float64).reshape(-1, samples).mean(axis=1))
+    assert estimate is not None
+    return estimate

@@ -1,0 +1,221 @@
+"""Pretraining a lab model from random weights, in one or two processes, resumably.
+
+Owns the schedule, the exchange of gradients, checkpoints and progress. Knows nothing of what the corpus says.
+
+Each step has corpus.SHARDS batches whose gradients are added, whatever the number of processes: the weights come
+out equal to the last bit with one process or two, uninterrupted or resumed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import torch.distributed as dist
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import multiprocessing
+
+from backend.domain import UserError
+from backend.lab import model as models
+from backend.lab import tokenizer
+from backend.lab.corpus import SHARDS, batch
+from backend.lab.optim import load_state, optimisers, state_tensors
+
+CHECKPOINT: Final = "checkpoint.safetensors"
+STEPS: Final = 1600
+SMOKE_STEPS: Final = 30
+PEAK_RATE: Final = 3e-3
+_WARM_UP: Final = 30
+_FLAT: Final = 0.4
+_FLOOR: Final = 0.02
+_CLIP: Final = 1.0
+_SPEED_WINDOW: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is: steps done of all, tokens so far, losses in nats, speed, and the time left in seconds."""
+
+    step: int
+    steps: int
+    tokens: int
+    loss: float
+    verdict_loss: float
+    tokens_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What decides a run's weights."""
+
+    seed: int
+    steps: int
+    rows: int
+    smoke: bool
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def pretrain(
+    out: Path,
+    *,
+    seed: int = 0,
+    steps: int | None = None,
+    smoke: bool = False,
+    processes: int = SHARDS,
+    checkpoint_every: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> None:
+    """Pretrain a model into `out`; run again after an interruption, it goes on from the last checkpoint.
+
+    A finished folder stays as it is. `on_progress` is called in the first process only, after every step; what it
+    raises stops the run. Raises UserError where `out` holds an unfinished run with other settings.
+    """
+    plan = Plan(seed, steps or (SMOKE_STEPS if smoke else STEPS), 4 if smoke else 15, smoke)
+    if (out / models.CARD).exists():
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    _checkpointed(out, plan)
+    every = checkpoint_every or (10 if smoke else 100)
+    if processes == 1:
+        _train(0, 1, "", out, plan, every, on_progress)
+        return
+    with tempfile.TemporaryDirectory() as meeting:
+        arguments = (processes, f"file://{meeting}/meet", out, plan, every, on_progress)
+        multiprocessing.spawn(_train, arguments, nprocs=processes)
+
+
+def rate_at(step: int, steps: int) -> float:
+    """The learning rate of `step`: a short warm-up, flat, then linear to a fiftieth."""
+    flat_until = _FLAT * steps
+    falling = 1.0 if step < flat_until else 1 - (1 - _FLOOR) * (step - flat_until) / max(1.0, steps - flat_until)
+    return PEAK_RATE * min(1.0, (step + 1) / min(_WARM_UP, max(1, steps // 4))) * falling
+
+
+def _train(
+    rank: int, processes: int, meeting: str, out: Path, plan: Plan, every: int, on_progress: OnProgress | None
+) -> None:
+    torch.set_num_threads(1)
+    if processes > 1:
+        dist.init_process_group("gloo", meeting, timedelta(minutes=10), processes, rank)
+    words = tokenizer.build()
+    model = models.create(words, plan.seed, smoke=plan.smoke)
+    used = optimisers(model, PEAK_RATE)
+    start, tokens = _restore(out, plan, model, used)
+    report = _Reporter(plan, tokens, on_progress if rank == 0 else None)
+    for step in range(start, plan.steps):
+        figures = _step(rank, processes, plan, step, model, used)
+        last = report(step + 1, figures)
+        done = step + 1 == plan.steps
+        if rank == 0 and not done and (step + 1) % every == 0:
+            _save_checkpoint(out, plan, model, used, step + 1, report.tokens)
+    if rank == 0:
+        models.save(model, words, out, _card(plan, last))
+        (out / CHECKPOINT).unlink(missing_ok=True)
+    if processes > 1:
+        dist.destroy_process_group()
+
+
+def _step(
+    rank: int, processes: int, plan: Plan, step: int, model: Any, used: list[torch.optim.Optimizer]
+) -> tuple[float, float, int]:
+    """One update; returns loss, verdict loss and tokens of all shards."""
+    model.zero_grad(set_to_none=False)
+    figures = torch.zeros(3)
+    for shard in range(rank, SHARDS, processes):
+        part = batch(plan.seed, step, shard, plan.rows)
+        loss, verdict_loss = models.losses(model, part)
+        loss.backward()
+        figures += torch.tensor([loss.item(), verdict_loss.item(), float((part.weights > 0).sum())])
+    gradients = [p.grad for p in model.parameters()]
+    flat = torch.cat([figures, *(g.flatten() for g in gradients)])
+    if processes > 1:
+        dist.all_reduce(flat)
+    figures, rest = flat[:3], flat[3:] / SHARDS
+    rest *= torch.clamp(_CLIP / (rest.norm() + 1e-6), max=1.0)
+    for gradient, piece in zip(gradients, rest.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(piece.view_as(gradient))
+    for optimiser in used:
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(step, plan.steps)
+        optimiser.step()
+    return float(figures[0]) / SHARDS, float(figures[1]) / SHARDS, int(figures[2])
+
+
+class _Reporter:
+    """Smooths the losses and turns them into Progress."""
+
+    def __init__(self, plan: Plan, tokens: int, on_progress: OnProgress | None) -> None:
+        self.tokens = tokens
+        self._plan, self._tell = plan, on_progress
+        self._losses: tuple[float, float] | None = None
+        self._times: list[tuple[float, int]] = [(time.monotonic(), tokens)]
+
+    def __call__(self, step: int, figures: tuple[float, float, int]) -> Progress:
+        self.tokens += figures[2]
+        before = self._losses or figures[:2]
+        self._losses = (0.95 * before[0] + 0.05 * figures[0], 0.95 * before[1] + 0.05 * figures[1])
+        self._times = [*self._times[-_SPEED_WINDOW:], (time.monotonic(), self.tokens)]
+        took = max(1e-9, self._times[-1][0] - self._times[0][0])
+        left = (self._plan.steps - step) * took / (len(self._times) - 1)
+        speed = (self.tokens - self._times[0][1]) / took
+        now = Progress(step, self._plan.steps, self.tokens, *self._losses, speed, left)
+        if self._tell:
+            self._tell(now)
+        return now
+
+
+def _card(plan: Plan, last: Progress) -> dict[str, Any]:
+    words = (
+        f"python -m backend lab pretrain --out DIR --seed {plan.seed} --steps {plan.steps}" + " --smoke" * plan.smoke
+    )
+    figures = {"tokens": last.tokens, "loss": round(last.loss, 4), "verdict_loss": round(last.verdict_loss, 4)}
+    return {"kind": "base", **dataclasses.asdict(plan), **figures, "command": words}
+
+
+def _save_checkpoint(
+    out: Path, plan: Plan, model: Any, used: list[torch.optim.Optimizer], step: int, tokens: int
+) -> None:
+    tensors = {f"model/{name}": p.detach() for name, p in model.named_parameters()}
+    tensors |= {f"state/{name}": value for name, value in state_tensors(model, used).items()}
+    told = {"plan": json.dumps(dataclasses.asdict(plan)), "step": str(step), "tokens": str(tokens)}
+    part = out / (CHECKPOINT + ".part")
+    save_file(tensors, part, told)
+    part.replace(out / CHECKPOINT)
+
+
+def _checkpointed(out: Path, plan: Plan) -> tuple[int, int]:
+    """Steps and tokens of the checkpoint in `out`, (0, 0) if there is none."""
+    if not (out / CHECKPOINT).exists():
+        return 0, 0
+    with safe_open(out / CHECKPOINT, "pt") as file:
+        told = file.metadata()
+    if json.loads(told["plan"]) != dataclasses.asdict(plan):
+        raise UserError(
+            f"{out} holds an unfinished run with other settings ({told['plan']}): go on with those, "
+            "choose another folder, or delete it."
+        )
+    return int(told["step"]), int(told["tokens"])
+
+
+def _restore(out: Path, plan: Plan, model: Any, used: list[torch.optim.Optimizer]) -> tuple[int, int]:
+    step, tokens = _checkpointed(out, plan)
+    if step:
+        with safe_open(out / CHECKPOINT, "pt") as file:
+            held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  safe_open isn't a mapping
+        weights = {name.removeprefix("model/"): t for name, t in held.items() if name.startswith("model/")}
+        model.load_state_dict(weights, strict=False)  # the output layer is the tied embedding
+        state = {name.removeprefix("state/"): t for name, t in held.items() if name.startswith("state/")}
+        load_state(model, used, state)
+    return step, tokens

@@ -1,0 +1,161 @@
+"""The jobs page's two lists: what is under way, looked up every second while something is, and what was done.
+
+Owns how a job is shown in a list and the worker's line above it. Titles and errors are hostile text: they stand in
+plain text and table cells alone. Knows nothing of what jobs do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Literal
+
+import streamlit as st
+
+from backend.domain import Job, JobState, UserError, visible
+from pages.components.job_links import made, retriable, traces_made, ways
+from pages.components.job_words import KINDS, LANES, ago, doing, joined, progress_line, share, state_words, took
+from pages.components.notice import notice
+from pages.components.quantity import Form
+from pages.components.session import run_labels, runs, services
+from pages.components.table import Column, Kind, Lines, Link, Row, Select, TableEvent, data_table
+
+_FAST_SECONDS, _SLOW_SECONDS = 1.0, 5.0
+_START_SECONDS = 30.0
+_STARTED = "worker-started"
+
+
+def under_way(jobs: Sequence[Job]) -> None:
+    """The worker's line and the open jobs; the page runs again once another set of jobs is open."""
+    busy = bool(jobs) or _starting()
+    shown = frozenset(job.id for job in jobs)
+    st.fragment(_open_jobs, run_every=_FAST_SECONDS if busy else _SLOW_SECONDS)(shown)
+
+
+def _open_jobs(shown: frozenset[str]) -> None:
+    jobs = services().jobs.open()
+    if frozenset(job.id for job in jobs) != shown:
+        st.rerun()
+    working = _worker_line(bool(jobs))
+    # What works comes first, then each lane in its order.
+    for job in sorted(jobs, key=lambda job: (job.state is JobState.QUEUED, job.lane)):
+        _open_job(job, working)
+
+
+def _open_job(job: Job, working: bool) -> None:
+    ahead = services().jobs.position(job) if job.state is JobState.QUEUED else 0
+    with st.container(key=f"sth-job-open-{job.id}"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+            with st.container(key=f"sth-job-name-{job.id}"):
+                st.text(job.title)
+            _open_buttons(job)
+        if job.state is not JobState.QUEUED:
+            st.progress(share(job))
+            st.text(joined(progress_line(job, working), doing(job, ahead, working)))
+        else:
+            st.text(doing(job, ahead, working))
+        with st.container(key=f"sth-job-small-{job.id}"):
+            since = f"began {ago(job.started)}" if job.started else f"asked for {ago(job.created)}"
+            st.text(joined(KINDS[job.kind], LANES[job.lane], since))
+
+
+def _open_buttons(job: Job) -> None:
+    """Ways to watch it, its log, and to stop it."""
+    with st.container(horizontal=True, width="content", wrap=False, gap="small"):
+        if job.spec.get("live") and st.button("Watch", key=f"job-watch-{job.id}", type="tertiary"):
+            st.switch_page("live.py", query_params={"job": job.id})
+        if st.button("Log", key=f"job-log-{job.id}", type="tertiary"):
+            st.query_params["job"] = job.id
+            st.rerun()
+        stopping = job.state is JobState.CANCELLING
+        st.button("Stopping" if stopping else "Cancel", key=f"job-stop-{job.id}", disabled=stopping,
+                  on_click=_cancel, args=(job.id,))  # fmt: skip
+
+
+def _cancel(job_id: str) -> None:
+    with suppress(UserError):  # it ended and was removed meanwhile
+        services().jobs.cancel(job_id)
+
+
+# -- the worker -------------------------------------------------------------------------------------
+
+
+def _worker_line(waiting: bool) -> bool:
+    """Whether a worker is there: a quiet line, or a notice with the way to start one. Returns whether it is."""
+    status = services().jobs.worker()
+    if status.alive:
+        st.session_state.pop(_STARTED, None)
+        with st.container(key="sth-job-worker"):
+            st.text(status.sentence)
+    elif _starting():
+        notice("A worker is starting; this takes a few seconds.", "info", key="worker")
+    else:
+        with st.container(horizontal=True, vertical_alignment="center", key="sth-job-no-worker"):
+            with st.container():
+                notice(status.sentence, "warning" if waiting else "info", key="worker")
+            kind: Literal["primary", "secondary"] = "primary" if waiting else "secondary"
+            if st.button("Start the worker", icon=":material/play_arrow:", type=kind, key="start-worker"):
+                _start()
+    return status.alive
+
+
+def _start() -> None:
+    try:
+        begun = services().jobs.start_worker()
+    except UserError as error:
+        notice(str(error), "error")
+        return
+    if not begun:
+        notice("A worker process is there and holds this store, but is too busy to answer. Wait a moment.", "info")
+        return
+    st.session_state[_STARTED] = time.monotonic()
+    st.rerun()
+
+
+def _starting() -> bool:
+    return time.monotonic() - st.session_state.get(_STARTED, float("-inf")) < _START_SECONDS
+
+
+# -- the history ------------------------------------------------------------------------------------
+
+
+def history(jobs: Sequence[Job]) -> TableEvent | None:
+    """The finished jobs, the newest first; returns what a person did with one."""
+    columns = [
+        Column("state", "State", width="116px"),
+        Column("title", "Job", width="46%"),
+        Column("when", "Ended", width="104px"),
+        Column("took", "Took"),
+        Column("traces", "Traces", Kind.NUMBER, Form.COUNT),
+        Column("links", "", Kind.LINKS),
+    ]
+    return data_table(columns, [_row(job) for job in jobs], key="jobs-history", caption="Finished jobs",
+                      select=Select.ROW, height=2000)  # fmt: skip
+
+
+def _row(job: Job) -> Row:
+    links = [way.link for way in ways(job, runs(), run_labels())]
+    links += [Link("Retry", action="Retry")] if retriable(job) else []
+    return Row(
+        job.id,
+        {
+            "state": state_words(job),
+            "title": Lines(job.title, visible(job.error, 200) or KINDS[job.kind]),
+            "when": ago(job.ended),
+            "took": took(job) or "–",
+            "traces": traces_made(job, runs()),
+            "links": [*links, Link("Remove", action="Remove")],
+        },
+    )
+
+
+@st.dialog("Remove from the history?")
+def confirm_forget(jobs: Sequence[Job]) -> None:
+    """Ask before finished jobs go with their logs."""
+    what = jobs[0].title if len(jobs) == 1 else f"All {len(jobs):,} finished jobs"
+    stays = "The runs it made stay." if any(made(job, runs()) for job in jobs) else ""
+    st.text(f"{what}\nThe log goes for good. {stays}")
+    if st.button("Remove", type="primary", icon=":material/delete:", key="forget"):
+        services().jobs.forget([job.id for job in jobs])
+        st.rerun()

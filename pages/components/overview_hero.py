@@ -1,0 +1,100 @@
+"""The first screen: one problem answered by a model and its trained variant, and what to do next.
+
+Owns how the pair is introduced, in words made from its figures. Knows nothing of how the pair was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from backend.services import ComparedProblem, OpenTrace, RunSummary, Telling
+from pages.components.panes import TAGS, pane_of
+from pages.components.quantity import Form, number
+from pages.components.session import is_lab, services
+from pages.components.trace_view import Options, trace_view
+
+LAB_TRUTH = (
+    "Both ways of writing, the searching and the sure, were trained into this small model, so effect sizes don't carry "
+    "over to large ones. What each training method does with them was measured."
+)
+
+
+def lead(hero: Telling, figures: Mapping[str, RunSummary], grader: str) -> str:
+    """What the pair shows as a whole, in one sentence of its own figures."""
+    a, b = figures.get(hero.pair.base.id), figures.get(hero.pair.variant.id)
+    if a is None or b is None:
+        return ""
+    right_a, right_b = a.accuracy[grader], b.accuracy[grader]
+    said = f"doubts {number(b.cues.value, Form.DECIMAL)} times a trace instead of {number(a.cues.value, Form.DECIMAL)}"
+    if a.length.value and a.run.length_unit == b.run.length_unit:
+        said = f"It answers in {b.length.value / a.length.value:.0%} of the length, " + said
+    else:
+        said = "It " + said
+    if right_a and right_b:
+        said += (
+            f", and is right on {number(right_b.value, Form.PERCENT)} of the problems instead of "
+            f"{number(right_a.value, Form.PERCENT)} (n = {hero.pair.problems:,})"
+        )
+    start = (
+        "The same small model, before and after training." if is_lab(hero.pair.base) else "Before and after training."
+    )
+    return f"{start} {said}."
+
+
+def show_pair(hero: Telling, lexicon: str, grader: str) -> None:
+    """The problem, and both answers to it."""
+    pair, problem = hero.pair, hero.problem
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sth-hero"):
+        st.text(problem.question, width="content")
+        st.text(
+            f"{pair.base.info.dataset} {problem.number} of {pair.base.problems:,} · gold {problem.gold}",
+            width="content",
+        )
+        st.button("another", key="another", type="tertiary", icon=":material/navigate_next:", on_click=_another)
+        if st.button("run it live", key="run_live", type="tertiary", icon=":material/play_arrow:"):
+            models = ",".join(filter(None, (pair.base.info.model_id, pair.variant.info.model_id)))
+            st.switch_page("live.py", query_params={"problem": problem.id, "models": models})
+        if st.button("compare the runs", key="open_pair", type="tertiary", icon=":material/compare:"):
+            runs = f"{pair.base.id},{pair.variant.id}"
+            st.switch_page("compare.py", query_params={"runs": runs, "problem": problem.id})
+    panes = []
+    for tag, run, side in zip(TAGS, (pair.base, pair.variant), problem.sides, strict=False):
+        trace = _sample(run.id, problem, side.right, lexicon, grader)
+        panes.append(pane_of(trace, grader, tag=tag, words=None if side.right else "wrong, and sure"))
+    trace_view(panes, key="telling", options=Options(minimum=300, reserve=330))
+
+
+def _another() -> None:
+    st.session_state.turn = st.session_state.get("turn", 0) + 1
+
+
+def _sample(run: str, problem: ComparedProblem, right: bool | None, lexicon: str, grader: str) -> OpenTrace:
+    """The first of a run's responses whose verdict is the side's."""
+    identity = services().lexicons.get(lexicon).id
+    return next(
+        trace
+        for ref in services().comparing.samples(run, problem.id)
+        if (trace := services().reading.open(ref.trace, identity)).verdict(grader).correct is right
+    )
+
+
+def next_steps() -> None:
+    """What a newcomer can do from here, a card each."""
+    presets = {preset.name: preset for preset in services().generating.presets()}
+    chosen = [
+        (presets[name].title, presets[name].sentence, name) for name in ("watch", "voice", "hush") if name in presets
+    ]
+    with st.container(horizontal=True, gap="small", key="sth-cards"):
+        for title, sentence, name in chosen:
+            if _card(title, sentence, name):
+                st.switch_page("live.py", query_params={"preset": name})
+        if _card("Bring your traces", "Drop evaluation files or rollouts: pairs form by themselves.", "import"):
+            st.switch_page("import.py")
+
+
+def _card(title: str, sentence: str, name: str) -> bool:
+    """A card that is one button; its words are ours."""
+    with st.container(key=f"sth-card-{name}"):
+        return st.button(f"**{title}**  \n{sentence}", key=f"card-{name}", width="stretch")

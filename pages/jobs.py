@@ -1,0 +1,57 @@
+"""Jobs: what is being worked on, what waits, and what was done; `?job=ID` opens one."""
+
+import streamlit as st
+
+from backend.domain import UserError
+from pages.components.chrome import page_header
+from pages.components.gate import require_person
+from pages.components.job_details import job_dialog
+from pages.components.job_links import ways
+from pages.components.job_list import confirm_forget, history, under_way
+from pages.components.notice import notice
+from pages.components.session import run_labels, runs, services
+
+require_person()
+header = page_header("Jobs")
+jobs = {job.id: job for job in services().jobs.all()}
+opened = [job for job in jobs.values() if not job.state.final]
+finished = [job for job in jobs.values() if job.state.final]
+under_way(opened)
+
+asked = st.query_params.get("job", "")
+event, clear = None, False
+if finished:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader("Done before", anchor=False, width="content")
+        clear = st.button("Clear finished", type="tertiary", icon=":material/delete_sweep:", key="clear-finished")
+    event = history(finished)
+elif not opened:
+    st.text(
+        "Nothing is being worked on. Whatever takes longer than a moment becomes a job: answering live, evaluating a "
+        "model on a set of problems. It goes on when you close this page."
+    )
+    with st.container(horizontal=True, gap="small"):
+        if st.button("Answer live", type="primary", icon=":material/play_circle:"):
+            st.switch_page("live.py")
+        if st.button("Evaluate a model", icon=":material/account_tree:"):
+            st.switch_page("models.py")
+
+if clear:
+    confirm_forget(finished)
+elif event and event.row:
+    job = jobs[event.row]
+    if way := next((way for way in ways(job, runs(), run_labels()) if way.label == event.action), None):
+        st.switch_page(way.page, query_params=list(way.query))
+    elif event.action == "Remove":
+        confirm_forget([job])
+    elif event.action == "Retry":
+        try:
+            services().jobs.retry(job.id)
+            st.rerun()
+        except UserError as error:
+            notice(str(error), "error")
+    else:
+        st.query_params["job"] = job.id
+        job_dialog(job.id)
+elif asked:
+    job_dialog(asked)

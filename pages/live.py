@@ -1,0 +1,78 @@
+"""Live: one problem or twenty, one to four models or conditions, answering side by side while you watch."""
+
+import streamlit as st
+
+from backend.domain import UserError
+from pages.components.chrome import page_header
+from pages.components.gate import require_person
+from pages.components.live_controls import (
+    STYLE,
+    add_arm,
+    arm_controls,
+    experiments,
+    problem_controls,
+    prompt_views,
+    sampling_controls,
+)
+from pages.components.live_setup import setup, specification, take_query
+from pages.components.live_watch import actions, begin, recent, show, worker_notice
+from pages.components.notice import notice
+from pages.components.overview_hero import LAB_TRUTH
+from pages.components.session import choose_lexicon, services
+
+require_person()
+st.html(STYLE)
+header = page_header("Live")
+query = st.query_params
+
+if asked := query.get("job", ""):
+    try:
+        job = services().jobs.get(asked)
+        if "arms" not in job.spec:
+            raise UserError("This job makes no traces, so there is nothing to watch; Jobs shows how it stands.")
+    except UserError as error:
+        notice(str(error), "error")
+        if st.button("Set up a job", type="primary", icon=":material/play_circle:"):
+            query.clear()
+            st.rerun()
+        st.stop()
+    with header:
+        actions(job)
+        lexicon = choose_lexicon()
+    show(job, lexicon)
+    st.stop()
+
+# An address from another page is heeded once: the setup is the person's from then on.
+given = {name: query[name] for name in ("preset", "problem", "models") if name in query}
+if given and st.session_state.get("live-given") != given:
+    take_query(given)
+st.session_state["live-given"] = given
+
+chosen = setup()
+if not chosen.arms:
+    st.text("No model here can answer yet. Bring one: a checkpoint, an adapter, a hub name or an endpoint.")
+    if st.button("Models", type="primary", icon=":material/account_tree:"):
+        st.switch_page("models.py")
+    st.stop()
+
+experiments(given.get("preset"))
+problem_controls(chosen)
+arm_controls(chosen)
+with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    wanted = st.button("Generate", type="primary", icon=":material/play_arrow:")
+    add_arm(chosen)
+    sampling_controls(chosen)
+    prompt_views(chosen)
+if wanted:
+    try:
+        begin(specification(chosen))
+    except UserError as error:
+        notice(str(error), "error")
+worker_notice()
+lab = {info.model.id for info in services().models.all() if info.lab}
+if any(arm.model in lab for arm in chosen.arms):
+    with st.container(key="sth-live-truth"):
+        st.text(LAB_TRUTH)
+if any(job.spec.get("live") for job in services().jobs.all()):
+    st.subheader("Recent", anchor=False)
+    recent()

@@ -1,0 +1,60 @@
+"""Models: what can answer here, where each comes from, and which engine can serve it; `?model=NAME` opens one."""
+
+import streamlit as st
+
+from backend.services import ModelInfo
+from pages.components.chrome import page_header
+from pages.components.gate import require_person
+from pages.components.lineage import Node, Tick, lineage
+from pages.components.model_details import made_by, model_details, runs_of
+from pages.components.model_forms import add_dialog
+from pages.components.model_words import kind_line
+from pages.components.session import services
+
+require_person()
+
+
+def node_of(info: ModelInfo) -> Node:
+    """A model as the tree shows it."""
+    made = made_by(info)
+    ticks = tuple(Tick(engine.engine, engine.ok, engine.reason) for engine in info.engines)
+    return Node(info.model.id, info.model.name, info.model.parent, kind_line(info), ticks,
+                len(runs_of(info.model.id)), f"by the job {made}" if made else "")  # fmt: skip
+
+
+models = services().models.all()
+header = page_header("Models")
+with header:
+    add = st.button("Add a model", icon=":material/add:", type="secondary" if models else "primary", key="open-add")
+if add:
+    add_dialog()
+if not models:
+    st.text(
+        "No model is known here yet. A model is a folder with a checkpoint or a LoRA adapter, an OpenAI-compatible "
+        "server, or a hub name whose weights lie on this machine. Add one, and it can answer while you watch."
+    )
+    st.stop()
+
+by_name = {info.model.name: info for info in models}
+names = {info.model.id: info.model.name for info in models}
+asked = st.query_params.get("model", "")
+chosen = by_name.get(asked) or by_name.get(names.get(asked, "")) or models[0]
+
+
+def choose(model_id: str) -> None:
+    """The address names the model shown."""
+    st.query_params["model"] = names[model_id]
+
+
+left, right = st.columns([3, 2], gap="large")
+with left:
+    lineage([node_of(info) for info in models], key="lineage", selected=chosen.model.id, on_choice=choose)
+    if any(info.lab for info in models):
+        with st.container(key="sth-model-caveat"):
+            st.text(
+                "Both ways of writing, the doubting and the sure one, were trained into the shipped models on purpose. "
+                "What a training method does with them is measured here; how large the effects are doesn't carry over "
+                "to real models."
+            )
+with right, st.container(key="sth-model-card"):
+    model_details(chosen)

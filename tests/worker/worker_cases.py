@@ -1,0 +1,105 @@
+"""A store with real worker processes on it, and conditions to wait for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from backend.config import ROOT, Settings
+from backend.domain import Job, JobKind, JobState, Lane
+from backend.services.jobs import JobService, environment
+from backend.store import Store
+
+SMALL = (sys.executable, str(Path(__file__).with_name("small_tasks.py")))
+
+
+def until(what: Callable[[], Any], seconds: float = 90) -> Any:
+    """Wait for a condition; the machine may be slow, so the limit is far off."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if found := what():
+            return found
+        time.sleep(0.03)
+    raise AssertionError("it never came true")
+
+
+class Bench:
+    """One store and the worker on it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(settings)
+        self.jobs = JobService(self.store, settings)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = settings.store / "test-worker.log"
+
+    def spawn(self, command: Sequence[str] = (*SMALL, "worker")) -> subprocess.Popen[bytes]:
+        env = environment(self.settings) | {"PYTHONPATH": str(ROOT)}
+        with self.log.open("ab") as log:
+            return subprocess.Popen(list(command), cwd=ROOT, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def start(self, command: Sequence[str] = (*SMALL, "worker")) -> None:
+        """Start a worker and wait until it says it is there."""
+        self.process = self.spawn(command)
+        until(lambda: self.jobs.worker().pid == self.process.pid or self.over())
+
+    def over(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        return False
+
+    def kill(self) -> None:
+        """End the worker as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> int:
+        """End the worker as a service manager would; returns its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(60)
+
+    def close(self) -> None:
+        self.kill()
+        self.store.close()
+
+    def submit(self, lane: Lane = Lane.BATCH, kind: JobKind = JobKind.GENERATE, **spec: Any) -> Job:
+        return self.jobs.submit(kind, "a small job", {"items": 4} | spec, lane)
+
+    def wait(self, job: Job, *states: JobState) -> Job:
+        """The job once it is in one of `states` (default: any final one)."""
+
+        def there() -> bool:
+            state = self.jobs.get(job.id).state
+            return state in states if states else state.final
+
+        until(there)
+        return self.jobs.get(job.id)
+
+    def items(self, job: Job) -> list[int]:
+        """The items a job kept, in order."""
+        return [kept.problem for kept in self.store.streams.kept(job.id)]
+
+    def said(self, job: Job) -> list[int]:
+        """The items a job spoke of, in the order it did."""
+        return [item.payload["item"] for item in self.jobs.stream(job.id)]
+
+    def text(self, job: Job) -> str:
+        """A job's log."""
+        return "\n".join(line.text for line in self.jobs.lines(job.id))
+
+
+@contextmanager
+def bench_on(settings: Settings) -> Iterator[Bench]:
+    """A bench, and no worker of it left at the end."""
+    bench = Bench(settings)
+    try:
+        yield bench
+    finally:
+        bench.close()
