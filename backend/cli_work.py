@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backend.config import ROOT, Settings
-from backend.domain import Context, Job, JobKind, JobState, Model, UserError, visible
+from backend.domain import GRADERS, Context, Job, JobKind, JobState, Model, UserError, visible
 from backend.engines.protocol import Decoding
 from backend.lab import cli as lab_cli
-from backend.services import Arm, GenerateSpec, ScoreSpec, Services
+from backend.services import Arm, GenerateSpec, RunSummary, ScoreSpec, Services
 from backend.services.jobs import environment
 from backend.services.presets import demo_specs
 
@@ -220,6 +220,24 @@ def _demo(services: Services, options: argparse.Namespace) -> None:
         jobs = [services.generating.submit(spec, kind=JobKind.EVALUATE) for spec in demo_specs(models)]
         runs = [run for job in jobs for run in _follow(services, job, options.settings).result["runs"]]
         print(f"wrote  {len(runs)} runs, {services.demo.ship(runs):,} bytes, to {options.settings.lab / 'demo'}")
+        figures = {summary.run.id: summary for summary in services.runs.summaries("kim2026")}
+        print("\n".join(_table_row(figures[run]) for run in runs))
+
+
+def _table_row(summary: RunSummary) -> str:
+    """A run's line of the table in the lab's README."""
+    info = summary.run.info
+    condition = info.context.value + (f"; {info.variant}" if info.variant else "")
+    right, cues, length = summary.accuracy[GRADERS[0]], summary.cues, summary.length
+    cells = [
+        f"`{info.model}`",
+        f"`{info.dataset}`",
+        condition,
+        f"{100 * right.value:.1f} [{100 * (right.low or 0):.1f}, {100 * (right.high or 0):.1f}]" if right else "-",
+        f"{cues.value:.2f} [{cues.low or 0:.2f}, {cues.high or 0:.2f}]",
+        f"{length.value:.0f} [{length.low or 0:.0f}, {length.high or 0:.0f}]",
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def _worker(options: argparse.Namespace) -> int:

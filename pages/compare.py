@@ -21,6 +21,7 @@ from pages.components.session import (
     statistics,
     summaries,
 )
+from pages.components.token_jobs import regenerate
 from pages.components.trace_view import Options, read_range, trace_view
 
 require_person()
@@ -68,9 +69,11 @@ with rail:
         on_choice=go_to,
     )  # fmt: skip
 with work:
-    with st.container(key="sth-question"):
-        st.text(f"Problem {current.number}   {current.question}")
-        st.text(f"gold {current.gold}" if current.gold is not None else "no gold answer")
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+        with st.container(key="sth-question"):
+            st.text(f"Problem {current.number}   {current.question}")
+            st.text(f"gold {current.gold}" if current.gold is not None else "no gold answer")
+        regenerate(current.id, [runs()[run] for run in chosen])
     places = [int(p) if p.isdecimal() else 0 for p in query.get("samples", "").split(".")] + [0] * len(chosen)
     panes = []
     for tag, run_id, place in zip(TAGS, chosen, places, strict=False):

@@ -1,6 +1,7 @@
-"""Reader: one trace, with its doubts marked, its verdicts and where it came from."""
+"""Reader: one trace, with its doubts marked, its tokens coloured, its verdicts, where it came from and what goes on."""
 
 import json
+from dataclasses import replace
 
 import streamlit as st
 
@@ -10,6 +11,9 @@ from pages.components.gate import require_person
 from pages.components.notice import notice
 from pages.components.panes import pane_of
 from pages.components.session import choose_grader, choose_lexicon, run_labels, services
+from pages.components.token_controls import token_controls
+from pages.components.token_forks import children, open_trace, parent_line
+from pages.components.token_jobs import go_on_dialog, regenerate, score_with
 from pages.components.trace_view import Options, read_range, trace_view
 
 require_person()
@@ -25,10 +29,7 @@ with header:
     back, onward = services().reading.neighbours(trace_id)
     for name, icon, target in (("Previous", "chevron_left", back), ("Next", "chevron_right", onward)):
         if st.button(name, icon=f":material/{icon}:", type="tertiary", disabled=target is None):
-            for part in ("range", "pane"):
-                st.query_params.pop(part, None)
-            st.query_params["trace"] = target or ""
-            st.rerun()
+            open_trace(target or "")
     grader, lexicon = choose_grader(), choose_lexicon()
 
 try:
@@ -40,6 +41,8 @@ except UserError as error:
 with st.container(key="sth-question"):
     st.text(f"Problem {trace.number}   {trace.question}")
     st.text(f"gold {trace.gold}" if trace.gold is not None else "no gold answer")
+if parent := services().reading.parent(trace.id):
+    parent_line(parent, grader)
 
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     others = [run for run in services().reading.runs_with(trace.problem) if run != trace.run.id]
@@ -69,6 +72,14 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             notice("The source doesn't say which part is the prompt and which the response's thinking.", "info")
         st.text("Everything else the source says of it:")
         st.code(json.dumps(trace.extra, ensure_ascii=False, indent=1)[:20_000], language=None, height=300)
+    score_with(trace.run)
+    regenerate(trace.problem, [trace.run])
+    layer = token_controls(trace)
 
-pane = pane_of(trace, grader, link=False)
-trace_view([pane], key="reader", active=read_range(st.query_params.to_dict(), [pane]), options=Options())
+pane = replace(pane_of(trace, grader, link=False), tokens=layer)
+forks = services().reading.forks(trace.id)
+options = Options(go_on=True, reserve=48 if forks else 16)
+view = trace_view([pane], key="reader", active=read_range(st.query_params.to_dict(), [pane]), options=options)
+children(forks, grader)
+if view.go_on:
+    go_on_dialog(trace, view.go_on.at)

@@ -39,7 +39,7 @@ class Chance:
 
     def __init__(self, seed: int) -> None:
         """Nothing is drawn yet."""
-        self._generator = np.random.Generator(np.random.Philox(key=seed % 2**64))
+        self._generator = np.random.Generator(np.random.Philox(key=seed % 2**128))
         self._numbers: list[float] = []
 
     def next(self) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 import openai
@@ -58,9 +59,9 @@ class OpenAIEngine:
         """`timeout`: seconds of silence until a response is given up. Raises UserError for a bad address or no key."""
         address, variable = api_address(model.location), str(model.settings.get("key") or "")
         self._model = model
-        self._served = Served(address, key_of(variable, os.environ, address), variable, timeout, retries)
+        key = key_of(variable, os.environ, address)
+        self._served = Served(address, key, variable, timeout=timeout, retries=retries)
         self._name = str(model.settings.get("model") or "")
-        self._context: int | None = None
         self._looked = False
         self._lacks: set[str] = set()
         self._limit = "max_tokens"
@@ -81,7 +82,6 @@ class OpenAIEngine:
             bans=False,
             prefix="prefix" not in lacks,
             scoring=False,
-            context=self._context,
             missing=(*missing, "The server gives no entropies, scores no texts and doesn't tell its token ids."),
         )
 
@@ -131,8 +131,6 @@ class OpenAIEngine:
         if names and self._name not in names:
             name = visible(self._name, 60)
             raise UserError(f"The server at {self._served.address} has no model {name!r}; it has {shown}.")
-        lengths = [entry.get("max_model_len") for entry in listed if entry["id"] == self._name]
-        self._context = next((length for length in lengths if isinstance(length, int)), None)
         self._looked = True
 
     def _refused(self, request: Request) -> str:
@@ -151,12 +149,12 @@ class OpenAIEngine:
         if reason := self._refused(request):
             raise Broken(reason)
         growing, thinking = Growing(request.key, request.decoding.stop), Thinking()
-        stream = await self._begin(request)
-        if request.prefix:
-            yield growing.force(request.prefix, place(0, request.prefix, [Said(request.prefix)], forced=True))
         finish, tokens = "", None
-        async with stream:
-            async for chunk in stream:
+        async with AsyncExitStack() as opened:
+            response = await self._begin(request, opened)
+            if request.prefix:
+                yield growing.force(request.prefix, place(0, request.prefix, [Said(request.prefix)], forced=True))
+            async for chunk in self._served.chunks(response):
                 with self._served.reading():
                     part = read_chunk(chunk, thinking, request.decoding.top)
                 finish, tokens = part.finish or finish, part.tokens or tokens
@@ -171,18 +169,19 @@ class OpenAIEngine:
         counted = None if request.prefix or growing.stopped else tokens
         yield Done(request.key, Finish.STOP if growing.stopped else FINISHES.get(finish, Finish.UNKNOWN), "", counted)
 
-    async def _begin(self, request: Request) -> openai.AsyncStream[Any]:
+    async def _begin(self, request: Request, opened: AsyncExitStack) -> openai.AsyncAPIResponse[Any]:
         """Ask, and ask again without what the server refuses and needn't have. Raises openai.OpenAIError."""
         left_out = self._lacks & set(_OPTIONAL)
+        create = self._served.client.chat.completions.with_streaming_response.create
         while True:
             try:
-                stream = await self._served.client.chat.completions.create(**self._body(request, left_out))
+                response = await opened.enter_async_context(create(**self._body(request, left_out)))
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if not self._give_way(error.message.lower(), left_out):
                     raise
             else:
                 self._lacks |= left_out
-                return stream
+                return response
 
     def _give_way(self, message: str, left_out: set[str]) -> bool:
         """Add to `left_out` what the refusal names, or all of it where it names nothing; False where all is out."""
@@ -253,10 +252,10 @@ class Thinking:
         """Nothing was said yet."""
         self._thought = ""
 
-    def read(self, delta: Any) -> list[str]:
+    def read(self, delta: dict[str, Any]) -> list[str]:
         """The text that a chunk adds, in parts: marks, a thought, a piece of the answer."""
-        thought = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None) or ""
-        content = delta.content or getattr(delta, "refusal", None) or ""
+        thought = delta.get("reasoning_content") or delta.get("reasoning") or ""
+        content = delta.get("content") or delta.get("refusal") or ""
         opening = closing = ""
         if thought and not self._thought:
             opening = "<think>" if thought.startswith("\n") else "<think>\n"
@@ -268,19 +267,20 @@ class Thinking:
         return [part for part in (opening, thought, closing, content) if part]
 
 
-def read_chunk(chunk: Any, thinking: Thinking, top: int) -> Part:
+def read_chunk(chunk: dict[str, Any], thinking: Thinking, top: int) -> Part:
     """One chunk of a chat completion's stream, with the `top` likeliest of each token; raises as `reading` expects."""
-    tokens = chunk.usage.completion_tokens if chunk.usage else None
-    if not chunk.choices:
+    tokens = (chunk.get("usage") or {}).get("completion_tokens")
+    if not (choices := chunk.get("choices")):
         return Part(tokens=tokens)
-    choice = chunk.choices[0]
-    parts = thinking.read(choice.delta)
-    entries = (choice.logprobs.content or ()) if choice.logprobs else ()
+    choice = choices[0]
+    parts = thinking.read(choice.get("delta") or {})
+    entries = (choice.get("logprobs") or {}).get("content") or ()
     marks = [Said(part) for part in parts if part.strip() in ("<think>", "</think>")]
     said = [*marks, *(_said(entry, top) for entry in entries)] if entries else [Said(part) for part in parts]
-    return Part("".join(parts), tuple(said), choice.finish_reason or "", tokens, bool(entries))
+    return Part("".join(parts), tuple(said), choice.get("finish_reason") or "", tokens, bool(entries))
 
 
-def _said(entry: Any, top: int) -> Said:
-    others = sorted(entry.top_logprobs or (), key=lambda other: -other.logprob)[:top]
-    return Said(entry.token, None, entry.logprob, tuple(Alternative(other.token, other.logprob) for other in others))
+def _said(entry: dict[str, Any], top: int) -> Said:
+    others = [Alternative(str(other["token"]), float(other["logprob"])) for other in entry.get("top_logprobs") or ()]
+    best = sorted(others, key=lambda other: -other.logprob)[:top]
+    return Said(str(entry["token"]), None, float(entry["logprob"]), tuple(best))

@@ -45,7 +45,7 @@ def open_engine(
     say(f"Opening {family.base.name} with {chosen}.")
     if chosen == "openai":
         return _openai(family.base)
-    return _vllm(family, vllm, say) if chosen == "vllm" else _transformers(family, threads)
+    return _vllm(family, vllm, threads, say) if chosen == "vllm" else _transformers(family, threads)
 
 
 def _members(family: Family) -> tuple[Model, ...]:
@@ -70,14 +70,14 @@ def _openai(model: Model) -> Engine:
     return OpenAIEngine(model)
 
 
-def _vllm(family: Family, vllm: VllmState, say: Says) -> Engine:
+def _vllm(family: Family, vllm: VllmState, threads: int, say: Says) -> Engine:
     from backend.engines.vllm_engine import VllmEngine  # noqa: PLC0415 -- loads openai and transformers
     from backend.engines.vllm_server import VllmServer  # noqa: PLC0415
 
     folder = folder_of(family.base)
     if vllm.url:
         return VllmEngine(family, vllm.url, folder)
-    server = VllmServer.start(folder, vllm, on_progress=say)
+    server = VllmServer.start(folder, vllm, threads=threads, on_progress=say)
     try:
         return VllmEngine(family, server, folder)
     except BaseException:

@@ -11,18 +11,19 @@ import json
 import queue
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
+import orjson
 
 from backend.domain import UserError, visible
 from backend.engines.protocol import Cancelled, Event, Failed
 
 T = TypeVar("T")
-AT_ONCE = 64
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ASK_CANCELLED = 0.1
 _CODE = re.compile(r"^Error code: \d+(?: - )?")
@@ -36,15 +37,20 @@ class Broken(Exception):
 class Served:
     """One server. Its coroutines run on its own loop; `ask` and `stream` are called from any other thread."""
 
-    def __init__(self, address: str, key: str = "", variable: str = "", timeout: float = 300, retries: int = 3) -> None:
-        """`address` as `api_address` gives it; `key` came from the environment `variable`; `timeout` in seconds."""
+    def __init__(
+        self, address: str, key: str, variable: str, *, timeout: float, retries: int = 3, at_once: int = 64
+    ) -> None:
+        """`address` as `api_address` gives it; `key` came from the environment `variable` ("": there is none).
+
+        `timeout`: seconds of silence until an answer is given up; `at_once`: answers of a `stream` made side by side.
+        """
         self.address, self._key, self._variable = address, key, variable
         self._timeout, self._retries = timeout, retries
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"asks {address}", daemon=True)
         self._thread.start()
         self.client: openai.AsyncOpenAI = asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result()
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(at_once)
 
     def ask(self, question: Coroutine[Any, Any, T]) -> T:
         """Wait for one answer. Raises UserError."""
@@ -94,6 +100,20 @@ class Served:
         entries = listed if isinstance(listed, list) else []
         return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
 
+    async def chunks(self, response: openai.AsyncAPIResponse[Any]) -> AsyncGenerator[dict[str, Any]]:
+        """The chunks of a streamed answer, as they are: making the package's objects of them takes four times as long.
+
+        Raises openai.OpenAIError, Broken and json.JSONDecodeError.
+        """
+        try:
+            async for line in response.iter_lines():
+                if line.startswith("data:") and (data := line[5:].strip()) != "[DONE]":
+                    yield self._chunk(orjson.loads(data))
+        except httpx2.TimeoutException as error:
+            raise openai.APITimeoutError(error.request) from error
+        except httpx2.TransportError as error:
+            raise openai.APIConnectionError(request=error.request) from error
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Around the reading of an answer, which may be of any shape. Raises Broken."""
@@ -113,8 +133,6 @@ class Served:
             return f"{server} can't be reached, or broke off ({reason}): is it running, and is the address right?"
         if isinstance(error, openai.APIStatusError):
             return self._refusal(server, error)
-        if isinstance(error, openai.APIError):
-            return f"{server} reported an error: {self._said(error.message)}."
         kind = "JSON" if isinstance(error, json.JSONDecodeError) else "of the expected form"
         return f"{server} answered with something that isn't {kind}: is it an OpenAI-compatible interface?"
 
@@ -163,6 +181,14 @@ class Served:
                 put(Failed(key, str(error)))
             except (openai.OpenAIError, json.JSONDecodeError) as error:
                 put(Failed(key, self.sentence(error)))
+
+    def _chunk(self, chunk: Any) -> dict[str, Any]:
+        if not isinstance(chunk, dict):
+            raise Broken(self.sentence(TypeError()))
+        if reported := chunk.get("error"):
+            message = reported.get("message") if isinstance(reported, dict) else reported
+            raise Broken(f"The server at {self.address} reported an error: {self._said(str(message))}.")
+        return chunk
 
     def _refusal(self, server: str, error: openai.APIStatusError) -> str:
         status, said = error.status_code, self._said(error.message)

@@ -20,7 +20,6 @@ from backend.domain import UserError, visible
 from backend.engines.protocol import Request, Starter
 
 _BEFORE: Final = ("", " ", "\n", "(", '"', "*", " (", ' "')
-_SHOWN_WORDS: Final = 5
 
 
 class Texts:
@@ -66,14 +65,15 @@ class Texts:
         return list(self.rust.encode(text, add_special_tokens=False).ids)
 
     def spans(self, text: str) -> list[tuple[int, int, int]]:
-        """(id, start, end) of a response's tokens, covering `text` without gaps, as they would come in generation.
+        """(id, start, end) of a response's tokens, covering `text` without gaps.
 
-        Of tokens that share a character the last has it; what precedes a token and belongs to none goes to it.
+        Of tokens that share a character the last has it, as it would come in generation; what precedes a token and
+        belongs to none goes to it.
         """
         encoded = self.rust.encode(text, add_special_tokens=False)
         starts = [start for start, _ in encoded.offsets[1:]] + [len(text)]
         spans, done = [], 0
-        for token, (_, end), following in zip(encoded.ids, encoded.offsets, starts, strict=True):
+        for token, (_, end), following in zip(encoded.ids, encoded.offsets, starts[: len(encoded.ids)], strict=True):
             start, done = done, max(done, min(end, following))
             spans.append((token, start, done))
         if spans:
@@ -81,13 +81,13 @@ class Texts:
         return spans
 
     def unknown(self, text: str) -> list[str]:
-        """Up to five words of `text` that have no token, in order; none where every text can be encoded."""
+        """Words of a prompt or text that have no token, in order; none where every text can be encoded."""
         missing = self.tokenizer.unk_token_id
         if missing is None:
             return []
         encoded = self.rust.encode(text, add_special_tokens=False)
         spans = [span for token, span in zip(encoded.ids, encoded.offsets, strict=True) if token == missing]
-        return list(dict.fromkeys(text[start:end].strip() for start, end in spans))[:_SHOWN_WORDS]
+        return list(dict.fromkeys(text[start:end].strip() for start, end in spans))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of a whole response, marks of turns left out."""

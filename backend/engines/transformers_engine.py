@@ -19,6 +19,7 @@ from backend.engines.texts import Texts
 from backend.engines.tf_loop import Job, Loop, thoughts
 
 _MOST_ALTERNATIVES = 20
+_SHOWN_WORDS = 5
 _NO_LIMIT = 10**9
 
 
@@ -86,10 +87,10 @@ class TransformersEngine:
     def score(self, model: str, user: str, text: str, *, top: int = 0, system: str = "") -> list[Token]:
         """See `Engine`. Logits are made for a few positions at a time, however long the text."""
         request = Request("score", model, user, system=system)
-        prompt = self._texts.prompt_ids(self._texts.render(request))
+        prompt = self._prompt(request)[1]
+        self._check_words(request, text)
         spans = self._texts.spans(text)
         ids = [token for token, _, _ in spans]
-        self._check_names(request, (request.user, request.system, text))
         if (size := len(prompt) + len(ids)) > self._context:
             raise UserError(
                 f"The prompt and the text have {size:,} tokens together, but {model} can read {self._context:,} at"
@@ -124,10 +125,9 @@ class TransformersEngine:
 
     def _job(self, request: Request) -> Job:
         """The request as ids. Raises UserError where it can't be served."""
-        self._check_names(request, (request.user, request.system, request.prefix))
         self._check_settings(request)
-        prompt = self._texts.render(request)
-        ids = self._texts.prompt_ids(prompt)
+        prompt, ids = self._prompt(request)
+        self._check_words(request, request.prefix)
         prefix = self._texts.ids(request.prefix)
         if (size := len(ids) + len(prefix) + 1) > self._context:
             raise UserError(
@@ -142,13 +142,20 @@ class TransformersEngine:
         limit = min(request.decoding.max_tokens, self._context - len(ids))
         return Job(request, self._adapters[request.model], prompt, ids, prefix, limit)
 
-    def _check_names(self, request: Request, texts: Sequence[str]) -> None:
+    def _prompt(self, request: Request) -> tuple[str, list[int]]:
+        """The prompt as text and ids. Raises UserError for an unknown model or unknown words."""
         if request.model not in self._adapters:
             known = ", ".join(self._adapters)
             raise UserError(f"There is no model {visible(request.model, 80)!r} here; this engine serves {known}.")
-        if unknown := [word for text in texts for word in self._texts.unknown(text)]:
-            shown = ", ".join(visible(word, 40) for word in dict.fromkeys(unknown[:5]))
-            raise UserError(f"{request.model} has no token for these words and can't read them: {shown}.")
+        prompt = self._texts.render(request)
+        self._check_words(request, prompt)
+        return prompt, self._texts.prompt_ids(prompt)
+
+    def _check_words(self, request: Request, text: str) -> None:
+        if unknown := self._texts.unknown(text):
+            shown = ", ".join(visible(word, 40) for word in unknown[:_SHOWN_WORDS])
+            more = f" and {len(unknown) - _SHOWN_WORDS:,} more" if len(unknown) > _SHOWN_WORDS else ""
+            raise UserError(f"{request.model} has no token for these words and can't read them: {shown}{more}.")
 
     def _check_settings(self, request: Request) -> None:
         asked = request.decoding

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import openai
-from openai import AsyncStream
-from openai.types import Completion
 
 from backend.domain import Finish, Model, UserError, visible
-from backend.engines.addresses import api_address, key_of
+from backend.engines.addresses import api_address
 from backend.engines.growing import Growing, Said
 from backend.engines.openai_engine import FINISHES, MOST_TOP, NEUTRAL
 from backend.engines.protocol import (
@@ -36,6 +35,8 @@ from backend.engines.texts import Stream, Texts
 from backend.engines.vllm_server import NAME, VllmServer
 
 _NEVER = -100  # a bias below which no token is drawn; vLLM takes no less
+_KEY = "VLLM_API_KEY"  # vLLM's own name for it
+_AT_ONCE = 256  # as many as vLLM itself answers side by side
 _SEEDS = 2**63
 _WITH_IDS = {"return_token_ids": True, "return_tokens_as_token_ids": True}
 _TO_LOAD = (
@@ -59,10 +60,9 @@ class VllmEngine:
         """
         self._server = server if isinstance(server, VllmServer) else None
         address = server.address if isinstance(server, VllmServer) else api_address(server)
-        variable = str(family.base.settings.get("key") or "")
-        key = server.key if isinstance(server, VllmServer) else key_of(variable, os.environ, address)
+        key = server.key if isinstance(server, VllmServer) else os.environ.get(_KEY, "")
         self._texts = Texts(folder)
-        self._served = Served(address, key, variable, timeout)
+        self._served = Served(address, key, _KEY, timeout=timeout, at_once=_AT_ONCE)
         try:
             self._names, self._context = self._served.ask(self._find(family))
         except BaseException:
@@ -183,8 +183,8 @@ class VllmEngine:
         room = self._context - len(ids) if self._context else decoding.max_tokens
         left = min(decoding.max_tokens, room) - len(forced)
         finish = ""
-        async with await self._begin(name, decoding, [*ids, *forced], left) as stream:
-            async for chunk in stream:
+        async with self._begin(name, decoding, [*ids, *forced], left) as response:
+            async for chunk in self._served.chunks(response):
                 with self._served.reading():
                     said, ended = self._chunk(chunk, decoding.top, texts)
                 finish = ended or finish
@@ -201,8 +201,10 @@ class VllmEngine:
         shown = Finish.STOP if growing.stopped else FINISHES.get(finish, Finish.UNKNOWN)
         yield Done(request.key, shown, prompt, growing.tokens - ended_turn)
 
-    async def _begin(self, name: str, decoding: Decoding, ids: list[int], left: int) -> AsyncStream[Completion]:
-        return await self._served.client.completions.create(
+    def _begin(
+        self, name: str, decoding: Decoding, ids: list[int], left: int
+    ) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[Any]]:
+        return self._served.client.completions.with_streaming_response.create(
             model=name,
             prompt=ids,
             stream=True,
@@ -228,19 +230,19 @@ class VllmEngine:
             for (token, start, end), logprob, best in zip(self._texts.spans(text), logprobs, tops, strict=True)
         )
 
-    def _chunk(self, chunk: Any, top: int, stream: Stream) -> tuple[list[Said], str]:
+    def _chunk(self, chunk: dict[str, Any], top: int, stream: Stream) -> tuple[list[Said], str]:
         """The tokens of a chunk, and how the response ended if it did."""
-        if not chunk.choices:
+        if not (choices := chunk.get("choices")):
             return [], ""
-        choice, said = chunk.choices[0], []
-        logprobs = choice.logprobs
-        for place, token in enumerate(choice.token_ids or ()):
-            others = {
-                int(name.removeprefix("token_id:")): worth for name, worth in logprobs.top_logprobs[place].items()
-            }
-            best = self._shown(_best(others, top))
-            said.append(Said(stream.add(token), token, logprobs.token_logprobs[place], best))
-        return said, choice.finish_reason or ""
+        choice, said = choices[0], []
+        worths = choice.get("logprobs") or {}
+        for place, token in enumerate(choice.get("token_ids") or ()):
+            named = worths["top_logprobs"][place] if top else {}
+            best = self._shown(_best({int(name.removeprefix("token_id:")): named[name] for name in named}, top))
+            said.append(Said(stream.add(token), token, float(worths["token_logprobs"][place]), best))
+        if choice.get("text") and not said:
+            raise Broken(f"The server at {self._served.address} tells no token ids: it has to be vLLM 0.10 or newer.")
+        return said, choice.get("finish_reason") or ""
 
     def _shown(self, best: Sequence[tuple[int, float]]) -> tuple[Alternative, ...]:
         return tuple(Alternative(self._texts.text_of(token), logprob) for token, logprob in best)

@@ -24,6 +24,7 @@ _WINDOW: Final = 256
 _WINDOW_CHARACTERS: Final = 32_000_000
 _FAILED_STARTS: Final = 3
 EXACT: Final = "checked exactly"
+NOT_ONE: Final = "unknown: many answers are right, and these rules compare with one"
 Item = tuple[str, str | None] | tuple[str, str | None, str]
 DIED: Final = "unknown: the grader's process ended on this answer"
 
@@ -101,7 +102,7 @@ class GraderPool:
 
         `correct` is None for a gold that is None or blank. Countdown questions ("Use 8, 4, 5 to make 9.") have many
         right answers, and equality with one of them decides nothing: in place of math-verify the answer is checked
-        exactly, and the note says so.
+        exactly, and the note says so; the paper's rules don't apply.
         """
         window: deque[_Item] = deque()
         try:
@@ -127,6 +128,11 @@ class GraderPool:
     def _admit(self, text: str, gold: str | None, question: str = "") -> _Item:
         """Decide what needs no process; queue the rest."""
         item = _Item()
+        if exact := countdown.judge(question, text):
+            note = f"{EXACT}: {exact.note}" if exact.note else EXACT
+            item.verdicts[MATH_VERIFY] = Verdict(exact.answer, exact.correct, note)
+            item.verdicts[PAPER] = Verdict(exact.answer, None, NOT_ONE)
+            return item
         answer = paper.extract(text)
         if gold is None or not gold.strip():
             item.verdicts[PAPER] = Verdict(answer, None, "no gold answer")
@@ -135,10 +141,7 @@ class GraderPool:
                 item.verdicts[PAPER] = paper.quick(answer, gold)
             except paper.NeedsAlgebra:
                 self._queue(item, PAPER, answer or "", gold, answer)
-        if exact := countdown.judge(question, text):
-            note = f"{EXACT}: {exact.note}" if exact.note else EXACT
-            item.verdicts[MATH_VERIFY] = Verdict(exact.answer, exact.correct, note)
-        elif certain := verify.quick(text, gold):
+        if certain := verify.quick(text, gold):
             item.verdicts[MATH_VERIFY] = certain
         elif len(text) > verify.TEXT_LIMIT:
             item.verdicts[MATH_VERIFY] = verify.grade(text, gold)

@@ -58,6 +58,7 @@ def _add_out(sub: argparse.ArgumentParser) -> None:
 def _pretrain(options: argparse.Namespace) -> int:
     from backend.lab.pretrain import pretrain  # noqa: PLC0415  torch takes seconds to import
 
+    _quiet()
     pretrain(options.out, seed=options.seed, steps=options.steps, smoke=options.smoke, on_progress=_show)
     print(f"The model is in {options.out}.")
     return 0
@@ -66,6 +67,7 @@ def _pretrain(options: argparse.Namespace) -> int:
 def _sft(options: argparse.Namespace) -> int:
     from backend.lab.finetune import sft  # noqa: PLC0415  torch takes seconds to import
 
+    _quiet()
     sft(options.base, options.out, guided=options.guided, seed=options.seed, on_progress=_show)
     print(f"The model is in {options.out}.")
     return 0
@@ -74,6 +76,7 @@ def _sft(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from backend.lab.evaluate import evaluate  # noqa: PLC0415  torch takes seconds to import
 
+    _quiet()
     opening = f"<think>\n{options.opening}" if options.opening else ""
     figures = evaluate(
         options.model, options.set, context=options.context, samples=options.samples, opening=opening
@@ -93,6 +96,13 @@ def _problems(options: argparse.Namespace) -> int:
     options.jsonl.write_text("".join(lines), encoding="utf-8")
     print(f"{len(problems)} problems are in {options.jsonl}.")
     return 0
+
+
+def _quiet() -> None:
+    """No progress bars of the libraries among our lines."""
+    from transformers.utils import logging  # noqa: PLC0415  torch takes seconds to import
+
+    logging.disable_progress_bar()
 
 
 def _show(progress: Progress) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -62,6 +62,15 @@ class Plan:
     steps: int
     rows: int
     smoke: bool
+
+
+class Done(NamedTuple):
+    """How far a run is: steps, tokens, and its smoothed losses in nats."""
+
+    step: int
+    tokens: int
+    loss: float
+    verdict_loss: float
 
 
 OnProgress = Callable[[Progress], None]
@@ -112,16 +121,15 @@ def _train(
     words = tokenizer.build()
     model = models.create(words, plan.seed, smoke=plan.smoke)
     used = optimisers(model, PEAK_RATE)
-    start, tokens = _restore(out, plan, model, used)
-    report = _Reporter(plan, tokens, on_progress if rank == 0 else None)
-    for step in range(start, plan.steps):
+    done = _restore(out, plan, model, used)
+    report = _Reporter(plan, done, on_progress if rank == 0 else None)
+    for step in range(done.step, plan.steps):
         figures = _step(rank, processes, plan, step, model, used)
-        last = report(step + 1, figures)
-        done = step + 1 == plan.steps
-        if rank == 0 and not done and (step + 1) % every == 0:
-            _save_checkpoint(out, plan, model, used, step + 1, report.tokens)
+        done = report(figures)
+        if rank == 0 and done.step < plan.steps and done.step % every == 0:
+            _save_checkpoint(out, plan, model, used, done)
     if rank == 0:
-        models.save(model, words, out, _card(plan, last))
+        models.save(model, words, out, _card(plan, done))
         (out / CHECKPOINT).unlink(missing_ok=True)
     if processes > 1:
         dist.destroy_process_group()
@@ -154,29 +162,26 @@ def _step(
 
 
 class _Reporter:
-    """Smooths the losses and turns them into Progress."""
+    """Smooths the losses and turns them into Progress, going on from `before`."""
 
-    def __init__(self, plan: Plan, tokens: int, on_progress: OnProgress | None) -> None:
-        self.tokens = tokens
-        self._plan, self._tell = plan, on_progress
-        self._losses: tuple[float, float] | None = None
-        self._times: list[tuple[float, int]] = [(time.monotonic(), tokens)]
+    def __init__(self, plan: Plan, before: Done, on_progress: OnProgress | None) -> None:
+        self._plan, self._done, self._tell = plan, before, on_progress
+        self._times: list[tuple[float, int]] = [(time.monotonic(), before.tokens)]
 
-    def __call__(self, step: int, figures: tuple[float, float, int]) -> Progress:
-        self.tokens += figures[2]
-        before = self._losses or figures[:2]
-        self._losses = (0.95 * before[0] + 0.05 * figures[0], 0.95 * before[1] + 0.05 * figures[1])
-        self._times = [*self._times[-_SPEED_WINDOW:], (time.monotonic(), self.tokens)]
+    def __call__(self, figures: tuple[float, float, int]) -> Done:
+        before = self._done if self._done.step else Done(0, 0, *figures[:2])
+        loss, verdicts = 0.95 * before.loss + 0.05 * figures[0], 0.95 * before.verdict_loss + 0.05 * figures[1]
+        now = self._done = Done(before.step + 1, before.tokens + figures[2], loss, verdicts)
+        self._times = [*self._times[-_SPEED_WINDOW:], (time.monotonic(), now.tokens)]
         took = max(1e-9, self._times[-1][0] - self._times[0][0])
-        left = (self._plan.steps - step) * took / (len(self._times) - 1)
-        speed = (self.tokens - self._times[0][1]) / took
-        now = Progress(step, self._plan.steps, self.tokens, *self._losses, speed, left)
+        left = (self._plan.steps - now.step) * took / (len(self._times) - 1)
         if self._tell:
-            self._tell(now)
+            speed = (now.tokens - self._times[0][1]) / took
+            self._tell(Progress(now.step, self._plan.steps, now.tokens, loss, verdicts, speed, left))
         return now
 
 
-def _card(plan: Plan, last: Progress) -> dict[str, Any]:
+def _card(plan: Plan, last: Done) -> dict[str, Any]:
     words = (
         f"python -m backend lab pretrain --out DIR --seed {plan.seed} --steps {plan.steps}" + " --smoke" * plan.smoke
     )
@@ -184,21 +189,19 @@ def _card(plan: Plan, last: Progress) -> dict[str, Any]:
     return {"kind": "base", **dataclasses.asdict(plan), **figures, "command": words}
 
 
-def _save_checkpoint(
-    out: Path, plan: Plan, model: Any, used: list[torch.optim.Optimizer], step: int, tokens: int
-) -> None:
+def _save_checkpoint(out: Path, plan: Plan, model: Any, used: list[torch.optim.Optimizer], done: Done) -> None:
     tensors = {f"model/{name}": p.detach() for name, p in model.named_parameters()}
     tensors |= {f"state/{name}": value for name, value in state_tensors(model, used).items()}
-    told = {"plan": json.dumps(dataclasses.asdict(plan)), "step": str(step), "tokens": str(tokens)}
+    told = {"plan": json.dumps(dataclasses.asdict(plan)), "done": json.dumps(done)}
     part = out / (CHECKPOINT + ".part")
     save_file(tensors, part, told)
     part.replace(out / CHECKPOINT)
 
 
-def _checkpointed(out: Path, plan: Plan) -> tuple[int, int]:
-    """Steps and tokens of the checkpoint in `out`, (0, 0) if there is none."""
+def _checkpointed(out: Path, plan: Plan) -> Done:
+    """How far the checkpoint in `out` is; nothing done if there is none."""
     if not (out / CHECKPOINT).exists():
-        return 0, 0
+        return Done(0, 0, 0.0, 0.0)
     with safe_open(out / CHECKPOINT, "pt") as file:
         told = file.metadata()
     if json.loads(told["plan"]) != dataclasses.asdict(plan):
@@ -206,16 +209,16 @@ def _checkpointed(out: Path, plan: Plan) -> tuple[int, int]:
             f"{out} holds an unfinished run with other settings ({told['plan']}): go on with those, "
             "choose another folder, or delete it."
         )
-    return int(told["step"]), int(told["tokens"])
+    return Done(*json.loads(told["done"]))
 
 
-def _restore(out: Path, plan: Plan, model: Any, used: list[torch.optim.Optimizer]) -> tuple[int, int]:
-    step, tokens = _checkpointed(out, plan)
-    if step:
+def _restore(out: Path, plan: Plan, model: Any, used: list[torch.optim.Optimizer]) -> Done:
+    done = _checkpointed(out, plan)
+    if done.step:
         with safe_open(out / CHECKPOINT, "pt") as file:
             held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  safe_open isn't a mapping
         weights = {name.removeprefix("model/"): t for name, t in held.items() if name.startswith("model/")}
         model.load_state_dict(weights, strict=False)  # the output layer is the tied embedding
         state = {name.removeprefix("state/"): t for name, t in held.items() if name.startswith("state/")}
         load_state(model, used, state)
-    return step, tokens
+    return done

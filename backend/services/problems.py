@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from backend.domain import UserError, problem_id, visible
@@ -46,7 +47,7 @@ class ProblemService:
 
     def sets(self) -> list[ProblemSetInfo]:
         """The lab's sets, then imported ones by name."""
-        made = [ProblemSetInfo(name, title, len(lab.problem_set(name)), True) for name, title in lab.SETS.items()]
+        made = [ProblemSetInfo(name, title, _lab_size(name), True) for name, title in lab.SETS.items()]
         found = self._store.ledger.problem_sets()
         return made + [ProblemSetInfo(row.name, visible(row.file), row.rows, False) for row in found]
 
@@ -57,7 +58,7 @@ class ProblemService:
             return [Problem(p.question, p.gold, name, i, p.difficulty) for i, p in enumerate(chosen, 1)]
         row = next((row for row in self._store.ledger.problem_sets() if name in (row.name, row.id)), None)
         if row is None:
-            known = ", ".join(info.name for info in self.sets())
+            known = ", ".join([*lab.SETS, *(row.name for row in self._store.ledger.problem_sets())])
             raise UserError(f"There is no problem set {visible(name, 60)!r}; there are {visible(known, 400)}.")
         rows = self._store.ledger.set_problems(row.id)[:limit]
         return [Problem(p.question, p.gold, row.name, i) for i, p in enumerate(rows, 1)]
@@ -105,3 +106,8 @@ def _written(extra: dict[str, Any]) -> str | None:
     """A set's own worked solution, as such sets name it."""
     found = extra.get("solution") or extra.get("reference_solution")
     return found if isinstance(found, str) and found.strip() else None
+
+
+@lru_cache
+def _lab_size(name: str) -> int:
+    return len(lab.problem_set(name))

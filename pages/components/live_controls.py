@@ -17,7 +17,7 @@ import streamlit as st
 from backend.domain import UserError, visible
 from backend.services import ModelInfo
 from backend.services.specs import Arm
-from pages.components.live_setup import CONTEXTS, MOST_ARMS, Setup, specification, take
+from pages.components.live_setup import CONTEXTS, MOST_ARMS, Setup, problem_sets, specification, take
 from pages.components.notice import notice
 from pages.components.panes import TAGS
 from pages.components.session import services
@@ -60,7 +60,7 @@ def problem_controls(chosen: Setup) -> None:
 
 
 def _from_set(chosen: Setup) -> None:
-    sets = {info.name: info for info in services().problems.sets()}
+    sets = problem_sets()
     if chosen.set_name not in sets:
         chosen.set_name = next(iter(sets))
     chosen.set_name = st.selectbox(

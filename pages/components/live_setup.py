@@ -13,7 +13,7 @@ import streamlit as st
 
 from backend.domain import Context, UserError, problem_id
 from backend.services import ModelInfo, OpenTrace
-from backend.services.problems import Problem
+from backend.services.problems import Problem, ProblemSetInfo
 from backend.services.specs import Arm, ForkPoint, GenerateSpec, Question
 from pages.components.session import services
 
@@ -39,6 +39,16 @@ class Setup:
     arms: list[Arm] = field(default_factory=list)
     base: GenerateSpec = field(default_factory=lambda: GenerateSpec((), live=True, logprobs=True))
     edition: int = 0
+
+
+@st.cache_data(show_spinner=False, max_entries=2)
+def _sets(version: int) -> dict[str, ProblemSetInfo]:
+    return {info.name: info for info in services().problems.sets()}
+
+
+def problem_sets() -> dict[str, ProblemSetInfo]:
+    """Name -> set; kept, because counting the lab's takes seconds."""
+    return _sets(services().runs.version())
 
 
 def setup() -> Setup:
@@ -96,7 +106,7 @@ def take(spec: GenerateSpec) -> None:
 
 def _numbered(question: Question) -> int | None:
     """Where a question stands in the set it names."""
-    if question.dataset not in {info.name for info in services().problems.sets()}:
+    if question.dataset not in problem_sets():
         return None
     listed = services().problems.load(question.dataset)
     return next((problem.number for problem in listed if problem.question == question.question), None)

@@ -32,7 +32,7 @@ TOKEN_SECONDS: Final = 6 * 3600
 _POLL_SECONDS: Final = 0.1
 _STATE_POLLS: Final = 5  # the job's own row is read at every fifth poll
 _QUIET_POLLS: Final = 150  # a comment after so many silent polls, so that a proxy keeps the connection
-_LAST_POLLS: Final = 10  # how long a finished job may take to say its end
+_LAST_POLLS: Final = 2  # a job says its last word before it is over; one look more costs nothing
 _RETRY_MS: Final = 500
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _SIGNER: Final = URLSafeTimedSerializer(secrets.token_hex(32), salt="live stream")
@@ -111,7 +111,7 @@ class _Listener:
             yield _event([{"k": "over"}])
 
     def _over(self, quiet: int) -> bool:
-        """Whether nothing more can come: the job is over, and has said so or has had the time to."""
+        """Whether nothing more can come: the job is over, and has said so or had the chance to."""
         return self._final and quiet > 0 and (self._ended or quiet >= _LAST_POLLS)
 
     def _next(self) -> list[Item]:

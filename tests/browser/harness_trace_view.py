@@ -13,7 +13,9 @@ from typing import Any
 
 import streamlit as st
 
-from backend.domain import Cue, Group, Section, SectionSpan
+from backend.domain import Context, Cue, Group, Section, SectionSpan
+from backend.services.reading import TokenScores
+from pages.components.token_layer import Colour, TokenLayer, layer_of
 from pages.components.trace_view import Fact, Options, Pane, Sample, Verdict, read_range, trace_view
 
 
@@ -23,14 +25,23 @@ def pane_of(given: dict[str, Any]) -> Pane:
         name: given[name] for name in given.keys() & {"id", "title", "text", "subtitle", "tag", "prompt", "ending"}
     }
     plain |= {name: given[name] for name in given.keys() & {"download", "link"}}
+    cues = [Cue(start, end, entry, Group(group), Section(name)) for start, end, entry, group, name in given["cues"]]
     return Pane(
         **plain,
         verdict=Verdict(**given["verdict"]) if "verdict" in given else None,
         sample=Sample(*given["sample"]) if "sample" in given else None,
         facts=[Fact(*fact) for fact in given.get("facts", [])],
         sections=[SectionSpan(Section(name), start, end) for name, start, end in given.get("sections", [])],
-        cues=[Cue(start, end, entry, Group(group), Section(name)) for start, end, entry, group, name in given["cues"]],
+        cues=cues,
+        tokens=tokens_of(given["tokens"], cues) if "tokens" in given else None,
     )
+
+
+def tokens_of(given: dict[str, Any], cues: list[Cue]) -> TokenLayer:
+    """The layer of one or two scorers, each a JSON object of the fields of `TokenScores`."""
+    lists = [{name: tuple(v) if isinstance(v, list) else v for name, v in each.items()} for each in given["scores"]]
+    scores = [TokenScores(**(each | {"context": Context(each["context"])})) for each in lists]
+    return layer_of(Colour(given["colour"]), scores[0], given["names"], cues, *scores[1:])
 
 
 st.set_page_config(layout="wide")
@@ -47,7 +58,7 @@ if case.get("changing_facts"):
 result = trace_view(
     panes, key="viewer", active=read_range(st.query_params.to_dict(), panes), options=Options(**case.get("options", {}))
 )
-if result.step or result.move:
-    st.session_state["last"] = f"step={result.step} move={result.move}"
+if result.step or result.move or result.go_on:
+    st.session_state["last"] = f"step={result.step} move={result.move} go_on={result.go_on}"
 st.text(f"runs={runs} last={st.session_state.get('last')} mathematics={result.mathematics}")
 st.button("Run again")

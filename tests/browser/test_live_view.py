@@ -35,7 +35,10 @@ class Server:
     """The harness's server, which a test may restart at the same address."""
 
     def __init__(self, store: Services, logs: Path) -> None:
-        self._env, self._logs = {"SECOND_THOUGHTS_STORE": str(store.store.folder), "SECOND_THOUGHTS_WORKER": "off"}, logs
+        self._env, self._logs = (
+            {"SECOND_THOUGHTS_STORE": str(store.store.folder), "SECOND_THOUGHTS_WORKER": "off"},
+            logs,
+        )
         self._process, self.url = start_server(HARNESS, self._env, logs / "first.log")
 
     def stop(self) -> None:

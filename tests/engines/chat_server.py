@@ -12,7 +12,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import uvicorn
@@ -162,13 +162,15 @@ class ChatServer(Loopback):
 
     async def _stream(self, body: dict[str, Any], asked: Request) -> AsyncIterator[str]:
         self.streaming += 1
+        lines = self._lines(body, asked)
         try:
-            async for line in iterate_in_threadpool(self._lines(body, asked)):
+            async for line in iterate_in_threadpool(lines):
                 yield line
         finally:
+            lines.close()
             self.streaming -= 1
 
-    def _lines(self, body: dict[str, Any], asked: Request) -> Iterator[str]:
+    def _lines(self, body: dict[str, Any], asked: Request) -> Generator[str]:
         yield data({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
         thoughts = 4 if self.mood == "thinks" else 0
         tokens = 0

@@ -149,7 +149,7 @@ class EngineContract:
             assert answer.end.tokens in (limit, None)
 
     def test_end_of_turn_ends_with_stop(self, served: Served) -> None:
-        requests = [self.ask(served, n, temperature=1.0, seed=n, max_tokens=250) for n in range(8)]
+        requests = [self.ask(served, n, temperature=1.0, seed=n, max_tokens=120) for n in range(8)]
         ended = [a for a in gather(served.engine.generate(requests)).values() if a.end.finish is Finish.STOP]  # type: ignore[union-attr]
         assert ended, "one of eight ends by itself"
         assert not any("<|im_end|>" in answer.text for answer in ended)
@@ -212,7 +212,7 @@ class EngineContract:
         assert {starter.word for starter in starters} == {"wait", "maybe"}
         if served.engine.abilities.bans:
             ids = tuple(starter.id for starter in starters)
-            asked = [self.ask(served, n, temperature=1.2, seed=n, max_tokens=100, banned=ids) for n in range(6)]
+            asked = [self.ask(served, n, temperature=1.2, seed=n, max_tokens=60, banned=ids) for n in range(6)]
             said = " ".join(answer.text for answer in gather(served.engine.generate(asked)).values()).lower()
             assert said and "wait" not in said and "maybe" not in said
 
@@ -275,7 +275,7 @@ class EngineContract:
     def test_check_refuses_what_is_too_long(self, served: Served) -> None:
         if served.engine.abilities.context is None:
             return
-        long = replace(self.ask(served), user=" ".join(["wait"] * (CONTEXT + 10)))
+        long = replace(self.ask(served), user="Use" + " wait" * (CONTEXT + 10))
         with pytest.raises(UserError) as caught:
             served.engine.check([self.ask(served), long])
         assert str(CONTEXT) in str(caught.value).replace(",", "")
@@ -286,7 +286,7 @@ class EngineContract:
     def test_max_tokens_is_cut_to_the_context(self, served: Served) -> None:
         if served.engine.abilities.context is None:
             return
-        request = replace(self.ask(served, max_tokens=10 * CONTEXT, temperature=1.0), user=" ".join(["wait"] * 490))
+        request = replace(self.ask(served, max_tokens=10 * CONTEXT, temperature=1.0), user="Use" + " wait" * 490)
         served.engine.check([request])
         (answer,) = gather(served.engine.generate([request])).values()
         prompt = served.engine.count(served.engine.render(request))

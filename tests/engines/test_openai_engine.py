@@ -291,4 +291,4 @@ def test_requests_that_cannot_be_served_are_refused(server: ChatServer, opened) 
     with pytest.raises(UserError, match="can't score"):
         engine.score("endpoint", "?", "!")
     assert engine.starters(["wait"]) == [] and engine.count("Wait") is None and engine.render(ask()) == ""
-    assert engine.abilities.context == 512 and not engine.abilities.bans
+    assert engine.abilities.context is None and not engine.abilities.bans

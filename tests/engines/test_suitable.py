@@ -236,6 +236,16 @@ def test_opening_refuses_with_the_reason(folders: tuple[Path, Path]) -> None:
         open_engine(family)
 
 
+def test_opening_gives_the_chosen_engine(folders: tuple[Path, Path]) -> None:
+    models, said = registry(*folders), []
+    here = open_engine(family_of(models["a"], models), on_progress=said.append)
+    there = open_engine(Family(Model("e", "end", ModelKind.ENDPOINT, "http://127.0.0.1:1")))
+    assert (here.abilities.name, there.abilities.name) == ("transformers", "openai")
+    assert said == ["Opening tiny with transformers."]
+    here.close()
+    there.close()
+
+
 def test_services_can_ask_without_a_model_library() -> None:
     code = "import sys, backend.engines.suitable, backend.engines.opening; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from backend.domain import Model, ModelKind, UserError
+from backend.engines.opening import open_engine
 from backend.engines.protocol import Decoding, Family, Piece, Request
+from backend.engines.suitable import VllmState
 from backend.engines.vllm_engine import VllmEngine
 from tests.engines.contract import EngineContract, Served
-from tests.engines.tiny import QUESTIONS
+from tests.engines.tiny import CONTEXT, QUESTIONS
 from tests.engines.vllm_stand_in import StandIn
 
 
@@ -34,6 +36,12 @@ class TestContract(EngineContract):
     @pytest.fixture(scope="class")
     def served(self, engine: VllmEngine) -> Served:
         return Served(engine, "tiny", "tiny-lora")
+
+
+def test_a_server_that_runs_is_opened_by_its_address(running: StandIn, tiny_family: Family) -> None:
+    opened = open_engine(tiny_family, vllm=VllmState(url=running.address.removesuffix("/v1")))
+    assert opened.abilities.name == "vllm" and opened.abilities.context == CONTEXT
+    opened.close()
 
 
 def test_vllm_is_told_all_that_a_draw_depends_on(engine: VllmEngine, running: StandIn) -> None:

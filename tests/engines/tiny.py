@@ -80,10 +80,12 @@ def save_model(folder: Path, seed: int = 0, *, hidden: int = 64, layers: int = 2
     return folder
 
 
-def save_adapter(base: Path, folder: Path, seed: int = 1, *, rank: int = 4, alpha: int = 8) -> Path:
-    """Write a LoRA adapter on all linear layers of the model in `base`; what it says differs plainly from `base`."""
+def save_adapter(
+    base: Path, folder: Path, seed: int = 1, *, rank: int = 4, alpha: int = 8, targets: str | list[str] = "all-linear"
+) -> Path:
+    """Write a LoRA adapter on linear layers of the model in `base`; what it says differs plainly from `base`."""
     model = Qwen3ForCausalLM.from_pretrained(base, local_files_only=True)
-    settings = LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    settings = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, task_type="CAUSAL_LM")
     adapted = get_peft_model(model, settings)
     generator = torch.Generator().manual_seed(seed)
     for name, weight in adapted.named_parameters():

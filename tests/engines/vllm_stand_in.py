@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,12 @@ class StandIn(Loopback):
         return StreamingResponse(self._stream(body), media_type="text/event-stream")
 
     async def _stream(self, body: dict[str, Any]) -> AsyncIterator[str]:
-        over = threading.Event()
+        lines = self._lines(body)
         try:
-            async for line in iterate_in_threadpool(self._lines(body, over)):
+            async for line in iterate_in_threadpool(lines):
                 yield line
         finally:
-            over.set()
+            lines.close()
 
     def _read(self, body: dict[str, Any]) -> dict[str, Any]:
         """Log-probabilities of a prompt: all of it is scored after its first token."""
@@ -95,7 +95,7 @@ class StandIn(Loopback):
         rows = [{key: {"logprob": worth, "rank": 1} for key, worth in self._worths(token).items()} for token in tokens]
         return {"choices": [{"index": 0, "text": "?", "finish_reason": "length", "prompt_logprobs": [None, *rows]}]}
 
-    def _lines(self, body: dict[str, Any], over: threading.Event) -> Iterator[str]:
+    def _lines(self, body: dict[str, Any]) -> Generator[str]:
         decoding = Decoding(
             **{name: body[name] for name in ("temperature", "top_p", "max_tokens", "seed")},
             top_k=max(0, body["top_k"]),
@@ -106,7 +106,7 @@ class StandIn(Loopback):
         with self._one:
             finish = None
             last: Token | None = None
-            for event in self._engine.generate([request], over.is_set):
+            for event in self._engine.generate([request]):
                 assert not isinstance(event, Failed), event
                 if isinstance(event, Done):
                     finish = str(event.finish)

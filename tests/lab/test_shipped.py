@@ -37,11 +37,10 @@ def test_shipped_models_are_whole_and_small(name: str) -> None:
 
 
 def figures(name: str, context: str, opening: str = "") -> tuple[float, float]:
-    """Share of right responses and cues a response, on 60 held-out problems."""
+    """Share of right responses and cues a response, on 50 held-out problems."""
     loaded, words = model.load(DATA / name)
-    problems = problem_set("lab-cd3-test")[:60]
+    problems = problem_set("lab-cd3-test")[:50]
     texts = sample(loaded, words, [prompt(p, context) for p in problems], seed=1, opening=opening)
-    assert texts == sample(loaded, words, [prompt(p, context) for p in problems], seed=1, opening=opening)
     right = [is_right(p, text) for p, text in zip(problems, texts, strict=True)]
     return sum(right) / len(right), sum(map(cues, texts)) / len(texts)
 
@@ -60,6 +59,6 @@ def test_the_shipped_models_differ_as_told() -> None:
 def test_fine_tuning_is_repeatable(tmp_path: Path) -> None:
     """Both arms run, and the same seed gives the same weights."""
     for out in ("one", "two"):
-        sft(DATA / "lab-base", tmp_path / out, guided=True, steps=3, problems=40, seed=2)
+        sft(DATA / "lab-base", tmp_path / out, guided=True, steps=3, problems=12, seed=2)
     assert (tmp_path / "one/model.safetensors").read_bytes() == (tmp_path / "two/model.safetensors").read_bytes()
     assert (tmp_path / "one/model.safetensors").read_bytes() != (DATA / "lab-base/model.safetensors").read_bytes()

@@ -19,7 +19,7 @@ from backend.lab.finetune import sft
 from backend.lab.pretrain import CHECKPOINT, Progress, pretrain
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = 40
+STEPS = 24
 
 
 class Stop(Exception):

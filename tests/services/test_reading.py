@@ -8,9 +8,14 @@ import pytest
 from made_files import row, take_one, write
 
 from backend.config import Settings
-from backend.domain import SearchAs, Section, TraceFilter, UserError
+from backend.domain import Context, Cue, Group, SearchAs, Section, TraceFilter, UserError
+from backend.engines.protocol import Alternative, Token
 from backend.exchange import Overrides
 from backend.services import PAGE, Services, wire
+from backend.services.reading import TokenScores, cue_contrast
+from backend.services.storing import Scored, token_row
+from backend.store import PartWriter
+from backend.store.registry import Fork
 
 TEXT = "<think>\nWait, maybe 2.</think>\n\nSo \\boxed{2}. Check!"
 
@@ -94,6 +99,55 @@ def test_a_bad_search_is_named_in_an_empty_store_too(settings: Settings) -> None
         with pytest.raises(UserError, match="no regular expression"):
             empty.browsing.page(TraceFilter(search="(", search_as=SearchAs.REGEX))
         assert empty.browsing.page(TraceFilter(search="x")).total == 0
+
+
+def test_tokens_come_back_as_they_were_stored(services: Services, run: str) -> None:
+    trace = f"{run}-00000"
+    assert services.reading.token_parts(trace) == () and services.reading.tokens(trace) == []
+    said = [Token(0, 7, 5, -0.5, 1.25, True, (Alternative("<think>", -0.5),)), Token(7, 7), Token(7, 9999, 1, -1.0)]
+    scored = [Scored("m", "full solution", False, said[:1]), Scored("m", "none", True, said)]
+    with PartWriter(services.store.folder, run) as writer:
+        writer.write("tokens", [token_row(trace, run, each) for each in scored])
+        assert writer.register(lambda parts: services.store.ledger.add_parts(run, parts))
+    assert len(services.reading.token_parts(trace)) == 1
+    written, read = services.reading.tokens(trace)
+    assert written == TokenScores("m", Context.NONE, True, (0, 7), (7, 7), (-0.5, None), (1.25, None), (True, False),
+                                  ((("<think>", -0.5),), ()))  # fmt: skip
+    assert (read.context, read.generated, read.starts) == (Context.SOLUTION, False, (0,))
+    assert services.reading.tokens(f"{run}-00001") == services.reading.tokens("nosuch-00000") == []
+
+
+@pytest.mark.parametrize(("generated", "rest", "rest_n"), [(True, 2.0, 2), (False, 4.0, 3)])
+def test_means_in_cues_leave_out_what_was_put_there(generated: bool, rest: float, rest_n: int) -> None:
+    """Token i is character i; of a text that was only read every token is forced, which means nothing there."""
+    size = 7
+    forced = tuple(not generated or i == 0 for i in range(size))
+    scores = TokenScores("m", Context.NONE, generated, tuple(range(size)), tuple(range(1, size + 1)), (None,) * size,
+                         (None,) * size, forced, ((),) * size)  # fmt: skip
+    cues = [Cue(2, 4, "wait", Group.HESITATION, Section.THINK), Cue(3, 5, "so", Group.HEDGE, Section.THINK)]
+    found = cue_contrast(scores, [8.0, 1.0, 5.0, 6.0, 7.0, 3.0, float("nan")], cues)
+    assert found.cues is not None and (found.cues.value, found.cues.n) == (6.0, 3)
+    assert found.cues.low is not None and 5.0 <= found.cues.low < 6.0
+    assert (found.rest, found.rest_n) == (rest, rest_n)
+    none = cue_contrast(scores, [1.0] * size, [])
+    assert none.cues is None and none.rest == 1.0
+
+
+def test_forks_know_both_ends(services: Services, run: str) -> None:
+    parent, first, second = (f"{run}-{number:05}" for number in (6, 10, 11))
+    forks = [Fork(second, parent, 8, " Maybe"), Fork(first, parent, 3, ""), Fork("gone-00001", parent, 1, "x")]
+    services.store.registry.add_forks(forks)
+    links = services.reading.forks(parent)
+    assert [(link.trace, link.at, link.inserted, link.run.id) for link in links] == [
+        (first, 3, "", run), (second, 8, " Maybe", run)]  # fmt: skip
+    opened = [services.reading.open(link.trace, services.lexicons.get("doubts").id) for link in links]
+    assert [link.sample for link in links] == [trace.sample for trace in opened] == [0, 1]
+    for link, trace in zip(links, opened, strict=True):
+        said, shown = link.verdict("paper"), trace.verdict("paper")
+        assert (said.answer, said.correct) == (shown.answer, shown.correct) and said.answer
+    up = services.reading.parent(first)
+    assert up is not None and (up.trace, up.at) == (parent, 3)
+    assert services.reading.parent(parent) is None and services.reading.forks(first) == []
 
 
 def test_every_real_cue_cuts_out_its_form(real_store: Settings) -> None:

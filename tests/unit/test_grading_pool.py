@@ -151,3 +151,14 @@ def test_agrees_with_the_verdicts_published_with_the_traces(shared_data: Path, p
     decided = [verdict for verdict in verdicts if verdict.math_verify.correct is not None]
     assert len(decided) >= len(rows) - 2
     assert all(verdict.math_verify.note == TOO_LONG for verdict in verdicts if verdict not in decided)
+
+
+def test_countdown_answers_are_checked_exactly() -> None:
+    """Equal in value to the gold decides nothing: the given numbers have to be used, each once."""
+    question, gold = "Use 8, 4, 5 to make 9.", "(8 - 4) + 5"
+    answers = {"5 + (8 - 4)": True, "9": False, "(8 - 4) + 4 + 1": False, "8 + 5 - 4": True, "8 + 4 - 5": False}
+    with GraderPool(1) as pool:
+        items = [(f"<think>\nHmm.\n</think>\n\n\\boxed{{{answer}}}", gold, question) for answer in answers]
+        for verdicts, (answer, right) in zip(pool.grade(items), answers.items(), strict=True):
+            assert (verdicts.math_verify.answer, verdicts.math_verify.correct) == (answer, right)
+            assert verdicts.math_verify.note.startswith("checked exactly") and verdicts.paper.correct is None

@@ -39,7 +39,8 @@ class Scoreboard {
     this.rows = [];
     this.el.replaceChildren();
     if (this.el.hidden) return;
-    this.el.append(el("span", { class: "top" }), el("span", { class: "top" }, "right so far"), el("span", { class: "top" }),
+    this.heading = el("span", { class: "top" });
+    this.el.append(el("span", { class: "top" }), this.heading, el("span", { class: "top" }),
       el("span", { class: "top num" }, "doubts"), el("span", { class: "top num" }, "tokens"),
       el("span", { class: "top" }, samples > 1 ? `${count(problems.length, "problem")}, ${samples} samples each` : "problems"));
     arms.forEach((arm, place) => this.addRow(arm, place));
@@ -65,6 +66,8 @@ class Scoreboard {
 
   draw(live) {
     if (live.plan !== this.plan) this.build(live.plan);
+    if (this.el.hidden) return;
+    this.heading.textContent = live.over ? "right" : "right so far";
     this.rows.forEach((row, arm) => this.drawRow(row, live.ofArm(arm), arm));
     const [problem, sample] = live.plan.focus;
     const here = problem * live.plan.samples + sample;

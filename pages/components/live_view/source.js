@@ -37,6 +37,7 @@ class Source {
     const { job, lexicon, token, problem, sample } = this.asked;
     const address = new URL("live/stream", document.baseURI);
     address.search = new URLSearchParams({ job, lexicon, token, problem, sample, after: this.last });
+    this.tried = token;
     const stream = new EventSource(address);
     this.stream = stream;
     stream.onmessage = (event) => this.heard(stream, event);
@@ -62,16 +63,18 @@ class Source {
   }
 
   failed(stream) {
-    if (stream !== this.stream) return;
+    if (stream !== this.stream) return undefined;
     this.trouble(true);
     this.failures += 1;
-    if (stream.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    if (stream.readyState !== EventSource.CLOSED) return undefined; // the browser tries again by itself
     this.close();
+    if (this.asked.token !== this.tried) return this.open(); // a newer one has come meanwhile
     if (this.failures >= RENEW_FROM && performance.now() - this.renewed > RENEW_EVERY) {
       this.renewed = performance.now();
       this.renew();
     }
     this.waiting = setTimeout(() => this.open(), Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.failures));
+    return undefined;
   }
 
   close() {

@@ -42,7 +42,7 @@ class LiveView {
     this.problem = el("div", { class: "problem" }, this.back, this.on, this.number, this.question, this.gold, this.stand);
     this.above = el("div", { class: "above" }, this.banner, this.scores.el, this.problem);
     this.grid = el("div", { class: "panes" });
-    this.legend = el("span", { class: "legend" });
+    this.legend = el("span", { class: "letters" });
     this.toast = el("div", { class: "toast", "aria-hidden": "true" });
     this.hints = el("span", { class: "keys" });
     this.status = el("div", { class: "status", role: "status", "aria-live": "polite" });
@@ -159,11 +159,15 @@ class LiveView {
     this.banner.classList.toggle("bad", !this.lost);
     const states = {
       queued: job?.before ? `queued, ${count(job.before, "job")} before it` : "queued, next",
-      running: job?.message || (job?.total > 1 ? `${job.done} of ${job.total} ${job.unit}` : "running"),
+      running: this.live.traces.size ? this.amount(job) : job?.message || "running",
       cancelling: "stopping", done: "done", failed: "failed", cancelled: "cancelled",
     };
     this.stand.textContent = job ? states[job.state] : "connecting";
     this.stand.dataset.state = job?.state ?? "";
+  }
+
+  amount(job) {
+    return job?.total > 1 ? `${job.done.toLocaleString("en")} of ${count(job.total, "trace")}` : "writing";
   }
 
   drawLegend() {

@@ -49,6 +49,7 @@ class Colours {
       this.of = this.doc;
       this.tokens = given ? new Tokens(given, this.doc.offsets) : null;
     }
+    this.pane.el.classList.toggle("coloured", this.tokens !== null);
     this.card.go.hidden = !this.pane.viewer.options.goOn;
     this.repaint();
   }
