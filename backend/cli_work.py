@@ -20,7 +20,7 @@ from backend.config import ROOT, Settings
 from backend.domain import GRADERS, Context, Job, JobKind, JobState, Model, UserError, visible
 from backend.engines.protocol import Decoding
 from backend.lab import cli as lab_cli
-from backend.services import Arm, GenerateSpec, RunSummary, ScoreSpec, Services
+from backend.services import Arm, Estimate, GenerateSpec, RunSummary, ScoreSpec, Services
 from backend.services.jobs import environment
 from backend.services.presets import demo_specs
 
@@ -228,16 +228,20 @@ def _table_row(summary: RunSummary) -> str:
     """A run's line of the table in the lab's README."""
     info = summary.run.info
     condition = info.context.value + (f"; {info.variant}" if info.variant else "")
-    right, cues, length = summary.accuracy[GRADERS[0]], summary.cues, summary.length
+    right = summary.accuracy[GRADERS[0]]
     cells = [
-        f"`{info.model}`",
-        f"`{info.dataset}`",
-        condition,
-        f"{100 * right.value:.1f} [{100 * (right.low or 0):.1f}, {100 * (right.high or 0):.1f}]" if right else "-",
-        f"{cues.value:.2f} [{cues.low or 0:.2f}, {cues.high or 0:.2f}]",
-        f"{length.value:.0f} [{length.low or 0:.0f}, {length.high or 0:.0f}]",
+        *(f"`{info.model}`", f"`{info.dataset}`", condition),
+        _with_ends(right, 100, 1) if right else "-",
+        _with_ends(summary.cues, 1, 2),
+        _with_ends(summary.length, 1, 0),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _with_ends(estimate: Estimate, times: int, places: int) -> str:
+    values = (estimate.value, estimate.low or 0.0, estimate.high or 0.0)
+    value, low, high = (f"{abs(times * v) if abs(v) < 1e-9 else times * v:.{places}f}" for v in values)
+    return f"{value} [{low}, {high}]"
 
 
 def _worker(options: argparse.Namespace) -> int:

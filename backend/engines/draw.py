@@ -94,6 +94,7 @@ def least_kept(scores: torch.Tensor, top_k: torch.Tensor, top_p: torch.Tensor) -
     smallest set that holds at least `top_p`. Most often a few candidates are enough; else all are sorted.
     """
     size = scores.shape[-1]
+    top_p = torch.where(top_p < 1, top_p, torch.inf)  # sums of shares may reach 1 before the last of them
     width = min(size, max(_CANDIDATES, int(torch.where(top_k < size, top_k, 0).max())))
     while True:
         best = scores.topk(width, dim=-1).values

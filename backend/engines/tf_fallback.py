@@ -14,9 +14,8 @@ import torch
 from torch.nn import functional
 from transformers import DynamicCache
 
-from backend.engines.decoder import CHUNK, Pause, Read
+from backend.engines.decoder import CHUNK, LOGITS_AT_ONCE, Pause, Read
 
-_LOGITS_AT_ONCE: Final = 2**24
 _MERGEABLE: Final = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
@@ -84,7 +83,7 @@ class ModelBatch:
         cache = DynamicCache() if decoder.mergeable else None
         remembered = torch.tensor([ids[:-1]], dtype=torch.long, device=decoder.device)
         length, done = remembered.shape[1], 0
-        chunk = max(1, min(CHUNK, _LOGITS_AT_ONCE // decoder.config.vocab_size)) if wanted else CHUNK
+        chunk = max(1, min(CHUNK, LOGITS_AT_ONCE // decoder.config.vocab_size)) if wanted else CHUNK
         while done < length:
             pause()
             part = remembered[:, done : done + chunk]

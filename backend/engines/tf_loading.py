@@ -13,16 +13,17 @@ from typing import Any, NamedTuple, NoReturn
 
 import torch
 from huggingface_hub import snapshot_download
-from peft import PeftConfig, PeftModel
+from peft import PeftConfig, PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 
 from backend.domain import Model, ModelKind, UserError, visible
-from backend.engines.decoder import Decoder, Lora, Qwen3Decoder, fits
-from backend.engines.folders import ADAPTER_CONFIG
+from backend.engines.decoder import Decoder
+from backend.engines.folders import ADAPTER_CONFIG, tensors
 from backend.engines.protocol import Family
 from backend.engines.suitable import VllmState, folder_of, suitability
 from backend.engines.tf_fallback import ModelDecoder
+from backend.engines.tf_qwen3 import Lora, Qwen3Decoder, fits
 
 _FUSED = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _NEEDED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "tokenizer.model")
@@ -106,7 +107,9 @@ def _add_adapter(model: Any, name: str, adapter: Model, base: Model) -> Any:
             found = model.load_adapter(folder, name, is_trainable=False, use_safetensors=True)
     except (OSError, ValueError, RuntimeError, SafetensorError, KeyError, TypeError) as error:
         refuse(str(error).splitlines()[0], error)
-    if strange := [*found.unexpected_keys, *(key for key in found.missing_keys if f".{name}." in key)]:
+    wanted = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
+    missing = sorted(wanted.keys() - tensors(folder, adapter=True).keys())
+    if strange := [*found.unexpected_keys, *missing]:
         refuse(f"it is an adapter of another base: {len(strange):,} weights don't match, the first is {strange[0]}")
     return model.eval().requires_grad_(False)
 

@@ -23,7 +23,7 @@ _ADMISSION_SECONDS: Final = 0.1
 _ASK_EVERY: Final = 0.1
 
 
-class Job(NamedTuple):
+class Prepared(NamedTuple):
     """A request that fits: its prompt as text and ids, its prefix's ids, and how many tokens it may have in all."""
 
     request: Request
@@ -43,7 +43,7 @@ class _Row:
 
     __slots__ = ("chance", "count", "greedy", "job", "longest_stop", "next", "stream", "tail")
 
-    def __init__(self, job: Job, texts: Texts) -> None:
+    def __init__(self, job: Prepared, texts: Texts) -> None:
         """Nothing said yet; the last id of what is given is the next to be fed."""
         self.job = job
         self.chance = Chance(job.request.decoding.seed)
@@ -76,7 +76,7 @@ class Loop:
         self._rows: list[_Row] = []
         self._draws: Draws | None = None
 
-    def events(self, jobs: Sequence[Job], places: int) -> Iterator[Event]:
+    def events(self, jobs: Sequence[Prepared], places: int) -> Iterator[Event]:
         """Answer all jobs, up to `places` of them at once. Ends early, without a word, once cancelled."""
         waiting = deque(jobs)
         try:
@@ -90,11 +90,12 @@ class Loop:
     def _pause(self, now: bool = False) -> None:
         """Ask whether to go on, if `now` or it is time."""
         moment = time.monotonic()
-        if (now or moment - self._asked > _ASK_EVERY) and self._cancelled():
-            raise Stopped
-        self._asked = moment if now else self._asked
+        if now or moment - self._asked > _ASK_EVERY:
+            self._asked = moment
+            if self._cancelled():
+                raise Stopped
 
-    def _admit(self, waiting: deque[Job], places: int) -> Iterator[Event]:
+    def _admit(self, waiting: deque[Prepared], places: int) -> Iterator[Event]:
         """Take in waiting jobs while there is room, but let no running row wait long for it."""
         until = time.monotonic() + _ADMISSION_SECONDS
         while waiting and len(self._rows) < places and (not self._rows or time.monotonic() < until):

@@ -16,7 +16,7 @@ from backend.engines.decoder import Decoder
 from backend.engines.draw import read
 from backend.engines.protocol import Abilities, Cancelled, Event, Failed, Family, Request, Starter, Token
 from backend.engines.texts import Texts
-from backend.engines.tf_loop import Job, Loop, thoughts
+from backend.engines.tf_loop import Loop, Prepared, thoughts
 
 _MOST_ALTERNATIVES = 20
 _SHOWN_WORDS = 5
@@ -65,16 +65,16 @@ class TransformersEngine:
     def check(self, requests: Sequence[Request]) -> None:
         """See `Engine`."""
         for request in requests:
-            self._job(request)
+            self._prepare(request)
 
     def generate(self, requests: Sequence[Request], cancelled: Cancelled = lambda: False) -> Iterator[Event]:
         """See `Engine`. A request that `check` would refuse fails alone."""
         if cancelled():
             return
-        jobs: list[Job] = []
+        jobs: list[Prepared] = []
         for request in requests:
             try:
-                jobs.append(self._job(request))
+                jobs.append(self._prepare(request))
             except UserError as error:
                 yield Failed(request.key, str(error))
         if jobs:
@@ -123,7 +123,7 @@ class TransformersEngine:
             raise UserError(f"The engine of {self._family.base.name} has been closed: open it again.")
         return self._decoder
 
-    def _job(self, request: Request) -> Job:
+    def _prepare(self, request: Request) -> Prepared:
         """The request as ids. Raises UserError where it can't be served."""
         self._check_settings(request)
         prompt, ids = self._prompt(request)
@@ -140,7 +140,7 @@ class TransformersEngine:
                 f" have {request.decoding.max_tokens:,} in all: allow more tokens."
             )
         limit = min(request.decoding.max_tokens, self._context - len(ids))
-        return Job(request, self._adapters[request.model], prompt, ids, prefix, limit)
+        return Prepared(request, self._adapters[request.model], prompt, ids, prefix, limit)
 
     def _prompt(self, request: Request) -> tuple[str, list[int]]:
         """The prompt as text and ids. Raises UserError for an unknown model or unknown words."""

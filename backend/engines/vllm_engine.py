@@ -194,12 +194,12 @@ class VllmEngine:
                     break
         if not (finish or growing.stopped):
             raise Broken(f"The server at {self._served.address} ended the response half-way; what came of it is kept.")
+        # The mark that ends a turn comes as a token too, but isn't one of the response.
+        tokens = growing.tokens - (not growing.stopped and finish == "stop")
         if not growing.stopped and (rest := texts.finish()) and (piece := growing.say(rest, [Said(rest)])):
             yield piece
-        # The mark that ends a turn comes as a token too, but isn't one of the response.
-        ended_turn = not growing.stopped and finish == "stop"
         shown = Finish.STOP if growing.stopped else FINISHES.get(finish, Finish.UNKNOWN)
-        yield Done(request.key, shown, prompt, growing.tokens - ended_turn)
+        yield Done(request.key, shown, prompt, tokens)
 
     def _begin(
         self, name: str, decoding: Decoding, ids: list[int], left: int

@@ -25,6 +25,8 @@ from backend.services.specs import Arm, GenerateSpec, names
 from backend.services.turns import Turns, opening, single_words
 from backend.store import Store
 
+_PROMPTS_SAID = 16  # of more traces nobody unfolds the prompts while they come; the store has them all
+
 Engines = Callable[[Family, str], Engine]
 
 
@@ -149,6 +151,8 @@ class GenerateService:
             requests.setdefault(id(opened[i]), []).extend(wanted)
         for key, wanted in requests.items():
             shared[key].check(wanted)
+            if plan.spec.live and plan.size <= _PROMPTS_SAID:
+                listener.expect({request.key: shared[key].render(request) for request in wanted})
         streams = [shared[key].generate(wanted, progress.cancelled) for key, wanted in requests.items() if wanted]
         for event in _in_turn(streams):
             listener.hear(event)

@@ -58,6 +58,7 @@ class Listener:
         self._flushed = 0.0
         self._done, self.made = done, 0
         self.failures: list[str] = []
+        self._prompts: dict[str, str] = {}
         self._spoken = plan.spec.live and plan.size <= STREAMED_TRACES
 
     def announce(self, plan: JobPlan) -> None:
@@ -65,6 +66,10 @@ class Listener:
         self._plan = plan
         if not self._store.streams.read(plan.job.id, limit=1):
             self._store.streams.append(plan.job.id, [plan.payload()])
+
+    def expect(self, prompts: Mapping[str, str]) -> None:
+        """What the model is shown for each trace (by its number), to be said as the trace begins."""
+        self._prompts.update(prompts)
 
     def hear(self, event: Event) -> None:
         """Take in one event."""
@@ -86,7 +91,8 @@ class Listener:
         if key not in self._growing:
             self._growing[key] = _Growing()
             if self._spoken:
-                self._waiting.append({"k": "open", **self._names(self._plan.place(int(key)))})
+                shown = {"prompt": self._prompts[key]} if key in self._prompts else {}
+                self._waiting.append({"k": "open", **self._names(self._plan.place(int(key))), **shown})
         return self._growing[key]
 
     def _grow(self, piece: Piece) -> None:

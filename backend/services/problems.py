@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from backend.domain import UserError, problem_id, visible
@@ -47,7 +46,7 @@ class ProblemService:
 
     def sets(self) -> list[ProblemSetInfo]:
         """The lab's sets, then imported ones by name."""
-        made = [ProblemSetInfo(name, title, _lab_size(name), True) for name, title in lab.SETS.items()]
+        made = [ProblemSetInfo(name, title, lab.size_of(name), True) for name, title in lab.SETS.items()]
         found = self._store.ledger.problem_sets()
         return made + [ProblemSetInfo(row.name, visible(row.file), row.rows, False) for row in found]
 
@@ -106,8 +105,3 @@ def _written(extra: dict[str, Any]) -> str | None:
     """A set's own worked solution, as such sets name it."""
     found = extra.get("solution") or extra.get("reference_solution")
     return found if isinstance(found, str) and found.strip() else None
-
-
-@lru_cache
-def _lab_size(name: str) -> int:
-    return len(lab.problem_set(name))

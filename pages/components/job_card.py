@@ -18,7 +18,7 @@ from pages.components.session import services
 
 _STYLE = Path(__file__).with_name("job_style.css")
 _LOOK_SECONDS, _FOLLOW_SECONDS = 10.0, 2.0
-_NEWS_SECONDS = 9.0
+_NEWS_SECONDS = 6.0
 _ENDED = {JobState.DONE: "Done", JobState.FAILED: "Failed", JobState.CANCELLED: "Cancelled"}
 
 
@@ -32,7 +32,8 @@ def job_card() -> None:
 @st.fragment(run_every=_LOOK_SECONDS)
 def _look() -> None:
     """The slow look that notices a job begun elsewhere."""
-    if services().jobs.open() or _news():
+    jobs = services().jobs.open()
+    if _noted(jobs) or jobs:
         _follow()
 
 

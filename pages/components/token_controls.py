@@ -51,11 +51,15 @@ def token_controls(trace: OpenTrace) -> TokenLayer | None:
     colour = Colour(chosen or Colour.CUES)
     if colour is Colour.CUES:
         return None
-    first = _scorer("Scorer", "scorer", scores, list(range(len(scores))), 0) if len(scores) > 1 else 0
-    places: tuple[int, ...] = (first,)
+    everyone = list(range(len(scores)))
+    places: tuple[int, ...] = (0,)
     if colour is Colour.DIFFERENCE:
-        others = [place for place in range(len(scores)) if place != first]
-        places = (first, _scorer("Over", "over", scores, others, _partner(scores, first)))
+        hinted = next((place for place in everyone if scores[place].context is not Context.NONE), 0)
+        first = _scorer("With", "with", scores, everyone, hinted)
+        others = [place for place in everyone if place != first]
+        places = (first, _scorer("Over", "over", scores, others, _partner(scores, first, others)))
+    elif len(scores) > 1:
+        places = (_scorer("Scorer", "scorer", scores, everyone, 0),)
     return _layer(trace.id, parts, colour, places, trace.response_cues)
 
 
@@ -74,14 +78,13 @@ def _scorer(label: str, key: str, scores: Sequence[TokenScores], places: list[in
     names = list(by_name)
     picked = st.selectbox(
         label, names, index=places.index(default), key=key, bind="query-params", label_visibility="collapsed",
-        width=300, help="Whose log-probabilities are shown" if key == "scorer" else "Whose are taken off",
+        width=240, help="Whose are taken off" if key == "over" else "Whose log-probabilities are shown",
     )  # fmt: skip
     return by_name.get(picked or names[0], default)
 
 
-def _partner(scores: Sequence[TokenScores], first: int) -> int:
-    """Whom to compare with at first: the same model shown something else, else anybody else."""
-    others = [place for place in range(len(scores)) if place != first]
-    same = [p for p in others if (scores[p].model, scores[p].context) != (scores[first].model, scores[first].context)]
-    own = [place for place in same if scores[place].model == scores[first].model]
-    return (own or same or others)[0]
+def _partner(scores: Sequence[TokenScores], first: int, others: list[int]) -> int:
+    """Whom to compare with at first: the same model that was shown nothing, else the same model, else anybody."""
+    own = [place for place in others if scores[place].model == scores[first].model]
+    plain = [place for place in own if scores[place].context is Context.NONE]
+    return (plain or own or others)[0]

@@ -12,7 +12,6 @@ from backend.config import Settings
 from backend.domain import JobKind
 from backend.services import GenerateSpec, Services, wire
 from tests.browser.app_pages import ROOT, App
-from tests.engines.conftest import tiny_adapter, tiny_model  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=alert(1)> **b** :material/bug: $x$"
@@ -32,6 +31,20 @@ CONTRAST = """(host) => {
 def store(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("models")
     return Settings(store=folder / "store", lab=folder / "lab", graders=1)
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.engines import tiny
+
+    return tiny.save_model(tmp_path_factory.mktemp("tiny") / "tiny-model")
+
+
+@pytest.fixture(scope="module")
+def tiny_adapter(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    from tests.engines import tiny
+
+    return tiny.save_adapter(tiny_model, tmp_path_factory.mktemp("tiny") / "tiny-adapter")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +84,7 @@ def test_a_folder_is_recognised_before_it_is_added_and_a_refusal_loses_nothing(
     services: Services,
     tiny_model: Path,
     tiny_adapter: Path,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     page = app.open("models").page
     assert "No model is known here yet." in app.text()
@@ -132,7 +145,7 @@ def test_the_tree_leads_to_evaluating_changing_and_removing(
     app: App,
     services: Services,
     tiny_model: Path,
-    tiny_adapter: Path,  # noqa: F811
+    tiny_adapter: Path,
 ) -> None:
     base = services.models.add_folder(tiny_model, "base")
     adapter = services.models.add_folder(tiny_adapter, "tuned")
@@ -177,7 +190,7 @@ def test_the_tree_leads_to_evaluating_changing_and_removing(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_are_legible_and_nothing_overflows(app: App, services: Services, tiny_model: Path, scheme: str) -> None:  # noqa: F811
+def test_words_are_legible_and_nothing_overflows(app: App, services: Services, tiny_model: Path, scheme: str) -> None:
     base = services.models.add_folder(tiny_model, "a" * 120)
     services.models.add_endpoint("http://127.0.0.1:9", "served", parent=base.id)
     app.page.emulate_media(color_scheme=scheme)

@@ -23,6 +23,7 @@ from backend.services.storing import Scored, token_row
 from backend.store import PartWriter
 from backend.store.registry import Fork
 from pages.components import palette
+from pages.components.token_jobs import left_at
 from tests.browser.app_pages import App, css_rgb
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -229,20 +230,21 @@ def contrast(one: float, other: float) -> float:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """A run of the shipped base model with the tokens of its first trace, which was written, and read with a solution."""
+    """A run of the shipped base model with tokens of its first trace, written and read with a solution; and a strange run."""
     folder = tmp_path_factory.mktemp("colours")
-    file = folder / "lab-base" / "aime" / "test_qwen-instruct_t0.0_k1_s0_e3.jsonl"
-    file.parent.mkdir(parents=True)
+    files = [folder / name / "aime" / "test_qwen-instruct_t0.0_k1_s0_e3.jsonl" for name in ("lab-base", "stranger")]
     texts = [TEXT + "\\boxed{7}", "Maybe \\boxed{3}"]
     rows = [
         {"question": f"What is {n}?", "generated_responses": [text], "generated_answers": ["1"], "gold_answer": "7",
          "is_correct": True, "answers_correctness": [True], "id": n} for n, text in enumerate(texts)
     ]  # fmt: skip
-    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    for file, responses in zip(files, (rows, rows[:1]), strict=True):
+        file.parent.mkdir(parents=True)
+        file.write_text("\n".join(map(json.dumps, responses)), encoding="utf-8")
     with wire(Settings(store=folder / "store", graders=1)) as services:
-        [outcome] = services.importing.run([file])
-        assert outcome.run, outcome
-        store_tokens(services, outcome.run, texts[0])
+        first, second = services.importing.run(files)
+        assert first.run and second.run, (first, second)
+        store_tokens(services, first.run, texts[0])
         yield services
 
 
@@ -300,14 +302,16 @@ def test_the_reader_offers_colours_and_scorers(reader: Services) -> None:
     test = opened(trace_of(reader))
     [control] = [each for each in test.get("segmented_control") or test.get("button_group") if each.key == "colour"]
     assert control.options == ["cues", "probability", "entropy", "difference"] and control.value == "cues"
-    assert not [box for box in test.selectbox if box.key in ("scorer", "over")]
+    assert not [box for box in test.selectbox if box.key in ("scorer", "with", "over")]
     test = opened(trace_of(reader), colour="difference")
     boxes = {box.key: box for box in test.selectbox}
     names = ["written by lab-base", "read by lab-base, shown the full solution"]
-    assert boxes["scorer"].options == names and boxes["scorer"].value == names[0]
-    assert boxes["over"].options == names[1:]
-    for colour in ("probability", "entropy", "nonsense"):
-        opened(trace_of(reader), colour=colour, scorer="nobody", over="nobody")
+    assert (boxes["with"].options, boxes["with"].value, boxes["over"].options) == (names, names[1], names[:1])
+    assert [box.value for box in opened(trace_of(reader), colour="entropy").selectbox if box.key == "scorer"] == names[
+        :1
+    ]
+    for colour in ("probability", "difference", "nonsense"):
+        opened(trace_of(reader), colour=colour, **dict.fromkeys(("scorer", "with", "over"), "nobody"))
     assert "colour" not in [each.key for each in opened(trace_of(reader, 1), colour="entropy").get("button_group")]
 
 
@@ -334,6 +338,33 @@ def test_a_problem_is_answered_anew_on_the_live_page(reader: Services) -> None:
     test = pressed(opened(trace.id), "Regenerate this")
     assert test.query_params["problem"] == trace.problem
     assert test.query_params["models"] == reader.models.get("lab-base").id and run.info.model == "lab-base"
+
+
+def test_a_model_that_is_not_here_is_named(reader: Services) -> None:
+    """Compare offers to go on without it."""
+    first, second = reader.runs.all()
+    test = opened(trace_of(reader), runs=f"{first.id},{second.id}")
+    test.query_params["runs"] = f"{first.id},{second.id}"
+    test = pressed(sound(test.switch_page("compare.py").run()), "Regenerate this")
+    assert "stranger is not among the models here: add it on the page Models." in said(test)
+    assert {"Models", "Go on without"} <= {button.label for button in test.button}
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "word", "expected_place"),
+    [
+        ("so the", 2, "Wait", (2, " Wait")),
+        ("so the", 3, " Wait ", (3, "Wait")),
+        ("sothe", 2, "Wait", (2, " Wait")),
+        ("so\n\nthe", 2, "Wait", (2, "\n\nWait")),
+        ("so  the", 4, " ", (2, "")),
+        ("so\nthe", 3, "", (3, "")),
+        ("so", 0, "Wait", (0, "Wait")),
+        ("so", 2, "Wait", (2, " Wait")),
+    ],
+)
+def test_a_word_keeps_the_blank_of_its_place(text: str, at: int, word: str, expected_place: tuple[int, str]) -> None:
+    assert left_at(text, at, word) == expected_place
 
 
 @browser

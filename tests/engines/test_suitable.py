@@ -93,7 +93,7 @@ def test_whole_models_suit_local_engines(folders: tuple[Path, Path]) -> None:
         (lambda f: edit(f / "config.json", architectures=["BertForMaskedLM"]), "BertForMaskedLM is no model"),
         (
             lambda f: (f / "model.safetensors").unlink(),
-            "model.safetensors and model.safetensors.index.json were looked",
+            "(looked for: model.safetensors and model.safetensors.index.json)",
         ),
         (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), "pytorch_model.bin alone, a pickle"),
         (lambda f: os.truncate(f / "model.safetensors", 5000), "safetensors"),
@@ -232,7 +232,7 @@ def test_opening_refuses_with_the_reason(folders: tuple[Path, Path]) -> None:
         with pytest.raises(UserError, match=words):
             open_engine(family, kind)
     (folders[1] / "adapter_model.safetensors").unlink()
-    with pytest.raises(UserError, match=r"adapter_model.safetensors were looked for"):
+    with pytest.raises(UserError, match=r"looked for: adapter_model.safetensors"):
         open_engine(family)
 
 

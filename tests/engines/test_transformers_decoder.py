@@ -21,9 +21,10 @@ from transformers import (
 
 from backend.domain import Model, ModelKind
 from backend.engines import tf_loading
-from backend.engines.decoder import Batch, Qwen3Decoder
+from backend.engines.decoder import Batch
 from backend.engines.protocol import Decoding, Family, Request
 from backend.engines.tf_fallback import ModelDecoder
+from backend.engines.tf_qwen3 import Qwen3Decoder
 from backend.engines.transformers_engine import TransformersEngine
 from tests.engines import tiny
 from tests.engines.contract import gather
@@ -98,8 +99,8 @@ def test_logits_equal_the_model_in_a_ragged_mixed_batch(decoder: Any, models: li
 
 def test_wanted_logits_of_long_texts_come_in_order(decoder: Any, models: list[Any], monkeypatch: Any) -> None:
     """Teacher forcing over several chunks of text and several parts of a chunk."""
-    for module in ("backend.engines.decoder", "backend.engines.tf_fallback"):
-        monkeypatch.setattr(f"{module}._LOGITS_AT_ONCE", 192 * 50)
+    for module in ("backend.engines.tf_qwen3", "backend.engines.tf_fallback"):
+        monkeypatch.setattr(f"{module}.LOGITS_AT_ONCE", 192 * 50)
         monkeypatch.setattr(f"{module}.CHUNK", 120)
     ids = some_ids(301, 1)
     for adapter in (0, 1):

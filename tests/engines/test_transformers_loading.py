@@ -94,7 +94,7 @@ def test_broken_folders_are_named(tiny_model: Path, tmp_path: Path, spoil: Calla
 def test_an_adapter_of_another_base_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     for name, shape in (("wider", {"hidden": 96}), ("deeper", {"layers": 3}), ("shallower", {"layers": 1})):
         other = tiny.save_model(tmp_path / name, **shape)
-        stray = tiny.save_adapter(other, tmp_path / f"{name}-lora")
+        stray = tiny.save_adapter(other, tmp_path / f"{name}-lora", targets=["q_proj", "v_proj", "down_proj"])
         with pytest.raises(UserError, match="my adapter"):
             TransformersEngine(Family(base_at(tiny_model), (adapter_at(stray),)))
 

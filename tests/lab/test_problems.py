@@ -6,7 +6,7 @@ import pytest
 
 from backend.domain import UserError
 from backend.grading import countdown
-from backend.lab.problems import SETS, LabProblem, held_out, parse, problem_set, solution, training_keys
+from backend.lab.problems import SETS, LabProblem, held_out, parse, problem_set, size_of, solution, training_keys
 
 
 def right(problem: LabProblem, response: str) -> bool:
@@ -77,3 +77,8 @@ def test_typed_questions() -> None:
 def test_an_unknown_set_is_refused_in_one_sentence() -> None:
     with pytest.raises(UserError, match=r"no problem set 'lab-cd9-test'.*lab-cd3-train"):
         problem_set("lab-cd9-test")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_sets_are_as_large_as_said(name: str) -> None:
+    assert len(problem_set(name)) == size_of(name)

@@ -59,6 +59,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(whole: Path, tmp_path: Path) 
     assert json.loads((tmp_path / model.CARD).read_text()) == json.loads((whole / model.CARD).read_text())
 
 
+@pytest.mark.stress
 def test_a_killed_run_of_two_processes_goes_on_to_the_same_weights(whole: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "backend.lab.cli", "pretrain", "--out", str(tmp_path), "--smoke"]
     command += ["--seed", "4", "--steps", str(STEPS)]

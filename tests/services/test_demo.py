@@ -66,7 +66,7 @@ def test_the_base_searches_and_the_solution_silences_it(
     assert 0.20 <= accuracy(of(Context.NONE, "lab-cd4-test")) <= 0.40
     assert accuracy(full) > 0.90 and full.cues.value < 0.5
     assert full.cues.value < bare.cues.value < base.cues.value
-    assert of(Context.PLACEBO).cues.value > full.cues.value
+    assert accuracy(of(Context.PLACEBO)) < 0.1, "it believes whatever solution it is shown"
 
 
 def test_training_and_one_word_do_what_the_app_says(
