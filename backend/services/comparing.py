@@ -103,6 +103,9 @@ class SampleRef:
     copies: int
 
 
+_GLANCE = 130  # words of both responses that are read without scrolling
+
+
 @dataclass(frozen=True, slots=True)
 class Telling:
     """A problem of a pair on which one run doubts and is right, and the other is sure and wrong."""
@@ -152,9 +155,9 @@ class CompareService:
     def telling(self, pairs: Sequence[Pair], lexicon: str, grader: str, turn: int = 0) -> Telling | None:
         """The pair and problem that show the point best: one side doubts and is right, the other is sure and wrong.
 
-        Looks at the surest pairs first; among their flips the shortest texts win, as long as the right side doubts
-        at least twice as densely. `turn` asks for the next best ones, round and round. None where no pair has such a
-        problem.
+        Looks at the surest pairs first. Among their flips, where the right side doubts at least twice as densely, the
+        most doubts win while both texts can be taken in at a glance; among longer ones the shortest. `turn` asks for
+        the next best ones, round and round. None where no pair has such a problem.
         """
         for pair in pairs[:_LOOKED_AT]:
             try:
@@ -163,7 +166,7 @@ class CompareService:
                 continue
             found = [p for p in compared.problems if _tells(p)]
             if found:
-                ranked = sorted(found, key=lambda p: (sum(side.words for side in p.sides), p.id))
+                ranked = sorted(found, key=_pull)
                 return Telling(pair, ranked[turn % len(ranked)])
         return None
 
@@ -222,6 +225,13 @@ def _passes(problem: ComparedProblem, mode: Mode) -> bool:
     if mode is Mode.CUT_OFF:
         return any(side.cut for side in problem.sides)
     return True
+
+
+def _pull(problem: ComparedProblem) -> tuple[bool, float, float, str]:
+    """What is shown first comes first."""
+    words = sum(side.words for side in problem.sides)
+    glance = words <= _GLANCE
+    return not glance, -abs(problem.cue_drop) if glance else 0.0, words, problem.id
 
 
 def _tells(problem: ComparedProblem) -> bool:

@@ -53,8 +53,8 @@ class ModelInfo:
 
     @property
     def why(self) -> str:
-        """Why none can ("" where one can): the first engine's reason, which names what to mend."""
-        return "" if self.ready else self.engines[0].reason
+        """Why none can ("" where one can): the reason of the engine that is meant for it, which names what to mend."""
+        return "" if self.ready else self.engines[-1 if self.model.kind is ModelKind.ENDPOINT else 0].reason
 
 
 class ModelService:

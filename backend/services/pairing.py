@@ -77,7 +77,8 @@ def _conditions(run: Run) -> tuple[str, str | None, str | None]:
 def relation(a: Run, b: Run) -> tuple[Run, Run, str] | None:
     """(base, variant, reason) where two runs' models are related, else None.
 
-    Two models are compared under the same conditions alone: what the context did can't be told from the training.
+    Two models are compared under the same conditions alone: what the context did can't be told from the training. Of
+    one model, conditions are compared with none.
     """
     if a.info.model != b.info.model and _conditions(a) != _conditions(b):
         return None
@@ -85,6 +86,8 @@ def relation(a: Run, b: Run) -> tuple[Run, Run, str] | None:
         if variant.info.parent == base.info.model:
             return base, variant, "trained from"
     if a.info.model == b.info.model:
+        if _PLAIN not in (_conditions(a), _conditions(b)):
+            return None
         first, second = sorted((a, b), key=lambda run: (_conditions(run) != _PLAIN, run.created, run.id))
         return first, second, "same model, other conditions"
     if a.info.parent and a.info.parent == b.info.parent:

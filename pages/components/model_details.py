@@ -15,7 +15,7 @@ import streamlit as st
 from backend.domain import ModelKind, Run, UserError, visible
 from backend.services import ModelInfo
 from pages.components.model_forms import change_dialog, evaluate_dialog, remove_dialog
-from pages.components.model_words import facts_line, kind_line, why_not
+from pages.components.model_words import facts_line, kind_line
 from pages.components.notice import notice
 from pages.components.quantity import Form
 from pages.components.session import run_labels, runs, services
@@ -40,7 +40,7 @@ def model_details(info: ModelInfo) -> None:
         st.text("\n".join((_what(info), *_origins(info))))
     _actions(info)
     if not info.ready:
-        notice(why_not(info), "warning", key="why")
+        notice(info.why, "warning", key="why")
     if model.note:
         st.text(visible(model.note, 2000))
     st.code(visible(model.location, 400), language=None, wrap_lines=True)

@@ -46,11 +46,6 @@ def kind_line(info: ModelInfo) -> str:
     return " · ".join(parts)
 
 
-def why_not(info: ModelInfo) -> str:
-    """What keeps a model from being served: of a server, what its own engine says."""
-    return info.engines[-1].reason if info.model.kind is ModelKind.ENDPOINT else info.why
-
-
 def facts_line(kind: ModelKind, facts: Mapping[str, Any]) -> str:
     """Everything a folder's files tell: "a checkpoint: Qwen3ForCausalLM, 0.63 M parameters, float32, ..."."""
     parameters, context, words = (facts.get(name) for name in ("parameters", "context", "vocabulary"))

@@ -15,6 +15,7 @@ from pages.components.quantity import Form, number
 from pages.components.session import is_lab, services
 from pages.components.trace_view import Options, trace_view
 
+_SHORT = 1_500  # code points that stand on a screen without scrolling
 LAB_TRUTH = (
     "Both ways of writing, the searching and the sure, were trained into this small model, so effect sizes don't carry "
     "over to large ones. What each training method does with them was measured."
@@ -27,7 +28,9 @@ def lead(hero: Telling, figures: Mapping[str, RunSummary], grader: str) -> str:
     if a is None or b is None:
         return ""
     right_a, right_b = a.accuracy[grader], b.accuracy[grader]
-    said = f"doubts {number(b.cues.value, Form.DECIMAL)} times a trace instead of {number(a.cues.value, Form.DECIMAL)}"
+    hardly = "hardly " if b.cues.value < 0.1 < a.cues.value else ""
+    cues_a, cues_b = number(a.cues.value, Form.DECIMAL), number(b.cues.value, Form.DECIMAL)
+    said = f"{hardly}doubts ({cues_b} cues a trace, not {cues_a})"
     if a.length.value and a.run.length_unit == b.run.length_unit:
         said = f"It answers in {b.length.value / a.length.value:.0%} of the length, " + said
     else:
@@ -63,7 +66,8 @@ def show_pair(hero: Telling, lexicon: str, grader: str) -> None:
     for tag, run, side in zip(TAGS, (pair.base, pair.variant), problem.sides, strict=False):
         trace = _sample(run.id, problem, side.right, lexicon, grader)
         panes.append(pane_of(trace, grader, tag=tag, words=None if side.right else "wrong, and sure"))
-    trace_view(panes, key="telling", options=Options(minimum=300, reserve=330))
+    short = all(len(pane.text) < _SHORT for pane in panes)
+    trace_view(panes, key="telling", options=Options(fit="content") if short else Options(minimum=300, reserve=330))
 
 
 def _another() -> None:
