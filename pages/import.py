@@ -60,7 +60,16 @@ if paths:
             corrections(sources[chosen])
             preview_tables(sources[chosen])
         label = f"Import {len(sources)} sources" if len(sources) > 1 else "Import"
-        if st.button(label, type="primary", icon=":material/download_done:"):
+        with st.container(horizontal=True, gap="small"):
+            now = st.button(label, type="primary", icon=":material/download_done:")
+            later = local and st.button(
+                "Import in the background", icon=":material/pending_actions:",
+                help="A worker does it, as recognised, without your corrections; this page can be closed meanwhile.",
+            )  # fmt: skip
+        if later:
+            job = services().jobs.submit_import(paths)
+            st.switch_page("jobs.py", query_params={"job": job.id})
+        if now:
             bar, line = st.progress(0.0), st.empty()
             outcomes: list[Outcome] = []
 

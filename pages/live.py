@@ -55,7 +55,8 @@ if not chosen.arms:
         st.switch_page("models.py")
     st.stop()
 
-experiments(given.get("preset"))
+if experiment := experiments(given.get("preset")):
+    begin(experiment)
 problem_controls(chosen)
 arm_controls(chosen)
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -20,6 +20,7 @@ from backend.services.jobs import JobService, WorkerStatus
 from backend.services.lexicons import LexiconService
 from backend.services.models import ModelInfo, ModelService
 from backend.services.pairing import Pair
+from backend.services.presets import Preset
 from backend.services.problems import Problem, ProblemService, ProblemSetInfo
 from backend.services.reading import OpenTrace, ReadService
 from backend.services.runs import RunService, RunSummary
@@ -49,6 +50,7 @@ __all__ = [
     "Pair",
     "PairStatistics",
     "Plan",
+    "Preset",
     "Preview",
     "Problem",
     "ProblemSetInfo",

@@ -81,10 +81,21 @@ class ProblemService:
         found = []
         for row in self._store.ledger.all_problems():
             if wanted in " ".join(row.question.lower().split()):
-                found.append(Problem(row.question, row.gold, "stored"))
+                found.append(Problem(row.question, row.gold, self._dataset(row.id)))
                 if len(found) == limit:
                     break
         return found
+
+    def find(self, identity: str) -> Problem | None:
+        """The stored problem with this id, None where there is none."""
+        row = next((row for row in self._store.ledger.all_problems() if row.id == identity), None)
+        return Problem(row.question, row.gold, self._dataset(row.id)) if row else None
+
+    def _dataset(self, identity: str) -> str:
+        """What the oldest run that holds a problem calls its data set."""
+        held = set(self._store.ledger.runs_with(identity))
+        runs = [run for run in self._store.ledger.runs() if run.id in held]
+        return min(runs, key=lambda run: run.created).info.dataset if runs else "stored"
 
     def solution(self, question: str, model: str) -> str | None:
         """A correct response to show in a context: the lab's own, the set's, or a right answer of a stored run.

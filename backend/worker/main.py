@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 # A store has one worker, and it has to have the same name from start to start: what was under way goes on.
 _NAME: Final = "local"
-_LOOK_SECONDS: Final = 0.15
+_LOOK_SECONDS: Final = 0.2
 
 
 def run_worker(settings: Settings, *, once: bool = False, runner: Sequence[str] = RUNNER) -> int:

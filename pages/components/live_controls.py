@@ -16,7 +16,7 @@ import streamlit as st
 
 from backend.domain import UserError, visible
 from backend.services import ModelInfo
-from backend.services.specs import Arm
+from backend.services.specs import Arm, GenerateSpec
 from pages.components.live_setup import CONTEXTS, MOST_ARMS, Setup, problem_sets, specification, take
 from pages.components.notice import notice
 from pages.components.panes import TAGS
@@ -30,19 +30,20 @@ _LAB_KINDS = "The lab’s models know two kinds: “Use 1, 8, 11 to make 2.” a
 _ENGINES = ("auto", "transformers", "vllm", "openai")
 
 
-def experiments(chosen: str | None) -> None:
-    """The ready experiments as cards; one that is clicked fills the setup."""
+def experiments(chosen: str | None) -> GenerateSpec | None:
+    """The ready experiments as cards; one that is clicked fills the setup and is returned, to be begun at once."""
     known = services().generating.presets()
     if not known:
-        return
+        return None
+    wanted = None
     with st.container(horizontal=True, gap="small", key="sth-cards"):
         for preset in known:
             with st.container(key=f"sth-card-{'on-' if preset.name == chosen else ''}{preset.name}"):
                 words = f"**{preset.title}**  \n{preset.sentence}"
                 if st.button(words, key=f"preset-{preset.name}", width="stretch"):
                     take(preset.spec)
-                    st.query_params["preset"] = preset.name
-                    st.rerun()
+                    wanted = preset.spec
+    return wanted
 
 
 def problem_controls(chosen: Setup) -> None:

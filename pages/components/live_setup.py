@@ -47,7 +47,7 @@ def _sets(version: int) -> dict[str, ProblemSetInfo]:
 
 
 def problem_sets() -> dict[str, ProblemSetInfo]:
-    """Name -> set; kept, because counting the lab's takes seconds."""
+    """Name -> set."""
     return _sets(services().runs.version())
 
 
@@ -128,10 +128,9 @@ def take_query(query: Mapping[str, str]) -> str | None:
 
 def _problem(identity: str) -> Problem | None:
     """The problem with this id, of the store or of the first lab set."""
-    if not identity:
-        return None
-    places = (services().problems.search("", 100_000), services().problems.load(FIRST_SET))
-    return next((p for place in places for p in place if problem_id(p.question) == identity), None)
+    if stored := services().problems.find(identity):
+        return stored
+    return next((p for p in services().problems.load(FIRST_SET) if problem_id(p.question) == identity), None)
 
 
 def gone_on(spec: GenerateSpec, arm: int, trace: OpenTrace, at: int, insert: str) -> GenerateSpec:

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from backend.services import ComparedProblem, OpenTrace, RunSummary, Telling
+from backend.domain import UserError
+from backend.services import ComparedProblem, OpenTrace, Preset, RunSummary, Telling
+from pages.components.notice import notice
 from pages.components.panes import TAGS, pane_of
 from pages.components.quantity import Form, number
 from pages.components.session import is_lab, services
@@ -93,9 +95,19 @@ def next_steps() -> None:
     with st.container(horizontal=True, gap="small", key="sth-cards"):
         for title, sentence, name in chosen:
             if _card(title, sentence, name):
-                st.switch_page("live.py", query_params={"preset": name})
+                _begin(presets[name])
         if _card("Bring your traces", "Drop evaluation files or rollouts: pairs form by themselves.", "import"):
             st.switch_page("import.py")
+
+
+def _begin(preset: Preset) -> None:
+    """Run an experiment and watch it; where it can't be run, the Live page is where to mend that."""
+    try:
+        job = services().generating.submit(preset.spec)
+    except UserError as error:
+        notice(str(error), "error")
+        return
+    st.switch_page("live.py", query_params={"job": job.id})
 
 
 def _card(title: str, sentence: str, name: str) -> bool:

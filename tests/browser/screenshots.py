@@ -1,7 +1,7 @@
-"""The README's pictures: `python -m tests.browser.screenshots` imports the real traces and photographs four pages.
+"""The README's pictures: `python -m tests.browser.screenshots` photographs a first start, and real traces imported.
 
-Writes `tests/browser/screenshots/{compare,overview,reader,browse}-{light,dark}.png`, 1440 x 900. Owns which states
-are shown. Needs the folder of real traces beside the repository and Chromium; says so where one is missing.
+Writes `tests/browser/screenshots/{home,live,compare,overview,reader,browse}-{light,dark}.png`, 1440 x 900. Owns which
+states are shown. Needs the folder of real traces beside the repository and Chromium; says so where one is missing.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def main() -> int:
                     return complain(outcome.sentence)
             states = pages_to_show(services)
         take_all(states, settings, Path(folder) / "log")
+        take_first_start(Path(folder) / "new", Path(folder) / "new.log")
     return 0
 
 
@@ -69,6 +70,34 @@ def take_all(states: dict[str, tuple[str, dict[str, str]]], settings: Settings, 
     finally:
         process.terminate()
         process.wait(20)
+
+
+def take_first_start(store: Path, log: Path) -> None:
+    """A new store with its demo, and the experiment with one word, in both themes."""
+    env = {"SECOND_THOUGHTS_STORE": str(store), "SECOND_THOUGHTS_DEMO": "auto", "SECOND_THOUGHTS_WORKER": "auto"}
+    process, url = start_server(ROOT / "app.py", env, log)
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+            for scheme in ("light", "dark"):
+                take(browser, url, {"home": ("", {})}, scheme)
+                take_live(browser, url, scheme)
+            browser.close()
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def take_live(browser: Browser, url: str, scheme: str) -> None:
+    """Four arms on twenty problems, all answered."""
+    context = browser.new_context(viewport=SIZE, color_scheme=scheme)
+    app = App(context.new_page(), url).open("live", preset="voice")
+    app.page.get_by_role("button", name="Generate", exact=True).click()
+    app.page.get_by_role("button", name="Compare the runs").wait_for(timeout=240_000)
+    app.settle()
+    app.page.screenshot(path=str(TARGET / f"live-{scheme}.png"), animations="disabled")
+    print(f"live-{scheme}.png")
+    context.close()
 
 
 def take(browser: Browser, url: str, states: dict[str, tuple[str, dict[str, str]]], scheme: str) -> None:

@@ -115,8 +115,8 @@ def test_closing_every_tab_stops_nothing(served: tuple[str, Services], browser: 
     context = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(TIMEOUT)
-    page.goto(f"{url}/live?preset=watch")
-    page.get_by_role("button", name="Generate", exact=True).click()
+    page.goto(f"{url}/live")
+    page.get_by_role("button", name="Watch 20 problems").click()
     page.wait_for_url("**job=**")
     identity = page.url.rpartition("job=")[2].partition("&")[0]
     context.close()
