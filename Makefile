@@ -34,7 +34,7 @@ browser:        ## Debian's Chromium for the browser tests, where it is missing 
 	  || echo "Chromium can't be installed here: browser tests will be skipped."; }
 
 test: env browser check ## set up, then lint, types and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: env      ## ruff and types
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from backend.domain import Job, Lane, UserError, visible
 # Pending workflows of another version would be left alone for good.
 _VERSION: Final = "1"
 # A queue that is asked often costs a few percent of a core; a person waits for the live one alone.
-_POLLING: Final[Mapping[Lane, float]] = {Lane.LIVE: 0.15, Lane.BATCH: 0.5, Lane.FILES: 0.5}
+_POLLING: Final[Mapping[Lane, float]] = {Lane.LIVE: 0.25, Lane.BATCH: 1.0, Lane.FILES: 1.0}
 _OVER: Final = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from backend.domain import UserError
+from backend.domain import UserError, visible
 from backend.services import ComparedProblem, OpenTrace, Preset, RunSummary, Telling
 from pages.components.notice import notice
 from pages.components.panes import TAGS, pane_of
@@ -17,6 +17,7 @@ from pages.components.quantity import Form, number
 from pages.components.session import is_lab, services
 from pages.components.trace_view import Options, trace_view
 
+_BRIEF = 100  # code points of a question that leave room for more on its line
 _SHORT = 1_500  # code points that stand on a screen without scrolling
 LAB_TRUTH = (
     "Both ways of writing, the searching and the sure, were trained into this small model, so effect sizes don't carry "
@@ -51,12 +52,19 @@ def lead(hero: Telling, figures: Mapping[str, RunSummary], grader: str) -> str:
 def show_pair(hero: Telling, lexicon: str, grader: str) -> None:
     """The problem, and both answers to it."""
     pair, problem = hero.pair, hero.problem
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sth-hero"):
-        st.text(problem.question, width="content")
-        st.text(
-            f"{pair.base.info.dataset} {problem.number} of {pair.base.problems:,} · gold {problem.gold}",
-            width="content",
-        )
+    if brief := len(problem.question) <= _BRIEF:
+        question = st.container(horizontal=True, vertical_alignment="center", gap="small", key="sth-hero")
+    else:
+        with st.container(key="sth-question"):
+            st.text(problem.question)
+            st.text(f"gold {problem.gold}")
+        question = st.container(horizontal=True, vertical_alignment="center", gap="small", key="sth-hero-links")
+    with question:
+        if brief:
+            st.text(problem.question, width="content")
+        place = f"{pair.base.info.dataset} {problem.number} of {pair.base.problems:,}"
+        place += f" · gold {problem.gold}" if brief else ""
+        st.text(visible(place), width="content")
         st.button("another", key="another", type="tertiary", icon=":material/navigate_next:", on_click=_another)
         if st.button("run it live", key="run_live", type="tertiary", icon=":material/play_arrow:"):
             models = ",".join(filter(None, (pair.base.info.model_id, pair.variant.info.model_id)))

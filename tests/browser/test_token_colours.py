@@ -203,6 +203,8 @@ def ink_and_underlines_are_legible(view: View, shades: int) -> None:
     """On every shade of the legend, in both themes: text 4.5:1, lines 3:1 (WCAG AA)."""
     for scheme, colours in (("light", palette.LIGHT), ("dark", palette.DARK)):
         view.page.emulate_media(color_scheme=scheme)
+        ink = f"rgb({', '.join(str(int(colours.ink[i : i + 2], 16)) for i in (1, 3, 5))})"
+        expect(view.pane()).to_have_css("color", ink)  # the theme comes a moment later
         found = view.pane().locator(".swatch").evaluate_all("all => all.map(e => getComputedStyle(e).backgroundColor)")
         grounds = [light(*map(int, re.findall(r"\d+", each)[:3])) for each in found if "0, 0, 0, 0" not in each]
         assert len(grounds) == shades

@@ -40,11 +40,11 @@ def take_one(services: Services, path: Path, **options: Any) -> str:
 
 
 def state(store: Path) -> tuple[dict[str, bytes | None], list[str]]:
-    """Every file of a store with its content (None: a folder); the ledger row for row (not its count of writes)."""
+    """Every file of a store with its content (None: a folder), shipped models aside; the ledger row for row."""
     files = {
         path.relative_to(store).as_posix(): path.read_bytes() if path.is_file() else None
         for path in sorted(store.rglob("*"))
-        if "ledger.sqlite" not in path.name
+        if "ledger.sqlite" not in path.name and path.name != "lab-models.json"
     }
     with closing(sqlite3.connect(store / "ledger.sqlite")) as connection:
         rows = [line for line in connection.iterdump() if 'INTO "state"' not in line]

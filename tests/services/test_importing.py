@@ -354,7 +354,7 @@ def test_prompt_cues_are_kept_and_not_counted(services: Services, tmp_path: Path
 
 
 def test_a_run_of_many_parts_is_one_run(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.services.importing.PART_BYTES", 2_000)
+    monkeypatch.setattr("backend.services.storing.PART_BYTES", 2_000)
     rows = [row(f"{i % 5}?", f"wait {i} " + "x" * 300, gold=None) for i in range(40)]
     run = take_one(services, write(tmp_path / "a.jsonl", rows))
     assert len(services.store.ledger.parts("traces", [run])) > 3

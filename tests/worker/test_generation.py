@@ -61,7 +61,7 @@ def check_whole(services: Services, job: Job, problems: int, samples: int) -> No
 
 
 def test_three_kills_of_a_generating_worker(settings: Settings) -> None:
-    killed_at_random(settings, problems=30, samples=2, kills=3, draw=random.Random())
+    killed_at_random(settings, problems=20, samples=2, kills=3, draw=random.Random())
 
 
 @pytest.mark.stress

@@ -76,6 +76,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.stress
 def test_three_kills_of_the_worker_lose_and_double_nothing(settings: Settings) -> None:
     killed(small(items=60, pause=0.05), settings, kills=3, draw=random.Random())
 
