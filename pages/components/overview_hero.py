@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import streamlit as st
 
 from backend.domain import UserError, visible
-from backend.services import ComparedProblem, OpenTrace, Preset, RunSummary, Telling
+from backend.services import ComparedProblem, Estimate, OpenTrace, Preset, RunSummary, Telling
 from pages.components.notice import notice
 from pages.components.panes import TAGS, pane_of
-from pages.components.quantity import Form, number
+from pages.components.quantity import Form, interval_text, number
 from pages.components.session import is_lab, services
 from pages.components.trace_view import Options, trace_view
 
@@ -35,18 +35,24 @@ def lead(hero: Telling, figures: Mapping[str, RunSummary], grader: str) -> str:
     cues_a, cues_b = number(a.cues.value, Form.DECIMAL), number(b.cues.value, Form.DECIMAL)
     said = f"{hardly}doubts ({cues_b} cues a trace, not {cues_a})"
     if a.length.value and a.run.length_unit == b.run.length_unit:
-        said = f"It answers in {b.length.value / a.length.value:.0%} of the length, " + said
+        said = f"It answers {_times(b.length.value / a.length.value)}, " + said
     else:
         said = "It " + said
     if right_a and right_b:
-        said += (
-            f", and is right on {number(right_b.value, Form.PERCENT)} of the problems instead of "
-            f"{number(right_a.value, Form.PERCENT)} (n = {hero.pair.problems:,})"
-        )
+        said += f", and is right on {_share(right_b)} of the problems instead of {_share(right_a)}"
+        said += f" (n = {hero.pair.problems:,})"
     start = (
         "The same small model, before and after training." if is_lab(hero.pair.base) else "Before and after training."
     )
     return f"{start} {said}."
+
+
+def _times(ratio: float) -> str:
+    return f"in {ratio:.0%} of the length" if ratio < 1.5 else f"at {ratio:.1f} times the length"
+
+
+def _share(right: Estimate) -> str:
+    return f"{number(right.value, Form.PERCENT)} {interval_text(right.low, right.high, Form.PERCENT)}"
 
 
 def show_pair(hero: Telling, lexicon: str, grader: str) -> None:
@@ -77,7 +83,7 @@ def show_pair(hero: Telling, lexicon: str, grader: str) -> None:
         trace = _sample(run.id, problem, side.right, lexicon, grader)
         panes.append(pane_of(trace, grader, tag=tag, words=None if side.right else "wrong, and sure"))
     short = all(len(pane.text) < _SHORT for pane in panes)
-    trace_view(panes, key="telling", options=Options(fit="content") if short else Options(minimum=300, reserve=330))
+    trace_view(panes, key="telling", options=Options(fit="content") if short else Options(minimum=380, reserve=170))
 
 
 def _another() -> None:

@@ -189,3 +189,27 @@ def test_compare_with_runs_that_are_gone_or_alone(small: Services) -> None:
     assert "These runs share no problem, so there is nothing to compare." in text
     same = said(sound(opened("compare", runs=f"{runs['AIME24']},{runs['AIME24']}")))
     assert "Problem 1" in same
+
+
+def test_an_import_can_go_on_without_the_page(tmp_path: Path, empty: None, settings: Settings) -> None:
+    file = tmp_path / "one.jsonl"
+    row = {"question": "1+1?", "generated_responses": ["\\boxed{2}"], "gold_answer": "2"}
+    file.write_text(json.dumps(row), encoding="utf-8")
+    test = opened("import")
+    test.text_input(key="path").set_value(str(file)).run()
+    next(button for button in test.button if button.label == "Import in the background").click().run()
+    sound(test)
+    with wire(settings) as services:
+        (job,) = services.jobs.open()
+        assert (job.kind.value, job.spec["paths"]) == ("import", [str(file)])
+
+
+def test_the_demo_fills_a_new_store_and_goes_at_one_click(monkeypatch: pytest.MonkeyPatch, empty: None) -> None:
+    monkeypatch.setenv("SECOND_THOUGHTS_DEMO", "auto")
+    test = sound(opened("overview"))
+    assert test.title[0].value == "A model that lost its second thoughts"
+    assert "were trained into this small model" in said(test)
+    test.button(key="no_demo").click().run()
+    assert "The store is empty." in said(sound(test))
+    next(button for button in test.button if button.label == "Bring the demo runs").click().run()
+    assert sound(test).title[0].value == "A model that lost its second thoughts"
