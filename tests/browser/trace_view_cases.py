@@ -138,7 +138,8 @@ SELECT = """async ([number, start, end]) => {
   const host = [...document.querySelectorAll('*')].find(e => e.shadowRoot?.querySelector('.tv'));
   const pane = host.shadowRoot.querySelectorAll('.pane')[number];
   document.getSelection().removeAllRanges();
-  await new Promise(done => setTimeout(done, 100));
+  const before = pane.querySelector('.selected');
+  for (let tries = 0; !before.hidden && tries < 250; tries++) await new Promise(done => setTimeout(done, 20));
   let seen = 0, from = null, to = null;
   for (const chunk of pane.querySelectorAll('section[data-section] .chunk')) {
     const walker = document.createTreeWalker(chunk, NodeFilter.SHOW_TEXT,

@@ -56,6 +56,7 @@ def test_the_shipped_models_differ_as_told() -> None:
     assert forced > guided + 0.1
 
 
+@pytest.mark.stress
 def test_fine_tuning_is_repeatable(tmp_path: Path) -> None:
     """Both arms run, and the same seed gives the same weights."""
     for out in ("one", "two"):

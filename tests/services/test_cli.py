@@ -433,13 +433,13 @@ def test_an_interrupted_import_leaves_nothing(kept: Settings, tmp_path: Path) ->
     before = state(kept.store)
     path = write(tmp_path / "slow.jsonl", rows)
     command = [sys.executable, "-m", "backend", "import", str(path), "--store", str(kept.store)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=120)
-    if process.returncode == 0:
+    running.send_signal(signal.SIGINT)
+    out, error = running.communicate(timeout=120)
+    if running.returncode == 0:
         identity = run_id("companion evaluation", [hashlib.sha256(path.read_bytes()).hexdigest()])
         assert process("delete", identity, store=kept.store).returncode == 0
         pytest.skip("this machine imported the file before it could be interrupted")
-    assert (process.returncode, out) == (130, "") and error == "Stopped. Nothing half-written is left.\n"
+    assert (running.returncode, out) == (130, "") and error == "Stopped. Nothing half-written is left.\n"
     assert state(kept.store) == before

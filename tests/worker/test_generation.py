@@ -95,6 +95,7 @@ def test_cancelling_leaves_whole_runs_in_every_phase(settings: Settings) -> None
         assert services.runs.get(over.result["runs"][0]).info.planned == 400
 
 
+@pytest.mark.stress
 def test_a_job_stays_the_same_for_whoever_looks(settings: Settings) -> None:
     """Two readers, one from the middle: the same stream; its texts are what the store holds in the end."""
     with wire(settings) as services, bench_on(settings) as bench:
