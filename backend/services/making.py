@@ -55,6 +55,7 @@ class Listener:
         self._matchers = {key.partition("@")[0]: matcher for key, matcher in lexicons.matchers().items()}
         self._growing: dict[str, _Growing] = {}
         self._waiting: list[dict[str, Any]] = []
+        self._pieces: dict[str, list[Piece]] = {}
         self._flushed = 0.0
         self._done, self.made = done, 0
         self.failures: list[str] = []
@@ -82,10 +83,15 @@ class Listener:
 
     def flush(self) -> None:
         """Say what was held back."""
-        if self._waiting:
-            self._store.streams.append(self._plan.job.id, self._waiting)
-            self._waiting = []
+        if said := self._said():
+            self._store.streams.append(self._plan.job.id, said)
         self._flushed = time.monotonic()
+
+    def _said(self) -> list[dict[str, Any]]:
+        """What was held back, to be written now: one payload a trace, however many tokens came."""
+        said = self._waiting + [_payload(key, pieces) for key, pieces in self._pieces.items()]
+        self._waiting, self._pieces = [], {}
+        return said
 
     def _begin(self, key: str) -> _Growing:
         if key not in self._growing:
@@ -100,7 +106,7 @@ class Listener:
         growing.text.append(piece.text)
         growing.tokens.extend(piece.tokens)
         if self._spoken:
-            self._waiting.append(_payload(piece))
+            self._pieces.setdefault(piece.key, []).append(piece)
             if time.monotonic() - self._flushed > _FLUSH_SECONDS:
                 self.flush()
 
@@ -126,14 +132,14 @@ class Listener:
             **{"cues": {name: len(m.find(text)) for name, m in self._matchers.items()}, "seconds": body["seconds"]},
             **{"trace": self._plan.trace_id(place)},
         }
-        waiting, self._waiting = self._waiting, []
-        if self._store.streams.keep(self._plan.job.id, Kept(*place, body), [*waiting, said]):
+        if self._store.streams.keep(self._plan.job.id, Kept(*place, body), [*self._said(), said]):
             self._done, self.made = self._done + 1, self.made + 1
             self._progress.step(self._done)
 
     def _fail(self, failed: Failed) -> None:
         self._growing.pop(failed.key, None)
         self.failures.append(failed.reason)
+        self.flush()  # what it said comes before its end
         names = self._names(self._plan.place(int(failed.key)))
         self._waiting.append({"k": "failed", "i": names["i"], "reason": failed.reason})
         if len(self.failures) <= 20:  # the log is for people
@@ -143,16 +149,17 @@ class Listener:
         return {"i": self._plan.number(place), "arm": place[0], "problem": place[1], "sample": place[2]}
 
 
-def _payload(piece: Piece) -> dict[str, Any]:
-    said: dict[str, Any] = {"k": "piece", "i": int(piece.key), "t": piece.text}
-    if piece.tokens:
-        said["n"] = [token.end - token.start for token in piece.tokens]
-        if forced := sum(token.forced for token in piece.tokens):
+def _payload(key: str, pieces: list[Piece]) -> dict[str, Any]:
+    tokens = [token for piece in pieces for token in piece.tokens]
+    said: dict[str, Any] = {"k": "piece", "i": int(key), "t": "".join(piece.text for piece in pieces)}
+    if tokens:
+        said["n"] = [token.end - token.start for token in tokens]
+        if forced := sum(token.forced for token in tokens):
             said["forced"] = forced
-        if piece.tokens[0].logprob is not None:
-            said["lp"] = [None if token.logprob is None else round(token.logprob, 3) for token in piece.tokens]
-        if piece.tokens[0].entropy is not None:
-            said["h"] = [None if token.entropy is None else round(token.entropy, 3) for token in piece.tokens]
+        if tokens[0].logprob is not None:
+            said["lp"] = [None if token.logprob is None else round(token.logprob, 3) for token in tokens]
+        if tokens[0].entropy is not None:
+            said["h"] = [None if token.entropy is None else round(token.entropy, 3) for token in tokens]
     return said
 
 
