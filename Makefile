@@ -33,6 +33,8 @@ browser:        ## Debian's Chromium for the browser tests, where it is missing 
 	  && { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core fonts-noto-cjk >/dev/null; } \
 	  || echo "Chromium can't be installed here: browser tests will be skipped."; }
 
+# Small models are slower, not faster, with two threads on two shared cores.
+test: export OMP_NUM_THREADS = 1
 test: env browser check ## set up, then lint, types and every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
