@@ -28,11 +28,6 @@ def without_thinking(response: str) -> str:
     return _OPENED_IN_PROMPT.sub("", _THOUGHT.sub("", response))
 
 
-def needs_solution(context: Context) -> bool:
-    """Whether a context shows this or another problem's worked solution."""
-    return context not in (Context.NONE, Context.ANSWER)
-
-
 def user_turn(
     question: str,
     context: Context,

@@ -15,7 +15,7 @@ from typing import Any
 
 from backend.domain import Context, Run, RunInfo, Sampling, UserError
 from backend.services.lexicons import LexiconService
-from backend.store import PartRow, PartWriter, ProblemRow, SourceRow, Store
+from backend.store import PartRow, PartWriter, ProblemRow, SourceRow, Store, disk_errors
 
 FOLDER = "demo"
 _MARKER = "demo.json"
@@ -41,10 +41,12 @@ class DemoService:
         if marker.exists() or not self.available() or self._store.ledger.runs():
             return []
         entries = json.loads(listing.read_text("utf-8"))
+        found = [entry["run"]["id"] for entry in entries["runs"]]
+        # First the list: what a process that dies half-way has brought can then be taken out again.
+        with disk_errors():
+            marker.write_text(json.dumps(found), "utf-8")
         for entry in entries["runs"]:
             self._bring(entry, entries["lexicons"])
-        found = [entry["run"]["id"] for entry in entries["runs"]]
-        marker.write_text(json.dumps(found), "utf-8")
         return found
 
     def present(self) -> list[str]:

@@ -85,16 +85,20 @@ class GenerateService:
     def carry_out(self, job: Job, engines: Engines, progress: Progress) -> dict[str, Any]:
         """Do the job, or what is left of it: finished traces are in the inbox or in the store already.
 
-        Returns {"runs": ids}. Raises UserError for what a person can mend, and JobCancelled, after storing what is
-        finished, where it was cancelled.
+        Returns {"runs": ids}. Raises UserError for what a person can mend, and JobCancelled where it was cancelled,
+        both after storing what is finished.
         """
         plan = self._plan(job)
         kept = plan.finished(self._store)
         progress.begin(plan.size, "traces", len(kept))
         with GraderPool(self._graders) as graders:
             listener = Listener(self._store, plan, self._lexicons, graders, progress, len(kept))
-            if len(kept) < plan.size:
-                self._generate(plan, kept, engines, listener, progress)
+            try:
+                if len(kept) < plan.size:
+                    self._generate(plan, kept, engines, listener, progress)
+            except UserError:
+                self._settle(plan, listener.failures)
+                raise
             result = self._settle(plan, listener.failures)
         if progress.cancelled():
             raise JobCancelled(result)

@@ -189,12 +189,13 @@ def settle_arm(store: Store, plan: JobPlan, arm: int, lexicons: LexiconService) 
     info = plan.info(arm, len(kept))
     with PartWriter(store.folder, identity) as writer:
         builder = RunBuilder(identity, info, lexicons.matchers())
+        source = _source(plan)
         for trace in kept:
-            draft, verdicts, scored = _from_inbox(plan, arm, trace)
+            draft, verdicts, scored = _from_inbox(plan, arm, trace, source)
             place = (arm, trace.problem, trace.sample)
             builder.add(draft, verdicts, writer, place=plan.number(place) % plan.arm_size, scored=scored)
         run = builder.close(writer)
-        builder.register(store, writer, run, [_source(plan)], lexicons.contents())
+        builder.register(store, writer, run, [source], lexicons.contents())
     if fork := plan.spec.fork:
         places = [(arm, trace.problem, trace.sample) for trace in kept]
         store.registry.add_forks([Fork(plan.trace_id(place), fork.trace, fork.at, fork.insert) for place in places])
@@ -207,10 +208,10 @@ def _source(plan: JobPlan) -> SourceRow:
     return SourceRow(hashlib.sha256(raw).hexdigest(), f"job {plan.job.id}", len(raw))
 
 
-def _from_inbox(plan: JobPlan, arm: int, kept: Kept) -> tuple[TraceDraft, Verdicts, Scored | None]:
+def _from_inbox(plan: JobPlan, arm: int, kept: Kept, source: SourceRow) -> tuple[TraceDraft, Verdicts, Scored | None]:
     """The draft a kept trace becomes, its verdicts, and its tokens where they were kept."""
     body: Mapping[str, Any] = kept.body
-    problem, source = plan.problems[kept.problem], _source(plan)
+    problem = plan.problems[kept.problem]
     number = plan.number((arm, kept.problem, kept.sample)) % plan.arm_size
     verdicts = Verdicts(**{name: GraderVerdict(**verdict) for name, verdict in body["verdicts"].items()})
     extra = {

@@ -13,8 +13,6 @@ from backend.domain import UserError, problem_id, visible
 from backend.lab import problems as lab
 from backend.store import Store
 
-LAB_DIFFICULTIES = ("easy", "medium", "hard")
-
 
 @dataclass(frozen=True, slots=True)
 class ProblemSetInfo:

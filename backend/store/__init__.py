@@ -36,6 +36,7 @@ __all__ = [
     "StreamItem",
     "Streams",
     "WorkerRow",
+    "disk_errors",
 ]
 
 DAY = 86_400.0

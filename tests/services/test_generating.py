@@ -11,7 +11,7 @@ import pytest
 from backend.config import Settings
 from backend.domain import Context, Job, JobKind, JobState, Lane, UserError
 from backend.engines.opening import open_engine
-from backend.engines.protocol import Decoding, Engine, Family
+from backend.engines.protocol import Decoding, Done, Engine, Family
 from backend.services import Arm, ForkPoint, GenerateSpec, Question, ScoreSpec, Services, wire
 from backend.services.jobs import JobCancelled, Progress
 
@@ -73,7 +73,7 @@ def test_a_job_becomes_whole_runs_with_lineage(work: Services, engines: Opened, 
     assert all((r.info.job, r.info.planned, r.length_unit) == (job.id, None, "tokens") for r in runs)
     assert [(p.base.id, p.variant.id) for p in work.runs.pairs()] == [(runs[0].id, runs[1].id)]
     rows = work.store.queries.per_trace([runs[0].id], work.lexicons.get("kim2026").id)
-    assert {(row["problem_id"], row["sample"]) for row in rows} and len(rows) == 6
+    assert len({(row["problem_id"], row["sample"]) for row in rows}) == len(rows) == 6
     for row in rows:
         trace = work.reading.open(row["trace_id"], work.lexicons.get("kim2026").id)
         assert trace.prompt.endswith("<|im_start|>assistant\n") and trace.question in trace.prompt
@@ -128,7 +128,7 @@ def test_a_broken_job_goes_on_where_it_was(work: Services, engines: Opened, afte
 
 def test_a_cancelled_job_leaves_a_run_that_says_so(work: Services, engines: Opened) -> None:
     spec = GenerateSpec((Arm(work.models.get("tiny").id),), questions=THREE, samples=40, decoding=SHORT)
-    job, progress = begin(work, work.generating.submit(spec))
+    job, _ = begin(work, work.generating.submit(spec))
 
     class Stopping(Progress):
         def step(self, done: int, message: str = "") -> None:
@@ -141,7 +141,34 @@ def test_a_cancelled_job_leaves_a_run_that_says_so(work: Services, engines: Open
         work.generating.carry_out(job, engines, Stopping(work.store.jobs, job))
     run = work.runs.get(stopped.value.result["runs"][0])
     assert run.info.planned == 120 and 2 <= run.traces < 120
-    assert not work.store.streams.kept(job.id) and progress
+    assert not work.store.streams.kept(job.id)
+
+
+def test_a_failing_engine_costs_nothing_that_was_finished(work: Services, engines: Opened) -> None:
+    """An endpoint that goes away half-way: the job fails with its sentence, and what was made is a run that says so."""
+    spec = GenerateSpec((Arm(work.models.get("tiny").id),), questions=THREE, samples=8, decoding=SHORT)
+    job, progress = begin(work, work.generating.submit(spec))
+
+    class Leaving:
+        def __init__(self, engine: Engine) -> None:
+            self.engine = engine
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.engine, name)
+
+        def generate(self, *args: Any) -> Iterator[Any]:
+            finished = 0
+            for event in self.engine.generate(*args):
+                yield event
+                finished += isinstance(event, Done)
+                if finished == 5:
+                    raise UserError("The server has gone away.")
+
+    with pytest.raises(UserError, match="gone away"):
+        work.generating.carry_out(job, lambda family, kind: Leaving(engines(family, kind)), progress)
+    (run,) = work.runs.all()
+    assert (run.traces, run.info.planned, run.info.job) == (5, 24, job.id)
+    assert not work.store.streams.kept(job.id)
 
 
 def test_a_cancelled_job_can_be_settled_without_an_engine(work: Services, engines: Opened) -> None:
