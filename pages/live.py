@@ -18,7 +18,7 @@ from pages.components.live_setup import setup, specification, take_query
 from pages.components.live_watch import actions, begin, recent, show, worker_notice
 from pages.components.notice import notice
 from pages.components.overview_hero import LAB_TRUTH
-from pages.components.session import choose_lexicon, services
+from pages.components.session import choose_lexicon, models, services
 
 require_person()
 st.html(STYLE)
@@ -70,7 +70,7 @@ if wanted:
     except UserError as error:
         notice(str(error), "error")
 worker_notice()
-lab = {info.model.id for info in services().models.all() if info.lab}
+lab = {info.model.id for info in models() if info.lab}
 if any(arm.model in lab for arm in chosen.arms):
     with st.container(key="sth-live-truth"):
         st.text(LAB_TRUTH)

@@ -14,6 +14,7 @@ from typing import Final
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from backend.distill.contexts import TEMPLATES
 from backend.lab import grammar, tokenizer
 from backend.lab.arithmetic import FIND_X
 from backend.lab.problems import Key, question_of, training_keys
@@ -27,9 +28,9 @@ FAMILY_SHARES: Final = {"cd3": 0.56, "cd4": 0.24, FIND_X: 0.20}
 HINT_SHARES: Final = {"full": 0.36, "confident": 0.20, "sentence": 0.20, "bare": 0.16, "foreign": 0.08}
 # For each: how likely the response first makes (up to two, three) wrong attempts, or checks the answer.
 DOUBTS: Final = {"full": (0.02, 0.0), "confident": (0.02, 0.0), "sentence": (0.28, 0.22), "bare": (0.50, 0.30)}
-GUIDED_FORMATS: Final = (
-    ("\n\nCorrect solution: ", "\n\nCorrectly solve the original question."),
-    ("\nCorrect solution:\n\n", "\n\nCorrectly solve the original question."),
+# What stands before and after the hint, in each of the paper's two wordings.
+GUIDED_FORMATS: Final = tuple(
+    tuple(wording.removeprefix("{question}").split("{solution}")) for wording in TEMPLATES.values()
 )
 
 _STEPS_A_POOL: Final = 8

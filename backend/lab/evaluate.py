@@ -1,12 +1,12 @@
 """How well a lab model does on a problem set, in one of the prompt contexts: accuracy, length, cues.
 
-Owns the prompts of each context, exact grading and the figures. Knows nothing of the store: these are the
+Owns exact grading and the figures. Knows nothing of the store: these are the
 lab's own figures, for its README and for tuning the corpus.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,21 +14,22 @@ from typing import Final
 import numpy as np
 import torch
 
+from backend.distill.contexts import user_turn
+from backend.domain import Context
 from backend.grading import countdown
 from backend.lab import model as models
-from backend.lab.corpus import GUIDED_FORMATS
 from backend.lab.problems import LabProblem, problem_set, solution
 from backend.lab.sample import sample
 from backend.measure import Estimate, mean_estimate
 
 # The paper's ten words, counted by its rule: every occurrence in the lowered text, within words too.
 CUES: Final = ("wait", "hmm", "perhaps", "maybe", "actually", "alternatively", "seems", "might", "likely", "check")
-HINTS: Final[dict[str, Callable[[LabProblem], str]]] = {
-    "full": solution,
-    "no-thinking": lambda problem: solution(problem).rpartition("</think>")[2].strip(),
-    "answer": lambda problem: problem.gold,
+CONTEXTS: Final = {
+    "none": Context.NONE,
+    "full": Context.SOLUTION,
+    "no-thinking": Context.SOLUTION_NO_THINK,
+    "answer": Context.ANSWER,
 }
-CONTEXTS: Final = ("none", *HINTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,7 @@ def evaluate(
 
 def prompt(problem: LabProblem, context: str = "none") -> str:
     """The user's turn: the question alone, or with a hint in the paper's evaluation prompt."""
-    if context == "none":
-        return problem.question
-    before, after = GUIDED_FORMATS[0]
-    return problem.question + before + HINTS[context](problem) + after
+    return user_turn(problem.question, CONTEXTS[context], solution=solution(problem), gold=problem.gold)
 
 
 def is_right(problem: LabProblem, text: str) -> bool:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from backend.domain import UserError, problem_id, visible
 from backend.lab import problems as lab
-from backend.store import Store
+from backend.store import ProblemRow, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +77,17 @@ class ProblemService:
     def search(self, text: str, limit: int = 20) -> list[Problem]:
         """Problems of the store whose words hold `text`, in any case."""
         wanted = " ".join(text.lower().split())
-        found = []
-        for row in self._store.ledger.all_problems():
-            if wanted in " ".join(row.question.lower().split()):
-                found.append(Problem(row.question, row.gold, self._dataset(row.id)))
-                if len(found) == limit:
-                    break
-        return found
+        rows = (row for row in self._store.ledger.all_problems() if wanted in " ".join(row.question.lower().split()))
+        return self._placed(list(islice(rows, limit)))
 
     def find(self, identity: str) -> Problem | None:
         """The stored problem with this id, None where there is none."""
-        row = next((row for row in self._store.ledger.all_problems() if row.id == identity), None)
-        return Problem(row.question, row.gold, self._dataset(row.id)) if row else None
+        row = self._store.ledger.problem(identity)
+        return self._placed([row])[0] if row else None
 
-    def _dataset(self, identity: str) -> str:
-        """What the oldest run that holds a problem calls its data set."""
-        held = set(self._store.ledger.runs_with(identity))
-        runs = [run for run in self._store.ledger.runs() if run.id in held]
-        return min(runs, key=lambda run: run.created).info.dataset if runs else "stored"
+    def _placed(self, rows: list[ProblemRow]) -> list[Problem]:
+        named = self._store.ledger.datasets([row.id for row in rows])
+        return [Problem(row.question, row.gold, named.get(row.id, "stored")) for row in rows]
 
     def solution(self, question: str, model: str) -> str | None:
         """A correct response to show in a context: the lab's own, the set's, or a right answer of a stored run.

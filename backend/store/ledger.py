@@ -196,14 +196,14 @@ class Ledger(Database):
 
     def problems(self, run_id: str) -> list[ProblemRow]:
         """A run's problems in its own order."""
-        query = (
-            select(tables.problems.c.id, tables.problems.c.question, tables.problems.c.gold)
-            .join(tables.run_problems, tables.run_problems.c.problem_id == tables.problems.c.id)
-            .where(tables.run_problems.c.run_id == run_id)
-            .order_by(tables.run_problems.c.ordinal)
-        )
+        return self._ordered(tables.run_problems, tables.run_problems.c.run_id == run_id)
+
+    def _ordered(self, links: Table, condition: Any) -> list[ProblemRow]:
+        """The problems of a run or a set, in its own order."""
+        columns = tables.problems.c
+        query = select(columns.id, columns.question, columns.gold).join(links, links.c.problem_id == columns.id)
         with self.reading() as connection:
-            return [ProblemRow(*row) for row in connection.execute(query)]
+            return [ProblemRow(*row) for row in connection.execute(query.where(condition).order_by(links.c.ordinal))]
 
     def all_problems(self) -> list[ProblemRow]:
         """Every problem any run or set holds."""
@@ -221,6 +221,27 @@ class Ledger(Database):
                 query = select(table.id, table.question).where(table.id.in_(ids[start : start + 500]))
                 found |= {row.id: row.question for row in connection.execute(query)}
         return found
+
+    def problem(self, problem_id: str) -> ProblemRow | None:
+        """One problem."""
+        columns = tables.problems.c
+        with self.reading() as connection:
+            row = connection.execute(
+                select(columns.id, columns.question, columns.gold).where(columns.id == problem_id)
+            ).first()
+        return ProblemRow(*row) if row else None
+
+    def datasets(self, ids: Sequence[str]) -> dict[str, str]:
+        """Problem id -> what the oldest run that holds it calls its data set, for at most a few hundred ids."""
+        links, held = tables.run_problems.c, tables.runs.c
+        query = (
+            select(links.problem_id, held.dataset)
+            .join(tables.runs, held.id == links.run_id)
+            .where(links.problem_id.in_(list(ids)))
+            .order_by(held.created.desc(), held.id)
+        )
+        with self.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def runs_with(self, problem_id: str) -> list[str]:
         """Ids of the runs that hold a problem."""
@@ -266,14 +287,7 @@ class Ledger(Database):
 
     def set_problems(self, set_id: str) -> list[ProblemRow]:
         """A set's problems in its own order, repeats included."""
-        query = (
-            select(tables.problems.c.id, tables.problems.c.question, tables.problems.c.gold)
-            .join(tables.set_problems, tables.set_problems.c.problem_id == tables.problems.c.id)
-            .where(tables.set_problems.c.set_id == set_id)
-            .order_by(tables.set_problems.c.ordinal)
-        )
-        with self.reading() as connection:
-            return [ProblemRow(*row) for row in connection.execute(query)]
+        return self._ordered(tables.set_problems, tables.set_problems.c.set_id == set_id)
 
     def extras(self, problem_id: str) -> list[dict[str, Any]]:
         """What problem sets say of a problem beside question and gold."""

@@ -1,34 +1,30 @@
 """The jobs page's two lists: what is under way, looked up every second while something is, and what was done.
 
-Owns how a job is shown in a list and the worker's line above it. Titles and errors are hostile text: they stand in
+Owns how a job is shown in a list. Titles and errors are hostile text: they stand in
 plain text and table cells alone. Knows nothing of what jobs do.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal
 
 import streamlit as st
 
 from backend.domain import Job, JobState, UserError, visible
 from pages.components.job_links import made, retriable, traces_made, ways
 from pages.components.job_words import KINDS, LANES, ago, doing, joined, progress_line, share, state_words, took
-from pages.components.notice import notice
 from pages.components.quantity import Form
 from pages.components.session import run_labels, runs, services
 from pages.components.table import Column, Kind, Lines, Link, Row, Select, TableEvent, data_table
+from pages.components.worker_state import starting, worker_state
 
 _FAST_SECONDS, _SLOW_SECONDS = 1.0, 5.0
-_START_SECONDS = 30.0
-_STARTED = "worker-started"
 
 
 def under_way(jobs: Sequence[Job]) -> None:
     """The worker's line and the open jobs; the page runs again once another set of jobs is open."""
-    busy = bool(jobs) or _starting()
+    busy = bool(jobs) or starting()
     shown = frozenset(job.id for job in jobs)
     st.fragment(_open_jobs, run_every=_FAST_SECONDS if busy else _SLOW_SECONDS)(shown)
 
@@ -37,7 +33,7 @@ def _open_jobs(shown: frozenset[str]) -> None:
     jobs = services().jobs.open()
     if frozenset(job.id for job in jobs) != shown:
         st.rerun()
-    working = _worker_line(bool(jobs))
+    working = worker_state(needed=bool(jobs))
     # What works comes first, then each lane in its order.
     for job in sorted(jobs, key=lambda job: (job.state is JobState.QUEUED, job.lane)):
         _open_job(job, working)
@@ -76,45 +72,6 @@ def _open_buttons(job: Job) -> None:
 def _cancel(job_id: str) -> None:
     with suppress(UserError):  # it ended and was removed meanwhile
         services().jobs.cancel(job_id)
-
-
-# -- the worker -------------------------------------------------------------------------------------
-
-
-def _worker_line(waiting: bool) -> bool:
-    """Whether a worker is there: a quiet line, or a notice with the way to start one. Returns whether it is."""
-    status = services().jobs.worker()
-    if status.alive:
-        st.session_state.pop(_STARTED, None)
-        with st.container(key="sth-job-worker"):
-            st.text(status.sentence)
-    elif _starting():
-        notice("A worker is starting; this takes a few seconds.", "info", key="worker")
-    else:
-        with st.container(horizontal=True, vertical_alignment="center", key="sth-job-no-worker"):
-            with st.container():
-                notice(status.sentence, "warning" if waiting else "info", key="worker")
-            kind: Literal["primary", "secondary"] = "primary" if waiting else "secondary"
-            if st.button("Start the worker", icon=":material/play_arrow:", type=kind, key="start-worker"):
-                _start()
-    return status.alive
-
-
-def _start() -> None:
-    try:
-        begun = services().jobs.start_worker()
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    if not begun:
-        notice("A worker process is there and holds this store, but is too busy to answer. Wait a moment.", "info")
-        return
-    st.session_state[_STARTED] = time.monotonic()
-    st.rerun()
-
-
-def _starting() -> bool:
-    return time.monotonic() - st.session_state.get(_STARTED, float("-inf")) < _START_SECONDS
 
 
 # -- the history ------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from backend.services.specs import Arm, GenerateSpec
 from pages.components.live_setup import CONTEXTS, MOST_ARMS, Setup, problem_sets, specification, take
 from pages.components.notice import notice
 from pages.components.panes import TAGS
-from pages.components.session import services
+from pages.components.session import models, presets, services
 
 STYLE = Path(__file__).with_name("live_page.css")
 _SOURCES = {"set": "From a set", "stored": "From the store", "typed": "Type one"}
@@ -32,7 +32,7 @@ _ENGINES = ("auto", "transformers", "vllm", "openai")
 
 def experiments(chosen: str | None) -> GenerateSpec | None:
     """The ready experiments as cards; one that is clicked fills the setup and is returned, to be begun at once."""
-    known = services().generating.presets()
+    known = presets()
     if not known:
         return None
     wanted = None
@@ -116,14 +116,14 @@ def _shown_problem(chosen: Setup) -> None:
 
 def arm_controls(chosen: Setup) -> None:
     """One line an arm: its model, what it sees, how it begins, what it can't say."""
-    models = {info.model.id: info for info in services().models.all()}
-    able = [identity for identity, info in models.items() if info.ready]
+    known = {info.model.id: info for info in models()}
+    able = [identity for identity, info in known.items() if info.ready]
     for place, arm in enumerate(chosen.arms):
         with st.container(
             horizontal=True, wrap=False, vertical_alignment="bottom", gap="small", key=f"sth-arm-{TAGS[place]}"
         ):
             st.text(TAGS[place], width="content")
-            chosen.arms[place] = _arm(arm, place, able, models, chosen.edition)
+            chosen.arms[place] = _arm(arm, place, able, known, chosen.edition)
             if len(chosen.arms) > 1 and st.button("✕", key=f"drop-{chosen.edition}-{place}", type="tertiary",
                                                   help=f"Remove {TAGS[place]}"):  # fmt: skip
                 del chosen.arms[place]

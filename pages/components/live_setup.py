@@ -15,7 +15,7 @@ from backend.domain import Context, UserError, problem_id
 from backend.services import ModelInfo, OpenTrace
 from backend.services.problems import Problem, ProblemSetInfo
 from backend.services.specs import Arm, ForkPoint, GenerateSpec, Question
-from pages.components.session import services
+from pages.components.session import models, presets, services
 
 MOST_ARMS = 4
 FIRST_SET = "lab-cd3-test"
@@ -54,15 +54,15 @@ def problem_sets() -> dict[str, ProblemSetInfo]:
 def setup() -> Setup:
     """The setup of this tab, with the first models that can answer where none was chosen yet."""
     if _NAME not in st.session_state:
-        st.session_state[_NAME] = Setup(arms=_first_arms(services().models.all()))
+        st.session_state[_NAME] = Setup(arms=_first_arms(models()))
     return st.session_state[_NAME]
 
 
-def _first_arms(models: list[ModelInfo]) -> list[Arm]:
+def _first_arms(everyone: list[ModelInfo]) -> list[Arm]:
     """The first experiment's, where its models are there; else a model with what was trained from it, if any was."""
-    if known := services().generating.presets():
+    if known := presets():
         return list(known[0].spec.arms)
-    able = {info.model.id: info.model for info in models if info.ready}
+    able = {info.model.id: info.model for info in everyone if info.ready}
     child = next((model for model in able.values() if model.parent in able), None)
     return [Arm(str(child.parent)), Arm(child.id)] if child else [Arm(model) for model in list(able)[:1]]
 
@@ -115,10 +115,10 @@ def _numbered(question: Question) -> int | None:
 def take_query(query: Mapping[str, str]) -> str | None:
     """Heed an address: `preset` (returns its name), or `problem` (an id) and `models` (ids) from other pages."""
     chosen = setup()
-    if preset := next((p for p in services().generating.presets() if p.name == query.get("preset")), None):
+    if preset := next((p for p in presets() if p.name == query.get("preset")), None):
         take(preset.spec)
         return preset.name
-    known = {info.model.id for info in services().models.all()}
+    known = {info.model.id for info in models()}
     if named := [name for name in query.get("models", "").split(",") if name in known][:MOST_ARMS]:
         chosen.arms, chosen.edition = [Arm(name) for name in named], chosen.edition + 1
     if found := _problem(query.get("problem", "")):

@@ -6,8 +6,6 @@ plain text.
 
 from __future__ import annotations
 
-import time
-
 import streamlit as st
 
 from backend.domain import Job, UserError
@@ -19,11 +17,10 @@ from pages.components.live_stream import arm_notes
 from pages.components.live_view import Expected, LiveResult, focus_of, live_view
 from pages.components.notice import notice
 from pages.components.session import runs, services
+from pages.components.worker_state import worker_state
 
 _RECENT = 5
 _LOOK_SECONDS = 2.0
-_START_SECONDS = 30.0
-_STARTED = "live-worker-started"
 
 
 def begin(spec: GenerateSpec) -> None:
@@ -117,31 +114,7 @@ def _go_on(job: Job, result: LiveResult) -> None:
 
 def worker_notice() -> None:
     """Nothing while a worker is there; else what that means, and the way to start one."""
-    status = services().jobs.worker()
-    if status.alive:
-        st.session_state.pop(_STARTED, None)
-        return
-    if time.monotonic() - st.session_state.get(_STARTED, float("-inf")) < _START_SECONDS:
-        notice("A worker is starting; this takes a few seconds.", "info", key="live-worker")
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key="sth-live-worker"):
-        with st.container():
-            notice(status.sentence, "warning", key="live-worker")
-        if st.button("Start the worker", icon=":material/play_arrow:", key="live-start-worker"):
-            _start_worker()
-
-
-def _start_worker() -> None:
-    try:
-        if services().jobs.start_worker() is not None:
-            st.session_state[_STARTED] = time.monotonic()
-        else:
-            notice("A worker process is there and holds this store, but is too busy to answer. Wait a moment.", "info")
-            return
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    st.rerun()
+    worker_state(needed=True, quiet=True)
 
 
 def recent(shown: str = "") -> None:

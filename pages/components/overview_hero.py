@@ -14,7 +14,7 @@ from backend.services import ComparedProblem, Estimate, OpenTrace, Preset, RunSu
 from pages.components.notice import notice
 from pages.components.panes import TAGS, pane_of
 from pages.components.quantity import Form, interval_text, number
-from pages.components.session import is_lab, services
+from pages.components.session import is_lab, presets, services
 from pages.components.trace_view import Options, trace_view
 
 _BRIEF = 100  # code points of a question that leave room for more on its line
@@ -102,14 +102,12 @@ def _sample(run: str, problem: ComparedProblem, right: bool | None, lexicon: str
 
 def next_steps() -> None:
     """What a newcomer can do from here, a card each."""
-    presets = {preset.name: preset for preset in services().generating.presets()}
-    chosen = [
-        (presets[name].title, presets[name].sentence, name) for name in ("watch", "voice", "hush") if name in presets
-    ]
+    known = {preset.name: preset for preset in presets()}
+    chosen = [(known[name].title, known[name].sentence, name) for name in ("watch", "voice", "hush") if name in known]
     with st.container(horizontal=True, gap="small", key="sth-cards"):
         for title, sentence, name in chosen:
             if _card(title, sentence, name):
-                _begin(presets[name])
+                _begin(known[name])
         if _card("Bring your traces", "Drop evaluation files or rollouts: pairs form by themselves.", "import"):
             st.switch_page("import.py")
 

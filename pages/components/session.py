@@ -12,7 +12,7 @@ import streamlit as st
 
 from backend import config
 from backend.domain import GRADERS, Run, UserError
-from backend.services import Comparison, ModelInfo, PairStatistics, RunSummary, Services, Telling, open_services
+from backend.services import Comparison, ModelInfo, PairStatistics, Preset, RunSummary, Services, Telling, open_services
 from pages.components.notice import notice
 
 
@@ -92,12 +92,27 @@ def run_labels() -> dict[str, str]:
 
 def is_lab(run: Run) -> bool:
     """Whether a run was made by one of the shipped models."""
-    return any(info.lab and run.info.model_id == info.model.id for info in _models(services().runs.version()))
+    return any(info.lab and run.info.model_id == info.model.id for info in models())
 
 
-@st.cache_data(show_spinner=False, max_entries=2)
+@st.cache_data(show_spinner=False, max_entries=2, ttl=30)
 def _models(version: int) -> list[ModelInfo]:
     return services().models.all()
+
+
+def models() -> list[ModelInfo]:
+    """Every model here. Their folders are looked into at most every half minute; asking for a job looks again."""
+    return _models(services().runs.version())
+
+
+@st.cache_data(show_spinner=False, max_entries=2, ttl=30)
+def _presets(version: int) -> list[Preset]:
+    return services().generating.presets()
+
+
+def presets() -> list[Preset]:
+    """The experiments whose models are here."""
+    return _presets(services().runs.version())
 
 
 def choose_lexicon() -> str:

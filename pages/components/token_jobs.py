@@ -15,28 +15,18 @@ from backend.services import Arm, GenerateSpec, ModelInfo, OpenTrace, Question, 
 from pages.components.live_setup import CONTEXTS, gone_on
 from pages.components.live_view import SUGGESTIONS
 from pages.components.notice import notice
-from pages.components.session import services
+from pages.components.session import models, services
 
 _BEFORE, _AFTER = 160, 60  # code points shown around the place to go on from
 _ALTERNATIVES = 5
 _MOST_SAMPLES = 64
 
 
-@st.cache_data(show_spinner=False, max_entries=2)
-def _known(version: int) -> list[ModelInfo]:
-    return services().models.all()
-
-
-def _models() -> list[ModelInfo]:
-    """Every model here; looking into their folders takes time, so it is done once a state of the store."""
-    return _known(services().runs.version())
-
-
 def own_model(run: Run) -> ModelInfo | None:
     """The model a run was made with, if it is known here: by its id, or for runs from elsewhere by its name."""
-    models = _models()
-    by_id = next((info for info in models if run.info.model_id == info.model.id), None)
-    return by_id or next((info for info in models if run.info.model == info.model.name), None)
+    known = models()
+    by_id = next((info for info in known if run.info.model_id == info.model.id), None)
+    return by_id or next((info for info in known if run.info.model == info.model.name), None)
 
 
 def _pick(infos: Sequence[ModelInfo], key: str) -> str | None:
@@ -72,7 +62,7 @@ def go_on_dialog(trace: OpenTrace, at: int) -> None:
         st.text(f"{visible(own.model.name, 80)} goes on, as in its run shown {CONTEXTS[trace.run.info.context]}.")
     else:
         st.text(own.why if own else f"{visible(trace.run.info.model, 80)} is not among the models here.")
-        model = _pick([info for info in _models() if info.ready], "go-on-model")
+        model = _pick([info for info in models() if info.ready], "go-on-model")
     suggested = st.pills("It says first", SUGGESTIONS, key=f"go-on-pill-{at}")
     typed = st.text_input(
         "or", key=f"go-on-word-{at}", placeholder="any words; nothing: it goes on by itself", max_chars=80
@@ -151,7 +141,7 @@ def _go_live(problem: str, models: Sequence[str]) -> None:
 def score_with(run: Run) -> None:
     """A popover that has a model read every trace of a run, so that its tokens can be coloured."""
     with st.popover("Score with", icon=":material/troubleshoot:"):
-        readers = [info for info in _models() if info.ready and info.model.kind is not ModelKind.ENDPOINT]
+        readers = [info for info in models() if info.ready and info.model.kind is not ModelKind.ENDPOINT]
         st.text(f"A model reads this run's traces ({run.traces:,}) and says how likely it finds each token.")
         if not readers:
             st.text("No model here can read them: add one on the page Models.")
