@@ -70,6 +70,8 @@ class JobKind(StrEnum):
     EVALUATE = "evaluate"
     IMPORT = "import"
     SCORE = "score"
+    DISTIL = "distil"
+    REPRODUCE = "reproduce"
 
 
 class JobState(StrEnum):
@@ -258,7 +260,7 @@ def visible(text: str, limit: int = 300) -> str:
     return shown if len(text) <= limit else shown[:limit] + "…"
 
 
-LIVE, GENERATED = "live", "generated"  # formats of runs made here
+LIVE, GENERATED, TRAINING = "live", "generated", "training"  # formats of runs made here
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +336,24 @@ class Job:
     def seconds_left(self) -> float | None:
         """Time left at the present rate, None where it can't be said."""
         return (self.total - self.done) / self.rate if self.rate and self.total and not self.state.final else None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A model being taught, or taught: what was asked for and the job that is at it, or was last.
+
+    `model` is the id of the base. `part` names the part of a recipe it is ("" for none): the same part is trained once.
+    `wish` is "pause" while somebody wants it to stop where it can go on.
+    """
+
+    id: str
+    name: str
+    model: str
+    spec: Mapping[str, Any]
+    job: str | None = None
+    part: str = ""
+    wish: str = ""
+    created: str = ""
 
 
 class SearchAs(StrEnum):

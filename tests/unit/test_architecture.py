@@ -24,7 +24,7 @@ ALLOWED = {
     # Of these three, services use the modules that load no model library; test_pages_load_no_model_library sees to it.
     "engines": {"domain"},
     "lab": {"domain", "grading", "measure", "distill"},
-    "distill": {"domain"},
+    "distill": {"domain", "lexicon", "measure", "grading", "engines"},
     "services": {
         *("domain", "config", "lexicon", "measure", "grading", "exchange", "store"),
         *("engines", "lab", "distill"),
@@ -35,7 +35,7 @@ ALLOWED = {
     "__main__": {"cli"},
 }
 PAGES_MAY = {"domain", "services", "config"}
-HEAVY = {"torch", "transformers", "vllm", "trl", "peft", "safetensors", "openai", "dbos"}
+HEAVY = {"torch", "transformers", "vllm", "trl", "peft", "accelerate", "datasets", "safetensors", "openai", "dbos"}
 
 
 def imported(path: Path) -> set[str]:
