@@ -17,10 +17,12 @@ from backend.store.queries import VERDICTS, Queries
 from backend.store.registry import Fork, Registry
 from backend.store.snapshot import write_snapshot
 from backend.store.streams import Kept, StreamItem, Streams
+from backend.store.trainings import EvaluationRow, RolloutRow, Standing, StepRow, Trainings
 
 __all__ = [
     "GROUP_COLUMNS",
     "VERDICTS",
+    "EvaluationRow",
     "Fork",
     "Jobs",
     "Kept",
@@ -30,11 +32,15 @@ __all__ = [
     "PartWriter",
     "ProblemRow",
     "Registry",
+    "RolloutRow",
     "SetRow",
     "SourceRow",
+    "Standing",
+    "StepRow",
     "Store",
     "StreamItem",
     "Streams",
+    "Trainings",
     "WorkerRow",
     "disk_errors",
 ]
@@ -51,12 +57,8 @@ class Store:
         with disk_errors():
             (self.folder / "parts").mkdir(parents=True, exist_ok=True)
         engine = connect(settings.ledger_url or sqlite_url(self.folder))
-        self.ledger, self.jobs, self.streams, self.registry = (
-            Ledger(engine),
-            Jobs(engine),
-            Streams(engine),
-            Registry(engine),
-        )
+        self.ledger, self.jobs, self.streams = Ledger(engine), Jobs(engine), Streams(engine)
+        self.registry, self.trainings = Registry(engine), Trainings(engine)
         self.queries = Queries(self.ledger, self.folder, settings.threads, settings.memory_mb)
 
     def close(self) -> None:

@@ -33,7 +33,12 @@ def m002_models_and_jobs(connection: Connection) -> None:
             connection.exec_driver_sql(f"ALTER TABLE {tables.runs.name} ADD COLUMN {column.name} {kind}")
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial, m002_models_and_jobs)
+def m003_trainings(connection: Connection) -> None:
+    """Training runs with their steps, rollouts and evaluations."""
+    tables.metadata.create_all(connection)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial, m002_models_and_jobs, m003_trainings)
 
 
 def migrate(connection: Connection) -> list[str]:

@@ -236,3 +236,55 @@ workers = Table(
     Column("started", Float, nullable=False),
     Column("beat", Float, nullable=False),
 )
+
+# A model being taught, or taught. `outcome` is how its last process ended ("" while there is none to tell of).
+trainings = Table(
+    "trainings",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("model", String(32), nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("job", String(32)),
+    Column("part", String(80), nullable=False),
+    Column("wish", String(20), nullable=False),
+    Column("created", String(40), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Index("trainings_part", "part"),
+)
+
+training_steps = Table(
+    "training_steps",
+    metadata,
+    Column("training_id", ForeignKey("trainings.id", ondelete="CASCADE"), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("figures", JSON, nullable=False),
+    PrimaryKeyConstraint("training_id", "step"),
+)
+
+# Responses of a step, apart from its figures: curves need none of them.
+training_rollouts = Table(
+    "training_rollouts",
+    metadata,
+    Column("training_id", ForeignKey("trainings.id", ondelete="CASCADE"), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("sampled", JSON, nullable=False),
+    Column("watched", JSON, nullable=False),
+    Column("watches", Integer, nullable=False),
+    PrimaryKeyConstraint("training_id", "step"),
+)
+
+# A problem set answered at a step: `run` holds the traces, `figures` what was measured on them.
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("training_id", ForeignKey("trainings.id", ondelete="CASCADE"), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("context", String(40), nullable=False),
+    Column("run", String(32), nullable=False),
+    Column("figures", JSON, nullable=False),
+    PrimaryKeyConstraint("training_id", "step", "name", "context"),
+)

@@ -1,0 +1,99 @@
+"""What SFT learns from: the base's own correct responses, written with a context in view or without.
+
+Owns which are kept. Two arms with the same base, problems and seed train on the same problems, one response each, all
+of them right; they differ only in what the prompt held while a response was written. Prompts in training never hold
+a context. Knows nothing of trainers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from backend.distill.contexts import user_turn
+from backend.distill.plan import Item, TrainPlan
+from backend.distill.reading import Reader
+from backend.distill.sampling import Sampler, seed_of
+from backend.domain import Context, UserError, digest
+
+TRIES: Final = 3
+
+Pair = tuple[list[int], list[int]]
+Render = Callable[[str], list[int]]
+
+
+def pairs(plan: TrainPlan, sampler: Sampler, reader: Reader, render: Render, end: int) -> list[Pair]:
+    """(prompt ids, response ids) of the problems both arms could answer, in the order of the plan's items.
+
+    `render` makes prompt ids of a user's turn; `end` closes every response. Raises UserError where none is left.
+    """
+    settings = plan.settings
+    shown = Context.SOLUTION if settings.context is Context.NONE else settings.context
+    found = _kept(plan, shown, sampler, reader, render)
+    if not found:
+        raise UserError(
+            f"None of the {len(plan.items):,} problems was answered right both with the {shown.value} in view and "
+            "without it: there is nothing to train on. Choose easier problems or a stronger model."
+        )
+    arm = "own" if settings.context is Context.NONE else "shown"
+    return [(render(plan.items[int(place)].question), [*texts[arm], end]) for place, texts in found.items()]
+
+
+def _kept(
+    plan: TrainPlan, shown: Context, sampler: Sampler, reader: Reader, render: Render
+) -> dict[str, dict[str, list[int]]]:
+    """By place among the items: a right response written without a context ("own") and one with it ("shown").
+
+    Kept in the shared folder, for the other arm to find.
+    """
+    settings = plan.settings
+    questions = [[item.question, item.gold or "", item.solution or ""] for item in plan.items]
+    asked = [plan.base, shown.value, settings.temperature, settings.max_tokens, settings.seed, questions]
+    file = Path(plan.shared) / f"pairs-{digest(json.dumps(asked))}.json" if plan.shared else None
+    if file and file.is_file():
+        found: dict[str, dict[str, list[int]]] = json.loads(file.read_text(encoding="utf-8"))
+        return found
+    guided = _right(plan, dict(enumerate(plan.items)), shown, 0, sampler, reader, render)
+    own: dict[int, list[int]] = {}
+    for turn in range(1, TRIES + 1):
+        missing = {place: plan.items[place] for place in guided if place not in own}
+        own |= _right(plan, missing, Context.NONE, turn, sampler, reader, render)
+    found = {str(place): {"own": own[place], "shown": ids} for place, ids in guided.items() if place in own}
+    if file:
+        _keep(file, found)
+    return found
+
+
+def _right(
+    plan: TrainPlan, items: dict[int, Item], context: Context, turn: int, sampler: Sampler, reader: Reader,
+    render: Render,
+) -> dict[int, list[int]]:  # fmt: skip
+    """One response to each problem, by place, without its end mark; those that are right and ended by themselves."""
+    settings, places = plan.settings, list(items)
+    prompts = [render(_turn(plan, place, context)) for place in places]
+    seeds = [seed_of("own", settings.seed, turn, place) for place in places]
+    drawn = sampler.draw(prompts, seeds, settings.temperature, settings.max_tokens)
+    replies = {place: reader.reply(items[place], ids) for place, ids in zip(places, drawn, strict=True)}
+    return {place: list(reply.ids) for place, reply in replies.items() if reply.correct and reply.finished}
+
+
+def _turn(plan: TrainPlan, place: int, context: Context) -> str:
+    item = plan.items[place]
+    other = plan.items[(place + 1) % len(plan.items)]
+    solution = (other if context is Context.PLACEBO else item).solution
+    return user_turn(item.question, context, solution=solution, gold=item.gold)
+
+
+def _keep(file: Path, found: Any) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    half = file.with_suffix(".half")
+    half.write_text(json.dumps(found), encoding="utf-8")
+    half.replace(file)
+
+
+def sizes(found: Sequence[Pair]) -> str:
+    """For people: how many responses, of how many tokens."""
+    tokens = sum(len(after) for _, after in found)
+    return f"{len(found):,} own correct responses of {tokens / len(found):,.0f} tokens on average"

@@ -1,0 +1,270 @@
+"""TRL's trainers as this project needs them: our decoder draws the rollouts, the loss is the mean over tokens, and what
+a step was like is kept for whoever asks.
+
+Owns the differences from TRL 1.16.0 (each says why). Knows nothing of how steps are told or checkpoints resumed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
+from trl.experimental.sdft import SDFTConfig, SDFTTrainer
+from trl.experimental.sdft.sdft_trainer import DemonstrationTeacherContextBuilder
+from trl.experimental.sdpo import SDPOConfig, SDPOTrainer
+from trl.experimental.sdpo.sdpo_trainer import SuccessfulRolloutTeacherContextBuilder
+from trl.trainer.utils import selective_log_softmax
+
+from backend.distill import arguments, objective
+from backend.distill.contexts import user_turn
+from backend.distill.plan import Item, TrainPlan
+from backend.distill.reading import Reader, Reply, shares
+from backend.distill.sampling import Sampler, seed_of
+from backend.distill.settings import Method, Settings
+from backend.domain import Context
+
+_MEASURED_ROWS = 64
+
+
+class StepFacts:
+    """What the current step was like, gathered over its parts: replies to the rollouts, and sums over tokens."""
+
+    def __init__(self) -> None:
+        """Nothing happened yet."""
+        self.replies: list[Reply] = []
+        self._sums: dict[str, float] = {}
+        self._rows: list[list[float]] = []
+        self._marks: list[list[bool]] = []
+
+    def add(self, terms: objective.Terms, mask: torch.Tensor, ids: torch.Tensor, reader: Reader) -> None:
+        """Take in the terms of one part of a batch."""
+        counted = mask.float()
+        named = {"divergence": terms.divergence, "student_entropy": terms.student_entropy}
+        for name, values in (named | {"teacher_entropy": terms.teacher_entropy}).items():
+            self._sums[name] = self._sums.get(name, 0.0) + float((values * counted).sum())
+        self._sums["count"] = self._sums.get("count", 0.0) + float(counted.sum())
+        lengths = mask.sum(-1).tolist()
+        for row in range(min(len(lengths), max(0, _MEASURED_ROWS - len(self._rows)))):
+            if size := int(lengths[row]):
+                self._rows.append(terms.divergence[row, :size].tolist())
+                self._marks.append(reader.cue_tokens(ids[row, :size].tolist()))
+
+    def values(self) -> dict[str, Any]:
+        """Means over tokens; empty where nothing was distilled."""
+        count = self._sums.get("count", 0.0)
+        if not count:
+            return {}
+        means = {name: total / count for name, total in self._sums.items() if name != "count"}
+        return means | dict(shares(self._rows, self._marks)) | {"taught": int(count)}
+
+
+class Rolling:
+    """What our trainers of rollouts have in common. `reader`, `items` (by question) and `settings` are set on them."""
+
+    reader: Reader
+    items: dict[str, Item]
+    settings: Settings
+
+    def equip(self, settings: Settings, reader: Reader, items: Sequence[Item]) -> None:
+        """What is needed beside TRL's own arguments."""
+        self.settings, self.reader = settings, reader
+        self.items = {item.question: item for item in items}
+        self.facts = StepFacts()
+
+    def take_facts(self) -> StepFacts:
+        """What the step was like; the next one begins."""
+        taken, self.facts = self.facts, StepFacts()
+        return taken
+
+    def own_decoder(self: Any) -> bool:
+        """Whether our decoder can draw: the weights are whole in this process and no vLLM server has them."""
+        return not self.use_vllm and self.accelerator.num_processes == 1
+
+    def draw(self: Any, prompt_ids: list[list[int]]) -> list[list[int]]:
+        """A response to each prompt, from seeds that say which step and place it has."""
+        step = self.state.global_step
+        seeds = [seed_of("rollout", self.settings.seed, step, place) for place in range(len(prompt_ids))]
+        sampler = Sampler(self.accelerator.unwrap_model(self.model), self._tokenizer)
+        return sampler.draw(prompt_ids, seeds, self.settings.temperature, self.settings.max_tokens)
+
+    def note_replies(self, questions: Sequence[str], ids: Sequence[Sequence[int]]) -> list[Reply]:
+        """Read the responses to `questions`, and keep them for the step's values."""
+        found = [self.reader.reply(self.items[q], row) for q, row in zip(questions, ids, strict=True)]
+        self.facts.replies += found
+        return found
+
+    def distillation_loss(self: Any, inputs: dict[str, Any], logits: Any) -> torch.Tensor:
+        """The mean over the tokens that have a teacher, as the paper's code has it.
+
+        TRL takes the mean over responses of their means, responses without a teacher among them: with few successes
+        its steps shrink.
+        """
+        mask = logits.loss_mask
+        if not mask.any():
+            return logits.student_logits.sum() * 0.0
+        terms = objective.terms(
+            self.settings,
+            logits.student_logits,
+            logits.teacher_logits,
+            logits.completion_ids,
+            mask,
+            inputs.get("advantages"),
+        )
+        loss = terms.loss
+        if (before := inputs.get("old_per_token_logps")) is not None:
+            now = selective_log_softmax(logits.student_logits, logits.completion_ids).detach()
+            loss = loss * (now - before).clamp(-20, 20).exp().clamp(max=self.settings.ratio_clip)
+        self.facts.add(terms, mask, logits.completion_ids, self.reader)
+        return objective.token_mean(loss, mask)
+
+
+class SelfDistillation(Rolling, SDFTTrainer):
+    """SDFT: the teacher's turn comes ready-made in `privileged_context`."""
+
+    def _generate(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
+        if not self.own_decoder():
+            return super()._generate(prompt_ids)
+        return prompt_ids, self.draw(prompt_ids)
+
+    def _prepare_training_batch(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        batch = super()._prepare_training_batch(inputs)
+        questions = [example["prompt"][-1]["content"] for example in inputs]
+        self.note_replies(questions, self._get_completion_ids_list(batch))
+        return batch
+
+    def _compute_self_distillation_loss(self, model: Any, inputs: dict[str, Any], logits: Any) -> torch.Tensor:
+        return self.distillation_loss(inputs, logits)
+
+
+class WholeTurns(DemonstrationTeacherContextBuilder):
+    """The privileged context is the teacher's whole turn: no template of TRL's is put around it."""
+
+    def _compose_teacher_prompt(self, prompt: Any, privileged_context: Any) -> Any:
+        return [*prompt[:-1], {"role": "user", "content": privileged_context}]
+
+
+class SiblingSelfDistillation(Rolling, SDPOTrainer):
+    """SDPO: the teacher is shown a successful sibling, in the paper's words."""
+
+    def _generate(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
+        if not self.own_decoder():
+            return super()._generate(prompt_ids)
+        return prompt_ids, self.draw(prompt_ids)
+
+    def _compute_self_distillation_loss(self, model: Any, inputs: dict[str, Any], logits: Any) -> torch.Tensor:
+        return self.distillation_loss(inputs, logits)
+
+
+class SiblingTurns(SuccessfulRolloutTeacherContextBuilder):
+    """The paper's re-prompt. Thinking is taken out by the paper's two rules: TRL's one misses it where the prompt has
+    opened the tag.
+    """
+
+    def _build_reprompt_text(self, prompt_text: str, solution_text: str, feedback_text: str) -> str:
+        shown = self.trainer.settings.context
+        return user_turn(prompt_text, shown, solution=solution_text, template="teacher")
+
+
+class Rewarded(Rolling, GRPOTrainer):
+    """GRPO as the paper has it: advantages are not divided by their deviation."""
+
+    def _generate_single_turn(
+        self,
+        prompt_ids: list[list[int]],
+        images: Any,
+        multimodal_fields: Any,
+        num_generations: int,
+        has_tool_images: bool = False,
+    ) -> tuple[list[list[int]], Any]:
+        if not self.own_decoder():
+            return super()._generate_single_turn(
+                prompt_ids, images, multimodal_fields, num_generations, has_tool_images
+            )
+        return self.draw(prompt_ids), None
+
+
+class Imitating(SFTTrainer):
+    """SFT on ready ids. It draws nothing, so a step's facts are empty."""
+
+    def take_facts(self) -> StepFacts:
+        """See `Rolling`."""
+        return StepFacts()
+
+
+def build(plan: TrainPlan, folder: Path, model: Any, tokenizer: Any, reader: Reader, rows: Sequence[Any]) -> Any:
+    """The trainer of a plan. `rows` are Items, or for SFT (prompt ids, response ids) pairs.
+
+    The model has to have been loaded from the folder its configuration names: TRL loads a fixed teacher from there.
+    """
+    settings = plan.settings
+    given = arguments.arguments(
+        plan, folder, cuda=model.device.type == "cuda", processes=int(os.environ.get("WORLD_SIZE", "1"))
+    )
+    many = list(rows) * arguments.copies(settings, len(rows))
+    shared: dict[str, Any] = {"model": model, "processing_class": tokenizer, "peft_config": _lora(settings)}
+    if settings.method is Method.SFT:
+        return Imitating(args=SFTConfig(**given), train_dataset=_labelled(many), **shared)
+    data = _prompts(many, settings)
+    trainer: Any
+    if settings.method is Method.SDFT:
+        trainer = SelfDistillation(args=SDFTConfig(**given), train_dataset=data, **shared)
+        trainer.teacher_context_builder = WholeTurns(trainer)
+    else:
+        siblings = settings.method is Method.SDPO
+        kind: Any = SiblingSelfDistillation if siblings else Rewarded
+        config: Any = SDPOConfig if siblings else GRPOConfig
+        trainer = kind(args=config(**given), reward_funcs=_reward(lambda: trainer), train_dataset=data, **shared)
+        if settings.method is Method.SDPO:
+            trainer.teacher_context_builder = SiblingTurns(trainer)
+    trainer.equip(settings, reader, rows)
+    return trainer
+
+
+def _reward(trainer: Callable[[], Any]) -> Callable[..., list[float]]:
+    """Right is 1, wrong or unknown 0, by the grader the rest of the project uses."""
+
+    def correct(prompts: list[Any], completion_ids: list[list[int]], **_: Any) -> list[float]:
+        questions = [prompt[-1]["content"] for prompt in prompts]
+        return [float(bool(reply.correct)) for reply in trainer().note_replies(questions, completion_ids)]
+
+    return correct
+
+
+def teacher_turn(item: Item, settings: Settings, other: Item) -> str:
+    """What SDFT's teacher is shown of a problem; `other` is the one whose solution a placebo shows."""
+    solution = (other if settings.context is Context.PLACEBO else item).solution
+    return user_turn(item.question, settings.context, solution=solution, gold=item.gold, template="teacher")
+
+
+def _prompts(items: Sequence[Item], settings: Settings) -> Dataset:
+    rows = []
+    for place, item in enumerate(items):
+        row: dict[str, Any] = {"prompt": [{"role": "user", "content": item.question}]}
+        if settings.method is Method.SDFT:
+            row["privileged_context"] = teacher_turn(item, settings, items[(place + 1) % len(items)])
+        rows.append(row)
+    return Dataset.from_list(rows)
+
+
+def _labelled(pairs: Sequence[tuple[list[int], list[int]]]) -> Dataset:
+    """Loss on the response alone."""
+    return Dataset.from_list(
+        [{"input_ids": [*before, *after], "labels": [-100] * len(before) + after} for before, after in pairs]
+    )
+
+
+def _lora(settings: Settings) -> LoraConfig | None:
+    if not settings.lora_rank:
+        return None
+    return LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha or 2 * settings.lora_rank,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
