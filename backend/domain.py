@@ -287,6 +287,11 @@ class Run:
         """Made while somebody watched: of few problems, and not listed among the others."""
         return self.info.format == LIVE
 
+    @property
+    def aside(self) -> bool:
+        """Listed apart: made live, or a training's evaluation, of which there are many."""
+        return self.info.format in (LIVE, TRAINING)
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

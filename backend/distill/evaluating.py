@@ -6,14 +6,18 @@ trainers.
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from backend.distill.contexts import user_turn
 from backend.distill.plan import Evaluation, Item, TrainPlan
 from backend.distill.reading import Reader, Reply
 from backend.distill.sampling import Sampler, seed_of
-from backend.domain import Context, problem_id
+from backend.distill.sharing import kept
+from backend.domain import Context, digest, problem_id
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -63,9 +67,20 @@ class Evaluator:
     def evaluate(self, sampler: Sampler, step: int, *, whole: bool, say: Say) -> None:
         """Say every evaluation of the plan; `whole` ones take all problems and samples."""
         for number, asked in enumerate(self._plan.evaluations):
+            if asked.ends and not whole:
+                continue
             items = asked.items if whole or not asked.first else asked.items[: asked.first]
-            traces = self._traces(sampler, asked, items, asked.last_samples if whole else asked.samples)
+            samples = asked.last_samples if whole else asked.samples
+            file = self._known(asked) if step == 0 else None
+            traces = kept(file, lambda a=asked, i=items, n=samples: self._traces(sampler, a, i, n))  # type: ignore[misc]
             say({"k": "traces", "step": step, "evaluation": number, "traces": traces})
+
+    def _known(self, asked: Evaluation) -> Path | None:
+        """Where the base's answers are kept: every training of it begins with the same."""
+        if not self._plan.shared:
+            return None
+        what = json.dumps([self._plan.base, self._plan.settings.max_tokens, dataclasses.asdict(asked)])
+        return Path(self._plan.shared) / f"base-{digest(what)}.json"
 
     def _traces(self, sampler: Sampler, asked: Evaluation, items: Sequence[Item], samples: int) -> list[dict[str, Any]]:
         turns = self._turns(sampler, asked, items)

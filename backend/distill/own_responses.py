@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from backend.distill.contexts import user_turn
 from backend.distill.plan import Item, TrainPlan
 from backend.distill.reading import Reader
 from backend.distill.sampling import Sampler, seed_of
+from backend.distill.sharing import kept
 from backend.domain import Context, UserError, digest
 
 TRIES: Final = 3
@@ -52,18 +53,16 @@ def _kept(
     questions = [[item.question, item.gold or "", item.solution or ""] for item in plan.items]
     asked = [plan.base, shown.value, settings.temperature, settings.max_tokens, settings.seed, questions]
     file = Path(plan.shared) / f"pairs-{digest(json.dumps(asked))}.json" if plan.shared else None
-    if file and file.is_file():
-        found: dict[str, dict[str, list[int]]] = json.loads(file.read_text(encoding="utf-8"))
-        return found
-    guided = _right(plan, dict(enumerate(plan.items)), shown, 0, sampler, reader, render)
-    own: dict[int, list[int]] = {}
-    for turn in range(1, TRIES + 1):
-        missing = {place: plan.items[place] for place in guided if place not in own}
-        own |= _right(plan, missing, Context.NONE, turn, sampler, reader, render)
-    found = {str(place): {"own": own[place], "shown": ids} for place, ids in guided.items() if place in own}
-    if file:
-        _keep(file, found)
-    return found
+
+    def write() -> dict[str, dict[str, list[int]]]:
+        guided = _right(plan, dict(enumerate(plan.items)), shown, 0, sampler, reader, render)
+        own: dict[int, list[int]] = {}
+        for turn in range(1, TRIES + 1):
+            missing = {place: plan.items[place] for place in guided if place not in own}
+            own |= _right(plan, missing, Context.NONE, turn, sampler, reader, render)
+        return {str(place): {"own": own[place], "shown": ids} for place, ids in guided.items() if place in own}
+
+    return kept(file, write)
 
 
 def _right(
@@ -84,13 +83,6 @@ def _turn(plan: TrainPlan, place: int, context: Context) -> str:
     other = plan.items[(place + 1) % len(plan.items)]
     solution = (other if context is Context.PLACEBO else item).solution
     return user_turn(item.question, context, solution=solution, gold=item.gold)
-
-
-def _keep(file: Path, found: Any) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    half = file.with_suffix(".half")
-    half.write_text(json.dumps(found), encoding="utf-8")
-    half.replace(file)
 
 
 def sizes(found: Sequence[Pair]) -> str:

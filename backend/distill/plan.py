@@ -55,7 +55,7 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """A problem set to answer every so often. `items` and `name` say what; at the last step `last_samples` are drawn
-    of all items, before that `samples` of the first `first` items (0: all).
+    of all items, before that `samples` of the first `first` items (0: all), or with `ends` nothing at all.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Evaluation:
     last_samples: int = 2
     temperature: float = 0.8
     seed: int = 0
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from trl.experimental.sdpo.sdpo_trainer import SuccessfulRolloutTeacherContextBu
 from trl.trainer.utils import selective_log_softmax
 
 from backend.distill import arguments, objective
+from backend.distill.batching import in_parts
 from backend.distill.contexts import user_turn
 from backend.distill.plan import Item, TrainPlan
 from backend.distill.reading import Reader, Reply, shares
@@ -127,6 +128,10 @@ class Rolling:
 class SelfDistillation(Rolling, SDFTTrainer):
     """SDFT: the teacher's turn comes ready-made in `privileged_context`."""
 
+    def _forward_logits(self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int) -> torch.Tensor:
+        forward = super()._forward_logits
+        return in_parts(lambda *part: (forward(model, *part),), input_ids, attention_mask, logits_to_keep)[0]
+
     def _generate(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
         if not self.own_decoder():
             return super()._generate(prompt_ids)
@@ -152,6 +157,10 @@ class WholeTurns(DemonstrationTeacherContextBuilder):
 class SiblingSelfDistillation(Rolling, SDPOTrainer):
     """SDPO: the teacher is shown a successful sibling, in the paper's words."""
 
+    def _forward_logits(self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int) -> torch.Tensor:
+        forward = super()._forward_logits
+        return in_parts(lambda *part: (forward(model, *part),), input_ids, attention_mask, logits_to_keep)[0]
+
     def _generate(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
         if not self.own_decoder():
             return super()._generate(prompt_ids)
@@ -173,6 +182,18 @@ class SiblingTurns(SuccessfulRolloutTeacherContextBuilder):
 
 class Rewarded(Rolling, GRPOTrainer):
     """GRPO as the paper has it: advantages are not divided by their deviation."""
+
+    def _get_per_token_logps_and_entropies(
+        self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *rest: Any, **options: Any
+    ) -> tuple[Any, Any, Any]:
+        inner = super()._get_per_token_logps_and_entropies
+
+        def forward(ids: torch.Tensor, mask: torch.Tensor, keep: int) -> tuple[torch.Tensor, ...]:
+            found = inner(model, ids, mask, keep, *rest, **options)
+            return tuple(values for values in found[:2] if values is not None)
+
+        found = in_parts(forward, input_ids, attention_mask, logits_to_keep)
+        return found[0], found[1] if len(found) > 1 else None, None
 
     def _generate_single_turn(
         self,

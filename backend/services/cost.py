@@ -97,7 +97,7 @@ def total(costs: list[Cost]) -> Cost:
 
 
 def _responses(spec: DistilSpec, problems: int) -> int:
-    """Responses drawn to learn from. SFT draws an unguided and a guided one of each problem, once for both arms."""
+    """Responses drawn to learn from. SFT draws about one of either kind for each problem, for both arms to share."""
     settings = spec.settings
     if settings.method is Method.SFT:
         return 2 * problems if settings.steps else 0

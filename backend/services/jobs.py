@@ -205,6 +205,11 @@ class Progress:
         self._counted_at, self._counted = time.monotonic(), job.done
         self._pending, self._cancelled = False, False
 
+    @property
+    def job(self) -> str:
+        """The id of the job."""
+        return self._id
+
     def begin(self, total: int, unit: str, done: int = 0) -> None:
         """This attempt starts at `done` of `total`; what an earlier one did doesn't count for the speed."""
         self._total, self._unit, self._done = total, unit, done

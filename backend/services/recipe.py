@@ -43,10 +43,12 @@ class Part:
     needs: tuple[str, ...] = ()
     note: str = ""
 
-    def identity(self, scale: Scale, seed: int) -> str:
-        """The same for the same training and for no other: what is kept under it needn't be made again."""
-        spec = json.dumps(self.spec.to_json(), sort_keys=True)
-        return digest("recipe part", scale.value, str(seed), self.key, spec)
+    def identity(self, scale: Scale) -> str:
+        """The same for the same training and for no other: what is kept under it needn't be made again.
+
+        The seed is in the settings. Where nothing is trained there is one for all seeds: the part is the same part.
+        """
+        return digest("recipe part", scale.value, self.key, json.dumps(self.spec.to_json(), sort_keys=True))
 
 
 @dataclass(frozen=True, slots=True)

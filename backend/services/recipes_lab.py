@@ -51,9 +51,7 @@ FULL: Final = Settings(
 SLOW: Final = replace(FULL, learning_rate=1e-4, steps=100)
 EMA_RATE: Final = 0.05
 LOWER_RATE: Final = 2e-4
-REWARDED: Final = Settings(
-    method=Method.GRPO, steps=150, prompts=8, samples=8, learning_rate=2e-4, max_tokens=320
-)  # fmt: skip
+REWARDED: Final = Settings(method=Method.GRPO, steps=150, prompts=8, samples=8, learning_rate=2e-4, max_tokens=320)
 
 _SHOWN: Final = (
     *(Context.NONE, Context.SOLUTION, Context.SOLUTION_NO_THINK),
@@ -78,8 +76,8 @@ class _Lab:
         shown = [EvaluationSpec(HELD_OUT, limit=ALL, last_samples=LAST_SAMPLES, context=context) for context in _SHOWN]
         few = (Context.NONE, Context.SOLUTION)
         shown += [EvaluationSpec(s, limit=ALL, last_samples=LAST_SAMPLES, context=c) for s in OTHERS for c in few]
-        settings = Settings(steps=0, max_tokens=FULL.max_tokens, seed=self._seed)
-        spec = DistilSpec(self._model, settings, evaluations=tuple(shown), name=self._name(CONTEXTS))
+        settings = Settings(steps=0, max_tokens=FULL.max_tokens)  # no seed: nothing is trained
+        spec = DistilSpec(self._model, settings, evaluations=tuple(shown), name=CONTEXTS)
         part = Part(CONTEXTS, "The base under six contexts", CONTEXTS, spec, (MODEL, HELD_OUT, *OTHERS))
         return Recipe(
             CONTEXTS, "Contexts", "3", "What does more of the solution in the prompt do to the doubts?", (part,)
@@ -136,6 +134,7 @@ class _Lab:
         held_out = [
             EvaluationSpec(name, limit=ALL, first=FIRST, last_samples=LAST_SAMPLES) for name in (HELD_OUT, *OTHERS)
         ]
+        every = EVERY_GRPO if settings.method is Method.GRPO else EVERY
         spec = DistilSpec(
             self._model,
             replace(settings, seed=self._seed),
@@ -143,8 +142,9 @@ class _Lab:
             size=size,
             pick_seed=self._seed,
             evaluations=(*held_out, seen or _seen(ALL)),
-            evaluate_every=EVERY_GRPO if settings.method is Method.GRPO else EVERY,
-            checkpoint_every=EVERY_GRPO if settings.method is Method.GRPO else EVERY,
+            evaluate_every=every,
+            checkpoint_every=every,
+            watch_every=every,
             name=self._name(key),
         )
         return Part(key, title, recipe, spec, (MODEL, TRAINED_ON, HELD_OUT, *OTHERS))

@@ -82,6 +82,7 @@ HINTED_SAMPLES: Final = 8
 HINTED_TOKENS: Final = 32_768
 SAMPLES: Final = 16
 EVERY: Final = 10
+EVERY_SFT: Final = 500
 EMA_RATE: Final = 0.05
 
 _NOTE: Final = (
@@ -110,13 +111,13 @@ class _Paper:
 
     def contexts(self) -> Recipe:
         """Section 3."""
-        settings = Settings(steps=0, max_tokens=HINTED_TOKENS, seed=self._seed)
+        settings = Settings(steps=0, max_tokens=HINTED_TOKENS)  # no seed: nothing is trained
         shown = [
             EvaluationSpec(TRAINED_ON, limit=HINTED, last_samples=HINTED_SAMPLES, context=c, temperature=0.6)
             for c in _SHOWN
         ]
         model = self._models.get(DEEPSEEK.name, DEEPSEEK.name)
-        spec = DistilSpec(model, settings, evaluations=tuple(shown), name=self._name(CONTEXTS))
+        spec = DistilSpec(model, settings, evaluations=tuple(shown), name=CONTEXTS)
         part = Part(
             CONTEXTS, "The base under four contexts", CONTEXTS, spec, (DEEPSEEK.name, TRAINED_ON), _HINT_NOTE
         )  # fmt: skip
@@ -170,6 +171,7 @@ class _Paper:
         once = {"samples": SAMPLES, "last_samples": SAMPLES, "temperature": world.temperature}
         held_out = tuple(EvaluationSpec(name, **once) for name in (HELD_OUT, *OTHERS))  # type: ignore[arg-type]
         seen = EvaluationSpec(seen=True, limit=min(size or 64, 64), **once)  # type: ignore[arg-type]
+        every = EVERY_SFT if settings.method is Method.SFT else EVERY
         spec = DistilSpec(
             self._models.get(world.name, world.name),
             replace(settings, seed=self._seed),
@@ -177,8 +179,9 @@ class _Paper:
             size=size,
             pick_seed=self._seed,
             evaluations=(*held_out, seen),
-            evaluate_every=EVERY if settings.method is not Method.SFT else settings.steps,
-            checkpoint_every=EVERY if settings.method is not Method.SFT else settings.steps // 10,
+            evaluate_every=every,
+            checkpoint_every=every,
+            watch_every=every,
             name=self._name(key),
         )
         notes = [_NOTE, *([_SFT_NOTE] if settings.method is Method.SFT else []), *([world.note] if world.note else [])]

@@ -77,6 +77,11 @@ class TrainingProcess:
         """Its process id."""
         return self._process.pid
 
+    @property
+    def log(self) -> Path:
+        """The file with all it said on standard error, now and before."""
+        return self._log
+
     def fileno(self) -> int:
         """What to wait on for lines."""
         return self._ear.fileno()
@@ -105,15 +110,15 @@ class TrainingProcess:
         self._wait(_LAST_WORDS_SECONDS)
         self.end()
 
-    def end(self) -> None:
-        """End it, whatever it does, wait until it is gone, and release its pipes."""
+    def end(self) -> list[dict[str, Any]]:
+        """End it, whatever it does, wait until it is gone, and release its pipes; returns events nobody has heard."""
         self._hang_up()
         if self._launcher and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             self._wait(_LAUNCHER_SECONDS)
         self._process.kill()
         self._process.wait()
-        self._ear.close()
+        return self._last_words()
 
     def died_of(self) -> str:
         """How it ended, as a clause, with its last words. Waits for the end."""
@@ -136,13 +141,25 @@ class TrainingProcess:
             self._mouth.close()
 
     def _wait(self, seconds: float) -> None:
-        """Until it has ended, at most `seconds`; what it still says is thrown away, so that it can't get stuck on it."""
+        """Until it has ended, at most `seconds`; what it still says is taken in, so that it can't get stuck on it."""
         limit = time.monotonic() + seconds
-        os.set_blocking(self._ear.fileno(), False)
         while self._process.poll() is None and time.monotonic() < limit:
-            with suppress(BlockingIOError):
-                os.read(self._ear.fileno(), _CHUNK)
+            self._drain()
             time.sleep(0.01)
+
+    def _last_words(self) -> list[dict[str, Any]]:
+        if self._ear.closed:
+            return []
+        self._drain()
+        self._ear.close()
+        return [event for line in b"".join(self._received).split(b"\n") if (event := _event(line))]
+
+    def _drain(self) -> None:
+        """What lies in the pipe. Never waits: a process of its own that lives on would keep the pipe open."""
+        os.set_blocking(self._ear.fileno(), False)
+        with suppress(BlockingIOError):
+            while chunk := os.read(self._ear.fileno(), _CHUNK):
+                self._received.append(chunk)
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

@@ -1,0 +1,338 @@
+"""Distillation on demand: a training is asked for, carried out by a worker, paused, gone on with, looked at, removed.
+
+Owns the folder of a training, its state as people see it, and what comes of its job. Knows nothing of trainers, of
+engines or of pages.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from backend.config import Settings
+from backend.domain import Job, JobKind, JobState, Lane, Model, Training, UserError, visible
+from backend.grading import GraderPool
+from backend.services.distil_plan import Planner
+from backend.services.distil_specs import DistilSpec
+from backend.services.jobs import JobCancelled, JobService, Progress, environment
+from backend.services.lexicons import LexiconService
+from backend.services.models import ModelService
+from backend.services.problems import ProblemService
+from backend.services.recording import Recorder, Subject
+from backend.services.training_crew import CANCELLED, DONE, FAILED, PAUSED, Crew, OnEvent, Takes
+from backend.services.training_process import TrainingProcess, launch_command
+from backend.store import EvaluationRow, RolloutRow, Standing, StepRow, Store
+from backend.store.parts import disk_errors
+
+FOLDER: Final = "training"
+_SHARED: Final = "shared"
+PAUSE: Final = "pause"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a training ended: `state` is "done", "paused" or "failed" (then `reason` is a sentence); `models` are ids."""
+
+    training_id: str
+    state: str
+    step: int
+    reason: str
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingInfo:
+    """A training as a list shows it. `step` of `steps` is the last that was told; `models` are its checkpoints by step.
+
+    `state` is queued, running, paused, done, failed or cancelled; `reason` says why it failed.
+    """
+
+    training: Training
+    spec: DistilSpec
+    base: Model | None
+    job: Job | None
+    step: int
+    steps: int
+    state: str
+    models: list[Model]
+    reason: str = ""
+
+
+class DistilService:
+    """Trainings of one store."""
+
+    # What starts a training process: its folder and the number of its processes -> a command.
+    launch: Callable[[Path, int], list[str]] = staticmethod(launch_command)
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        lexicons: LexiconService,
+        models: ModelService,
+        problems: ProblemService,
+        jobs: JobService,
+        graders: int,
+    ) -> None:
+        """`graders` processes grade answers; `settings` are handed on to training processes."""
+        self._store, self._settings, self._lexicons = store, settings, lexicons
+        self._models, self._jobs, self._graders = models, jobs, graders
+        self._planner = Planner(settings, models, problems)
+
+    # -- asking -------------------------------------------------------------------------------------
+
+    def check(self, spec: DistilSpec) -> None:
+        """Raise UserError, before anything is begun, where `spec` can't be carried out."""
+        self._planner.check(spec)
+
+    def start(self, spec: DistilSpec, part: str = "") -> Training:
+        """Enter a training without a job for it. One that `part` of a recipe has already is given back as it is.
+
+        Raises UserError like `check`.
+        """
+        if found := self._store.trainings.of_part(part):
+            return found
+        self.check(spec)
+        base = self._models.get(spec.model)
+        identity = uuid.uuid4().hex
+        training = Training(identity, self._free_name(spec, base, identity), base.id, spec.to_json(), part=part)
+        return self._store.trainings.add(training)
+
+    def submit(self, spec: DistilSpec, part: str = "") -> Job:
+        """Check what is asked for and queue it. Raises UserError, with nothing begun, where it can't be done."""
+        return self._queue(self.start(spec, part), spec)
+
+    def pause(self, training_id: str) -> None:
+        """Have a training save where it is and end; it can go on from there. Raises UserError where it isn't at work."""
+        info = self.get(training_id)
+        if info.state not in ("queued", "running"):
+            raise UserError(f"{visible(info.training.name, 80)} is {info.state}: only a training at work can be paused.")
+        self._store.trainings.wish(training_id, PAUSE)
+
+    def resume(self, training_id: str) -> Job:
+        """Queue a training again; it goes on from its last checkpoint. Raises UserError where it is at work, or done."""
+        info = self.get(training_id)
+        if info.job and not info.job.state.final:
+            raise UserError(f"{visible(info.training.name, 80)} is {info.state} already.")
+        if info.state == DONE:
+            raise UserError(f"{visible(info.training.name, 80)} is finished: there is nothing left to go on with.")
+        self._store.trainings.wish(training_id, "")
+        self._store.trainings.end(training_id, "")
+        return self._queue(info.training, info.spec)
+
+    def remove(self, training_id: str) -> None:
+        """Remove a training with its checkpoints and their models; its traces stay. Raises UserError where it is at
+        work, or something is built on one of its models.
+        """
+        info = self.get(training_id)
+        name = visible(info.training.name, 80)
+        if info.state in ("queued", "running") and info.job and not info.job.state.final:
+            raise UserError(f"{name} is {info.state}: cancel it first.")
+        own = {model.id for model in info.models}
+        sitting = [m.name for m in self._store.registry.models() if m.base in own and m.id not in own]
+        taught = [other.training.name for other in self.all() if other.training.model in own and other.state != DONE]
+        if used := sitting or taught:
+            raise UserError(f"{name} can't be removed: {visible(', '.join(used), 200)} is built on one of its models.")
+        for model in info.models:
+            self._store.registry.remove_model(model.id)
+        with disk_errors():
+            shutil.rmtree(self.folder(training_id), ignore_errors=True)
+        self._store.trainings.forget(training_id)
+
+    # -- looking ------------------------------------------------------------------------------------
+
+    def all(self) -> list[TrainingInfo]:
+        """Every training, the newest first."""
+        standings, models = self._store.trainings.standings(), self._store.registry.models()
+        return [self._info(one, standings[one.id], models) for one in self._store.trainings.all() if one.id in standings]
+
+    def get(self, training_id: str) -> TrainingInfo:
+        """One training. Raises UserError where there is none."""
+        training, standings = self._store.trainings.get(training_id), self._store.trainings.standings()
+        if training is None or training_id not in standings:
+            raise UserError(f"There is no training {visible(training_id, 40)!r}: it was removed, or the name is wrong.")
+        return self._info(training, standings[training_id], self._store.registry.models())
+
+    def steps(self, training_id: str, after: int = -1) -> list[StepRow]:
+        """The figures of the steps after number `after`, in order."""
+        return self._store.trainings.steps(training_id, after)
+
+    def rollouts(self, training_id: str, step: int) -> RolloutRow | None:
+        """Responses of the latest step up to `step` that kept some."""
+        return self._store.trainings.rollouts(training_id, step)
+
+    def rollout_steps(self, training_id: str) -> list[int]:
+        """The steps at which watched problems were answered."""
+        return self._store.trainings.rollout_steps(training_id)
+
+    def evaluations(self, training_id: str) -> list[EvaluationRow]:
+        """What evaluations found, by step."""
+        return self._store.trainings.evaluations(training_id)
+
+    def folder(self, training_id: str) -> Path:
+        """Where a training's plan, log and checkpoints lie."""
+        return self._store.folder / FOLDER / training_id
+
+    # -- doing --------------------------------------------------------------------------------------
+
+    def carry_out(self, job: Job, progress: Progress) -> dict[str, Any]:
+        """Train what a job names, or go on with it. Returns {"training", "step", "models", "runs"}, ids, the runs being
+        the last step's evaluations; and "paused" with the step where somebody wanted that.
+
+        Raises UserError with the reason where it failed, and JobCancelled where it was cancelled.
+        """
+        training = self.get(str(job.spec["training"])).training
+        try:
+            (outcome,) = self.carry_out_many([training], 1, progress, _Teller(progress, self._lexicons.default))
+        except JobCancelled:
+            raise JobCancelled(self._result(training.id)) from None
+        if outcome.state == FAILED:
+            raise UserError(outcome.reason)
+        paused = {"paused": outcome.step} if outcome.state == PAUSED else {}
+        return self._result(training.id) | paused
+
+    def settle(self, job: Job) -> dict[str, Any]:
+        """The result of a job nobody goes on with; what its training had said is in the store."""
+        training = str(job.spec["training"])
+        if (standing := self._store.trainings.standings().get(training)) is None:
+            return {}
+        if not standing.outcome:
+            self._store.trainings.end(training, CANCELLED)
+        return self._result(training)
+
+    def carry_out_many(
+        self, trainings: Sequence[Training], processes: int, progress: Progress, on_event: OnEvent | None = None
+    ) -> list[Outcome]:
+        """Train `processes` of `trainings` at once until all have ended; those that are done are not trained again.
+
+        One that fails leaves the others alone. `on_event` is told what each says. Raises JobCancelled once all
+        processes are gone.
+        """
+        standings = self._store.trainings.standings()
+        ends = {one.id: (DONE, "") for one in trainings if standings[one.id].outcome == DONE}
+        with GraderPool(self._graders) as graders:
+
+            def begin(training: Training) -> tuple[TrainingProcess, Takes]:
+                return self._begin(training, graders, progress, crew.heed)
+
+            crew = Crew(self._store.trainings, begin, progress, on_event or (lambda _training, _event: None))
+            ends |= crew.carry_out([one for one in trainings if one.id not in ends], max(1, processes))
+        return [self._outcome(one.id, *ends[one.id]) for one in trainings]
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _queue(self, training: Training, spec: DistilSpec) -> Job:
+        amount = f"{spec.settings.steps:,} steps" if spec.settings.steps else f"{len(spec.evaluations)} evaluations"
+        title = f"{visible(training.name, 120)} · {amount}"
+        job = self._jobs.submit(JobKind.DISTIL, title, {"training": training.id}, Lane.BATCH)
+        self._store.trainings.set_job(training.id, job.id)
+        return job
+
+    def _free_name(self, spec: DistilSpec, base: Model, identity: str) -> str:
+        """The name asked for, or one that says what is done; with a few letters behind it where it is taken."""
+        name = " ".join(spec.name.split()) or f"{base.name[:40]} · {spec.what}"
+        taken = {training.name for training in self._store.trainings.all()}
+        return f"{name} ({identity[:4]})" if name in taken else name
+
+    def _begin(
+        self, training: Training, graders: GraderPool, progress: Progress, heed: Callable[[], None]
+    ) -> tuple[TrainingProcess, Recorder]:
+        """Start a training's process. Raises UserError where what it needs isn't there any more."""
+        spec, folder = DistilSpec.from_json(training.spec), self.folder(training.id)
+        plan = self._planner.kept(spec, folder, self._store.folder / FOLDER / _SHARED)
+        base = self._models.get(training.model)
+        subject = Subject(
+            training=training,
+            spec=spec,
+            plan=plan,
+            folder=folder,
+            base=base,
+            base_parent=self._models.name_of(base.parent),
+            tokenizer=self._models.tokenizer(base),
+        )
+        env = environment(self._settings) | {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
+        env["OMP_NUM_THREADS"] = str(plan.threads or 1)
+        process = TrainingProcess(self.launch(folder, spec.processes), folder, env, launcher=spec.processes > 1)
+        return process, Recorder(self._store, self._lexicons, graders, subject, progress, heed)
+
+    def _outcome(self, training_id: str, state: str, reason: str) -> Outcome:
+        result = self._result(training_id)
+        return Outcome(training_id, state, result["step"], reason, tuple(result["models"]))
+
+    def _result(self, training_id: str) -> dict[str, Any]:
+        found = self._store.trainings.evaluations(training_id)
+        last = max((row.step for row in found), default=0)
+        return {
+            "training": training_id,
+            "step": self._store.trainings.standings()[training_id].step or 0,
+            "models": [model.id for model in self._models_of(training_id, self._store.registry.models())],
+            "runs": [row.run for row in found if row.step == last],
+        }
+
+    def _models_of(self, training_id: str, models: Sequence[Model]) -> list[Model]:
+        folder = self.folder(training_id)
+        own = [model for model in models if Path(model.location).parent == folder]
+        return sorted(own, key=lambda model: int(model.location.rpartition("-")[2]))
+
+    def _info(self, training: Training, standing: Standing, models: Sequence[Model]) -> TrainingInfo:
+        job = self._store.jobs.get(training.job) if training.job else None
+        spec = DistilSpec.from_json(training.spec)
+        base = next((model for model in models if model.id == training.model), None)
+        return TrainingInfo(
+            training=training,
+            spec=spec,
+            base=base,
+            job=job,
+            step=standing.step or 0,
+            steps=spec.settings.steps,
+            state=_state(job, standing),
+            models=self._models_of(training.id, models),
+            reason=standing.reason or (job.error if job and not standing.outcome else ""),
+        )
+
+
+def _state(job: Job | None, standing: Standing) -> str:
+    """How its process ended tells most; where that is open, its job does."""
+    if standing.outcome:
+        return standing.outcome
+    if job is None:
+        return "queued" if standing.step is None else CANCELLED
+    if not job.state.final:
+        return "queued" if job.state is JobState.QUEUED else "running"
+    return FAILED if job.state is JobState.FAILED else CANCELLED
+
+
+class _Teller:
+    """Says in a job's line how far its one training is."""
+
+    def __init__(self, progress: Progress, lexicon: str) -> None:
+        """`lexicon` is the one whose cues are told."""
+        self._progress, self._lexicon, self._steps = progress, lexicon, 0
+        progress.note("starting the training process")
+
+    def __call__(self, _training: Training, event: Mapping[str, Any]) -> None:
+        """Tell one event."""
+        if event["k"] == "begin":
+            self._steps = int(event["steps"])
+            self._progress.begin(self._steps, "steps", int(event["step"]))
+        elif event["k"] == "step":
+            step = int(event["step"])
+            self._progress.step(step, f"step {step} of {self._steps}{_told(event['values'], self._lexicon)}")
+        elif event["k"] == "note":
+            self._progress.note(visible(str(event["text"]), 200))
+
+
+def _told(values: Mapping[str, Any], lexicon: str) -> str:
+    """ ": 43 % right, 61 tokens, 1.2 cues a response", as far as it is known."""
+    score, length, cues = values.get("score"), values.get("length"), (values.get("cues") or {}).get(lexicon)
+    parts = [
+        f"{100 * score:.0f} % right" if score is not None else "",
+        f"{length:.0f} tokens" if length is not None else "",
+        f"{cues:.1f} cues a response" if cues is not None else "",
+    ]
+    said = ", ".join(part for part in parts if part)
+    return f": {said}" if said else ""
