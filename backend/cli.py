@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend import cli_work, config
+from backend import cli_distil, cli_reproduce, cli_work, config
 from backend.domain import Context, RunInfo, UserError, visible
 from backend.services import Estimate, Overrides, Services, wire
 
@@ -90,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     verb("lexicons", _lexicons, "List the lexicons and how many runs hold their cues.")
     verb("match", _match, "Find the cues of lexicons that stored runs don't hold yet.")
     cli_work.add_verbs(verb)
+    cli_distil.add_verbs(verb)
+    cli_reproduce.add_verbs(verb)
     return parser
 
 

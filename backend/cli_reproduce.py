@@ -121,9 +121,9 @@ def _print_plan(planned: list[Planned], as_json: bool) -> None:
     for one, row in zip(planned, rows, strict=True):
         print(f"{row['part']}, seed {row['seed']}: {one.part.title}{f' ({one.state})' if one.state else ''}")
         print(f"   {row['model']} on {row['data']}, {row['method']}, {row['steps']} steps")
-        differs = ", ".join(f"{name} {ours} (paper: {theirs})" for name, theirs, ours in one.differs)
+        differs = ", ".join(f"{name} {ours} (paper’s main run: {theirs})" for name, theirs, ours in one.differs)
         if row["steps"]:
-            print(f"   settings: {differs or 'the paper’s'}")
+            print(f"   settings: {differs or 'those of the paper’s main run'}")
         if one.part.note:
             print(f"   not as in the paper: {one.part.note}")
         print(f"   {_tokens(row)}; about {one.cost.told}")

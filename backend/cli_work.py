@@ -79,7 +79,7 @@ def _add_decoding(sub: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(services: Services, options: argparse.Namespace) -> int:
-    model = _model(services, options.model)
+    model = model_named(services, options.model)
     label = f"first word {options.first}" if options.first else ""
     contexts = options.context or [Context.NONE]
     spec = GenerateSpec(
@@ -97,7 +97,7 @@ def _evaluate(services: Services, options: argparse.Namespace) -> int:
         logprobs=options.logprobs,
         engine=options.engine,
     )
-    job = _follow(services, services.generating.submit(spec, kind=JobKind.EVALUATE), options.settings)
+    job = follow(services, services.generating.submit(spec, kind=JobKind.EVALUATE), options.settings)
     densities = services.runs.densities()
     for summary in services.runs.summaries():
         if summary.run.id in job.result.get("runs", ()):
@@ -106,7 +106,7 @@ def _evaluate(services: Services, options: argparse.Namespace) -> int:
     return 0 if job.state is JobState.DONE else 2
 
 
-def _model(services: Services, named: str) -> Model:
+def model_named(services: Services, named: str) -> Model:
     """A registered model; a folder that isn't one yet is entered."""
     folder = Path(named).expanduser()
     if not any(named in (info.model.id, info.model.name) for info in services.models.all()) and (
@@ -118,14 +118,14 @@ def _model(services: Services, named: str) -> Model:
 
 
 def _score(services: Services, options: argparse.Namespace) -> int:
-    model = _model(services, options.model)
+    model = model_named(services, options.model)
     spec = ScoreSpec(options.run_id, model.id, options.context, options.top, options.limit)
-    job = _follow(services, services.scoring.submit(spec), options.settings)
+    job = follow(services, services.scoring.submit(spec), options.settings)
     print(f"scored  {job.result.get('scored', 0):,} traces of {options.run_id}")
     return 0 if job.state is JobState.DONE else 2
 
 
-def _follow(services: Services, job: Job, settings: Settings) -> Job:
+def follow(services: Services, job: Job, settings: Settings) -> Job:
     """Wait for a job, saying on stderr how far it is; without a worker, one is started for as long as there is work.
 
     Ctrl-C cancels the job. Raises UserError with its reason where it failed.
@@ -218,7 +218,7 @@ def _demo(services: Services, options: argparse.Namespace) -> None:
     else:
         models = {info.model.name: info.model.id for info in services.models.all()}
         jobs = [services.generating.submit(spec, kind=JobKind.EVALUATE) for spec in demo_specs(models)]
-        runs = [run for job in jobs for run in _follow(services, job, options.settings).result["runs"]]
+        runs = [run for job in jobs for run in follow(services, job, options.settings).result["runs"]]
         print(f"wrote  {len(runs)} runs, {services.demo.ship(runs):,} bytes, to {options.settings.lab / 'demo'}")
         figures = {summary.run.id: summary for summary in services.runs.summaries("kim2026")}
         print("\n".join(_table_row(figures[run]) for run in runs))

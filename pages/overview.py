@@ -66,17 +66,19 @@ if hero:
 next_steps()
 
 made_live = sum(summary.run.live for summary in everything)
-figures = [s for s in everything if not s.run.live or st.session_state.get("with_live")]
+in_training = sum(summary.run.aside for summary in everything) - made_live
+figures = [s for s in everything if not s.run.aside or st.session_state.get("with_aside")]
 pairs = [pair for pair in services().runs.pairs() if pair.base.id in by_id and pair.variant.id in by_id]
-pairs = [pair for pair in pairs if not (pair.base.live or pair.variant.live)]
+pairs = [pair for pair in pairs if not (pair.base.aside or pair.variant.aside)]
 if pairs:
     st.subheader("Side by side", anchor=False)
     if chosen := pair_table(pairs, by_id, grader):
         st.switch_page("compare.py", query_params={"runs": chosen})
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.subheader("In the store", anchor=False)
-    if made_live:
-        st.toggle(f"with {made_live} made live", key="with_live")
+    if made_live or in_training:
+        counted = {"made live": made_live, "made in training": in_training}
+        st.toggle("with " + " and ".join(f"{n} {how}" for how, n in counted.items() if n), key="with_aside")
 if opened := run_table(figures, grader):
     st.switch_page("browse.py", query_params={"run": run_labels()[opened]})
 if any(is_lab(summary.run) for summary in everything):

@@ -10,16 +10,23 @@ to make SDPO a distillation over many tokens (`distillation_mode`, `distillation
 
 from __future__ import annotations
 
+import math
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from backend.distill.plan import TrainPlan
 from backend.distill.settings import Method, Settings, Teacher
+from backend.domain import UserError, visible
 
 _TEACHERS: Final = {Teacher.FIXED: "base", Teacher.EMA: "ema", Teacher.LIVE: "live"}
 _SCHEDULES: Final = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 _SUCCESS: Final = 0.5
 _NO_LIMIT: Final = 10**9
+_COLOCATE: Final = "colocate"
+_SERVER: Final = "server:"
+_VLLM_MEMORY: Final = 0.3
+_MOST_WEIGHT: Final = 2.0
 
 
 def arguments(plan: TrainPlan, folder: Path, *, cuda: bool = False, processes: int = 1) -> dict[str, Any]:
@@ -28,12 +35,9 @@ def arguments(plan: TrainPlan, folder: Path, *, cuda: bool = False, processes: i
     A step's rollouts are shared out among `processes`; `cuda` has them run in bfloat16.
     """
     settings = plan.settings
-    return _common(plan, folder, cuda, processes) | {
-        Method.SFT: _sft,
-        Method.SDFT: _self_distillation,
-        Method.SDPO: _sdpo,
-        Method.GRPO: _grpo,
-    }[settings.method](settings, rows_and_parts(settings, processes)[1])
+    parts = rows_and_parts(settings, processes)[1]
+    of_method = {Method.SFT: _sft, Method.SDFT: _self_distillation, Method.SDPO: _sdpo, Method.GRPO: _grpo}
+    return _common(plan, folder, cuda, processes) | of_method[settings.method](settings, parts) | _vllm(plan)
 
 
 def rows_and_parts(settings: Settings, processes: int = 1) -> tuple[int, int]:
@@ -44,15 +48,34 @@ def rows_and_parts(settings: Settings, processes: int = 1) -> tuple[int, int]:
 
 
 def copies(settings: Settings, problems: int) -> int:
-    """How often the data set has to be repeated for a step to find enough problems: a step takes each at most once."""
-    wanted = settings.rollouts if settings.method is Method.SFT else settings.prompts
-    return max(1, -(-wanted // problems))
+    """How often the data set has to be repeated for a step to find enough rows.
+
+    TRL drops what is left of a data set when it no longer fills a step, the same problems each time, so that they would
+    never be taught: for rollouts it is repeated until nothing is left over, or all steps have enough.
+    """
+    if settings.method is Method.SFT:
+        return max(1, -(-settings.rollouts // problems))
+    even = settings.prompts // math.gcd(settings.prompts, problems)
+    return min(even, -(-settings.prompts * max(1, settings.steps) // problems))
 
 
 def save_steps(plan: TrainPlan) -> int:
     """Steps between checkpoints: whole batches of rollouts, for a resumed run samples its own anew."""
     updates = plan.settings.updates
     return max(1, -(-plan.checkpoint_every // updates)) * updates
+
+
+def check_vllm(plan: TrainPlan) -> None:
+    """Raise UserError where the plan's `vllm` can't be had here."""
+    if not plan.vllm:
+        return
+    if plan.vllm != _COLOCATE and not plan.vllm.startswith((f"{_SERVER}http://", f"{_SERVER}https://")):
+        raise UserError(
+            f"Rollouts can't be drawn by {visible(plan.vllm)}: say “colocate” for an engine beside the training, or "
+            "“server:” and the address of a server."
+        )
+    if find_spec("vllm") is None:
+        raise UserError("vLLM isn't installed here: `make gpu` installs it. Or leave the rollouts to our own decoder.")
 
 
 def _common(plan: TrainPlan, folder: Path, cuda: bool, processes: int) -> dict[str, Any]:
@@ -130,3 +153,21 @@ def _grpo(settings: Settings, parts: int) -> dict[str, Any]:
         "epsilon": settings.epsilon_low,
         "epsilon_high": settings.epsilon_high,
     }
+
+
+def _vllm(plan: TrainPlan) -> dict[str, Any]:
+    """Who draws the rollouts. vLLM's probabilities aren't quite the trainer's: GRPO weighs each token by their ratio,
+    two at most, as the paper does; TRL's self-distillation has no such weights.
+    """
+    if not plan.vllm or plan.settings.method is Method.SFT:
+        return {}
+    given: dict[str, Any] = {"use_vllm": True, "vllm_mode": _COLOCATE, "vllm_gpu_memory_utilization": _VLLM_MEMORY}
+    if plan.vllm != _COLOCATE:
+        given = {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": plan.vllm.removeprefix(_SERVER)}
+    if plan.settings.method is Method.GRPO:
+        given |= {
+            "vllm_importance_sampling_correction": True,
+            "vllm_importance_sampling_mode": "token_truncate",
+            "vllm_importance_sampling_clip_max": _MOST_WEIGHT,
+        }
+    return given

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -55,7 +56,11 @@ def _kept(
     file = Path(plan.shared) / f"pairs-{digest(json.dumps(asked))}.json" if plan.shared else None
 
     def write() -> dict[str, dict[str, list[int]]]:
-        guided = _right(plan, dict(enumerate(plan.items)), shown, 0, sampler, reader, render)
+        everything = dict(enumerate(plan.items))
+        if shown is Context.REGENERATED:
+            hints = _regenerated(plan, sampler, reader, render)
+            everything = {place: replace(item, solution=hints[place]) for place, item in everything.items()}
+        guided = _right(plan, everything, shown, 0, sampler, reader, render)
         own: dict[int, list[int]] = {}
         for turn in range(1, TRIES + 1):
             missing = {place: plan.items[place] for place in guided if place not in own}
@@ -71,15 +76,23 @@ def _right(
 ) -> dict[int, list[int]]:  # fmt: skip
     """One response to each problem, by place, without its end mark; those that are right and ended by themselves."""
     settings, places = plan.settings, list(items)
-    prompts = [render(_turn(plan, place, context)) for place in places]
+    prompts = [render(_turn(plan, place, items[place], context)) for place in places]
     seeds = [seed_of("own", settings.seed, turn, place) for place in places]
     drawn = sampler.draw(prompts, seeds, settings.temperature, settings.max_tokens)
     replies = {place: reader.reply(items[place], ids) for place, ids in zip(places, drawn, strict=True)}
     return {place: list(reply.ids) for place, reply in replies.items() if reply.correct and reply.finished}
 
 
-def _turn(plan: TrainPlan, place: int, context: Context) -> str:
-    item = plan.items[place]
+def _regenerated(plan: TrainPlan, sampler: Sampler, reader: Reader, render: Render) -> list[str]:
+    """What the base writes with the full solution in view, one response a problem, right or wrong."""
+    settings = plan.settings
+    turns = [user_turn(item.question, Context.SOLUTION, solution=item.solution) for item in plan.items]
+    seeds = [seed_of("regenerated", settings.seed, place) for place in range(len(turns))]
+    drawn = sampler.draw([render(turn) for turn in turns], seeds, settings.temperature, settings.max_tokens)
+    return [reader.reply(item, ids).text for item, ids in zip(plan.items, drawn, strict=True)]
+
+
+def _turn(plan: TrainPlan, place: int, item: Item, context: Context) -> str:
     other = plan.items[(place + 1) % len(plan.items)]
     solution = (other if context is Context.PLACEBO else item).solution
     return user_turn(item.question, context, solution=solution, gold=item.gold)

@@ -74,7 +74,8 @@ class TrainPlan:
     """All a training process is told. `base` is a model's folder; `lexicons` the folder of the lexicon files.
 
     Every `evaluate_every` steps (and at 0 and the end) it evaluates, every `checkpoint_every` it saves, every
-    `watch_every` it answers the watched problems. `threads` 0 leaves the number to torch.
+    `watch_every` it answers the watched problems. `threads` 0 leaves the number to torch. `vllm` says who draws the
+    rollouts: "" this process, "colocate" a vLLM engine in it, "server:URL" a vLLM server.
     """
 
     base: str
@@ -88,6 +89,7 @@ class TrainPlan:
     lexicons: str = ""
     threads: int = 1
     shared: str = ""  # a folder for what runs of the same base and problems have in common; "" for none
+    vllm: str = ""
 
     def write(self, folder: Path) -> None:
         """Put the plan into `folder`."""

@@ -19,7 +19,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from backend.distill import own_responses, trainers
+from backend.distill import arguments, lengths, own_responses, trainers
 from backend.distill.evaluating import Evaluator, Prompts, Say
 from backend.distill.plan import Item, TrainPlan
 from backend.distill.reading import Reader
@@ -51,9 +51,10 @@ def run(plan: TrainPlan, folder: Path, say: Say, pausing: Callable[[], bool]) ->
     model, tokenizer = _load(plan)
     reader, prompts = Reader(tokenizer, ends(model, tokenizer), plan.lexicons), Prompts(tokenizer)
     evaluator = Evaluator(plan, reader, prompts)
-    _check_lengths(plan, model, prompts)
+    _check(plan, model, prompts)
     reached, checkpoint = newest_checkpoint(folder) or (0, None)
-    _drop_halves(folder, reached)
+    if _first_process():
+        _drop_halves(folder, reached)
     device = torch.cuda.get_device_name() if model.device.type == "cuda" else "CPU"
     begun = {"step": reached, "steps": plan.settings.steps, "train": len(plan.items), "device": device}
     say({"k": "begin", **begun, "prompts": _shown(plan, prompts)})
@@ -98,24 +99,14 @@ def _rows(plan: TrainPlan, model: Any, reader: Reader, prompts: Prompts, say: Sa
     return list(found)
 
 
-def _check_lengths(plan: TrainPlan, model: Any, prompts: Prompts) -> None:
-    """Refuse what the model couldn't read whole: nothing is ever cut."""
+def _check(plan: TrainPlan, model: Any, prompts: Prompts) -> None:
+    """Refuse what can't be trained before anything is begun."""
+    plan.settings.check()
+    if not plan.items and plan.settings.steps:
+        raise UserError("There is no problem to train on: choose a problem set that has some.")
+    arguments.check_vllm(plan)
     most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if not most or not plan.settings.steps:
-        return
-    for place, turn in enumerate(_turns(plan)):
-        if (size := len(prompts.ids(turn))) >= most:
-            raise UserError(
-                f"Problem {place + 1} of the training set has {size:,} tokens with what the teacher is shown, and this "
-                f"model reads {most:,} in all. Leave it out, or choose a shorter context."
-            )
-
-
-def _turns(plan: TrainPlan) -> list[str]:
-    items = plan.items
-    if plan.settings.method is not Method.SDFT:
-        return [item.question for item in items]
-    return [trainers.teacher_turn(item, plan.settings, items[(k + 1) % len(items)]) for k, item in enumerate(items)]
+    lengths.check(plan, int(most or 10**9), lambda turn: len(prompts.ids(turn)))
 
 
 def _shown(plan: TrainPlan, prompts: Prompts) -> dict[str, str]:
@@ -125,7 +116,7 @@ def _shown(plan: TrainPlan, prompts: Prompts) -> dict[str, str]:
     first: Item = plan.items[0]
     shown = {"student": prompts.text(first.question)}
     if plan.settings.method is Method.SDFT:
-        shown["teacher"] = prompts.text(_turns(plan)[0])
+        shown["teacher"] = prompts.text(lengths.teacher_turns(plan)[0])
     return shown
 
 

@@ -111,6 +111,13 @@ class Settings:
         return self.method in (Method.SFT, Method.SDFT) and self.context in shown
 
     @property
+    def uses_solutions(self) -> bool:
+        """Whether worked solutions are put to use where there are some: unguided SFT trains on the problems that its
+        guided counterpart does.
+        """
+        return self.needs_solutions or self.method is Method.SFT
+
+    @property
     def needs_answers(self) -> bool:
         """Whether every problem needs a gold answer: to reward, to keep what is right, or to show."""
         return self.method is not Method.SDFT or self.context is Context.ANSWER
@@ -127,7 +134,7 @@ class Settings:
             raise UserError(f"There is no training setting {unknown[0]!r}; there are {', '.join(kinds)}.")
         try:
             return cls(**{name: kinds[name](value) for name, value in raw.items()})
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise UserError(f"A training setting can't be read: {error}.") from error
 
     def differences(self, other: Settings) -> list[tuple[str, Any, Any]]:

@@ -24,11 +24,11 @@ from trl.trainer.utils import selective_log_softmax
 from backend.distill import arguments, objective
 from backend.distill.batching import in_parts
 from backend.distill.contexts import user_turn
+from backend.distill.lengths import teacher_turn
 from backend.distill.plan import Item, TrainPlan
 from backend.distill.reading import Reader, Reply, shares
 from backend.distill.sampling import Sampler, seed_of
 from backend.distill.settings import Method, Settings
-from backend.domain import Context
 
 _MEASURED_ROWS = 64
 
@@ -255,12 +255,6 @@ def _reward(trainer: Callable[[], Any]) -> Callable[..., list[float]]:
         return [float(bool(reply.correct)) for reply in trainer().note_replies(questions, completion_ids)]
 
     return correct
-
-
-def teacher_turn(item: Item, settings: Settings, other: Item) -> str:
-    """What SDFT's teacher is shown of a problem; `other` is the one whose solution a placebo shows."""
-    solution = (other if settings.context is Context.PLACEBO else item).solution
-    return user_turn(item.question, settings.context, solution=solution, gold=item.gold, template="teacher")
 
 
 def _prompts(items: Sequence[Item], settings: Settings) -> Dataset:

@@ -50,6 +50,10 @@ class Watch(TrainerCallback):
         replies = self._evaluator.probe(sampler, self._plan.settings.prompts)
         self._tell(0, self._reader.values(replies), replies, sampler)
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """The first step's seconds begin here: not with what was answered before it."""
+        self._since = time.monotonic()
+
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Save at the end and where somebody wants a pause, wherever the step is."""
         whole = state.global_step % self._plan.settings.updates == 0

@@ -1,7 +1,7 @@
 """Whether a claim is reproduced: the rules, fixed before any run they judge, and how seeds are put together.
 
-Owns the three verdicts, the two kinds of test and the pooling over seeds. Which outcome each claim is tested on, and with
-which smallest effect, is written beside the claims (backend/services/claims.py). Knows nothing of runs or models.
+Owns the three verdicts, the two kinds of test and the pooling over seeds. Which outcome each claim is tested on, and
+with which smallest effect, is written beside the claims (backend/services/claims.py). Knows nothing of runs or models.
 
 Pooling: the same problems are answered in every seed, so a problem's values are first averaged over seeds, and the
 interval is the percentile bootstrap over problems of `bootstrap` (95 %, 10,000 resamples). It therefore holds for these
@@ -15,8 +15,9 @@ A test of an *effect* has a direction and a smallest effect that matters. It is
   matters is excluded;
 - *undecided* otherwise.
 
-A test of *keeping* has a margin (non-inferiority; Piaggio et al. 2012, CONSORT): reproduced when the whole interval lies
-above minus the margin, not reproduced when it lies below, else undecided. "Doesn't rise" is the same with the sign turned.
+A test of *keeping* has a margin (non-inferiority; Piaggio et al. 2012, CONSORT): reproduced when the whole interval
+lies above minus the margin, not reproduced when it lies below, else undecided. "Doesn't rise" is the same with the sign
+turned.
 
 A claim of several clauses is reproduced when each of them is, not reproduced when any is not, else undecided. Because
 all have to hold, no clause's level needs correcting for their number (intersection-union test; Berger 1982). What was
@@ -114,7 +115,7 @@ def pooled_difference(seeds: Sequence[Paired]) -> Pooled | None:
 
     `seeds` holds each seed's problems, a pair (value, baseline) each.
     """
-    return _pooled(seeds, mean_difference)
+    return _pooled(seeds, mean_difference, lambda values, baseline: float((values - baseline).mean()))
 
 
 def pooled_change(seeds: Sequence[Paired]) -> Pooled | None:
@@ -122,7 +123,7 @@ def pooled_change(seeds: Sequence[Paired]) -> Pooled | None:
 
     None without problems or where a baseline's mean isn't positive.
     """
-    return _pooled(seeds, _change)
+    return _pooled(seeds, _change, lambda values, baseline: 100 * float(values.mean() / baseline.mean() - 1))
 
 
 def difference_between(one: Pooled | None, other: Pooled | None) -> Pooled | None:
@@ -174,14 +175,15 @@ def _change(values: Floats, baseline: Floats) -> Estimate | None:
     return Estimate(100 * (ratio.value - 1), low, high, ratio.n)
 
 
-def _pooled(seeds: Sequence[Paired], compare: _Compare) -> Pooled | None:
-    own = [compare(*_columns(list(pairs.values()))) for pairs in seeds]
+def _pooled(seeds: Sequence[Paired], compare: _Compare, effect: Callable[[Floats, Floats], float]) -> Pooled | None:
+    """`compare` gives the effect with its interval, `effect` the same without."""
+    columns = [_columns(list(pairs.values())) for pairs in seeds]
+    if any(not len(baseline) or (compare is _change and baseline.mean() <= 0) for _, baseline in columns):
+        return None
     problems = sorted(set().union(*seeds)) if seeds else []
     means = [np.mean([pairs[problem] for pairs in seeds if problem in pairs], axis=0) for problem in problems]
     estimate = compare(*_columns(means))
-    if estimate is None or any(one is None for one in own):
-        return None
-    return Pooled(estimate, tuple(one.value for one in own if one is not None))
+    return Pooled(estimate, tuple(effect(*pair) for pair in columns)) if estimate else None
 
 
 def _columns(pairs: Sequence[Sequence[float] | Floats]) -> tuple[Floats, Floats]:

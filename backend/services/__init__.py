@@ -14,6 +14,8 @@ from backend.exchange import Kind, Overrides, Plan, Preview, Source
 from backend.services.browsing import PAGE, BrowseService, Listed, Page
 from backend.services.comparing import ComparedProblem, CompareService, Comparison, Mode, SampleRef, Side, Telling
 from backend.services.demo import DemoService
+from backend.services.distil_specs import DistilSpec, EvaluationSpec
+from backend.services.distilling import DistilService
 from backend.services.generating import GenerateService
 from backend.services.importing import ImportService, Outcome
 from backend.services.jobs import JobService, WorkerStatus
@@ -23,11 +25,13 @@ from backend.services.pairing import Pair
 from backend.services.presets import Preset
 from backend.services.problems import Problem, ProblemService, ProblemSetInfo
 from backend.services.reading import OpenTrace, ReadService
+from backend.services.reproducing import ReproService
 from backend.services.runs import RunService, RunSummary
 from backend.services.scoring import ScoreService
 from backend.services.specs import Arm, ForkPoint, GenerateSpec, Question, ScoreSpec
 from backend.services.statistics import Contrast, Estimate, PairStatistics, Spread, WordChange
-from backend.store import Store
+from backend.services.training_info import TrainingInfo
+from backend.store import EvaluationRow, RolloutRow, StepRow, Store
 
 __all__ = [
     "PAGE",
@@ -35,7 +39,10 @@ __all__ = [
     "ComparedProblem",
     "Comparison",
     "Contrast",
+    "DistilSpec",
     "Estimate",
+    "EvaluationRow",
+    "EvaluationSpec",
     "ForkPoint",
     "GenerateSpec",
     "JobService",
@@ -55,6 +62,7 @@ __all__ = [
     "Problem",
     "ProblemSetInfo",
     "Question",
+    "RolloutRow",
     "RunSummary",
     "SampleRef",
     "ScoreSpec",
@@ -62,7 +70,9 @@ __all__ = [
     "Side",
     "Source",
     "Spread",
+    "StepRow",
     "Telling",
+    "TrainingInfo",
     "WordChange",
     "WorkerStatus",
     "open_services",
@@ -86,6 +96,8 @@ class Services:
     problems: ProblemService
     generating: GenerateService
     scoring: ScoreService
+    distilling: DistilService
+    reproducing: ReproService
     demo: DemoService
 
     def close(self) -> None:
@@ -99,6 +111,7 @@ def open_services(settings: Settings) -> Services:
     store.sweep()
     lexicons = LexiconService(store, settings.lexicons)
     jobs, models, problems = JobService(store, settings), ModelService(store, settings), ProblemService(store)
+    distilling = DistilService(store, settings, lexicons, models, problems, jobs, settings.graders)
     models.enter_lab()
     return Services(
         store=store,
@@ -113,6 +126,8 @@ def open_services(settings: Settings) -> Services:
         problems=problems,
         generating=GenerateService(store, lexicons, models, problems, jobs, settings.graders),
         scoring=ScoreService(store, models, problems, jobs),
+        distilling=distilling,
+        reproducing=ReproService(store, settings, lexicons, models, problems, jobs, distilling),
         demo=DemoService(store, lexicons, settings.lab),
     )
 

@@ -2,8 +2,8 @@
 
 Owns the assumptions, which are constants with their source. Knows nothing of recipes or stores; measures nothing.
 
-All responses are taken to be as long as the base's without a hint, and to be drawn again in every step: an upper bound for
-what shortens. Set-up, grading and saving aren't counted.
+All responses are taken to be as long as the base's without a hint: an upper bound for what shortens. Set-up, grading
+and saving aren't counted.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def gpu(parameters: float) -> Machine:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Tokens: written while training, written in evaluations, learned from, read by the teacher. `seconds` of `machine`."""
+    """Tokens written while training, written in evaluations, learned from, read by the teacher; and the time of one
+    GPU or core.
+    """
 
     rollout_tokens: int
     evaluation_tokens: int
@@ -82,7 +84,8 @@ def cost(spec: DistilSpec, length: int, sizes: Mapping[str, int], machine: Machi
     drawn = _responses(spec, problems)
     taught = settings.steps * settings.rollouts * length
     teacher = _teacher_tokens(spec, taught)
-    asked = sum(_asked(spec, one, problems if one.seen else sizes[one.problem_set]) for one in spec.evaluations) * length
+    held = [problems if one.seen else sizes[one.problem_set] for one in spec.evaluations]
+    asked = length * sum(_asked(spec, one, size) for one, size in zip(spec.evaluations, held, strict=True))
     seconds = (drawn * length + asked) / machine.decode + taught / machine.train + teacher / machine.read
     return Cost(drawn * length, asked, taught, teacher, seconds, machine.gpu)
 
@@ -91,9 +94,14 @@ def total(costs: list[Cost]) -> Cost:
     """The sum of some. Raises ValueError for none."""
     if not costs:
         raise ValueError("There is nothing to add up.")
-    names = ("rollout_tokens", "evaluation_tokens", "trained_tokens", "teacher_tokens")
-    tokens = [sum(getattr(one, name) for one in costs) for name in names]
-    return Cost(*tokens, sum(one.seconds for one in costs), costs[0].gpu)
+    return Cost(
+        sum(one.rollout_tokens for one in costs),
+        sum(one.evaluation_tokens for one in costs),
+        sum(one.trained_tokens for one in costs),
+        sum(one.teacher_tokens for one in costs),
+        sum(one.seconds for one in costs),
+        costs[0].gpu,
+    )
 
 
 def _responses(spec: DistilSpec, problems: int) -> int:

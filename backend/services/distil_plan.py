@@ -74,7 +74,7 @@ class Planner:
         return TrainPlan(
             base=str(folder_of(wanted.base)),
             settings=spec.settings,
-            items=self._items(wanted.items, spec.settings.needs_solutions, wanted.base.name),
+            items=self._items(wanted.items, spec.settings.uses_solutions, wanted.base.name),
             evaluations=tuple(
                 self._evaluation(asked, items, wanted.base.name)
                 for asked, items in zip(spec.evaluations, wanted.evaluations, strict=True)
@@ -95,8 +95,13 @@ class Planner:
         if (folder / PLAN).is_file():
             base = self._models.get(spec.model)
             _weights(base)
-            here = {"base": str(folder_of(base)), "lexicons": str(self._settings.lexicons), "shared": str(shared)}
-            plan = replace(TrainPlan.read(folder), **here, threads=self._settings.engine_threads)
+            plan = replace(
+                TrainPlan.read(folder),
+                base=str(folder_of(base)),
+                lexicons=str(self._settings.lexicons),
+                threads=self._settings.engine_threads,
+                shared=str(shared),
+            )
         else:
             plan = self.plan(spec, shared)
         with disk_errors():
@@ -137,6 +142,7 @@ class Planner:
             last_samples=asked.last_samples,
             temperature=asked.temperature,
             seed=EVALUATION_SEED,
+            ends=asked.ends,
         )
 
     def _items(self, problems: Sequence[Problem], solved: bool, model: str) -> tuple[Item, ...]:

@@ -28,7 +28,7 @@ class EvaluationSpec:
 
     `problem_set` is its name, or `seen` says that the training's own problems are meant; `limit` takes the first so
     many of them (None: all). Before the last step the first `first` of those (0: all) are answered `samples` times
-    each, at the last step all of them `last_samples` times.
+    each, or with `ends` not at all; at step 0 and the last all of them `last_samples` times.
     """
 
     problem_set: str = ""
@@ -39,6 +39,7 @@ class EvaluationSpec:
     last_samples: int = 2
     context: Context = Context.NONE
     temperature: float = 0.8
+    ends: bool = False
 
     @property
     def name(self) -> str:
@@ -90,7 +91,8 @@ class DistilSpec:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        return values | {"evaluations": list(values["evaluations"])}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> DistilSpec:

@@ -1,6 +1,6 @@
 """Distillation on demand: a training is asked for, carried out by a worker, paused, gone on with, looked at, removed.
 
-Owns the folder of a training, its state as people see it, and what comes of its job. Knows nothing of trainers, of
+Owns the folder of a training and what comes of its job. Knows nothing of trainers, of
 engines or of pages.
 """
 
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from backend.config import Settings
-from backend.domain import Job, JobKind, JobState, Lane, Model, Training, UserError, visible
+from backend.domain import Job, JobKind, Lane, Model, Training, UserError, visible
 from backend.grading import GraderPool
 from backend.services.distil_plan import Planner
+from backend.services.distil_presets import DistilPreset, distil_presets
 from backend.services.distil_specs import DistilSpec
 from backend.services.jobs import JobCancelled, JobService, Progress, environment
 from backend.services.lexicons import LexiconService
@@ -24,6 +24,7 @@ from backend.services.models import ModelService
 from backend.services.problems import ProblemService
 from backend.services.recording import Recorder, Subject
 from backend.services.training_crew import CANCELLED, DONE, FAILED, PAUSED, Crew, OnEvent, Takes
+from backend.services.training_info import Outcome, Teller, TrainingInfo, state_of
 from backend.services.training_process import TrainingProcess, launch_command
 from backend.store import EvaluationRow, RolloutRow, Standing, StepRow, Store
 from backend.store.parts import disk_errors
@@ -31,35 +32,6 @@ from backend.store.parts import disk_errors
 FOLDER: Final = "training"
 _SHARED: Final = "shared"
 PAUSE: Final = "pause"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a training ended: `state` is "done", "paused" or "failed" (then `reason` is a sentence); `models` are ids."""
-
-    training_id: str
-    state: str
-    step: int
-    reason: str
-    models: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingInfo:
-    """A training as a list shows it. `step` of `steps` is the last that was told; `models` are its checkpoints by step.
-
-    `state` is queued, running, paused, done, failed or cancelled; `reason` says why it failed.
-    """
-
-    training: Training
-    spec: DistilSpec
-    base: Model | None
-    job: Job | None
-    step: int
-    steps: int
-    state: str
-    models: list[Model]
-    reason: str = ""
 
 
 class DistilService:
@@ -85,6 +57,10 @@ class DistilService:
 
     # -- asking -------------------------------------------------------------------------------------
 
+    def presets(self) -> list[DistilPreset]:
+        """Trainings ready to start, those whose models are there."""
+        return distil_presets({info.model.name: info.model.id for info in self._models.all() if info.ready})
+
     def check(self, spec: DistilSpec) -> None:
         """Raise UserError, before anything is begun, where `spec` can't be carried out."""
         self._planner.check(spec)
@@ -107,14 +83,15 @@ class DistilService:
         return self._queue(self.start(spec, part), spec)
 
     def pause(self, training_id: str) -> None:
-        """Have a training save where it is and end; it can go on from there. Raises UserError where it isn't at work."""
+        """Have a training save where it is and end; it can go on from there. Raises UserError where it isn't."""
         info = self.get(training_id)
         if info.state not in ("queued", "running"):
-            raise UserError(f"{visible(info.training.name, 80)} is {info.state}: only a training at work can be paused.")
+            name = visible(info.training.name, 80)
+            raise UserError(f"{name} is {info.state}: only a training at work can be paused.")
         self._store.trainings.wish(training_id, PAUSE)
 
     def resume(self, training_id: str) -> Job:
-        """Queue a training again; it goes on from its last checkpoint. Raises UserError where it is at work, or done."""
+        """Queue a training again; it goes on from its last checkpoint. Raises UserError where it is at work or done."""
         info = self.get(training_id)
         if info.job and not info.job.state.final:
             raise UserError(f"{visible(info.training.name, 80)} is {info.state} already.")
@@ -148,7 +125,8 @@ class DistilService:
     def all(self) -> list[TrainingInfo]:
         """Every training, the newest first."""
         standings, models = self._store.trainings.standings(), self._store.registry.models()
-        return [self._info(one, standings[one.id], models) for one in self._store.trainings.all() if one.id in standings]
+        found = [one for one in self._store.trainings.all() if one.id in standings]
+        return [self._info(one, standings[one.id], models) for one in found]
 
     def get(self, training_id: str) -> TrainingInfo:
         """One training. Raises UserError where there is none."""
@@ -187,7 +165,7 @@ class DistilService:
         """
         training = self.get(str(job.spec["training"])).training
         try:
-            (outcome,) = self.carry_out_many([training], 1, progress, _Teller(progress, self._lexicons.default))
+            (outcome,) = self.carry_out_many([training], 1, progress, Teller(progress, self._lexicons.default))
         except JobCancelled:
             raise JobCancelled(self._result(training.id)) from None
         if outcome.state == FAILED:
@@ -289,50 +267,7 @@ class DistilService:
             job=job,
             step=standing.step or 0,
             steps=spec.settings.steps,
-            state=_state(job, standing),
+            state=state_of(job, standing),
             models=self._models_of(training.id, models),
             reason=standing.reason or (job.error if job and not standing.outcome else ""),
         )
-
-
-def _state(job: Job | None, standing: Standing) -> str:
-    """How its process ended tells most; where that is open, its job does."""
-    if standing.outcome:
-        return standing.outcome
-    if job is None:
-        return "queued" if standing.step is None else CANCELLED
-    if not job.state.final:
-        return "queued" if job.state is JobState.QUEUED else "running"
-    return FAILED if job.state is JobState.FAILED else CANCELLED
-
-
-class _Teller:
-    """Says in a job's line how far its one training is."""
-
-    def __init__(self, progress: Progress, lexicon: str) -> None:
-        """`lexicon` is the one whose cues are told."""
-        self._progress, self._lexicon, self._steps = progress, lexicon, 0
-        progress.note("starting the training process")
-
-    def __call__(self, _training: Training, event: Mapping[str, Any]) -> None:
-        """Tell one event."""
-        if event["k"] == "begin":
-            self._steps = int(event["steps"])
-            self._progress.begin(self._steps, "steps", int(event["step"]))
-        elif event["k"] == "step":
-            step = int(event["step"])
-            self._progress.step(step, f"step {step} of {self._steps}{_told(event['values'], self._lexicon)}")
-        elif event["k"] == "note":
-            self._progress.note(visible(str(event["text"]), 200))
-
-
-def _told(values: Mapping[str, Any], lexicon: str) -> str:
-    """ ": 43 % right, 61 tokens, 1.2 cues a response", as far as it is known."""
-    score, length, cues = values.get("score"), values.get("length"), (values.get("cues") or {}).get(lexicon)
-    parts = [
-        f"{100 * score:.0f} % right" if score is not None else "",
-        f"{length:.0f} tokens" if length is not None else "",
-        f"{cues:.1f} cues a response" if cues is not None else "",
-    ]
-    said = ", ".join(part for part in parts if part)
-    return f": {said}" if said else ""

@@ -1,7 +1,7 @@
 """What a recipe is: the paper's experiments as lists of training runs, each with all its settings.
 
-Owns the words and what makes two parts the same. Knows nothing of the numbers (recipes_lab, recipes_paper have them), nor of
-how a part is carried out.
+Owns the words and what makes two parts the same. Knows nothing of the numbers (recipes_lab and recipes_paper have
+them), nor of how a part is carried out.
 """
 
 from __future__ import annotations

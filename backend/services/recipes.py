@@ -30,8 +30,8 @@ FIXED_TEACHER: Final[Mapping[Scale, str]] = {Scale.LAB: SLOW_FIXED, Scale.PAPER:
 def recipes(scale: Scale | str, seed: int = 0, models: Mapping[str, str] | None = None) -> list[Recipe]:
     """The recipes of a scale for one seed.
 
-    `models` maps names of models to their ids in a store; a model it lacks goes by its name. Raises UserError for another
-    scale.
+    `models` maps names of models to their ids in a store; a model it lacks goes by its name. Raises UserError for
+    another scale.
     """
     make = {Scale.LAB: recipes_lab.recipes, Scale.PAPER: recipes_paper.recipes}
     return make[scale_of(scale)](seed, models or {})

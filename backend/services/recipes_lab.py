@@ -31,7 +31,8 @@ HELD_OUT: Final = "lab-cd3-test"
 OTHERS: Final = ("lab-cd4-test", "lab-fx-test")
 SIZES: Final = (1, 8, 64, 512)
 
-# All evaluations: on the way FIRST problems once; at the beginning and the end ALL of them LAST_SAMPLES times.
+# On the way FIRST held-out problems of the family trained on and FIRST seen ones are answered once; at the beginning
+# and the end ALL of them, and those of the OTHERS, LAST_SAMPLES times. What is about the way itself asks all each time.
 FIRST: Final = 100
 ALL: Final = 200
 LAST_SAMPLES: Final = 2
@@ -48,10 +49,11 @@ FULL: Final = Settings(
     method=Method.SDFT, context=Context.SOLUTION, steps=50, prompts=32, samples=1, learning_rate=5e-4, alpha=0.5,
     top_k=100, tail=True, teacher=Teacher.FIXED, max_tokens=320,
 )  # fmt: skip
-SLOW: Final = replace(FULL, learning_rate=1e-4, steps=100)
+# Half the rollouts at a fifth of the rate: the doubts go between steps 30 and 40, so that the way can be compared.
+SLOW: Final = replace(FULL, learning_rate=1e-4, steps=80, prompts=16)
 EMA_RATE: Final = 0.05
 LOWER_RATE: Final = 2e-4
-REWARDED: Final = Settings(method=Method.GRPO, steps=150, prompts=8, samples=8, learning_rate=2e-4, max_tokens=320)
+REWARDED: Final = Settings(method=Method.GRPO, steps=100, prompts=8, samples=8, learning_rate=3e-4, max_tokens=320)
 
 _SHOWN: Final = (
     *(Context.NONE, Context.SOLUTION, Context.SOLUTION_NO_THINK),
@@ -95,13 +97,13 @@ class _Lab:
 
     def self_distillation(self) -> Recipe:
         """Section 5."""
-        ema = {"teacher": Teacher.EMA, "teacher_rate": EMA_RATE}
+        moving = replace(SLOW, teacher=Teacher.EMA, teacher_rate=EMA_RATE)
         arms = (
             (SD_NO_THINK, "Teacher sees the solution without its thinking",
              replace(FULL, context=Context.SOLUTION_NO_THINK)),
             (GRPO, "Rewards alone (GRPO)", REWARDED),
             (SLOW_FIXED, "Fixed teacher, slowly", SLOW),
-            (SLOW_EMA, "Moving teacher, slowly", replace(SLOW, **ema)),
+            (SLOW_EMA, "Moving teacher, slowly", moving),
             ("sd-lower-rate", f"Learning rate {LOWER_RATE:g}", replace(FULL, learning_rate=LOWER_RATE)),
             ("sd-all-tokens", "Divergence over all tokens instead of 100", replace(FULL, top_k=0)),
         )  # fmt: skip
@@ -131,9 +133,10 @@ class _Lab:
         size: int | None = None,
         seen: EvaluationSpec | None = None,
     ) -> Part:
-        held_out = [
-            EvaluationSpec(name, limit=ALL, first=FIRST, last_samples=LAST_SAMPLES) for name in (HELD_OUT, *OTHERS)
-        ]
+        slow = settings.learning_rate == SLOW.learning_rate
+        first, samples = (0, LAST_SAMPLES) if slow else (FIRST, 1)
+        main = EvaluationSpec(HELD_OUT, limit=ALL, first=first, samples=samples, last_samples=LAST_SAMPLES)
+        others = [EvaluationSpec(name, limit=ALL, last_samples=LAST_SAMPLES, ends=True) for name in OTHERS]
         every = EVERY_GRPO if settings.method is Method.GRPO else EVERY
         spec = DistilSpec(
             self._model,
@@ -141,7 +144,7 @@ class _Lab:
             TRAINED_ON,
             size=size,
             pick_seed=self._seed,
-            evaluations=(*held_out, seen or _seen(ALL)),
+            evaluations=(main, *others, seen or _seen(ALL)),
             evaluate_every=every,
             checkpoint_every=every,
             watch_every=every,

@@ -1,7 +1,7 @@
-"""The paper's experiments with the paper's models, data and settings (arXiv 2603.24472 and the code published with it).
+"""The paper's experiments with its own models, data and settings (arXiv 2603.24472 and the code published with it).
 
-Owns every number of the paper's recipes; they stand at the top, and `note` says of a part what it can't have as the paper
-had it. Knows nothing of how a part is carried out.
+Owns every number of the paper's recipes; they stand at the top, and `note` says of a part what it can't have as
+the paper had it. Knows nothing of how a part is carried out.
 """
 
 from __future__ import annotations
@@ -86,15 +86,16 @@ EVERY_SFT: Final = 500
 EMA_RATE: Final = 0.05
 
 _NOTE: Final = (
-    "evaluations draw with top-p 1.0 (the paper: 0.95, or 0.8 without thinking) and end at the tokens of training (38,912)"
+    "evaluations draw with top-p 1.0 (the paper: 0.95, or 0.8 without thinking) and end at as many tokens as rollouts "
+    "do (the paper: 38,912)"
 )
 _SFT_NOTE: Final = (
-    "the paper publishes no settings of its fine-tuning, these are LIMO's; the solutions shown are right responses of a "
-    "stored run"
+    "the paper publishes no settings of its fine-tuning, these are LIMO's; the solutions shown are right responses of "
+    "a stored run"
 )
 _HINT_NOTE: Final = (
-    "the first 100 problems, not those solved in 1 to 4 of 8 tries; the solutions shown are right responses of a stored "
-    "run; top-p 1.0, not 0.95"
+    "the first 100 problems, not those solved in 1 to 4 of 8 tries; the solutions shown are right responses of a "
+    "stored run; top-p 1.0, not 0.95"
 )
 _SHOWN: Final = (Context.NONE, Context.SOLUTION, Context.SOLUTION_NO_THINK, Context.REGENERATED)
 

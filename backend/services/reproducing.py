@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from backend.config import Settings
-from backend.distill.settings import Settings as Teaching
-from backend.domain import Job, JobKind, Lane, Training, UserError, visible
+from backend.distill.settings import Method
+from backend.domain import Job, JobKind, Lane, Training, UserError
 from backend.services import cost as costing
 from backend.services import recipes_lab, recipes_paper
 from backend.services.claims import LEXICON, judge
 from backend.services.cost import Cost, cost
+from backend.services.demo import FOLDER
 from backend.services.distil_specs import MOST_PROCESSES, DistilSpec
 from backend.services.distilling import DistilService
-from backend.services.jobs import JobService, Progress
+from backend.services.jobs import JobCancelled, JobService, Progress
 from backend.services.lexicons import LexiconService
 from backend.services.models import ModelService
 from backend.services.problems import ProblemService
 from backend.services.recipe import Part, Scale, parts_of
-from backend.services.demo import FOLDER
 from backend.services.recipes import recipes, scale_of
 from backend.services.results import (
     SHIPPED,
@@ -38,6 +38,7 @@ from backend.services.results import (
     load_shipped,
     write_shipped,
 )
+from backend.services.training_crew import CANCELLED, DONE
 from backend.store import Store
 
 MOST_LAB_PROCESSES: Final = 2
@@ -126,9 +127,7 @@ class ReproService:
     def _planned(self, scale: Scale, part: Part, sizes: Mapping[str, int], state: str) -> Planned:
         differs = _differences(part)
         if scale is Scale.LAB:
-            return Planned(
-                part, recipes_lab.MODEL, differs, cost(part.spec, _LAB_LENGTH, sizes, costing.LAB), state
-            )
+            return Planned(part, recipes_lab.MODEL, differs, cost(part.spec, _LAB_LENGTH, sizes, costing.LAB), state)
         world = recipes_paper.world_of(part)
         machine = costing.gpu(world.parameters)
         return Planned(part, world.name, differs, cost(part.spec, world.length, sizes, machine), state)
@@ -147,7 +146,10 @@ class ReproService:
                 "Models, import problem sets under these names; a dry run needs neither."
             )
         for part in wanted:
-            self._distilling.check(part.spec)
+            part.spec.check()
+        # Looking for thousands of solutions takes a while: once for all parts that need the same.
+        for one in {_demands(part.spec): part.spec for part in wanted}.values():
+            self._distilling.check(dataclasses.replace(one, size=None))
 
     def submit(self, spec: ReproduceSpec) -> Job:
         """Check what is asked for and queue it. Raises UserError as `check`."""
@@ -160,9 +162,8 @@ class ReproService:
     def missing(self, spec: ReproduceSpec) -> dict[str, Part]:
         """Identity -> part of all that isn't finished, seed by seed, in the recipes' order."""
         spec.check()
-        found = {training.part: training for training in reversed(self._store.trainings.all())}
-        asked = self._asked(spec)
-        return {key: part for key, part in asked.items() if key not in found or not self._result(part, found[key]).finished}
+        states = self._states()
+        return {identity: part for identity, part in self._asked(spec).items() if states.get(identity) != DONE}
 
     # -- doing --------------------------------------------------------------------------------------
 
@@ -173,24 +174,40 @@ class ReproService:
         UserError where nothing came of it, and JobCancelled where it was cancelled.
         """
         spec = ReproduceSpec.from_json(job.spec)
-        self.check(spec)
         asked, missing = len(self._asked(spec)), self.missing(spec)
-        trainings = [self._training(key, part, job) for key, part in missing.items()]
+        teller = _Teller(progress, asked, asked - len(missing))
+        trainings, failed = self._trainings(missing)
+        try:
+            outcomes = self._distilling.carry_out_many(trainings, spec.processes, progress, teller)
+        except JobCancelled:
+            raise JobCancelled(self.settle(job)) from None
         named = {training.id: training.name for training in trainings}
-        progress.begin(asked, "parts", asked - len(missing))
-        outcomes = self._distilling.carry_out_many(trainings, spec.processes, progress)
-        failed = [f"{named[one.training_id]}: {one.reason or one.state}" for one in outcomes if one.state != "done"]
+        failed += [f"{named[one.training_id]}: {one.reason or one.state}" for one in outcomes if one.state != DONE]
         for sentence in failed:
             progress.log(f"Not finished: {sentence}", "error")
         if failed and len(failed) == asked:
             raise UserError(f"None of the {asked} parts was finished. The first: {failed[0]}")
         return {"parts": asked, "finished": asked - len(failed), "failed": failed}
 
-    def _training(self, identity: str, part: Part, job: Job) -> Training:
-        training = self._store.trainings.of_part(identity) or self._distilling.start(part.spec, identity)
-        self._store.trainings.set_job(training.id, job.id)
-        self._store.trainings.wish(training.id, "")
-        return training
+    def settle(self, job: Job) -> dict[str, Any]:
+        """The result of a job nobody goes on with; what its trainings had said is in the store."""
+        spec, standings = ReproduceSpec.from_json(job.spec), self._store.trainings.standings()
+        for training in self._store.trainings.all():
+            if training.job == job.id and not standings[training.id].outcome:
+                self._store.trainings.end(training.id, CANCELLED)
+        asked = len(self._asked(spec))
+        return {"parts": asked, "finished": asked - len(self.missing(spec)), "failed": []}
+
+    def _trainings(self, missing: Mapping[str, Part]) -> tuple[list[Training], list[str]]:
+        """The trainings of parts, entered where they are new, and a sentence for each that can't be."""
+        found, failed = [], []
+        for identity, part in missing.items():
+            try:
+                found.append(self._distilling.start(part.spec, identity))
+                self._store.trainings.wish(found[-1].id, "")  # one that was paused goes on
+            except UserError as error:
+                failed.append(f"{part.spec.name}: {error}")
+        return found, failed
 
     # -- results ------------------------------------------------------------------------------------
 
@@ -225,7 +242,7 @@ class ReproService:
         found = self.stored(scale)
         finished = dataclasses.replace(found, parts=[part for part in found.parts if part.finished])
         if not finished.parts:
-            raise UserError(f"The store holds no finished part of the recipes of {scale} scale: there is nothing to ship.")
+            raise UserError(f"The store holds no finished part of {scale} scale: there is nothing to ship.")
         runs = {row.run for part in finished.parts for row in part.evaluations}
         shown = _demo_runs(self._settings.lab)
         return write_shipped(finished, path or self._settings.lab / SHIPPED, [run for run in shown if run in runs])
@@ -254,15 +271,37 @@ class ReproService:
         return PartResult(part.key, part.recipe, part.title, seed, part.spec, steps, evaluations, training.id)
 
 
+def _demands(spec: DistilSpec) -> tuple[Any, ...]:
+    """What has to be there for a training, whatever its seed and its number of problems."""
+    needed = (spec.settings.needs_solutions, spec.settings.needs_answers)
+    return spec.model, spec.problem_set, needed, tuple(one for one in spec.evaluations if not one.seen)
+
+
+class _Teller:
+    """Says in a job's line how many parts are finished, and how far the one is that spoke last."""
+
+    def __init__(self, progress: Progress, parts: int, finished: int) -> None:
+        self._progress, self._finished, self._steps = progress, finished, dict[str, int]()
+        progress.begin(parts, "parts", finished)
+
+    def __call__(self, training: Training, event: Mapping[str, Any]) -> None:
+        """Tell one event of a training."""
+        if event["k"] == "begin":
+            self._steps[training.id] = int(event["steps"])
+        elif event["k"] == "done":
+            self._finished += 1
+            self._progress.step(self._finished, f"{training.name} is finished")
+        elif event["k"] == "step":
+            where = f"step {event['step']} of {self._steps.get(training.id, '?')}"
+            self._progress.step(self._finished, f"{training.name}: {where}")
+
+
 def _differences(part: Part) -> list[tuple[str, Any, Any]]:
     """Settings that aren't the paper's for the method; of evaluations alone, none."""
     if not part.spec.settings.steps:
         return []
-    theirs = {
-        **{method: recipes_paper.PAPER for method in ("SDPO", "SDFT")},
-        **{"GRPO": recipes_paper.REWARDED, "SFT": recipes_paper.SFT},
-    }[part.spec.settings.method.value]
-    own: Teaching = part.spec.settings
+    own = part.spec.settings
+    theirs = {Method.GRPO: recipes_paper.REWARDED, Method.SFT: recipes_paper.SFT}.get(own.method, recipes_paper.PAPER)
     return [row for row in own.differences(theirs) if row[0] != "seed"]
 
 

@@ -185,7 +185,7 @@ def _numbers(value: Any) -> Any:
 
 
 def _rounded(value: Any) -> Any:
-    """`value` with its fractions to five digits: more than any figure shows, and half the size. None for what is no number."""
+    """`value` with its fractions to five digits, half the size; None for what is no number."""
     if isinstance(value, float):
         return float(f"{value:.{_DIGITS}g}") if isfinite(value) else None
     if isinstance(value, Mapping):

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from backend.config import Settings, load
-from backend.domain import Job, JobState, UserError, visible
+from backend.domain import Job, JobKind, JobState, UserError, visible
 from backend.engines.opening import open_engine
 from backend.engines.protocol import Engine, Family
 from backend.engines.suitable import look_for_vllm
@@ -29,6 +29,9 @@ from backend.worker.engines import EngineCache, Says
 from backend.worker.tasks import carry_out, preload
 
 Say = Callable[[dict[str, Any]], None]
+
+# Jobs whose own processes need the memory and the device that warm engines hold.
+_ALONE: Final = (JobKind.DISTIL, JobKind.REPRODUCE)
 
 
 def main() -> None:
@@ -60,6 +63,8 @@ def _do(services: Services, engines: EngineCache, job: Job) -> None:
         progress.note(what)
         progress.log(what)
 
+    if job.kind in _ALONE:
+        engines.close()
     try:
         result = carry_out(services, job, lambda family, choice: engines.open(family, choice, says), progress)
         progress.flush()

@@ -54,6 +54,22 @@ def _score(services: Services, job: Job, engines: Engines, progress: Progress) -
     return services.scoring.carry_out(job, engines, progress)
 
 
+def _distil(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
+    return services.distilling.carry_out(job, progress)
+
+
+def _settle_distil(services: Services, job: Job) -> Result:
+    return services.distilling.settle(job)
+
+
+def _reproduce(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
+    return services.reproducing.carry_out(job, progress)
+
+
+def _settle_reproduce(services: Services, job: Job) -> Result:
+    return services.reproducing.settle(job)
+
+
 def _import(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
     """Import the files and folders of a job. A source is stored whole or not at all, so a cancelled one leaves none."""
     plan = services.importing.plan([Path(path) for path in job.spec["paths"]])
@@ -109,4 +125,6 @@ TASKS: Final[dict[JobKind, Task]] = {
     JobKind.EVALUATE: Task(_generate, _settle_generate),
     JobKind.SCORE: Task(_score, _nothing),
     JobKind.IMPORT: Task(_import, _nothing),
+    JobKind.DISTIL: Task(_distil, _settle_distil),
+    JobKind.REPRODUCE: Task(_reproduce, _settle_reproduce),
 }

@@ -52,7 +52,7 @@ def ways(job: Job, runs: Mapping[str, Run], labels: Mapping[str, str]) -> list[W
         listed.append(Way("Live", "live.py", (("job", job.id),)))
     if 1 < len(found) <= _MOST_COMPARED and job.kind in (JobKind.GENERATE, JobKind.EVALUATE):
         listed.append(Way("Compare", "compare.py", (("runs", ",".join(run.id for run in found)),)))
-    shown = [run for run in found if not run.live][:_MOST_BROWSED]
+    shown = [run for run in found if not run.aside][:_MOST_BROWSED]
     if shown:
         listed.append(Way("Browse", "browse.py", tuple(("run", labels[run.id]) for run in shown if run.id in labels)))
     return listed

@@ -18,6 +18,8 @@ KINDS: Mapping[JobKind, str] = {
     JobKind.EVALUATE: "Evaluation",
     JobKind.IMPORT: "Import",
     JobKind.SCORE: "Scoring",
+    JobKind.DISTIL: "Training",
+    JobKind.REPRODUCE: "Experiments",
 }
 LANES: Mapping[Lane, str] = {Lane.LIVE: "live lane", Lane.BATCH: "batch lane", Lane.FILES: "lane for files"}
 _STATES: Mapping[JobState, str] = {

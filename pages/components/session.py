@@ -66,7 +66,7 @@ def statistics(runs: Sequence[str], lexicon: str, grader: str) -> PairStatistics
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def _telling(version: int, lexicon: str, grader: str, turn: int) -> Telling | None:
-    pairs = [pair for pair in services().runs.pairs() if not (pair.base.live or pair.variant.live)]
+    pairs = [pair for pair in services().runs.pairs() if not (pair.base.aside or pair.variant.aside)]
     return services().comparing.telling(pairs, lexicon, grader, turn)
 
 

@@ -30,7 +30,9 @@ ALLOWED = {
         *("engines", "lab", "distill"),
     },
     "worker": {"domain", "config", "services", "engines", "store", "lab", "distill"},
-    "cli": {"domain", "config", "services", "cli_work"},
+    "cli": {"domain", "config", "services", "cli_work", "cli_distil", "cli_reproduce"},
+    "cli_distil": {"domain", "services", "cli_work", "distill"},
+    "cli_reproduce": {"domain", "config", "services", "cli_work"},
     "cli_work": {"domain", "config", "services", "lab", "worker", "engines"},
     "__main__": {"cli"},
 }

@@ -1,0 +1,40 @@
+"""Distil: teach a model and watch its doubts go; `?training=ID` opens one training."""
+
+import streamlit as st
+
+from backend.domain import UserError
+from pages.components.chrome import page_header
+from pages.components.distil_head import head
+from pages.components.distil_start import STYLE, start_page
+from pages.components.distil_watch import asked_for, look, look_every
+from pages.components.gate import require_person
+from pages.components.notice import notice
+from pages.components.session import choose_lexicon, services
+
+require_person()
+st.html(STYLE)
+header = page_header("Distil")
+query = st.query_params
+asked = query.get("training", "")
+if not asked:
+    start_page()
+    st.stop()
+
+try:
+    info = services().distilling.get(asked)
+except UserError as error:
+    notice(str(error), "error")
+    if st.button("All trainings", type="primary", icon=":material/list:"):
+        query.clear()
+        st.rerun()
+    st.stop()
+
+with header:
+    if st.button("All trainings", type="tertiary", icon=":material/list:"):
+        query.clear()
+        st.rerun()
+    lexicon = choose_lexicon()
+head(info, services().distilling.evaluations(asked))
+every = look_every(info, services().distilling.steps(asked, info.step - 8))
+st.fragment(look, run_every=every)(asked, lexicon, every)
+asked_for(info)

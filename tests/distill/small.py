@@ -1,0 +1,79 @@
+"""The smallest trainings that are still real ones: four rollouts of a few tokens of the lab's shipped model.
+
+Owns the plans and how they are run in this process. Knows nothing of what is asserted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from backend.distill import process
+from backend.distill.plan import Item, TrainPlan
+from backend.distill.settings import Method, Settings
+from backend.lab import problems
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = ROOT / "data" / "lab" / "lab-base"
+LEXICONS = ROOT / "data" / "lexicons"
+
+Event = dict[str, Any]
+SMALL: dict[str, Any] = {"steps": 3, "prompts": 4, "max_tokens": 24, "learning_rate": 1e-3}
+# With these, some of the eight rollouts are right and some are wrong, at every step.
+REWARDED: dict[str, Any] = {"prompts": 2, "samples": 4, "max_tokens": 96}
+
+
+def items(count: int, start: int = 0) -> tuple[Item, ...]:
+    """Problems the lab's base was trained on, with their worked solutions."""
+    chosen = problems.problem_set("lab-cd3-train")[start : start + count]
+    return tuple(Item(one.question, one.gold, problems.solution(one)) for one in chosen)
+
+
+def settings(method: Method = Method.SDFT, **changes: Any) -> Settings:
+    """Settings of a small training."""
+    needed = REWARDED if method in (Method.GRPO, Method.SDPO) else {"max_tokens": 96} if method is Method.SFT else {}
+    return Settings(**(SMALL | {"method": method} | needed | changes))
+
+
+def plan(asked: Settings, of: tuple[Item, ...], **changes: Any) -> TrainPlan:
+    """A small plan: it evaluates nothing, answers nothing on the way, and saves at every step."""
+    rest = {"base": str(LAB), "evaluate_every": 1000, "checkpoint_every": 1, "watch_every": 1000}
+    return TrainPlan(settings=asked, items=of, **(rest | changes))
+
+
+def train(
+    asked: TrainPlan,
+    folder: Path,
+    pausing: Callable[[], bool] = lambda: False,
+    say: Callable[[Event], None] | None = None,
+) -> list[Event]:
+    """Run a plan in this process; returns what it said."""
+    said: list[Event] = []
+
+    def both(event: Event) -> None:
+        said.append(event)
+        if say:
+            say(event)
+
+    process.run(asked, folder, both, pausing)
+    return said
+
+
+def of_kind(said: list[Event], kind: str) -> list[Event]:
+    """The events of one kind."""
+    return [event for event in said if event["k"] == kind]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights in a checkpoint folder."""
+    return load_file(folder / "model.safetensors")
+
+
+def distance(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    """The largest difference between two sets of weights."""
+    assert one.keys() == other.keys()
+    return max(float((one[name] - other[name]).abs().max()) for name in one)
