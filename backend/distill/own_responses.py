@@ -1,8 +1,8 @@
 """What SFT learns from: the base's own correct responses, written with a context in view or without.
 
 Owns which are kept. Two arms with the same base, problems and seed train on the same problems, one response each, all
-of them right; they differ only in what the prompt held while a response was written. Prompts in training never hold
-a context. Knows nothing of trainers.
+of them right; they differ only in what the prompt held while a response was written. Problems without solutions have
+one arm only. Prompts in training never hold a context. Knows nothing of trainers.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def _kept(
         if shown is Context.REGENERATED:
             hints = _regenerated(plan, sampler, reader, render)
             everything = {place: replace(item, solution=hints[place]) for place, item in everything.items()}
-        guided = _right(plan, everything, shown, 0, sampler, reader, render)
+        alone = settings.context is Context.NONE and not all(item.solution for item in plan.items)
+        guided = _right(plan, everything, Context.NONE if alone else shown, 0, sampler, reader, render)
         own: dict[int, list[int]] = {}
         for turn in range(1, TRIES + 1):
             missing = {place: plan.items[place] for place in guided if place not in own}
