@@ -23,6 +23,8 @@ from backend.domain import UserError
 from backend.lab import grammar
 from backend.lab.arithmetic import COUNTDOWN, FIND_X, LARGEST, X_RANGE, answer_of, attempts
 
+_KEPT: Final = 16_384  # of questions read and solutions written: more than there are in the largest sets
+
 FAMILIES: Final = (*COUNTDOWN, FIND_X)
 NUMBERS: Final = range(1, 13)
 A_RANGE: Final = range(1, 13)
@@ -96,6 +98,7 @@ def held_out(key: Key) -> bool:
     return _digest(key, "held out") % 100 < HELD_OUT_PERCENT
 
 
+@lru_cache(maxsize=_KEPT)
 def parse(question: str) -> LabProblem | None:
     """The problem a typed question poses; None if it is no such question, out of range, or has no solution."""
     text = question.strip()
@@ -119,6 +122,7 @@ def question_of(family: str, numbers: tuple[int, ...], target: int) -> str:
     return f"Use {', '.join(map(str, numbers))} to make {target}."
 
 
+@lru_cache(maxsize=_KEPT)
 def solution(problem: LabProblem) -> str:
     """The reference response with its thinking: zero to three wrong attempts, then the right one.
 

@@ -127,6 +127,7 @@ def _traces(panel: Panel, line: Line, points: Sequence[Point], first: int, liste
         customdata=list(range(first, first + len(points))),
         line={"color": color, "width": 1.8, "dash": dash},
         marker={"color": color, "symbol": symbol, "size": 7, "line": {"width": 1.5, "color": color}},
+        cliponaxis=False,
         hovertext=[_hover(panel, line, point) for point in points],
         hovertemplate="%{hovertext}<extra></extra>",
     )

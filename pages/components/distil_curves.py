@@ -57,7 +57,7 @@ class Evaluated(Step, Protocol):
 
 def title_of(row: Evaluated) -> str:
     """An evaluation's name for people: its set, and what was shown beside the problem."""
-    name = "seen problems" if row.name == SEEN else row.name
+    name = "seen" if row.name == SEEN else row.name
     return name if row.context is Context.NONE else f"{name}, {row.context}"
 
 
@@ -107,7 +107,7 @@ def main_charts(
         "score": step_chart("Rollouts that are right", [Panel("", [score], Form.PERCENT, first)], last),
         "length": step_chart("Length", [length], last),
         "cues": step_chart(f"Cues, {lexicon}", cue_panels, last),
-        "accuracy": step_chart("Accuracy where it is checked", [_accuracy(rows)], last),
+        "accuracy": step_chart("Accuracy, and false confidence", [_accuracy(rows)], last),
     }
 
 
@@ -149,14 +149,14 @@ def sure_and_wrong(base: Evaluated, last: Evaluated | None) -> BigNumber:
     before, now = (row.values.get("false_confidence") if row else None for row in (base, last))
     value = interval(before).value
     n = count(now) or count(before)
-    return BigNumber("Sure, and wrong", value, interval(now).value, None, Form.PERCENT, n, pair=last is not None)
+    return BigNumber("Sure but wrong", value, interval(now).value, None, Form.PERCENT, n, pair=last is not None)
 
 
 COLUMNS = (
     Column("step", "Step", Kind.NUMBER, Form.COUNT),
     Column("set", "Evaluation"),
     Column("accuracy", "Accuracy", Kind.BAR, Form.PERCENT, most=1.0, width="17%"),
-    Column("sure", "Sure, and wrong", Kind.NUMBER, Form.PERCENT, help="Wrong, finished, and no doubt at the end"),
+    Column("sure", "Sure but wrong", Kind.NUMBER, Form.PERCENT, help="Wrong, finished, and no doubt at the end"),
     Column("density", "Per 1,000", Kind.NUMBER, help="Cues of the lexicon per 1,000 tokens, pooled"),
     Column("cues", "Cues", Kind.NUMBER, help="Cues of the lexicon a response"),
     Column("length", "Tokens", Kind.NUMBER, Form.COUNT),
@@ -221,7 +221,7 @@ def _accuracy(rows: Sequence[Evaluated]) -> Panel:
         role = Role.SEEN if own[0].name == SEEN else next(others)
         lines.append(Line(title_of(own[0]), role, [_found(row, ("accuracy",)) for row in own]))
     sure = [_found(row, ("false_confidence",)) for row in held_out(rows)]
-    return Panel("", [*lines, Line("sure, and wrong", Role.SURE, sure)], Form.PERCENT)
+    return Panel("", [*lines, Line("sure but wrong", Role.SURE, sure)], Form.PERCENT)
 
 
 def _panel(

@@ -11,13 +11,15 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from backend.domain import Cue, Section, visible
+from backend.domain import Cue, Section, SourceRef, TraceDraft, visible
 from backend.services import TrainingInfo
+from backend.services.rows import sections_of
 from pages.components.distil_curves import SEEN
 from pages.components.session import services
 from pages.components.trace_view import Fact, Options, Pane, Verdict, trace_view
 
-_HEIGHT = 340
+_HEIGHT = 420
+_SHORT = 600  # tokens; responses up to so many are shown whole, longer ones scroll
 _MOST_SHOWN = 4
 Reply = Mapping[str, Any]
 
@@ -42,17 +44,18 @@ def watched(info: TrainingInfo, lexicon: str) -> int:
                 "The same problem, step by step", problems, default=problems[0], required=True, key="distil-problem",
                 format_func=lambda at: f"Problem {at + 1}",
             ) or 0  # fmt: skip
+        if 0 <= chosen < len(questions):
+            question, gold = questions[chosen]
+            with st.container(key="sth-question"):
+                st.text(question)
+                st.text(f"gold {gold}" if gold is not None else "no gold answer")
         most = max(1, info.steps)
         step = int(st.slider("Step", 0, most, max(1, most // 4), key=f"distil-step-{training}"))
-    if 0 <= chosen < len(questions):
-        with st.container(key="sth-question"):
-            st.text(questions[chosen][0])
-            st.text(f"gold {questions[chosen][1]}" if questions[chosen][1] is not None else "no gold answer")
-    _panes(training, steps, step, chosen, lexicon)
+    _panes(info, steps, step, chosen, lexicon)
     return step
 
 
-def _panes(training: str, steps: Sequence[int], step: int, problem: int, lexicon: str) -> None:
+def _panes(info: TrainingInfo, steps: Sequence[int], step: int, problem: int, lexicon: str) -> None:
     """Step 0, the slider's, the last; the same step is shown once."""
     reached = max((one for one in steps if one <= step), default=steps[0])
     last = steps[-1]
@@ -61,13 +64,15 @@ def _panes(training: str, steps: Sequence[int], step: int, problem: int, lexicon
     shown[last] = shown.get(last, ("B", "now"))
     panes = []
     for at in sorted(shown):
-        row = services().distilling.rollouts(training, at)
+        row = services().distilling.rollouts(info.training.id, at)
         reply = next((r for r in row.watched if r["problem"] == problem), None) if row else None
         if reply:
             tag, words = shown[at]
             panes.append(_pane(reply, f"step-{at}", f"Step {at}", words, lexicon, tag))
     if panes:
-        trace_view(panes, key="distil-panes", options=Options(minimum=_HEIGHT, reserve=20, keys=False))
+        short = info.spec.settings.max_tokens <= _SHORT
+        window = Options(minimum=_HEIGHT, reserve=20, keys=False)
+        trace_view(panes, key="distil-panes", options=Options(fit="content", keys=False) if short else window)
 
 
 def sampled(training: str, step: int, lexicon: str) -> None:
@@ -100,6 +105,7 @@ def _pane(
         title=title,
         subtitle=subtitle,
         text=text,
+        sections=sections_of(TraceDraft(question="", text=text, source=SourceRef("", "", 0))),
         verdict=Verdict(reply.get("correct")),
         facts=facts,
         units=tokens,
