@@ -40,6 +40,7 @@ def add_verbs(verb: Verb) -> None:
     sub.add_argument("--processes", type=int, metavar="N", help="parts trained at once (default: cores, at most 2)")
     sub.add_argument("--dry-run", action="store_true", help="say what would be done and what it takes; train nothing")
     sub.add_argument("--shipped", action="store_true", help="print the results that are shipped; train nothing")
+    sub.add_argument("--ship", action="store_true", help="of lab scale: put the results among what is shipped")
     sub.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -78,6 +79,9 @@ def _carry_out(services: Services, spec: ReproduceSpec, options: argparse.Namesp
     if services.reproducing.missing(spec):
         job = follow(services, services.reproducing.submit(spec), options.settings)
     _print_claims(services.reproducing.stored(spec.scale), options.json)
+    if options.ship:
+        services.demo.ship_answers(services.reproducing.worth_shipping())
+        print(f"shipped  {services.reproducing.ship():,} bytes of results", file=sys.stderr)
     failed = job.result.get("failed", ()) if job else ()
     for sentence in failed:
         print(f"Not finished: {visible(sentence)}", file=sys.stderr)

@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 from safetensors.torch import load_model, save_model
@@ -28,7 +27,7 @@ TEACHER: Final = "teacher.safetensors"
 _RESUMING: Final = ("optimizer.pt", "scheduler.pt", "rng_state*.pth", TEACHER, "scaler.pt")
 _SHOWN: Final = 4
 _PROBED: Final = 16
-_FIRST, _WORSE, _LEAST_LOSS = 5, 5.0, 0.05
+_FIRST, _WORSE, _LEAST_LOSS = 5, 5.0, 0.1
 
 
 class Watch(TrainerCallback):
@@ -102,10 +101,12 @@ class Watch(TrainerCallback):
         else:
             self._losses.append(loss)
             first, late = self._losses[:_FIRST], self._losses[-_FIRST:]
-            limit = _WORSE * max(median(first), _LEAST_LOSS)
+            # Not their median: a rate far too high has spoilt the model by the second step. And half a nat is above
+            # what any training begins with, and below ln 2, which a Jensen-Shannon divergence never exceeds.
+            limit = _WORSE * max(min(first), _LEAST_LOSS)
             if self._plan.settings.method is Method.GRPO or len(self._losses) < 2 * _FIRST or min(late) <= limit:
                 return
-            what = f"the loss was {median(first):.3g} and has been above {limit:.3g} for {_FIRST} steps"
+            what = f"the loss was {min(first):.3g} and has been above {limit:.3g} for {_FIRST} steps"
         raise UserError(
             f"Training diverged at step {step}: {what}. The checkpoints before it are kept. "
             "Try a lower learning rate, or a warm-up."

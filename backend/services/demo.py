@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from backend.domain import Context, Run, RunInfo, Sampling, UserError
+from backend.domain import TRAINING, Context, Run, RunInfo, Sampling, UserError
 from backend.services.lexicons import LexiconService
 from backend.store import PartRow, PartWriter, ProblemRow, SourceRow, Store, disk_errors
 
@@ -68,11 +68,25 @@ class DemoService:
         return self.install()
 
     def ship(self, runs: Sequence[str]) -> int:
-        """Write these runs of the store as the demo to ship, in place of what was; returns its size in bytes."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        entries = [self._entry(run) for run in runs]
-        listing = {"runs": entries, "lexicons": json.loads(json.dumps(self._lexicons.contents(), default=str))}
-        (self._folder / "runs.json").write_text(json.dumps(listing, indent=1, ensure_ascii=False), "utf-8")
+        """Write these runs of the store as the demo to ship, in place of those that were, but for trainings' answers;
+        returns the demo's size in bytes.
+        """
+        return self._write(runs, lambda format_: format_ == TRAINING)
+
+    def ship_answers(self, runs: Sequence[str]) -> int:
+        """Write these runs, answers of trainings, in place of such as are shipped; returns the demo's size in bytes."""
+        return self._write(runs, lambda format_: format_ != TRAINING)
+
+    def _write(self, runs: Sequence[str], stays: Callable[[str], bool]) -> int:
+        listing = self._folder / "runs.json"
+        known: dict[str, Any] = json.loads(listing.read_text("utf-8")) if listing.is_file() else {"runs": []}
+        kept = [entry for entry in known["runs"] if stays(entry["run"]["info"]["format"])]
+        for entry in known["runs"]:
+            for part in entry["parts"] if entry not in kept else ():
+                (self._folder / part["path"]).unlink(missing_ok=True)
+        entries = [*kept, *(self._entry(run) for run in runs)]
+        found = {"runs": entries, "lexicons": json.loads(json.dumps(self._lexicons.contents(), default=str))}
+        listing.write_text(json.dumps(found, indent=1, ensure_ascii=False), "utf-8")
         return sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file())
 
     def _entry(self, run_id: str) -> dict[str, Any]:

@@ -21,14 +21,14 @@ from backend.services import recipes_lab, recipes_paper
 from backend.services.claims import LEXICON, judge
 from backend.services.cost import Cost, cost
 from backend.services.demo import FOLDER
-from backend.services.distil_specs import MOST_PROCESSES, DistilSpec
+from backend.services.distil_specs import MOST_PROCESSES, SEEN, DistilSpec
 from backend.services.distilling import DistilService
 from backend.services.jobs import JobCancelled, JobService, Progress
 from backend.services.lexicons import LexiconService
 from backend.services.models import ModelService
 from backend.services.problems import ProblemService
 from backend.services.recipe import Part, Scale, parts_of
-from backend.services.recipes import recipes, scale_of
+from backend.services.recipes import HELD_OUT, recipes, scale_of
 from backend.services.results import (
     SHIPPED,
     PartResult,
@@ -246,6 +246,15 @@ class ReproService:
         runs = {row.run for part in finished.parts for row in part.evaluations}
         shown = _demo_runs(self._settings.lab)
         return write_shipped(finished, path or self._settings.lab / SHIPPED, [run for run in shown if run in runs])
+
+    def worth_shipping(self, scale: Scale = Scale.LAB) -> list[str]:
+        """Runs whose traces are shipped beside the results: before and after every training of the first seed, on
+        held-out problems and on those it saw.
+        """
+        parts = [part for part in self._found(scale) if part.finished and part.seed == 0]
+        rows = [(part, row) for part in parts for row in part.evaluations if row.name in (HELD_OUT[scale], SEEN)]
+        ends = [row.run for part, row in rows if row.step in (0, part.spec.settings.steps)]
+        return list(dict.fromkeys(ends))
 
     # -- inside -------------------------------------------------------------------------------------
 

@@ -118,7 +118,7 @@ def test_a_killed_process_goes_on_with_its_moving_teacher(four: tuple[Item, ...]
         check_resumed(asked, killed, reached, whole, 1e-5)
     teachers = [load_file(folder / f"checkpoint-{STEPS}" / TEACHER) for folder in (whole, killed)]
     assert distance(*teachers) <= 1e-5
-    assert distance(teachers[0], load_file(LAB / "model.safetensors")) > 1e-4, "it did move"
+    assert distance(teachers[0], load_file(whole / "checkpoint-1" / TEACHER)) > 1e-4, "it did move"
 
 
 def test_a_step_that_was_said_but_not_saved_is_trained_again(four: tuple[Item, ...], folder: Path) -> None:
@@ -141,7 +141,7 @@ def test_only_the_newest_checkpoint_can_be_gone_on_from(four: tuple[Item, ...], 
 
 def test_a_training_that_stops_making_sense_keeps_its_checkpoints(four: tuple[Item, ...], folder: Path) -> None:
     """A learning rate of 1 destroys the model at once."""
-    asked = plan(settings(steps=40, learning_rate=1.0, clip_norm=1e6, max_tokens=8), four)
+    asked = plan(settings(steps=12, learning_rate=1.0, clip_norm=1e6, max_tokens=8), four)
     with pytest.raises(UserError, match=r"diverged at step \d+: .*checkpoints before it are kept"):
         train(asked, folder)
     kept = sorted(folder.glob("checkpoint-*/whole.json"))
