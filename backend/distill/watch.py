@@ -101,8 +101,8 @@ class Watch(TrainerCallback):
         else:
             self._losses.append(loss)
             first, late = self._losses[:_FIRST], self._losses[-_FIRST:]
-            # Not their median: a rate far too high has spoilt the model by the second step. And half a nat is above
-            # what any training begins with, and below ln 2, which a Jensen-Shannon divergence never exceeds.
+            # Not their median: a rate far too high has spoilt the model by the second step. The limit is half a nat or
+            # more, and has to be less than ln 2 for a divergence of Jensen and Shannon, which never exceeds that.
             limit = _WORSE * max(min(first), _LEAST_LOSS)
             if self._plan.settings.method is Method.GRPO or len(self._losses) < 2 * _FIRST or min(late) <= limit:
                 return

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backend.config import Settings
+from backend.distill.plan import PLAN
 from backend.domain import Job, JobKind, Lane, Model, Training, UserError, visible
 from backend.grading import GraderPool
 from backend.services.distil_plan import Planner
@@ -23,9 +24,9 @@ from backend.services.lexicons import LexiconService
 from backend.services.models import ModelService
 from backend.services.problems import ProblemService
 from backend.services.recording import Recorder, Subject
-from backend.services.training_crew import CANCELLED, DONE, FAILED, PAUSED, Crew, OnEvent, Takes
+from backend.services.training_crew import CANCELLED, DONE, FAILED, PAUSED, Crew, OnEvent, Trainee, take_rest
 from backend.services.training_info import Outcome, Teller, TrainingInfo, state_of
-from backend.services.training_process import TrainingProcess, launch_command
+from backend.services.training_process import Journal, TrainingProcess, launch_command
 from backend.store import EvaluationRow, RolloutRow, Standing, StepRow, Store
 from backend.store.parts import disk_errors
 
@@ -174,13 +175,17 @@ class DistilService:
         return self._result(training.id) | paused
 
     def settle(self, job: Job) -> dict[str, Any]:
-        """The result of a job nobody goes on with; what its training had said is in the store."""
-        training = str(job.spec["training"])
-        if (standing := self._store.trainings.standings().get(training)) is None:
+        """The result of a job nobody goes on with; models that its training had just saved become known."""
+        training = self._store.trainings.get(str(job.spec["training"]))
+        if training is None:
             return {}
-        if not standing.outcome:
-            self._store.trainings.end(training, CANCELLED)
-        return self._result(training)
+        if not self._store.trainings.standings()[training.id].outcome:
+            if (self.folder(training.id) / PLAN).is_file():
+                progress = Progress(self._store.jobs, job)
+                trainee = self._trainee(training, GraderPool(self._graders), progress, progress.check)
+                take_rest(trainee.journal, trainee.recorder)
+            self._store.trainings.end(training.id, CANCELLED)
+        return self._result(training.id)
 
     def carry_out_many(
         self, trainings: Sequence[Training], processes: int, progress: Progress, on_event: OnEvent | None = None
@@ -194,8 +199,8 @@ class DistilService:
         ends = {one.id: (DONE, "") for one in trainings if standings[one.id].outcome == DONE}
         with GraderPool(self._graders) as graders:
 
-            def begin(training: Training) -> tuple[TrainingProcess, Takes]:
-                return self._begin(training, graders, progress, crew.heed)
+            def begin(training: Training) -> Trainee:
+                return self._trainee(training, graders, progress, crew.heed)
 
             crew = Crew(self._store.trainings, begin, progress, on_event or (lambda _training, _event: None))
             ends |= crew.carry_out([one for one in trainings if one.id not in ends], max(1, processes))
@@ -216,10 +221,10 @@ class DistilService:
         taken = {training.name for training in self._store.trainings.all()}
         return f"{name} ({identity[:4]})" if name in taken else name
 
-    def _begin(
+    def _trainee(
         self, training: Training, graders: GraderPool, progress: Progress, heed: Callable[[], None]
-    ) -> tuple[TrainingProcess, Recorder]:
-        """Start a training's process. Raises UserError where what it needs isn't there any more."""
+    ) -> Trainee:
+        """What carrying out a training takes. Raises UserError where what it needs isn't there any more."""
         spec, folder = DistilSpec.from_json(training.spec), self.folder(training.id)
         plan = self._planner.kept(spec, folder, self._store.folder / FOLDER / _SHARED)
         base = self._models.get(training.model)
@@ -232,10 +237,13 @@ class DistilService:
             base_parent=self._models.name_of(base.parent),
             tokenizer=self._models.tokenizer(base),
         )
+        recorder = Recorder(self._store, self._lexicons, graders, subject, progress, heed)
+        return Trainee(Journal(folder), recorder, lambda: self._start_process(spec, folder, plan.threads))
+
+    def _start_process(self, spec: DistilSpec, folder: Path, threads: int) -> TrainingProcess:
         env = environment(self._settings) | {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
-        env["OMP_NUM_THREADS"] = str(plan.threads or 1)
-        process = TrainingProcess(self.launch(folder, spec.processes), folder, env, launcher=spec.processes > 1)
-        return process, Recorder(self._store, self._lexicons, graders, subject, progress, heed)
+        env["OMP_NUM_THREADS"] = str(threads or 1)
+        return TrainingProcess(self.launch(folder, spec.processes), folder, env, launcher=spec.processes > 1)
 
     def _outcome(self, training_id: str, state: str, reason: str) -> Outcome:
         result = self._result(training_id)

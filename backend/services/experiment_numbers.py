@@ -72,7 +72,11 @@ class StoreNumbers:
                 self._kept[run, lexicon] = found[run]
         while len(self._kept) > _KEPT:
             self._kept.pop(next(iter(self._kept)))
-        return {run: found.get(run) or self._kept[run, lexicon] for run in runs if run in found or (run, lexicon) in self._kept}
+        return {
+            run: found.get(run) or self._kept[run, lexicon]
+            for run in runs
+            if run in found or (run, lexicon) in self._kept
+        }
 
     def words(self, run: str, lexicon: str) -> Words | None:
         """See NumberSource."""
@@ -132,12 +136,7 @@ def write_numbers(store: Store, runs: Sequence[str], worded: Sequence[str], lexi
     for lexicon in lexicons:
         cues = {row["trace_id"]: row["cues"] for row in store.queries.per_trace(runs, lexicon)}
         columns[_CUES + lexicon] = pa.array([cues[row["trace_id"]] for row in rows], pa.int32())
-        found: dict[str, list[tuple[str, int]]] = defaultdict(list)
-        for run in worded:
-            for tally in store.queries.tallies(run, lexicon):
-                found[tally["trace_id"]].append((tally["entry"], tally["n"]))
-        said = [found[row["trace_id"]] if row["run_id"] in set(worded) else None for row in rows]
-        columns[_WORDS + lexicon] = pa.array(said, pa.map_(pa.string(), pa.int32()))
+        columns[_WORDS + lexicon] = _word_column(store, rows, worded, lexicon)
     half = path.with_name(f".{path.name}.half")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +145,19 @@ def write_numbers(store: Store, runs: Sequence[str], worded: Sequence[str], lexi
         return path.stat().st_size
     except OSError as error:
         raise UserError(f"The numbers can't be written to {visible(str(path))}: {error.strerror or error}.") from error
+
+
+def _word_column(store: Store, rows: Sequence[Mapping[str, Any]], worded: Sequence[str], lexicon: str) -> pa.Array:
+    """Entry -> how often, of all responses to a problem on the first of them; nothing at all for runs not `worded`."""
+    found: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for counted in store.queries.entry_counts(worded, lexicon):
+        found[counted["run_id"], counted["problem_id"]][counted["entry"]] += counted["n"]
+    wanted = set(worded)
+    said = [
+        sorted(found.pop((row["run_id"], row["problem_id"]), {}).items()) if row["run_id"] in wanted else None
+        for row in rows
+    ]
+    return pa.array(said, pa.map_(pa.string(), pa.int32()))
 
 
 def _read(path: Path, lexicon: str) -> dict[str, dict[str, Any]]:
@@ -157,7 +169,10 @@ def _read(path: Path, lexicon: str) -> dict[str, dict[str, Any]]:
     by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_run[row["run"]].append(row)
-    return {run: {"numbers": _from_file(own, _CUES + lexicon), "words": _words(own, _WORDS + lexicon)} for run, own in by_run.items()}
+    return {
+        run: {"numbers": _from_file(own, _CUES + lexicon), "words": _words(own, _WORDS + lexicon)}
+        for run, own in by_run.items()
+    }
 
 
 def _words(rows: Sequence[dict[str, Any]], column: str) -> Words | None:

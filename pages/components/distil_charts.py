@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -78,33 +80,57 @@ def step_chart(title: str, panels: Sequence[Panel], steps: int, *, height: int =
 
     Records: panel, line, step, value, low, high, n; one a point that is known.
     """
-    figure = make_subplots(rows=len(panels), cols=1, shared_xaxes=True, vertical_spacing=0.12)
     data: list[Record] = []
+    traces: list[dict[str, Any]] = []
     named: set[str] = set()
+    layout = deepcopy(_frame(len(panels), height))
+    layout["title"]["text"] = label(title, 120)
     for row, panel in enumerate(panels, start=1):
+        axes = {"xaxis": f"x{row}", "yaxis": f"y{row}"} if row > 1 else {"xaxis": "x", "yaxis": "y"}
         for line in panel.lines:
             first, points = len(data), [p for p in line.points if p.value.value is not None]
             data += [_record(panel, line, point) for point in points]
-            figure.add_traces(_traces(panel, line, points, first, line.name not in named), rows=row, cols=1)
+            traces += [trace | axes for trace in _traces(panel, line, points, first, line.name not in named)]
             named.add(line.name)
-        _axis(figure, panel, row)
-    figure.update_xaxes(range=[-0.02 * max(1, steps), max(1, steps) * 1.03], nticks=6)
-    figure.update_xaxes(title_text="step", title_standoff=4, row=len(panels), col=1)
-    framed(figure, title, height, legend=True)
+        number_of = str(row) if row > 1 else ""
+        layout[f"xaxis{number_of}"]["range"] = [-0.02 * max(1, steps), max(1, steps) * 1.03]
+        layout[f"yaxis{number_of}"] |= _axis(panel)
+        if panel.base is not None:
+            shape, said = _level(panel, axes["xaxis"], axes["yaxis"])
+            layout["shapes"], layout["annotations"] = [*layout["shapes"], shape], [*layout["annotations"], said]
+    # Built at once from plain values: piece by piece Plotly takes many times as long, at every step of a training.
+    return Chart(go.Figure({"data": traces, "layout": layout}), data, f"{title}. {_said(panels)}")
+
+
+@lru_cache(maxsize=8)
+def _frame(rows: int, height: int) -> dict[str, Any]:
+    """What all charts of so many panels have in common."""
+    figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.12)
+    figure.update_xaxes(title_text="step", title_standoff=4, row=rows, col=1)
+    figure.update_xaxes(nticks=6)
+    figure.update_yaxes(title_standoff=4)
+    framed(figure, "-", height, legend=True)
     figure.update_layout(margin_t=34, title_font_size=13.5, legend_font={"size": 11.5, "color": NEUTRAL})
-    return Chart(figure, data, f"{title}. {_said(panels)}")
+    layout: dict[str, Any] = figure.to_dict()["layout"]
+    return {name: part for name, part in layout.items() if name != "template"} | {"shapes": [], "annotations": []}
 
 
-def _axis(figure: go.Figure, panel: Panel, row: int) -> None:
-    """A panel's own axis, and A's level in it."""
-    bounds: dict[str, Any] = {"rangemode": "tozero", "nticks": 5}
+def _axis(panel: Panel) -> dict[str, Any]:
+    title = {"text": label(panel.unit), "standoff": 4, "font": {"color": NEUTRAL, "size": 12}}
     if panel.form is Form.PERCENT:
-        bounds = {"range": [-0.03, 1.04], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
-    figure.update_yaxes(**bounds, title_text=label(panel.unit), title_standoff=4, row=row, col=1)
-    if panel.base is not None:
-        said = {"text": f"base {number(panel.base, panel.form)}", "font": {"size": 11, "color": LIGHT.a}}
-        place = {"annotation": said, "annotation_position": "top right", "row": row, "col": 1}
-        figure.add_hline(y=panel.base, line={"color": LIGHT.a, "width": 1, "dash": "dot"}, **place)
+        return {"title": title, "range": [-0.03, 1.04], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
+    return {"title": title, "rangemode": "tozero", "nticks": 5}
+
+
+def _level(panel: Panel, x: str, y: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A's level: a line over the whole width, and its value at the right end."""
+    place = {"xref": f"{x} domain", "yref": y}
+    line = {"color": LIGHT.a, "width": 1, "dash": "dot"}
+    shape = {"type": "line", "x0": 0, "x1": 1, "y0": panel.base, "y1": panel.base, "line": line} | place
+    text = f"base {number(panel.base, panel.form)}"
+    font = {"size": 11, "color": LIGHT.a}
+    said = {"x": 1, "y": panel.base, "text": text, "showarrow": False, "font": font}
+    return shape, said | place | {"xanchor": "right", "yanchor": "bottom"}
 
 
 def _record(panel: Panel, line: Line, point: Point) -> Record:
@@ -112,39 +138,40 @@ def _record(panel: Panel, line: Line, point: Point) -> Record:
     return {"panel": panel.unit, "line": line.name, "step": point.step, **ends, "n": point.n}
 
 
-def _traces(panel: Panel, line: Line, points: Sequence[Point], first: int, listed: bool) -> list[go.Scatter]:
+def _traces(panel: Panel, line: Line, points: Sequence[Point], first: int, listed: bool) -> list[dict[str, Any]]:
     color, dash, symbol, mode = line.role.value
     values = [point.value for point in points]
     if len(points) == 1 and mode == "lines":
         mode = "markers"  # a line of one point can't be seen
-    drawn = go.Scatter(
-        x=[point.step for point in points],
-        y=[value.value for value in values],
-        mode=mode,
-        name=label(line.name, 34),
-        showlegend=listed,
-        legendgroup=label(line.name, 34),
-        customdata=list(range(first, first + len(points))),
-        line={"color": color, "width": 1.8, "dash": dash},
-        marker={"color": color, "symbol": symbol, "size": 7, "line": {"width": 1.5, "color": color}},
-        cliponaxis=False,
-        hovertext=[_hover(panel, line, point) for point in points],
-        hovertemplate="%{hovertext}<extra></extra>",
-    )
+    drawn: dict[str, Any] = {
+        "type": "scatter",
+        "x": [point.step for point in points],
+        "y": [value.value for value in values],
+        "mode": mode,
+        "name": label(line.name, 34),
+        "showlegend": listed,
+        "legendgroup": label(line.name, 34),
+        "customdata": list(range(first, first + len(points))),
+        "line": {"color": color, "width": 1.8, "dash": dash},
+        "marker": {"color": color, "symbol": symbol, "size": 7, "line": {"width": 1.5, "color": color}},
+        "cliponaxis": False,
+        "hovertext": [_hover(panel, line, point) for point in points],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
     ends = [value for value in values if value.low is not None and value.high is not None]
     if line.band and len(ends) == len(values) > 1:
         return [*_band(points), drawn]
     if not line.band and ends:
-        drawn.update(error_y=whiskers(values) | {"color": color})
+        drawn["error_y"] = whiskers(values) | {"color": color}
     return [drawn]
 
 
-def _band(points: Sequence[Point]) -> list[go.Scatter]:
+def _band(points: Sequence[Point]) -> list[dict[str, Any]]:
     """The area between the ends of the intervals."""
-    steps = [point.step for point in points]
-    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-    low = go.Scatter(x=steps, y=[point.value.low for point in points], **edge)
-    return [low, go.Scatter(x=steps, y=[point.value.high for point in points], fill="tonexty", fillcolor=_BAND, **edge)]
+    edge = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    edge["x"] = [point.step for point in points]
+    low = edge | {"y": [point.value.low for point in points]}
+    return [low, edge | {"y": [point.value.high for point in points], "fill": "tonexty", "fillcolor": _BAND}]
 
 
 def _hover(panel: Panel, line: Line, point: Point) -> str:

@@ -76,9 +76,17 @@ def _numbers(rows: Sequence[Any], lexicon: str) -> None:
     numbers_strip([*big_numbers(found, unit)[:4], sure_and_wrong(*pair)])
 
 
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _charts(said: object, _info: TrainingInfo, _steps: Sequence[Step], _rows: Sequence[Any], lexicon: str) -> Any:
+    """The charts, built once for what a training has `said`, so that a look without news costs nothing."""
+    last, clustered = max(_info.steps, _steps[-1].step), _info.spec.settings.samples > 1
+    return main_charts(_steps, _rows, lexicon, last, clustered=clustered)
+
+
 def _curves(info: TrainingInfo, steps: Sequence[Step], rows: Sequence[Any], lexicon: str) -> None:
-    last = max(info.steps, steps[-1].step)
-    charts = main_charts(steps, rows, lexicon, last, clustered=info.spec.settings.samples > 1)
+    last = steps[-1]
+    said = (info.training.id, last.step, last.values.get("seconds"), tuple((row.step, row.run) for row in rows))
+    charts = _charts(said, info, steps, rows, lexicon)
     with st.container(horizontal=True, gap="small", key="sth-distil-curves"):
         for name, chart in charts.items():
             with st.container(key=f"sth-distil-curve-{name}"):

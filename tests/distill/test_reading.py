@@ -87,7 +87,7 @@ def test_nothing_to_learn_from_is_said_in_a_sentence(sampler: Sampler, reader: R
     ("text", "cues"),
     [
         ("<think>\nMaybe 4 + 4 = 8. Wait, 8 is too small.\n</think>\n\nFinal answer: \\boxed{8}", ["Maybe", " Wait"]),
-        ("I might try (4 - 2) * 3 = 6. Hmm, perhaps not.", [" might", " Hmm", " perhaps"]),
+        ("I might try (4 - 2) * 3 = 6. Hmm. Perhaps not.", [" might", " Hmm", " Perhaps"]),
         ("First, 2 * 3 = 6.", []),
     ],
 )

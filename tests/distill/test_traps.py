@@ -98,7 +98,7 @@ def test_a_moving_teacher_takes_its_share_of_the_student(four: tuple[Item, ...],
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"settings": settings(max_tokens=900)}, "Problem 1 of the training set has .* and the 900 of a response"),
+        ({"settings": settings(max_tokens=900)}, r"Problem \d of the training set has .* and the 900 of a response"),
         ({"items": "long"}, "Problem 2 of the training set has .* tokens with what is shown"),
         ({"items": "long", "settings": settings(Method.SFT)}, "Problem 2 of the training set"),
         ({"evaluations": "long"}, "Problem 2 of the evaluation “held out” has"),
@@ -214,7 +214,9 @@ def test_advantages_are_not_divided_by_their_deviation(four: tuple[Item, ...], f
     trainer.train()
     rewards = torch.tensor([float(bool(reply.correct)) for reply in trainer.take_facts().replies]).view(2, 4)
     assert 0 < float(rewards.mean()) < 1
-    torch.testing.assert_close(seen[0].view(2, 4), rewards - rewards.mean(1, keepdim=True), atol=1e-3, rtol=0)
+    wanted = (rewards - rewards.mean(1, keepdim=True)).flatten()
+    # TRL shuffles the rows of a batch before it takes them apart
+    torch.testing.assert_close(seen[0].sort().values, wanted.sort().values, atol=1e-3, rtol=0)
 
 
 def test_rollouts_of_a_vllm_server_or_of_several_processes_are_left_to_trl() -> None:

@@ -229,6 +229,26 @@ def test_a_crash_is_tried_once_more(work: Services) -> None:
     assert [row.step for row in work.distilling.steps(result["training"])] == [0, 1, 2, 3, 4]
 
 
+def test_nothing_is_lost_where_whoever_listens_breaks_off(work: Services) -> None:
+    """The process is ahead of its listener: what it said and nobody heard is heard when the training goes on."""
+    job, progress = begin(work, work.distilling.submit(spec(work)))
+    training = job.spec["training"]
+
+    def breaks() -> None:
+        waited = time.monotonic() + 60
+        while not (work.distilling.folder(training) / "checkpoint-4").exists() and time.monotonic() < waited:
+            time.sleep(0.02)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work.distilling.carry_out(job, Acting(work, job, 1, breaks))
+    broken = work.distilling.get(training)
+    assert broken.state == "failed" and len(work.distilling.evaluations(training)) == 2
+    assert work.distilling.carry_out(job, progress)["step"] == 4
+    assert [row.step for row in work.distilling.steps(training)] == [0, 1, 2, 3, 4]
+    assert len(work.distilling.evaluations(training)) == 6 and len(work.distilling.get(training).models) == 2
+
+
 @pytest.mark.parametrize(
     ("mood", "says", "models"),
     [
