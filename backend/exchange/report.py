@@ -139,6 +139,7 @@ class Curves:
     base: float | None = None
     ticks: tuple[str, ...] = ()
     note: str = ""
+    whiskers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

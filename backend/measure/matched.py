@@ -2,10 +2,10 @@
 
 Owns the matching. Knows nothing of models or lexicons: it takes counts, lengths and problems of two sides' responses.
 
-Method: subclassification (Cochran 1968) on the problem and the length. The pooled lengths of both sides are cut at their
-quantiles into `bins`; a stratum is one problem's responses within one bin. A stratum that both sides have something in
-weighs w = the smaller of its two numbers of responses, and holds for either side the mean count c and the mean length u of
-its responses there. A side's density is
+Method: subclassification (Cochran 1968) on the problem and the length. The pooled lengths of both sides are cut at
+their quantiles into `bins`; a stratum is one problem's responses within one bin. A stratum that both sides have
+something in weighs w = the smaller of its two numbers of responses, and holds for either side the mean count c and the
+mean length u of its responses there. A side's density is
 
     per * sum(w * c) / sum(w * u)    over the matched strata,
 
@@ -83,7 +83,7 @@ def matched_density(values: Responses, baseline: Responses, per: float = 1000.0,
     if not by_problem:
         return None
     table = np.array(list(by_problem.values()))
-    difference = density_difference(*table.T, per=per)
+    difference = density_difference(table[:, 0], table[:, 1], table[:, 2], table[:, 3], per)
     if difference is None:
         return None
     sums = table.sum(axis=0)

@@ -16,6 +16,7 @@ from backend.services.comparing import ComparedProblem, CompareService, Comparis
 from backend.services.demo import DemoService
 from backend.services.distil_specs import DistilSpec, EvaluationSpec
 from backend.services.distilling import DistilService
+from backend.services.experiments import ExperimentService
 from backend.services.generating import GenerateService
 from backend.services.importing import ImportService, Outcome
 from backend.services.jobs import JobService, WorkerStatus
@@ -98,6 +99,7 @@ class Services:
     scoring: ScoreService
     distilling: DistilService
     reproducing: ReproService
+    experiments: ExperimentService
     demo: DemoService
 
     def close(self) -> None:
@@ -112,6 +114,8 @@ def open_services(settings: Settings) -> Services:
     lexicons = LexiconService(store, settings.lexicons)
     jobs, models, problems = JobService(store, settings), ModelService(store, settings), ProblemService(store)
     distilling = DistilService(store, settings, lexicons, models, problems, jobs, settings.graders)
+    comparing, reading = CompareService(store, lexicons), ReadService(store)
+    reproducing = ReproService(store, settings, lexicons, models, problems, jobs, distilling)
     models.enter_lab()
     return Services(
         store=store,
@@ -119,15 +123,16 @@ def open_services(settings: Settings) -> Services:
         runs=RunService(store, lexicons),
         importing=ImportService(store, lexicons, settings.graders),
         browsing=BrowseService(store, lexicons),
-        reading=ReadService(store),
-        comparing=CompareService(store, lexicons),
+        reading=reading,
+        comparing=comparing,
         jobs=jobs,
         models=models,
         problems=problems,
         generating=GenerateService(store, lexicons, models, problems, jobs, settings.graders),
         scoring=ScoreService(store, models, problems, jobs),
         distilling=distilling,
-        reproducing=ReproService(store, settings, lexicons, models, problems, jobs, distilling),
+        reproducing=reproducing,
+        experiments=ExperimentService(store, settings, lexicons, reproducing, comparing, reading),
         demo=DemoService(store, lexicons, settings.lab),
     )
 

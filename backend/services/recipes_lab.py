@@ -37,7 +37,7 @@ FIRST: Final = 100
 ALL: Final = 200
 LAST_SAMPLES: Final = 2
 EVERY: Final = 10
-EVERY_GRPO: Final = 25
+EVERY_GRPO: Final = 20
 # Few problems are answered more often: |D| -> samples on the way, samples at the beginning and the end.
 SEEN_SAMPLES: Final[Mapping[int, tuple[int, int]]] = {1: (20, 100), 8: (5, 20), 64: (1, 3)}
 
@@ -53,7 +53,7 @@ FULL: Final = Settings(
 SLOW: Final = replace(FULL, learning_rate=1e-4, steps=80, prompts=16)
 EMA_RATE: Final = 0.05
 LOWER_RATE: Final = 2e-4
-REWARDED: Final = Settings(method=Method.GRPO, steps=100, prompts=8, samples=8, learning_rate=3e-4, max_tokens=320)
+REWARDED: Final = Settings(method=Method.GRPO, steps=80, prompts=8, samples=8, learning_rate=1.5e-4, max_tokens=320)
 
 _SHOWN: Final = (
     *(Context.NONE, Context.SOLUTION, Context.SOLUTION_NO_THINK),

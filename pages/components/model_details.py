@@ -74,6 +74,16 @@ def made_by(info: ModelInfo) -> str:
         return ""
 
 
+def training_of(info: ModelInfo) -> str:
+    """The id of the training a model is a checkpoint of; "" where it is none, or the training was removed."""
+    identity = Path(info.model.location).parent.name
+    try:
+        folder = services().distilling.folder(services().distilling.get(identity).training.id)
+    except UserError:
+        return ""
+    return identity if Path(info.model.location).parent == folder else ""
+
+
 def _actions(info: ModelInfo) -> None:
     with st.container(horizontal=True, gap="small", key="sth-model-actions"):
         kind: Literal["primary", "secondary"] = "primary" if info.ready else "secondary"
@@ -85,6 +95,8 @@ def _actions(info: ModelInfo) -> None:
             change_dialog(info.model)
         if st.button("Remove", type="tertiary", key="open-remove"):
             remove_dialog(info.model)
+        if (training := training_of(info)) and st.button("Its training", type="tertiary", key="open-training"):
+            st.switch_page("distil.py", query_params={"training": training})
         if made_by(info) and st.button("Its job", type="tertiary", key="open-job"):
             st.switch_page("jobs.py", query_params={"job": info.model.job or ""})
 
