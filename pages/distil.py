@@ -6,7 +6,7 @@ from backend.domain import UserError
 from pages.components.chrome import page_header
 from pages.components.distil_head import head
 from pages.components.distil_start import STYLE, start_page
-from pages.components.distil_watch import asked_for, look, look_every
+from pages.components.distil_watch import asked_for, look, look_every, offered
 from pages.components.gate import require_person
 from pages.components.notice import notice
 from pages.components.session import choose_lexicon, services
@@ -34,7 +34,8 @@ with header:
         query.clear()
         st.rerun()
     lexicon = choose_lexicon()
-head(info, services().distilling.evaluations(asked))
+rows = services().distilling.evaluations(asked)
+head(info, rows)
 every = look_every(info, services().distilling.steps(asked, info.step - 8))
-st.fragment(look, run_every=every)(asked, lexicon, every)
+st.fragment(look, run_every=every)(asked, lexicon, every, offered(info, rows))
 asked_for(info)

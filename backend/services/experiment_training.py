@@ -232,7 +232,7 @@ def matched_table(desk: Desk, key: str, sides: Sequence[Side]) -> Table:
                 **measured(desk.figures.pooled(runs)),
                 "base": _density(desk.figures.pooled(base)),
             }
-            rows.append(Row({"arm": name} | cells | _equal(desk.figures.matched(runs, base)), runs[:1], base[:1]))
+            rows.append(Row({"arm": name, **cells, **_equal(desk.figures.matched(runs, base))}, runs[:1], base[:1]))
     return Table(key, "Cues per 1,000 tokens, at equal length", columns, tuple(rows), _MATCHED)
 
 

@@ -58,8 +58,8 @@ def claim_table(claims: Sequence[ClaimResult]) -> Table:
     )
     note = (
         "Effect: the claim’s primary outcome, averaged over seeds and then over problems, with a 95% bootstrap "
-        f"interval over problems. A verdict needs {SEEDS_NEEDED} seeds where anything is trained. The paper’s values are of "
-        "other models and problems; they stand here for orientation."
+        f"interval over problems. A verdict needs {SEEDS_NEEDED} seeds where anything is trained. The "
+        "paper’s values are of other models and problems; they stand here for orientation."
     )
     return Table("claims", "The nine claims", _COLUMNS, rows, note)
 
@@ -82,7 +82,8 @@ def clause_table(claims: Sequence[ClaimResult]) -> Table:
     )
     note = (
         "An effect is reproduced when its whole interval lies beyond zero, it has at least the size the test names, "
-        "and every seed agrees in sign; not reproduced when the interval excludes that size. A claim needs all its clauses."
+        "and every seed agrees in sign; not reproduced when the interval excludes that size. A claim "
+        "needs all its clauses."
     )
     return Table("clauses", "Every clause and its test", columns, rows, note)
 

@@ -45,6 +45,7 @@ SFT: Final = Settings(
     method=Method.SFT, steps=80, prompts=32, learning_rate=5e-4, schedule=Schedule.LINEAR, max_tokens=320
 )
 SFT_SIZE: Final = 1000
+SFT_SEEN: Final = 600  # what it costs on seen and on held-out problems is compared, and differs by a few points
 FULL: Final = Settings(
     method=Method.SDFT, context=Context.SOLUTION, steps=50, prompts=32, samples=1, learning_rate=5e-4, alpha=0.5,
     top_k=100, tail=True, teacher=Teacher.FIXED, max_tokens=320,
@@ -91,7 +92,10 @@ class _Lab:
             (SFT_UNGUIDED, "SFT on responses written without a hint", Context.NONE),
             (SFT_GUIDED, "SFT on responses written with the solution in view", Context.SOLUTION),
         )
-        parts = [self._part("sft", key, title, replace(SFT, context=c), size=SFT_SIZE) for key, title, c in arms]
+        seen = replace(_seen(ALL), limit=SFT_SEEN)
+        parts = [
+            self._part("sft", key, title, replace(SFT, context=c), size=SFT_SIZE, seen=seen) for key, title, c in arms
+        ]
         asks = "All training responses are right: does it matter how they were written?"
         return Recipe("sft", "Fine-tuning", "4", asks, tuple(parts))
 

@@ -14,7 +14,7 @@ from backend.domain import Context
 from pages.components.chart_parts import Chart
 from pages.components.chrome import BigNumber
 from pages.components.distil_charts import Line, Panel, Point, Role, step_chart, wilson
-from pages.components.quantity import Form, Interval
+from pages.components.quantity import Form, Interval, interval_text
 from pages.components.table import Cell, Column, Kind, Lines, Link, Row
 
 SEEN = "seen"
@@ -140,16 +140,31 @@ def numbers(rows: Sequence[Evaluated], lexicon: str) -> list[BigNumber]:
         ("per 1,000 tokens", _at(values, ("density_estimate", lexicon)), Form.DECIMAL),
         ("Length, tokens", values.get("length"), Form.COUNT),
     )
-    made = [BigNumber(label, interval(f).value, form=form, n=count(f), pair=False) for label, f, form in shown]
+    made = [
+        BigNumber(label, interval(found).value, form=form, n=count(found), pair=False, note=_ends(found, form))
+        for label, found, form in shown
+    ]
     return [*made, sure_and_wrong(checked[0], None)]
 
 
 def sure_and_wrong(base: Evaluated, last: Evaluated | None) -> BigNumber:
-    """False confidence before and now."""
+    """False confidence before and now; the interval is the latter's."""
     before, now = (row.values.get("false_confidence") if row else None for row in (base, last))
-    value = interval(before).value
-    n = count(now) or count(before)
-    return BigNumber("Sure but wrong", value, interval(now).value, None, Form.PERCENT, n, pair=last is not None)
+    told = now if last else before
+    return BigNumber(
+        "Sure but wrong",
+        interval(before).value,
+        interval(now).value,
+        form=Form.PERCENT,
+        n=count(told),
+        pair=last is not None,
+        note=_ends(told, Form.PERCENT),
+    )
+
+
+def _ends(figure: Any, form: Form) -> str:
+    found = interval(figure)
+    return interval_text(found.low, found.high, form)
 
 
 COLUMNS = (

@@ -49,8 +49,9 @@ def watched(info: TrainingInfo, lexicon: str) -> int:
             with st.container(key="sth-question"):
                 st.text(question)
                 st.text(f"gold {gold}" if gold is not None else "no gold answer")
-        most = max(1, info.steps)
-        step = int(st.slider("Step", 0, most, max(1, most // 4), key=f"distil-step-{training}"))
+        step, most = 0, info.steps
+        if most:
+            step = int(st.slider("Step", 0, most, max(1, most // 4), key=f"distil-step-{training}"))
     _panes(info, steps, step, chosen, lexicon)
     return step
 

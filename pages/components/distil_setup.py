@@ -92,6 +92,8 @@ def trouble(spec: DistilSpec) -> str:
 
     The problems of a large imported set are looked through only when it is started: that takes a query each.
     """
+    if not spec.model:
+        return "No model here can be trained from: add a folder with a model’s weights on the page Models."
     if said := sentence(spec.check):
         return said
     info = problem_sets().get(spec.problem_set)

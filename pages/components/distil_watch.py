@@ -45,16 +45,21 @@ def look_every(info: TrainingInfo, steps: Sequence[Step]) -> float | None:
     return min(_SLOWEST, max(LOOK_SECONDS, each / 2))
 
 
-def look(training: str, lexicon: str, every: float | None) -> None:
-    """Everything that changes from step to step. `every` is how often it is drawn."""
+def offered(info: TrainingInfo, rows: Sequence[Any]) -> tuple[int, bool]:
+    """What the parts of the page that stay as they are were drawn from: checkpoints, and whether there is a pair."""
+    return len(info.models), compare_pair(rows) is not None
+
+
+def look(training: str, lexicon: str, every: float | None, drawn: tuple[int, bool]) -> None:
+    """Everything that changes from step to step. `every` is how often it is drawn, `drawn` what was `offered`."""
     try:
         info = services().distilling.get(training)
     except UserError:
         return
     steps, rows = services().distilling.steps(training), services().distilling.evaluations(training)
     wanted = look_every(info, steps)
-    if every and wanted and not 0.5 <= wanted / every <= 2:
-        st.rerun()  # steps take longer or shorter than when the page was drawn
+    if every and wanted and (offered(info, rows) != drawn or not 0.5 <= wanted / every <= 2):
+        st.rerun()  # there is more to do than when the page was drawn, or steps take longer or shorter
     _numbers(rows, lexicon)
     if not steps:
         st.text("The base answers first; curves begin with it." if is_open(info) else "No step was told.")

@@ -161,3 +161,11 @@ def test_the_checkpoint_is_a_model(four: tuple[Item, ...], folder: Path) -> None
     next_folder.mkdir()
     asked = replace(plan(settings(steps=1), four), base=str(folder / "checkpoint-1"))
     assert train(asked, next_folder)[-1] == {"k": "done", "step": 1}
+
+
+def test_nothing_is_reported_to_the_makers_of_the_libraries() -> None:
+    """TRL would, once for every trainer."""
+    code = "import backend.distill, huggingface_hub.constants as c; print(c.HF_HUB_DISABLE_TELEMETRY)"
+    rest = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DISABLE_", "DO_NOT"))}
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=rest, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "True"

@@ -188,7 +188,7 @@ def test_a_store_without_models_says_what_a_training_needs(monkeypatch: pytest.M
     monkeypatch.setenv("SECOND_THOUGHTS_LAB", str(tmp_path / "lab"))
     test = opened("distil")
     assert test.button(key="distil-start").disabled and "distil-preset-lose" not in {b.key for b in test.button}
-    assert "There is no model" in said(test)
+    assert "No model here can be trained from" in said(test)
     forget()
 
 
@@ -226,7 +226,7 @@ def test_a_finished_training_shows_all_there_is_of_it(shown: Services) -> None:
     for name in ("distil-more-curves", "distil-rollouts", "distil-settings", "distil-checkpoints", "distil-prompts"):
         test.session_state[name] = True
     sound(test.run())
-    assert len(test.get("plotly_chart")) == 8
+    assert len(test.get("plotly_chart")) == 5 and "Entropy, nats a token: nothing to draw." in said(test)
     assert "Step 3: 1 of its rollouts." in said(test)
     assert "The first problem, as the model is shown it:" in said(test) and test.code[-1].value == "?"
     rows = shown.distilling.evaluations(info.training.id)
