@@ -81,7 +81,8 @@ def _carry_out(services: Services, spec: ReproduceSpec, options: argparse.Namesp
     _print_claims(services.reproducing.stored(spec.scale), options.json)
     if options.ship:
         services.demo.ship_answers(services.reproducing.worth_shipping())
-        print(f"shipped  {services.reproducing.ship():,} bytes of results", file=sys.stderr)
+        shipped = services.reproducing.ship() + services.experiments.ship_numbers()
+        print(f"shipped  {shipped:,} bytes of results", file=sys.stderr)
     failed = job.result.get("failed", ()) if job else ()
     for sentence in failed:
         print(f"Not finished: {visible(sentence)}", file=sys.stderr)

@@ -17,6 +17,7 @@ page = st.navigation(
         st.Page("reader.py", title="Reader", icon=":material/article:"),
         st.Page("live.py", title="Live", icon=":material/play_circle:"),
         st.Page("distil.py", title="Distil", icon=":material/experiment:"),
+        st.Page("experiments.py", title="Experiments", icon=":material/science:"),
         st.Page("models.py", title="Models", icon=":material/account_tree:"),
         st.Page("jobs.py", title="Jobs", icon=":material/pending_actions:"),
         st.Page("import.py", title="Import", icon=":material/upload_file:", url_path="import"),

@@ -62,8 +62,8 @@ class Settings:
     """Everything that decides a training run besides model and problems. Defaults are the lab's.
 
     `context` is what the teacher (SDFT) or the writer (SFT) has in view; SDPO's is the sibling, whole (SOLUTION) or
-    without its thinking. A step samples `samples` rollouts of each of `prompts` problems (SFT: takes prompts * samples
-    responses) and makes `updates` updates of them. `alpha` 0 is KL(teacher || student), 1 KL(student || teacher),
+    without its thinking. A step is one update of the weights. `samples` rollouts of each of `prompts` problems (SFT: so
+    many responses) serve `updates` of them. `alpha` 0 is KL(teacher || student), 1 KL(student || teacher),
     between them the generalised Jensen-Shannon divergence; over the student's `top_k` tokens (0: all) and, with
     `tail`, one bucket for the rest. `teacher_rate` is the share of the student a moving teacher takes in a step.
     `epsilon_low` and `epsilon_high` bound GRPO's ratio. `lora_rank` 0 trains all weights. `micro_batch` rows go

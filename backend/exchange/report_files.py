@@ -1,7 +1,7 @@
 """A report's tables as CSV and LaTeX, its figures as SVG: contents by file name, to be zipped or written to a folder.
 
-Owns file names and both table formats. Numbers in CSV are unrounded; LaTeX tables need booktabs. Knows nothing of what is
-measured.
+Owns file names and both table formats. Numbers in CSV are unrounded; LaTeX tables need booktabs. Knows nothing of what
+is measured.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from backend.domain import Cue, visible
 from backend.domain import Section as TextSection
@@ -15,21 +16,7 @@ from backend.exchange.report import Cell, Column, Figure, Picture, Report, Row, 
 from backend.exchange.report_svg import style, svg
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-_CSS = (
-    "body{margin:0 auto;padding:32px 24px 64px;max-width:1180px;background:var(--background);color:var(--ink);"
-    "font:15px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}"
-    "h1,h2{font-family:Georgia,serif;line-height:1.2}h2{margin:44px 0 6px;padding-top:14px;border-top:1px solid var(--line)}"
-    "h3{font-size:15px;margin:26px 0 4px}nav a{margin-right:16px}a{color:var(--b)}p{max-width:76ch}"
-    ".note,small,figcaption,dt{color:var(--mute);font-size:12.5px}.wide{overflow-x:auto}"
-    "table{border-collapse:collapse;font-size:13.5px}th,td{padding:4px 18px 4px 0;border-bottom:1px solid var(--line);"
-    "text-align:left;vertical-align:baseline}th{color:var(--mute);font-weight:400;font-size:12px}td.num{white-space:nowrap}"
-    ".paper{font-style:italic;color:var(--mute)}.reproduced{color:var(--right);font-weight:600}"
-    ".not{color:var(--wrong);font-weight:600}.figures{display:flex;flex-wrap:wrap;gap:8px 28px}figure{flex:1 1 480px;margin:18px 0 0;"
-    "max-width:600px}figure b{font-size:14px}svg{width:100%;height:auto}dl{display:grid;grid-template-columns:max-content 1fr;"
-    "gap:2px 18px;font-size:13.5px}dd{margin:0}.traces{display:grid;grid-template-columns:repeat(auto-fit,minmax(330px,1fr));gap:20px}"
-    "article{min-width:0}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:16px/1.6 Georgia,serif;margin:6px 0 0}"
-    "mark{background:none;color:inherit;border-bottom:2px solid var(--b);font-weight:600}"
-)
+_CSS = Path(__file__).with_suffix(".css").read_text("utf-8")
 
 
 def html(report: Report) -> str:

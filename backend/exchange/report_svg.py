@@ -1,7 +1,7 @@
 """Figures of a report as SVG: lines with whiskers, and horizontal bars, drawn with nothing but the standard library.
 
-Owns scales, ticks and marks. Colours are CSS classes; `STYLE` gives them for light and dark, so that a figure follows its
-reader's theme in a report and as a file of its own. All text is escaped. Knows nothing of what is measured.
+Owns scales, ticks and marks. Colours are CSS classes; `style` gives them for light and dark, so that a figure follows
+its reader's theme in a report and as a file of its own. All text is escaped. Knows nothing of what is measured.
 """
 
 from __future__ import annotations
@@ -90,18 +90,14 @@ class _Plane:
 
 
 def _curves(curves: Curves) -> tuple[str, int]:
-    points = [
-        point for line in curves.lines for own in (line.points, *line.seeds) for point in own if _known(point.figure)
-    ]
-    plane = _Plane(_x_ticks(curves, points), _y_ticks(curves, points), _HEIGHT - 36)
+    own = [points for line in curves.lines for points in (line.points, *line.seeds)]
+    known = [point for points in own for point in points if _known(point.figure)]
+    plane = _Plane(_x_ticks(curves, known), _y_ticks(curves, known), _HEIGHT - 36)
     parts = [_grid(curves, plane)]
     if curves.base is not None:
         y = plane.y(curves.base)
-        level = f"base {written(curves.base, curves.form)}"
-        parts += [
-            f'<line class="s-a" stroke-dasharray="2 3" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        ]
-        parts += [f'<text class="f-a" x="{WIDTH - _RIGHT}" y="{y - 4:.1f}" text-anchor="end">{level}</text>']
+        parts.append(_rule("s-a", _LEFT, WIDTH - _RIGHT, y, y, _DASHES["dot"]))
+        parts.append(_text(WIDTH - _RIGHT, y - 4, f"base {written(curves.base, curves.form)}", "end", "f-a"))
     parts += [_line(curves, line, plane) for line in curves.lines]
     legend, rows = _legend([(line.name, line.role, line.dash, line.shade) for line in curves.lines], _HEIGHT + 10)
     return "".join(parts) + legend, _HEIGHT + 16 * rows
@@ -124,17 +120,13 @@ def _y_ticks(curves: Curves, points: Sequence[Point]) -> list[float]:
 def _grid(curves: Curves, plane: _Plane) -> str:
     parts = []
     for value in plane.y_ticks:
-        y = plane.y(value)
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         said = f"{100 * value:g}%" if curves.form is Form.PERCENT else f"{value:,g}"
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{said}</text>')
+        parts.append(_rule("grid", _LEFT, WIDTH - _RIGHT, plane.y(value), plane.y(value)))
+        parts.append(_text(_LEFT - 6, plane.y(value) + 4, said, "end"))
     names = curves.ticks or tuple(f"{value:,g}" for value in plane.x_ticks)
-    for value, name in zip(plane.x_ticks, names, strict=False):
-        parts.append(
-            f'<text x="{plane.x(value):.1f}" y="{plane.bottom + 15}" text-anchor="middle">{_said(name, 12)}</text>'
-        )
-    middle = (_LEFT + WIDTH - _RIGHT) / 2
-    parts.append(f'<text x="{middle}" y="{plane.bottom + 31}" text-anchor="middle">{_said(curves.x)}</text>')
+    places = zip(plane.x_ticks, names, strict=False)
+    parts += [_text(plane.x(value), plane.bottom + 15, name) for value, name in places]
+    parts.append(_text((_LEFT + WIDTH - _RIGHT) / 2, plane.bottom + 31, curves.x))
     middle = (_TOP + plane.bottom) / 2
     parts.append(f'<text transform="translate(11 {middle}) rotate(-90)" text-anchor="middle">{_said(curves.y)}</text>')
     return "".join(parts)
@@ -160,9 +152,9 @@ def _mark(curves: Curves, point: Point, role: Role, plane: _Plane) -> str:
     figure, x = point.figure, plane.x(point.x)
     found = ""
     if curves.whiskers and figure.low is not None and figure.high is not None:
-        found = f'<line class="s-{role}" x1="{x:.1f}" x2="{x:.1f}" y1="{plane.y(figure.low):.1f}" y2="{plane.y(figure.high):.1f}"/>'
-    place = point.label or (f"{curves.x} {curves.ticks[round(point.x)]}" if curves.ticks else f"{curves.x} {point.x:g}")
-    told = f"<title>{_said(f'{place}: {figure.text} {figure.ends}')}</title>"
+        found = _rule(f"s-{role}", x, x, plane.y(figure.low), plane.y(figure.high))
+    place = f"{curves.x} {curves.ticks[round(point.x)]}" if curves.ticks else f"{curves.x} {point.x:g}"
+    told = f"<title>{_said(f'{point.label or place}: {figure.text} {figure.ends}')}</title>"
     return f'{found}<circle class="f-{role}" cx="{x:.1f}" cy="{plane.y(figure.value or 0.0):.1f}" r="3">{told}</circle>'
 
 
@@ -170,36 +162,26 @@ def _mark(curves: Curves, point: Point, role: Role, plane: _Plane) -> str:
 
 
 def _bars(bars: Bars) -> tuple[str, int]:
+    group = _ROW * len(bars.series) + 8
+    left, right, bottom = 110, 52 if bars.beside else _RIGHT, _TOP + group * len(bars.names)
     figures = [figure for _, _, own in bars.series for figure in own]
     ends = [end for f in figures for end in (f.value, f.low, f.high) if end is not None and math.isfinite(end)]
-    group = _ROW * len(bars.series) + 8
-    bottom = _TOP + group * len(bars.names)
-    left, right = 110, 52 if bars.beside else _RIGHT
     places = ticks(min([0.0, *ends]), max([0.0, *ends]))
 
     def x(value: float) -> float:
         return left + (WIDTH - left - right) * _share(value, places)
 
-    parts = []
-    for value in places:
-        parts.append(f'<line class="grid" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="{_TOP}" y2="{bottom}"/>')
-        parts.append(f'<text x="{x(value):.1f}" y="{bottom + 15}" text-anchor="middle">{value:,g}</text>')
+    parts = [_rule("grid", x(value), x(value), _TOP, bottom) for value in places]
+    parts += [_text(x(value), bottom + 15, f"{value:,g}") for value in places]
     for row, name in enumerate(bars.names):
         top = _TOP + group * row + 4
-        parts.append(
-            f'<text class="name" x="{left - 8}" y="{top + group / 2:.1f}" text-anchor="end">{_said(name, 18)}</text>'
-        )
-        if bars.beside:
-            parts.append(
-                f'<text x="{WIDTH - 4}" y="{top + group / 2:.1f}" text-anchor="end">{_said(bars.beside[row])}</text>'
-            )
+        parts.append(_text(left - 8, top + group / 2, visible(name, 18), "end", "name"))
+        parts += [_text(WIDTH - 4, top + group / 2, bars.beside[row], "end")] if bars.beside else []
         for at, (_, role, own) in enumerate(bars.series):
             filled = bars.clear[at][row] if bars.clear else role is not Role.BASE
             parts.append(_bar(own[row], role, filled, x, top + _ROW * at))
-    parts.append(f'<line class="axis" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="{_TOP}" y2="{bottom}"/>')
-    parts.append(
-        f'<text x="{(left + WIDTH - right) / 2}" y="{bottom + 31}" text-anchor="middle">{_said(bars.x)}</text>'
-    )
+    parts.append(_rule("axis", x(0), x(0), _TOP, bottom))
+    parts.append(_text((left + WIDTH - right) / 2, bottom + 31, bars.x))
     legend, rows = _legend([(name, role, "solid", 1.0) for name, role, _ in bars.series], bottom + 48)
     return "".join(parts) + legend, bottom + 40 + 16 * rows
 
@@ -210,12 +192,10 @@ def _bar(figure: Figure, role: Role, filled: bool, x: Callable[[float], float], 
     start, end = sorted((x(0.0), x(figure.value or 0.0)))
     css = f"s-{role} f-{role}" if filled else f"s-{role} open"
     told = f"<title>{_said(f'{figure.text} {figure.ends}')}</title>"
-    found = (
-        f'<rect class="{css}" x="{start:.1f}" y="{y}" width="{max(0.5, end - start):.1f}" height="{_BAR}">{told}</rect>'
-    )
+    place = f'x="{start:.1f}" y="{y}" width="{max(0.5, end - start):.1f}" height="{_BAR}"'
+    found = f'<rect class="{css}" {place}>{told}</rect>'
     if figure.low is not None and figure.high is not None:
-        middle = y + _BAR / 2
-        found += f'<line class="axis" x1="{x(figure.low):.1f}" x2="{x(figure.high):.1f}" y1="{middle}" y2="{middle}"/>'
+        found += _rule("axis", x(figure.low), x(figure.high), y + _BAR / 2, y + _BAR / 2)
     return found
 
 
@@ -226,7 +206,7 @@ def _legend(entries: Sequence[tuple[str, Role, str, float]], top: float) -> tupl
     """Names with their strokes, wrapped; returns how many rows they take."""
     parts, x, row = [], 8.0, 0
     for name, role, dash, shade in entries:
-        said = visible(" ".join(name.split()), 46)
+        said = visible(" ".join(name.split()), 60)
         width = 30 + 6.1 * len(said)
         if x > 8 and x + width > WIDTH:
             x, row = 8.0, row + 1
@@ -237,6 +217,16 @@ def _legend(entries: Sequence[tuple[str, Role, str, float]], top: float) -> tupl
         parts.append(f'<text class="name" x="{x + 25}" y="{y}">{escape(said)}</text>')
         x += width + 10
     return "".join(parts), row + 1
+
+
+def _rule(css: str, x1: float, x2: float, y1: float, y2: float, dash: str = "") -> str:
+    dashes = f' stroke-dasharray="{dash}"' if dash else ""
+    return f'<line class="{css}"{dashes} x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}"/>'
+
+
+def _text(x: float, y: float, said: str, anchor: str = "middle", css: str = "") -> str:
+    named = f' class="{css}"' if css else ""
+    return f'<text{named} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_said(said)}</text>'
 
 
 def _share(value: float, places: Sequence[float]) -> float:

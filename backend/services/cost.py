@@ -82,7 +82,7 @@ def cost(spec: DistilSpec, length: int, sizes: Mapping[str, int], machine: Machi
     settings = spec.settings
     problems = min(spec.size or sizes[spec.problem_set], sizes[spec.problem_set]) if spec.problem_set else 0
     drawn = _responses(spec, problems)
-    taught = settings.steps * settings.rollouts * length
+    taught = settings.steps * settings.rollouts // settings.updates * length
     teacher = _teacher_tokens(spec, taught)
     held = [problems if one.seen else sizes[one.problem_set] for one in spec.evaluations]
     asked = length * sum(_asked(spec, one, size) for one, size in zip(spec.evaluations, held, strict=True))
@@ -109,7 +109,7 @@ def _responses(spec: DistilSpec, problems: int) -> int:
     settings = spec.settings
     if settings.method is Method.SFT:
         return 2 * problems if settings.steps else 0
-    return settings.steps * settings.rollouts
+    return settings.steps * settings.rollouts // settings.updates
 
 
 def _teacher_tokens(spec: DistilSpec, taught: int) -> int:

@@ -70,6 +70,17 @@ def count(n: int | None) -> Figure:
     return Figure(n, form=Form.COUNT)
 
 
+def counted(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+    """How many problems the figures of each column are over, for a note: "n: AIME24 30, seen 512."."""
+    said = []
+    for column in columns:
+        found = {cell.n for row in rows if isinstance(cell := row.cells.get(column.id), Figure) and cell.n}
+        if found:
+            most, least = max(found), min(found)
+            said.append(f"{column.label} {most:,}" if most == least else f"{column.label} {least:,} to {most:,}")
+    return f"n: {', '.join(said)}." if said else ""
+
+
 def accuracy_row(desk: Desk, name: str, arm: Arm, sets: Sequence[str], step: int) -> Row:
     """An arm's accuracy on each set at a step."""
     runs = {one: arm.runs(one, step) for one in sets}
@@ -93,13 +104,16 @@ def evaluation_line(
     form = Form.PERCENT if measure == "accuracy" else Form.DECIMAL
     steps = arm.steps(where)
 
-    def points(runs_at: Mapping[int, tuple[str, ...]]) -> tuple[Point, ...]:
-        found = {step: desk.figures.pooled(runs) for step, runs in runs_at.items() if runs}
-        return tuple(Point(step, figure(getattr(one, measure), form)) for step, one in found.items() if one)
+    runs = {step: own for step in steps if (own := arm.runs(where, step))}
+    pooled = {step: desk.figures.pooled(own) for step, own in runs.items()}
+    points = tuple(Point(step, figure(getattr(one, measure), form)) for step, one in pooled.items() if one)
 
-    runs = {step: arm.runs(where, step) for step in steps}
-    seeds = [points({step: (own[at],) for step, own in runs.items() if own}) for at in range(len(arm.parts))]
-    return Line(name or arm.title, role, points(runs), tuple(seeds) if len(seeds) > 1 else (), dash, shade)
+    def seed(at: int) -> tuple[Point, ...]:
+        found = {step: desk.figures.pooled((own[at],)) for step, own in runs.items()}
+        return tuple(Point(step, Figure(one.mean(measure), form=form)) for step, one in found.items() if one)
+
+    seeds = tuple(seed(at) for at in range(len(arm.parts))) if len(arm.parts) > 1 else ()
+    return Line(name or arm.title, role, points, seeds, dash, shade)
 
 
 def rollout_line(arm: Arm, measure: str, lexicon: str, role: Role, dash: str = "solid") -> Line:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from math import fsum
 from typing import Final
 
 import numpy as np
@@ -32,24 +33,67 @@ _KEPT: Final = 4_000
 Runs = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Pooled:
-    """An arm's figures over problems, its seeds put together. `passes` is pass@k by k, from 2 to the samples there are.
+    """An arm's figures over problems, its seeds put together; each is made when it is first asked for.
 
-    `given_finished` is the share of right responses among the finished ones; `cues` are a response, `density` is pooled
-    per 1,000 units of length.
+    `accuracy`, `finished` and `given_finished` (the share of right responses among the finished ones) are shares,
+    `cues` are a response, `density` is pooled per 1,000 units of length. None where nothing is known.
     """
 
-    runs: Runs
-    problems: int
-    traces: int
-    accuracy: Estimate | None
-    length: Estimate | None
-    cues: Estimate | None
-    density: Estimate | None
-    finished: Estimate | None
-    given_finished: Estimate | None
-    passes: Mapping[int, Estimate]
+    def __init__(self, runs: Runs, seeds: Sequence[RunNumbers]) -> None:
+        """`seeds` are the numbers of `runs`."""
+        self.runs, self._seeds = runs, seeds
+        self.problems = len({problem for own in seeds for problem in own.problems})
+        self.traces = sum(len(own.problems) for own in seeds)
+
+    def values(self, measure: str) -> Vector:
+        """A value of each problem: "right", "length", "cues" or "finished"."""
+        means = _over_seeds([_by_problem(own.problems, getattr(own, measure)) for own in self._seeds])
+        return np.array([means[problem] for problem in sorted(means)])
+
+    def mean(self, measure: str) -> float | None:
+        """ "accuracy", "length", "cues" or "density" without an interval, which takes a moment to make."""
+        if measure == "density":
+            length = self.mean("length")
+            return PER * (self.mean("cues") or 0.0) / length if length else None
+        values = self.values("right" if measure == "accuracy" else measure)
+        return fsum(values) / len(values) if len(values) else None
+
+    @cached_property
+    def accuracy(self) -> Estimate | None:
+        """Share of right responses."""
+        return mean_estimate(self.values("right"))
+
+    @cached_property
+    def length(self) -> Estimate | None:
+        """Units a response."""
+        return mean_estimate(self.values("length"))
+
+    @cached_property
+    def cues(self) -> Estimate | None:
+        """Cues a response."""
+        return mean_estimate(self.values("cues"))
+
+    @cached_property
+    def density(self) -> Estimate | None:
+        """Cues per 1,000 units; lengths and cues are known of every response, so that they line up."""
+        return mean_ratio(PER * self.values("cues"), self.values("length"))
+
+    @cached_property
+    def finished(self) -> Estimate | None:
+        """Share of responses that ended by themselves."""
+        return mean_estimate(self.values("finished"))
+
+    @cached_property
+    def given_finished(self) -> Estimate | None:
+        """Right among finished: the two means' ratio, problems resampled as pairs."""
+        finished, both = _known(self._seeds)
+        return mean_ratio(both, finished)
+
+    @cached_property
+    def passes(self) -> dict[int, Estimate]:
+        """pass@k by k = 2, 4, 8, ... and the samples that every problem of every seed has; {} for one sample."""
+        return _passes(self._seeds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +122,7 @@ class Figures:
                 return None
             while len(self._kept) >= _KEPT:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = _pooled(wanted, [found[run] for run in wanted])
+            self._kept[key] = Pooled(wanted, [found[run] for run in wanted])
         return self._kept[key]
 
     def change(self, runs: Sequence[str], base: Sequence[str]) -> Estimate | None:
@@ -150,30 +194,6 @@ class Figures:
         return entries, table.reshape(len(means), len(entries)), np.array([lengths[problem] for problem in means])
 
 
-def _pooled(runs: Runs, seeds: Sequence[RunNumbers]) -> Pooled:
-    length, cues = (_aligned(seeds, name) for name in ("length", "cues"))
-    counted = column_estimates(np.column_stack([length, cues])) if len(length) else [None, None]
-    finished, both = _known(seeds)
-    return Pooled(
-        runs=runs,
-        problems=len({problem for own in seeds for problem in own.problems}),
-        traces=sum(len(own.problems) for own in seeds),
-        accuracy=mean_estimate(list(_over_seeds([_by_problem(o.problems, o.right) for o in seeds]).values())),
-        length=counted[0],
-        cues=counted[1],
-        density=mean_ratio(PER * cues, length) if len(length) else None,
-        finished=mean_estimate(finished),
-        given_finished=mean_ratio(both, finished),
-        passes=_passes(seeds),
-    )
-
-
-def _aligned(seeds: Sequence[RunNumbers], name: str) -> Vector:
-    """One column's means by problem. Lengths and cues are always known, so that columns line up."""
-    means = _over_seeds([_by_problem(own.problems, getattr(own, name)) for own in seeds])
-    return np.array([means[problem] for problem in sorted(means)])
-
-
 def _known(seeds: Sequence[RunNumbers]) -> tuple[Vector, Vector]:
     """By problem: the share that finished, and that finished and is right, where both are known."""
     finished, both = [], []
@@ -187,7 +207,6 @@ def _known(seeds: Sequence[RunNumbers]) -> tuple[Vector, Vector]:
 
 
 def _passes(seeds: Sequence[RunNumbers]) -> dict[int, Estimate]:
-    """pass@k for k = 2, 4, 8, ... and the samples that every problem of every seed has; {} for one sample."""
     counts = [_right_of(own) for own in seeds]
     most = min((n for own in counts for _, n in own.values()), default=0)
     found: dict[int, Estimate] = {}

@@ -6,6 +6,7 @@ Owns which tables and figures these sections hold. Knows nothing of how a figure
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from backend.domain import Context
 from backend.exchange.report import (
@@ -31,6 +32,7 @@ from backend.services.experiment_desk import (
     Desk,
     accuracy_row,
     base_level,
+    counted,
     evaluation_line,
     figure,
     measured,
@@ -95,7 +97,7 @@ def fine_tuning(desk: Desk) -> Section:
     columns = (Column("arm", "Model"), *(Column(one, set_title(one)) for one in sets))
     rows = [accuracy_row(desk, "base", arms[0], sets, 0)]
     rows += [accuracy_row(desk, arm.title, arm, sets, LAST) for arm in arms]
-    main = Table("fine-tuning", "Accuracy", columns, tuple(rows))
+    main = Table("fine-tuning", "Accuracy", columns, tuple(rows), counted(columns, rows))
     lines = (
         evaluation_line(desk, arm, desk.held, "accuracy", role)
         for arm, role in zip(arms, (Role.SECOND, Role.FIRST), strict=False)
@@ -121,7 +123,9 @@ def changes(desk: Desk, key: str, arms: Sequence[Arm], sets: Sequence[str]) -> T
         found = {one: desk.figures.change(arm.runs(one), arm.runs(one, 0)) for one in sets}
         cells: dict[str, Cell] = {one: figure(value, Form.PERCENT, signed=True) for one, value in found.items()}
         rows.append(Row({"arm": arm.title} | cells, arm.runs(desk.held)[:1], arm.runs(desk.held, 0)[:1]))
-    return Table(key, "Change of accuracy from the base", columns, tuple(rows), "Paired by problem.")
+    return Table(
+        key, "Change of accuracy from the base", columns, tuple(rows), f"Paired by problem; {counted(columns, rows)}"
+    )
 
 
 def _ends(desk: Desk, arms: Sequence[Arm]) -> Table:
@@ -144,7 +148,7 @@ def _paper_fine_tuned() -> Table:
         for name, values in FINE_TUNED.items()
     )
     note = "DeepSeek-R1-Distill-Qwen-7B, mean of 16 samples. The paper gives no intervals."
-    return Table("fine-tuning-paper", "The paper’s table 2", columns, rows, note, paper=True)
+    return Table("fine-tuning-paper", "Table 2: accuracy", columns, rows, note, paper=True)
 
 
 # -- section 6 --------------------------------------------------------------------------------------
@@ -221,10 +225,11 @@ def _sweep(desk: Desk, sizes: Sequence[tuple[str, Arm]]) -> Curves:
 
 
 def _sweep_curves(desk: Desk, sizes: Sequence[tuple[str, Arm]], where: str) -> Picture:
-    lines = tuple(
+    found = (
         evaluation_line(desk, arm, where, "accuracy", Role.FIRST, name=f"|D| = {size}", shade=(at + 1) / len(sizes))
         for at, (size, arm) in enumerate(sizes)
     )
+    lines = tuple(replace(line, seeds=()) for line in found)  # so many thin lines can't be told apart
     held = where == desk.held
     base = base_level(desk, [arm for _, arm in sizes], where, "accuracy") if held else None
     title = f"Accuracy on {set_title(where)}"

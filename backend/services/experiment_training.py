@@ -158,7 +158,8 @@ def _endings(desk: Desk, arms: Sequence[Arm]) -> Table:
         PROBLEMS,
     )
     base = arms[0].runs(desk.held, 0)
-    rows = [Row({"arm": "base", "steps": count(0)} | measured(desk.figures.pooled(base)), base)]
+    first: dict[str, Cell] = {"arm": "base", "steps": count(0)}
+    rows = [Row(first | measured(desk.figures.pooled(base)), base)]
     for arm in arms:
         cells: dict[str, Cell] = {"arm": arm.title, "steps": count(arm.last), "trained": count(len(arm.seeds))}
         rows.append(Row(cells | measured(desk.figures.pooled(arm.runs(desk.held))), arm.runs(desk.held), base[:1]))
@@ -228,11 +229,9 @@ def matched_table(desk: Desk, key: str, sides: Sequence[Side]) -> Table:
     rows = []
     for name, runs, base in sides:
         if runs and base:
-            cells: dict[str, Cell] = {
-                **measured(desk.figures.pooled(runs)),
-                "base": _density(desk.figures.pooled(base)),
-            }
-            rows.append(Row({"arm": name, **cells, **_equal(desk.figures.matched(runs, base))}, runs[:1], base[:1]))
+            cells: dict[str, Cell] = {"arm": name, **measured(desk.figures.pooled(runs))}
+            cells |= {"base": _density(desk.figures.pooled(base))} | _equal(desk.figures.matched(runs, base))
+            rows.append(Row(cells, runs[:1], base[:1]))
     return Table(key, "Cues per 1,000 tokens, at equal length", columns, tuple(rows), _MATCHED)
 
 

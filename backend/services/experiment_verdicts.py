@@ -23,6 +23,7 @@ _MOST_RUNS = 4  # a seed: what is tested, what it is held against, and the same 
 _COLUMNS = (
     Column("number", "", help="The claim’s number"),
     Column("claim", "Claim"),
+    Column("test", "Test of its primary outcome"),
     Column("section", "Section"),
     Column("effect", "Effect", help="Of the claim’s primary outcome, with its 95% interval"),
     Column("seeds", "Each seed"),
@@ -48,6 +49,7 @@ def claim_table(claims: Sequence[ClaimResult]) -> Table:
             {
                 "number": str(claim.number),
                 "claim": claim.claim + (" (built in by the corpus)" if claim.built_in else ""),
+                "test": _test(claim),
                 "section": claim.section,
                 "paper": CLAIMS.get(claim.number, ""),
                 **_figures(claim),
@@ -70,7 +72,7 @@ def clause_table(claims: Sequence[ClaimResult]) -> Table:
         Column("number", "", help="The claim’s number"),
         Column("clause", "Clause"),
         Column("test", "Test, fixed beforehand"),
-        *_COLUMNS[3:7],
+        *_COLUMNS[4:8],
     )
     rows = tuple(
         Row(
@@ -86,6 +88,13 @@ def clause_table(claims: Sequence[ClaimResult]) -> Table:
         "needs all its clauses."
     )
     return Table("clauses", "Every clause and its test", columns, rows, note)
+
+
+def _test(claim: ClaimResult) -> str:
+    """The primary outcome's test in a line, and how many more there are."""
+    first, more = claim.clauses[0], len(claim.clauses) - 1
+    others = f"; and {more} more clause{'' if more == 1 else 's'}" if more else ""
+    return f"{first.clause}: {first.test}{others}"
 
 
 def _sides(clause: ClauseResult) -> tuple[tuple[str, ...], tuple[str, ...]]:

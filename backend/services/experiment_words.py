@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from backend.exchange.report import MINUS, Bars, Cell, Column, Figure, Role, Row, Table
-from backend.services.experiment_desk import Desk, figure
+from backend.services.experiment_desk import Desk, counted, figure
 from backend.services.experiment_figures import WordFigure
 
 MOST_WORDS = 16
@@ -50,6 +50,7 @@ def word_table(
         Column("paper change", "Change", paper=True),
     )
     note = "Uses a response; per 1,000 tokens beside, because shorter responses hold fewer of everything."
+    note = f"{note} {counted(columns[1:3], rows)}"
     return [Table(key, "Word by word", columns, tuple(rows), note)] if rows else []
 
 
@@ -88,7 +89,7 @@ def change_table(key: str, bars: Sequence[Bars], paper: Mapping[str, float]) -> 
         if word in paper:
             cells["paper"] = Figure(paper[word], signed=True)
         rows.append(Row({"word": word} | cells))
-    note = f"{_NOTE} The paper’s are read off its published figure, but for “wait”."
+    note = f"{_NOTE} The paper’s are read off its published figure, but for “wait”. {counted(columns[1:-1], rows)}"
     return [Table(key, "Change of each word from the base, uses a response", columns, tuple(rows), note)]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.config import Settings
-from backend.domain import GRADERS, Run, UserError, visible
+from backend.domain import GRADERS, Run, UserError, digest, visible
 from backend.exchange.report import Report, Section
 from backend.services.claims import LEXICON
 from backend.services.comparing import CompareService
@@ -119,6 +119,12 @@ class ExperimentService:
             return From.STORE
         shipped = self._reproducing.shipped()
         return From.SHIPPED if shipped and shipped.scale is scale else From.STORE
+
+    def ended(self) -> str:
+        """Changes when a part of an experiment ends or goes."""
+        standings = self._store.trainings.standings()
+        parts = [one.id for one in self._store.trainings.all() if one.part]
+        return digest(*(f"{one} {standings[one].outcome}" for one in sorted(parts)))
 
     def section(self, view: View, name: str, results: Results | None = None) -> Section:
         """One section of a view. Raises UserError for a section, lexicon or run that doesn't exist."""

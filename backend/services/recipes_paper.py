@@ -65,7 +65,7 @@ WORLDS: Final = (DEEPSEEK, QWEN_ON, QWEN_OFF, SMALL)
 # sdpo.yaml, actor.yaml and run_math_sdpo.sh of the paper's code. 256 problems of 8 rollouts a step in two updates; a
 # mean over the tokens of each row alone (micro batches of one).
 PAPER: Final = Settings(
-    method=Method.SDPO, context=Context.SOLUTION, steps=100, prompts=256, samples=8, updates=2, learning_rate=1e-5,
+    method=Method.SDPO, context=Context.SOLUTION, steps=200, prompts=256, samples=8, updates=2, learning_rate=1e-5,
     warmup=10, schedule=Schedule.CONSTANT, weight_decay=0.01, clip_norm=1.0, alpha=0.5, top_k=100, tail=True,
     teacher=Teacher.FIXED, ratio_clip=2.0, temperature=1.0, max_tokens=20_480, micro_batch=1,
 )  # fmt: skip
@@ -76,12 +76,12 @@ SFT: Final = replace(
     schedule=Schedule.COSINE, weight_decay=0.0, max_tokens=16_384,
 )  # fmt: skip
 SFT_SIZE: Final = 1000  # of which about 800 have a correct response of both kinds
-SMALL_DATA: Final = replace(PAPER, prompts=64, steps=50)
+SMALL_DATA: Final = replace(PAPER, prompts=64, steps=100)
 HINTED: Final = 100
 HINTED_SAMPLES: Final = 8
 HINTED_TOKENS: Final = 32_768
 SAMPLES: Final = 16
-EVERY: Final = 10
+EVERY: Final = 20  # ten of the paper's steps, which are two updates each
 EVERY_SFT: Final = 500
 EMA_RATE: Final = 0.05
 

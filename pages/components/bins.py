@@ -20,6 +20,8 @@ def bin_edges(values: Sequence[float], *, most: int, whole: bool = False) -> lis
     step = _step((high - low) / most if high > low else 0.0, whole)
     first = math.floor(low / step)
     last = max(math.floor(high / step) + 1, first + 1)
+    if round(last * step, 12) <= high:  # 0.7 / 0.1 is a hair less than 7
+        last += 1
     return [round(k * step, 12) for k in range(first, last + 1)]
 
 

@@ -169,7 +169,7 @@ def _ends(figure: Any, form: Form) -> str:
 
 COLUMNS = (
     Column("step", "Step", Kind.NUMBER, Form.COUNT),
-    Column("set", "Evaluation"),
+    Column("set", "Evaluation", width="13%"),
     Column("accuracy", "Accuracy", Kind.BAR, Form.PERCENT, most=1.0, width="17%"),
     Column("sure", "Sure but wrong", Kind.NUMBER, Form.PERCENT, help="Wrong, finished, and no doubt at the end"),
     Column("density", "Per 1,000", Kind.NUMBER, help="Cues of the lexicon per 1,000 tokens, pooled"),
@@ -184,7 +184,8 @@ COLUMNS = (
 def evaluation_rows(rows: Sequence[Evaluated], lexicon: str, labels: Mapping[str, str]) -> list[Row]:
     """The evaluations as a table, the latest first; each leads to its traces, and to the base beside it."""
     first = {(row.name, row.context): row.run for row in rows if row.step == 0}
-    return [_table_row(row, lexicon, labels, first.get((row.name, row.context))) for row in reversed(rows)]
+    latest = sorted(rows, key=lambda row: -row.step)
+    return [_table_row(row, lexicon, labels, first.get((row.name, row.context))) for row in latest]
 
 
 def compare_pair(rows: Sequence[Evaluated]) -> tuple[Evaluated, Evaluated] | None:

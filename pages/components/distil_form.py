@@ -252,7 +252,10 @@ def _small(settings: Settings, key: str, name: str, low: float, high: float) -> 
 def _yes(settings: Settings, key: str, name: str) -> Settings:
     if not counts(name, settings):
         return settings
-    return _with(settings, name, st.checkbox(LABELS[name], getattr(settings, name), key=f"distil-{name}-{key}"))
+    value = st.checkbox(
+        LABELS[name], getattr(settings, name), key=f"distil-{name}-{key}", help="One bucket for all other tokens"
+    )
+    return _with(settings, name, value)
 
 
 def _with(settings: Settings, name: str, value: Any) -> Settings:

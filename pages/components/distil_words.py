@@ -45,7 +45,7 @@ LABELS: Mapping[str, str] = {
     "clip_norm": "Largest gradient",
     "alpha": "Divergence",
     "top_k": "Tokens of the divergence",
-    "tail": "One bucket for the other tokens",
+    "tail": "Tail bucket",
     "teacher": "Teacher",
     "teacher_rate": "What a moving teacher takes a step",
     "ratio_clip": "Largest importance ratio",

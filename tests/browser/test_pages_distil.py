@@ -41,12 +41,11 @@ def app(served: tuple[str, Services], browser: Browser) -> Iterator[App]:
     assert not errors, errors
 
 
-def small(services: Services) -> DistilSpec:
-    """A real training of four steps on few problems."""
-    preset = services.distilling.presets()[0].spec
-    settings = type(preset.settings).from_json(preset.settings.to_json() | {"steps": 4, "prompts": 4})
+def small(services: Services, name: str) -> DistilSpec:
+    """A training of few steps on few problems."""
     checked = (EvaluationSpec("lab-cd3-test", limit=6, last_samples=1),)
-    return DistilSpec(preset.model, settings, "lab-cd3-train", 16, evaluations=checked, evaluate_every=2, watched=2)
+    preset = services.distilling.presets()[0].spec
+    return DistilSpec(preset.model, preset.settings, "lab-cd3-train", 16, evaluations=checked, name=name)
 
 
 def fill(page: Page, label: str, value: int) -> None:
@@ -111,23 +110,25 @@ def the_same_problem_at_every_step(app: App, services: Services, training: str) 
     assert "Step 0" in panes.nth(0).inner_text() and "Step 4" in panes.nth(2).inner_text()
 
 
-def test_cancel_keeps_what_was_said_and_texts_stay_text(served: tuple[str, Services], app: App) -> None:
-    """A name that wants to be a picture and a script is text, in the list and above the curves."""
+def test_names_reasons_and_texts_stay_text(served: tuple[str, Services], app: App) -> None:
+    """What wants to be a picture or a script is text: in the list, above the curves, in the panes."""
     services = served[1]
     name = "<img src=x onerror=alert(1)> ![p](http://198.51.100.7/p)"
-    spec = small(services)
-    spec = type(spec).from_json(spec.to_json() | {"name": name, "settings": spec.settings.to_json() | {"steps": 500}})
-    training = str(services.distilling.submit(spec).spec["training"])
-    app.open("distil", training=training)
+    training = services.distilling.start(small(services, name)).id
+    said = {"problem": 0, "text": f"Maybe. {name}", "correct": False, "tokens": 9, "finish": "length"}
+    for step in (0, 1):
+        figures = {"score": 0.5, "length": 9.0, "tokens": 36, "density": {"doubts": 1.0}, "cues": {"doubts": 1.0}}
+        services.store.trainings.put_step(training, step, figures, [], [said])
+    services.store.trainings.end(training, "failed", f"It failed: {name}")
     requests: list[str] = []
     app.page.on("request", lambda request: requests.append(request.url))
-    expect(app.page.locator(".st-key-sth-distil-state")).to_contain_text("step 1 of 500", timeout=LONG)
-    app.page.get_by_role("button", name="Cancel").click()
-    expect(app.page.get_by_role("button", name="Resume")).to_be_visible(timeout=LONG)
-    assert services.distilling.get(training).state == "cancelled" and services.distilling.steps(training)
-    assert name in app.text()
+    app.open("distil", training=training)
+    panes = app.page.locator(".st-key-distil-panes .pane")
+    expect(panes).to_have_count(2, timeout=TIMEOUT)
+    assert panes.nth(0).locator("mark").all_inner_texts()[0].startswith("Maybe")
+    assert app.text().count(name) >= 4
     app.page.get_by_role("button", name="All trainings").click()
     app.page.wait_for_function("() => !location.search.includes('training')")
     app.settle()
-    assert name in app.text() and not [url for url in requests if "198.51" in url]
+    assert app.text().count(name) >= 2 and not [url for url in requests if "198.51" in url]
     assert app.page.locator("img[src='x']").count() == 0

@@ -41,7 +41,7 @@ def settings(method: Method = Method.SDFT, **changes: Any) -> Settings:
 
 def plan(asked: Settings, of: tuple[Item, ...], **changes: Any) -> TrainPlan:
     """A small plan: it evaluates nothing, answers nothing on the way, and saves at every step."""
-    rest = {"base": str(LAB), "evaluate_every": 1000, "checkpoint_every": 1, "watch_every": 1000}
+    rest: dict[str, Any] = {"base": str(LAB), "evaluate_every": 1000, "checkpoint_every": 1, "watch_every": 1000}
     return TrainPlan(settings=asked, items=of, **(rest | changes))
 
 

@@ -81,7 +81,7 @@ def test_the_traps_of_trl_are_turned_off() -> None:
         ({"prompts": 32}, 4, (8, 1)),
     ],
 )
-def test_rows_and_parts_make_up_an_update(changes: dict[str, int], processes: int, wanted: tuple[int, int]) -> None:
+def test_rows_and_parts_make_up_an_update(changes: dict[str, Any], processes: int, wanted: tuple[int, int]) -> None:
     asked = Settings(**changes)
     rows, parts = arguments.rows_and_parts(asked, processes)
     assert (rows, parts) == wanted

@@ -1,0 +1,71 @@
+"""Experiments: the paper's claims, tables and figures for one's own runs, its own values beside them."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from backend.domain import UserError
+from backend.services.experiments import From, View
+from backend.services.recipe import Scale
+from backend.services.reporting import FILES, html, zipped
+from pages.components.chrome import page_header
+from pages.components.experiment_choice import choose_section, choose_view, found_results, found_section, whole_report
+from pages.components.experiment_run import run_form, under_way
+from pages.components.experiment_view import STYLE, draw
+from pages.components.gate import require_person
+from pages.components.notice import notice
+from pages.components.overview_hero import LAB_TRUTH
+from pages.components.session import run_labels
+
+require_person()
+st.html(STYLE)
+header = page_header("Experiments")
+
+
+def export(view: View) -> None:
+    """The whole of a view, to take away."""
+    kinds = {"csv": "Tables and figures as CSV", "latex": "Tables as LaTeX", "svg": "Figures as SVG"}
+    with st.popover("Export", icon=":material/download:", type="tertiary"):
+        st.download_button("Report, one HTML file", lambda: html(whole_report(view)), "second-thoughts-report.html",
+                           "text/html", type="tertiary", on_click="ignore", key="export-html",
+                           help="Opens without network or script; with traces, runs, lexicon, commit")  # fmt: skip
+
+        def made(kind: str) -> Callable[[], bytes]:
+            return lambda: zipped(FILES[kind](whole_report(view)))
+
+        for kind, words in kinds.items():
+            st.download_button(words, made(kind), f"second-thoughts-{kind}.zip", "application/zip", type="tertiary",
+                               on_click="ignore", key=f"export-{kind}")  # fmt: skip
+
+
+try:
+    view = choose_view()
+except UserError as error:
+    notice(str(error), "error")
+    view = View(From.SHIPPED)
+    under_way()
+    run_form(view.scale, nothing_yet=True)
+    st.stop()
+
+under_way()
+name = ""
+if view.source is From.RUNS:
+    if not view.runs:
+        st.text("Choose runs of the store: the first is what the others are held against.")
+        st.stop()
+else:
+    name = choose_section()
+try:
+    section, charts = found_section(view, name or "verdicts")
+except UserError as error:
+    notice(str(error), "error")
+    st.stop()
+with header:
+    export(view)
+draw(section, charts, run_labels())
+if view.source is not From.RUNS:
+    parts = found_results(view.source, view.scale).parts
+    run_form(view.scale, nothing_yet=not any(part.finished for part in parts))
+    if view.scale is Scale.LAB and name != "verdicts":  # there the section says so itself
+        with st.container(key="sth-truth"):
+            st.text(LAB_TRUTH)
