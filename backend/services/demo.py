@@ -99,7 +99,7 @@ class DemoService:
             (self._folder / part.path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self._store.folder / part.path, self._folder / part.path)
         return {
-            "run": dataclasses.asdict(dataclasses.replace(run, info=dataclasses.replace(run.info, job=None))),
+            "run": dataclasses.asdict(dataclasses.replace(run, info=_at_large(run.info))),
             "problems": [p._asdict() for p in ledger.problems(run_id)],
             "sources": [s._asdict() for s in ledger.sources(run_id)],
             "parts": [p._asdict() for p in parts],
@@ -115,3 +115,9 @@ class DemoService:
             for part in entry["parts"]:
                 writer.take(PartRow(**part), self._folder / part["path"])
             writer.register(lambda parts: self._store.ledger.add_run(run, sources, problems, parts, lexicons))
+
+
+def _at_large(info: RunInfo) -> RunInfo:
+    """What a run says of itself where neither its job nor a checkpoint of its training is known."""
+    gone = info.format == TRAINING and info.variant != "step 0"
+    return dataclasses.replace(info, job=None, model_id=None if gone else info.model_id)

@@ -12,7 +12,7 @@ from backend.domain import Context, UserError, visible
 from backend.services import TrainingInfo
 from backend.services.distil_presets import Method, Remedy, Schedule, Settings
 from backend.services.recipes_paper import Teacher
-from pages.components.job_words import joined, short_time
+from pages.components.job_words import joined, left, short_time
 
 METHODS: Mapping[Method, str] = {
     Method.SDFT: "self-distillation: its own rollouts, a teacher that sees more",
@@ -152,10 +152,10 @@ def state_line(info: TrainingInfo, ahead: int, working: bool, seconds: Sequence[
     if not seconds or not info.steps:
         return joined(visible(message, 200) or "begins", "" if working else "stands still until a worker is there")
     each = pace(seconds) or 0.0
-    left = f"about {short_time(max(1.0, each * (info.steps - info.step)))} left"
+    rest = left(info.job) if info.job and working and not info.training.wish else ""  # counts evaluations too
     rate = f"{each:.1f} s a step" if each < 100 else f"{short_time(each)} a step"
     wish = "saves and pauses after this step" if info.training.wish else ""
-    return joined(far, rate, left if not wish else "", wish, "" if working else "stands still until a worker is there")
+    return joined(far, rate, rest, wish, "" if working else "stands still until a worker is there")
 
 
 def sentence(attempt: Any) -> str:

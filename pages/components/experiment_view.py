@@ -21,7 +21,10 @@ from pages.components.quantity import Form, Interval
 from pages.components.table import Cell, Column, Kind, Lines, Link, Row, data_table
 
 STYLE = Path(__file__).with_name("experiment_page.css")
-_SMALL = {"claim": "test"}  # column -> the one that stands in small type under it
+# Of a table with claims: what stands in small type under another column, instead of in one of its own.
+_SMALL = {"claim": ("section", "test"), "clause": ("test",), "effect": ("seeds",)}
+_WIDTHS = {"claim": "30%", "clause": "34%", "effect": "150px", "verdict": "112px", "paper": "132px", "arm": "168px",
+           "context": "118px", "word": "92px", "run": "190px", "set": "92px"}  # fmt: skip
 _VERDICTS = {"reproduced": True, "not reproduced": False}
 _FOLDED = {"clauses"}
 _MOST_LINKED = 4
@@ -69,7 +72,8 @@ def draw_table(table: reporting.Table, labels: Mapping[str, str], *, titled: boo
 
 def page_table(table: reporting.Table, labels: Mapping[str, str]) -> tuple[list[Column], list[Row]]:
     """A report's table as the page's columns and rows."""
-    shown = [column for column in table.columns if column.id not in _SMALL.values() or "claim" not in _ids(table)]
+    hidden = {name for column, under in _SMALL.items() if column in _ids(table) for name in under}
+    shown = [column for column in table.columns if column.id not in hidden]
     columns = [_column(column, table) for column in shown]
     rows = []
     for at, row in enumerate(table.rows):
@@ -114,7 +118,7 @@ def _numbers(table: reporting.Table, column: str) -> Sequence[Figure]:
 def _column(column: reporting.Column, table: reporting.Table) -> Column:
     figures = _numbers(table, column.id)
     title = reporting.head(column, table)
-    wide = "34%" if column.id in ("claim", "clause") else None
+    wide = _WIDTHS.get(column.id)
     if not figures:
         return Column(column.id, title, sortable=False, width=wide, help=column.help)
     form = Form(figures[0].form.value)
@@ -123,10 +127,16 @@ def _column(column: reporting.Column, table: reporting.Table) -> Column:
 
 def _cell(row: reporting.Row, column: str, table: reporting.Table) -> Cell:
     cell = row.cells.get(column)
+    below = [_under(name, row.cells.get(name)) for name in _SMALL.get(column, ())]
     if isinstance(cell, Figure):
         if _numbers(table, column):
             return Interval(cell.value, cell.low, cell.high)
-        return Lines(cell.text, cell.ends)
-    if column in _SMALL and (small := row.cells.get(_SMALL[column])):
-        return Lines(cell or "", str(small))
-    return cell or ""
+        return Lines(cell.text, " ".join(part for part in (cell.ends, *below) if part))
+    return Lines(cell or "", " ".join(part for part in below if part)) if any(below) else cell or ""
+
+
+def _under(name: str, cell: reporting.Cell) -> str:
+    """A cell as small type says it."""
+    if not cell or isinstance(cell, Figure):
+        return ""
+    return f"Section {cell}:" if name == "section" else f"seeds {cell}" if name == "seeds" else cell

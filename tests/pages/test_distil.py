@@ -108,7 +108,7 @@ def test_pause_cancel_and_resume_are_wishes_a_worker_heeds(lab: Services) -> Non
     lab.store.trainings.put_step(training, 0, {"score": 0.5, "length": 10.0, "tokens": 40})
     lab.store.trainings.put_step(training, 1, {"score": 0.5, "length": 10.0, "tokens": 40, "seconds": 2.0})
     test = opened("distil", training=training)
-    assert "step 1 of 4 · 2.0 s a step · about 6 s left" in said(test)
+    assert "step 1 of 4 · 2.0 s a step · stands still until a worker is there" in said(test)
     assert "distil-compare" not in {button.key for button in test.button}, "nothing to compare yet"
     press(test, "distil-pause")
     assert lab.store.trainings.get(training).wish == "pause" and "saves and pauses after this step" in said(test)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.config import ROOT, Settings
-from backend.domain import Context, TraceFilter, UserError
+from backend.domain import TRAINING, Context, TraceFilter, UserError
 from backend.services import RunSummary, Services, wire
 
 LAB = ROOT / "data" / "lab"
@@ -30,6 +30,8 @@ def figures(shown: Services) -> dict[tuple[str, str, Context, str], RunSummary]:
     found = {}
     for summary in shown.runs.summaries("kim2026"):
         info = summary.run.info
+        if info.format == TRAINING:
+            continue
         found[info.model, info.dataset, info.context, info.variant or ""] = summary
     return found
 
@@ -47,10 +49,28 @@ def test_everything_shipped_is_small() -> None:
 
 def test_runs_are_whole_and_under_todays_lexicons(shown: Services) -> None:
     assert shown.lexicons.missing() == {}
-    for run in shown.runs.all():
+    for run in [run for run in shown.runs.all() if run.info.format != TRAINING]:
         assert (run.problems, run.traces, run.info.planned) == (200, 400, None)
         assert run.info.model_id in {info.model.id for info in shown.models.all()}
     assert {part.kind for part in shown.store.ledger.parts("tokens")} == {"tokens"}
+
+
+def test_answers_of_trainings_are_those_the_shipped_results_name(shown: Services) -> None:
+    results = shown.reproducing.shipped()
+    assert results is not None
+    named = {row.run for part in results.parts for row in part.evaluations}
+    answers = [run for run in shown.runs.all() if run.info.format == TRAINING]
+    assert answers and {run.id for run in answers} <= named
+    known = {info.model.id for info in shown.models.all()} | {None}  # checkpoints aren't shipped
+    assert {run.info.model_id for run in answers} <= known
+
+
+def test_three_seeds_decide_the_nine_claims(shown: Services) -> None:
+    results = shown.reproducing.shipped()
+    assert results is not None
+    told = {claim.number: str(claim.verdict) for claim in results.claims}
+    assert told == {**dict.fromkeys(range(1, 10), "reproduced"), 7: "not reproduced"}
+    assert all(len(clause.seeds) == 3 for claim in results.claims[1:] for clause in claim.clauses)
 
 
 def test_the_base_searches_and_the_solution_silences_it(

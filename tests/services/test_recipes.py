@@ -190,7 +190,7 @@ def test_the_papers_settings_are_those_of_its_code() -> None:
     s = own.settings
     assert (s.method, s.prompts, s.samples, s.updates, s.learning_rate, s.warmup) == (Method.SDPO, 256, 8, 2, 1e-5, 10)
     assert (s.alpha, s.top_k, s.tail, s.teacher, s.ratio_clip) == (0.5, 100, True, Teacher.FIXED, 2.0)
-    assert (s.max_tokens, s.weight_decay, s.steps, s.temperature, own.evaluate_every) == (20_480, 0.01, 100, 1.0, 10)
+    assert (s.max_tokens, s.weight_decay, s.steps, s.temperature, own.evaluate_every) == (20_480, 0.01, 200, 1.0, 20)
     rewarded = parts(Scale.PAPER)["grpo"].spec.settings
     assert (rewarded.learning_rate, rewarded.epsilon_low, rewarded.epsilon_high) == (1e-6, 0.2, 0.28)
     sets = [one.name for one in own.evaluations]
