@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from backend.domain import UserError
+from backend.domain import UserError, visible
 from backend.services import Services
 from backend.services.experiments import From, View
 from backend.services.recipes import Scale, scale_of
@@ -36,10 +36,12 @@ def add_verbs(verb: Verb) -> None:
 
 
 def _report(services: Services, options: argparse.Namespace) -> None:
-    report = services.experiments.report(_view(options))
     folders = {kind: getattr(options, kind) for kind in FILES if getattr(options, kind)}
+    out = (options.out or _NAME).expanduser()
+    if not out.parent.is_dir():
+        raise UserError(f"There is no folder {visible(str(out.parent))} to write the report into: make it first.")
+    report = services.experiments.report(_view(options))
     if options.out or not folders:
-        out = (options.out or _NAME).expanduser()
         print(f"written  {out} ({write_html(report, out):,} bytes)")
     for kind, folder in folders.items():
         print(f"written  {folder} ({write_files(folder.expanduser(), FILES[kind](report))} files)")

@@ -106,7 +106,7 @@ def marked(text: str, cues: Sequence[Cue]) -> str:
     parts, at = [], 0
     for start, end, title in _merged([cue for cue in cues if cue.section is not TextSection.PROMPT], len(text)):
         parts.append(_plain(text[at:start]))
-        parts.append(f'<mark title="{escape(title)}">{_plain(text[start:end])}</mark>')
+        parts.append(f'<mark title="{_said(title)}">{_plain(text[start:end])}</mark>')
         at = end
     return "".join(parts) + _plain(text[at:])
 

@@ -92,13 +92,16 @@ def matched_density(values: Responses, baseline: Responses, per: float = 1000.0,
 
 
 def _edges(lengths: Floats, bins: int) -> Floats:
-    """The quantiles between the bins; equal ones, where many responses are of one length, stand once."""
-    return np.unique(np.quantile(lengths, np.arange(1, bins) / bins)) if len(lengths) else np.empty(0)
+    """The last length of every bin but the longest: quantiles, or each length there is where these are few."""
+    different = np.unique(lengths)
+    if len(different) <= bins:
+        return different[:-1]
+    return np.unique(np.quantile(lengths, np.arange(1, bins) / bins))
 
 
 def _strata(side: Responses, edges: Floats) -> dict[tuple[Hashable, int], list[tuple[float, float]]]:
     """(problem, bin) -> (count, length) of each response there, in order of size."""
-    places = np.searchsorted(edges, side.units, "right").tolist()
+    places = np.searchsorted(edges, side.units, "left").tolist()
     found: dict[tuple[Hashable, int], list[tuple[float, float]]] = {}
     for problem, place, count, length in zip(side.problems, places, side.counts, side.units, strict=True):
         found.setdefault((problem, place), []).append((float(count), float(length)))

@@ -71,14 +71,15 @@ def count(n: int | None) -> Figure:
 
 
 def counted(columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """How many problems the figures of each column are over, for a note: "n: AIME24 30, seen 512."."""
-    said = []
+    """How many problems the figures of each column are over, for a note."""
+    said, ns = [], set()
     for column in columns:
         found = {cell.n for row in rows if isinstance(cell := row.cells.get(column.id), Figure) and cell.n}
         if found:
             most, least = max(found), min(found)
+            ns |= found
             said.append(f"{column.label} {most:,}" if most == least else f"{column.label} {least:,} to {most:,}")
-    return f"n: {', '.join(said)}." if said else ""
+    return f"n: {', '.join(said) if len(ns) > 1 else f'{ns.pop():,} problems'}." if said else ""
 
 
 def accuracy_row(desk: Desk, name: str, arm: Arm, sets: Sequence[str], step: int) -> Row:

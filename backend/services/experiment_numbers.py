@@ -99,8 +99,15 @@ class ShippedNumbers:
 
     @property
     def lexicons(self) -> list[str]:
-        """Ids of the lexicons that cues are counted by in it."""
-        names = pq.read_schema(self.path).names if self.path.is_file() else []
+        """Ids of the lexicons that cues are counted by in it; none where there is no file. Raises UserError for one
+        that can't be read.
+        """
+        if not self.path.is_file():
+            return []
+        try:
+            names = pq.read_schema(self.path).names
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(self.path, error) from error
         return [name.removeprefix(_CUES) for name in names if name.startswith(_CUES)]
 
     def numbers(self, runs: Sequence[str], lexicon: str) -> dict[str, RunNumbers]:
@@ -165,7 +172,7 @@ def _read(path: Path, lexicon: str) -> dict[str, dict[str, Any]]:
     try:
         rows = pq.read_table(path, columns=names).to_pylist()
     except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{visible(str(path))} is no file of numbers: {visible(str(error))}.") from error
+        raise _unreadable(path, error) from error
     by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_run[row["run"]].append(row)
@@ -173,6 +180,10 @@ def _read(path: Path, lexicon: str) -> dict[str, dict[str, Any]]:
         run: {"numbers": _from_file(own, _CUES + lexicon), "words": _words(own, _WORDS + lexicon)}
         for run, own in by_run.items()
     }
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{visible(str(path))} is no file of numbers: {visible(str(error))}.")
 
 
 def _words(rows: Sequence[dict[str, Any]], column: str) -> Words | None:

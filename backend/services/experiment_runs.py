@@ -26,7 +26,7 @@ def chosen_runs(desk: Desk, runs: Sequence[Run], labels: Mapping[str, str]) -> S
     tables = [_conditions(desk, runs, labels), tries_table(desk, "runs-tries", "Tries and endings", sides)]
     pictures = []
     if len(runs) > 1:
-        names = [labels[run.id] for run in runs[:2]]
+        names = ("first run", "second run")
         tables += [_changes(desk, sides), matched_table(desk, "runs-matched", sides[1:])]
         tables += word_table(desk, "runs-words-table", pair, names, {})
         pictures += word_bars(desk, "runs-words", "Words, the first two runs", pair, names)

@@ -63,9 +63,9 @@ def self_distillation(desk: Desk) -> Section:
         *(_rollouts(desk, styled, *row) for row in _ROLLOUTS),
         *_accuracies(desk, "steps", styled, main[0].sets),
         trajectories(desk, styled),
-        *words,
         *_teachers(desk),
         *_ablations(desk, arms),
+        *words,
     ]
     tables = (
         _endings(desk, arms),

@@ -57,7 +57,7 @@ def _line(curves: Curves, line: Line, first: int) -> dict[str, Any]:
     points = [point for point in line.points if point.figure.value is not None]
     drawn = _scatter(curves, line, points, first) | {
         "mode": "lines+markers" if len(points) <= _MOST_MARKS else "lines",
-        "name": label(line.name, 44),
+        "name": label(line.name, 52),
         "opacity": 0.3 + 0.7 * line.shade,
         "marker": {"color": _COLOURS[line.role], "size": 6.5},
         "hovertext": [_hover(curves, line, point) for point in points],
@@ -71,7 +71,7 @@ def _line(curves: Curves, line: Line, first: int) -> dict[str, Any]:
 def _seed(curves: Curves, line: Line, points: Sequence[Point], first: int) -> dict[str, Any]:
     thin = {"color": _COLOURS[line.role], "width": 1}
     more = {"mode": "lines", "opacity": _SEED_OPACITY, "line": thin, "showlegend": False, "hoverinfo": "skip"}
-    return _scatter(curves, line, points, first) | more | {"name": label(line.name, 44)}
+    return _scatter(curves, line, points, first) | more | {"name": label(line.name, 52)}
 
 
 def _scatter(curves: Curves, line: Line, points: Sequence[Point], first: int) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _scatter(curves: Curves, line: Line, points: Sequence[Point], first: int) ->
         "x": [point.x for point in points],
         "y": [point.figure.value for point in points],
         "customdata": list(range(first, first + len(points))),
-        "legendgroup": label(line.name, 44),
+        "legendgroup": label(line.name, 52),
         "cliponaxis": False,
         "line": {"color": _COLOURS[line.role], "width": 2.2, "dash": line.dash},
     }
@@ -154,7 +154,7 @@ def _series(bars: Bars, at: int) -> dict[str, Any]:
     return {
         "type": "bar",
         "orientation": "h",
-        "name": label(name, 44),
+        "name": label(name, 52),
         "x": [figure.value for figure in figures],
         "y": list(range(len(figures))),
         "customdata": list(range(first, first + len(figures))),

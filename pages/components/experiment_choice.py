@@ -25,16 +25,17 @@ def choose_view() -> View:
     """The widgets; returns the view they ask for."""
     with st.container(horizontal=True, gap="small", key="sth-experiment-choice"):
         scale = Scale(_scale())
-        usual = services().experiments.usual(scale)
-        source = From(asked("source", list(_SOURCES), usual))
-        chosen = st.selectbox("Numbers from", list(_SOURCES), index=list(_SOURCES).index(source), width=210,
-                              key="experiments-source", format_func=_SOURCES.__getitem__, on_change=keep,
-                              args=("source",))  # fmt: skip
-        source = chosen or source
+        source = _source(scale)
         if source is From.RUNS:
             return View(source, scale, (), _lexicon(source), tuple(_choose_runs()))
-        seeds = _seeds(source, scale)
-        return View(source, scale, seeds, _lexicon(source))
+        return View(source, scale, _seeds(source, scale), _lexicon(source))
+
+
+def _source(scale: Scale) -> From:
+    usual = From(asked("source", list(_SOURCES), services().experiments.usual(scale)))
+    chosen = st.selectbox("Numbers from", list(_SOURCES), index=list(_SOURCES).index(usual), width=210, on_change=keep,
+                          key="experiments-source", format_func=_SOURCES.__getitem__, args=("source",))  # fmt: skip
+    return chosen or usual
 
 
 def choose_section() -> str:

@@ -23,8 +23,9 @@ from pages.components.table import Cell, Column, Kind, Lines, Link, Row, data_ta
 STYLE = Path(__file__).with_name("experiment_page.css")
 # Of a table with claims: what stands in small type under another column, instead of in one of its own.
 _SMALL = {"claim": ("section", "test"), "clause": ("test",), "effect": ("seeds",)}
-_WIDTHS = {"claim": "30%", "clause": "34%", "effect": "150px", "verdict": "112px", "paper": "132px", "arm": "168px",
-           "context": "118px", "word": "92px", "run": "190px", "set": "92px"}  # fmt: skip
+_WIDTHS = {"clause": "34%", "effect": "120px", "verdict": "84px", "arm": "168px", "context": "118px", "word": "92px",
+           "run": "190px", "set": "92px", "size": "44px"}  # fmt: skip
+_PAPER_WIDTH = "106px"
 _VERDICTS = {"reproduced": True, "not reproduced": False}
 _FOLDED = {"clauses"}
 _MOST_LINKED = 4
@@ -80,7 +81,7 @@ def page_table(table: reporting.Table, labels: Mapping[str, str]) -> tuple[list[
         cells: dict[str, Cell] = {column.id: _cell(row, column.id, table) for column in shown}
         if "verdict" in cells:
             cells["mark"] = _VERDICTS.get(str(cells["verdict"]))
-        links = row_links(row, labels)
+        links = row_links(row, labels, few="verdict" in cells)
         rows.append(Row(f"{table.id}-{at}", cells | ({"links": links} if links else {})))
     if "verdict" in _ids(table):
         place = next(at for at, column in enumerate(columns) if column.id == "verdict")
@@ -90,8 +91,8 @@ def page_table(table: reporting.Table, labels: Mapping[str, str]) -> tuple[list[
     return columns, rows
 
 
-def row_links(row: reporting.Row, labels: Mapping[str, str]) -> list[Link]:
-    """The ways to a row's traces: those of its runs, and beside what they are held against."""
+def row_links(row: reporting.Row, labels: Mapping[str, str], *, few: bool = False) -> list[Link]:
+    """The ways to a row's traces: those of its runs, and beside what they are held against; `few`: the last alone."""
     known = [run for run in dict.fromkeys(row.runs) if run in labels]
     against = [run for run in row.against if run in labels]
     links = []
@@ -100,7 +101,7 @@ def row_links(row: reporting.Row, labels: Mapping[str, str]) -> list[Link]:
         links.append(Link("Traces", f"/browse?{urlencode(query)}"))
     if known and against:
         links.append(Link("Compare", f"/compare?{urlencode({'runs': f'{against[0]},{known[0]}'})}"))
-    return links
+    return links[-1:] if few else links
 
 
 def _ids(table: reporting.Table) -> set[str]:
@@ -118,7 +119,7 @@ def _numbers(table: reporting.Table, column: str) -> Sequence[Figure]:
 def _column(column: reporting.Column, table: reporting.Table) -> Column:
     figures = _numbers(table, column.id)
     title = reporting.head(column, table)
-    wide = _WIDTHS.get(column.id)
+    wide = _PAPER_WIDTH if column.paper else _WIDTHS.get(column.id)
     if not figures:
         return Column(column.id, title, sortable=False, width=wide, help=column.help)
     form = Form(figures[0].form.value)
@@ -131,7 +132,7 @@ def _cell(row: reporting.Row, column: str, table: reporting.Table) -> Cell:
     if isinstance(cell, Figure):
         if _numbers(table, column):
             return Interval(cell.value, cell.low, cell.high)
-        return Lines(cell.text, " ".join(part for part in (cell.ends, *below) if part))
+        return Lines(cell.text, "; ".join(part for part in (cell.ends, *below) if part))
     return Lines(cell or "", " ".join(part for part in below if part)) if any(below) else cell or ""
 
 

@@ -14,7 +14,7 @@ from tests.browser.conftest import start_server
 from tests.browser.test_live_whole import until_gone
 
 pytestmark = pytest.mark.browser
-LONG = 120_000  # ms: a training process loads its libraries first
+LONG = 300_000  # ms: a training process loads its libraries first, which takes long on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,30 @@ def fill(page: Page, label: str, value: int) -> None:
     box.fill(str(value))
     box.press("Tab")
     expect(box).to_have_value(str(value))
+
+
+def test_names_reasons_and_texts_stay_text(served: tuple[str, Services], app: App) -> None:
+    """What wants to be a picture or a script is text: in the list, above the curves, in the panes."""
+    services = served[1]
+    name = "<img src=x onerror=alert(1)> ![p](http://198.51.100.7/p)"
+    training = services.distilling.start(small(services, name)).id
+    said = {"problem": 0, "text": f"Maybe. {name}", "correct": False, "tokens": 9, "finish": "length"}
+    for step in (0, 1):
+        figures = {"score": 0.5, "length": 9.0, "tokens": 36, "density": {"doubts": 1.0}, "cues": {"doubts": 1.0}}
+        services.store.trainings.put_step(training, step, figures, [], [said])
+    services.store.trainings.end(training, "failed", f"It failed: {name}")
+    requests: list[str] = []
+    app.page.on("request", lambda request: requests.append(request.url))
+    app.open("distil", training=training)
+    panes = app.page.locator(".st-key-distil-panes .pane")
+    expect(panes).to_have_count(2, timeout=TIMEOUT)
+    assert panes.nth(0).locator("mark").all_inner_texts()[0].startswith("Maybe")
+    assert app.text().count(name) >= 4
+    app.page.get_by_role("button", name="All trainings").click()
+    app.page.wait_for_function("() => !location.search.includes('training')")
+    app.settle()
+    assert app.text().count(name) >= 2 and not [url for url in requests if "198.51" in url]
+    assert app.page.locator("img[src='x']").count() == 0
 
 
 def test_a_training_begun_by_form_is_paused_gone_on_with_watched_and_compared(
@@ -108,27 +132,3 @@ def the_same_problem_at_every_step(app: App, services: Services, training: str) 
         text = next(reply["text"] for reply in row.watched if reply["problem"] == 0)
         assert text.split("\n")[1][:30] in str(panes.nth(1).evaluate("pane => pane.textContent"))
     assert "Step 0" in panes.nth(0).inner_text() and "Step 4" in panes.nth(2).inner_text()
-
-
-def test_names_reasons_and_texts_stay_text(served: tuple[str, Services], app: App) -> None:
-    """What wants to be a picture or a script is text: in the list, above the curves, in the panes."""
-    services = served[1]
-    name = "<img src=x onerror=alert(1)> ![p](http://198.51.100.7/p)"
-    training = services.distilling.start(small(services, name)).id
-    said = {"problem": 0, "text": f"Maybe. {name}", "correct": False, "tokens": 9, "finish": "length"}
-    for step in (0, 1):
-        figures = {"score": 0.5, "length": 9.0, "tokens": 36, "density": {"doubts": 1.0}, "cues": {"doubts": 1.0}}
-        services.store.trainings.put_step(training, step, figures, [], [said])
-    services.store.trainings.end(training, "failed", f"It failed: {name}")
-    requests: list[str] = []
-    app.page.on("request", lambda request: requests.append(request.url))
-    app.open("distil", training=training)
-    panes = app.page.locator(".st-key-distil-panes .pane")
-    expect(panes).to_have_count(2, timeout=TIMEOUT)
-    assert panes.nth(0).locator("mark").all_inner_texts()[0].startswith("Maybe")
-    assert app.text().count(name) >= 4
-    app.page.get_by_role("button", name="All trainings").click()
-    app.page.wait_for_function("() => !location.search.includes('training')")
-    app.settle()
-    assert app.text().count(name) >= 2 and not [url for url in requests if "198.51" in url]
-    assert app.page.locator("img[src='x']").count() == 0

@@ -179,7 +179,10 @@ def test_models_that_cannot_be_trained_from_are_not_offered(lab: Services) -> No
 def test_the_papers_settings_can_be_taken(lab: Services) -> None:
     test = set_up()
     sound(next(b for b in test.button if b.label == "Take the paper’s settings").click().run())
-    assert (field(test, "Problems a step").value, field(test, "Steps").value) == (256, 100)
+    paper, _ = paper_settings(Settings())
+    assert (
+        (field(test, "Problems a step").value, field(test, "Steps").value) == (paper.prompts, paper.steps) != (32, 50)
+    )
 
 
 def test_a_store_without_models_says_what_a_training_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -199,7 +202,7 @@ def test_differences_from_the_paper_name_both_values() -> None:
     ours = Settings(method=Method.SDFT, learning_rate=2e-4, lora_rank=8, lora_alpha=16, alpha=1.0)
     paper, _ = paper_settings(ours)
     found = {name: (theirs, here) for name, theirs, here in differences(ours, paper)}
-    assert found["Steps"] == ("100", "50") and found["Learning rate"] == ("1e-05", "0.0002")
+    assert found["Steps"] == (f"{paper.steps}", "50") and found["Learning rate"] == ("1e-05", "0.0002")
     assert found["Divergence"] == ("Jensen–Shannon (JSD)", "reverse KL")
     assert found["LoRA rank"] == ("none: all weights", "8") and found["LoRA alpha"] == ("0", "16")
     assert differences(paper, paper) == []
@@ -377,9 +380,9 @@ def test_where_a_training_stands_in_words(shown: Services) -> None:
     assert state_line(begun, 0, True, []) == "answering as it is"
     assert state_line(begun, 0, False, []) == "answering as it is · stands still until a worker is there"
     assert state_line(replace(begun, state="queued"), 2, True, []) == "waits for 2 jobs before it"
-    assert (
-        state_line(replace(begun, step=2), 0, True, [3.0, 30.0, 3.0]) == "step 2 of 4 · 3.0 s a step · about 6 s left"
-    )
+    busy = replace(job, state=JobState.RUNNING, done=2, total=4, rate=0.25)
+    told = state_line(replace(begun, step=2, job=busy), 0, True, [3.0, 30.0, 3.0])
+    assert told == "step 2 of 4 · 3.0 s a step · about 8 s left"
     assert pace([]) is None and pace([1.0, 9.0, 2.0]) == 2.0
 
 
