@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from backend.domain import Cue
@@ -215,7 +215,7 @@ class Records:
     """What a table or figure holds as rows of plain values, every number unrounded, under the names of its columns."""
 
     names: tuple[str, ...]
-    rows: tuple[Record, ...] = field(default=())
+    rows: tuple[Record, ...]
 
 
 def table_records(table: Table) -> Records:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from backend.domain import Group
 from backend.exchange.report import Cell, Column, Figure, Form, Line, Point, Role, Row
 from backend.measure import AdjustedDifference, Estimate
 from backend.services.experiment_arms import Arm, Arms
@@ -32,14 +31,13 @@ MEASURED = (ACCURACY, LENGTH, CUES, DENSITY)
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Arms and figures of one view. `lexicon` is the name of the one cues are counted by, `groups` its entries'."""
+    """Arms and figures of one view. `lexicon` is the name of the one cues are counted by."""
 
     scale: Scale
     results: Results
     arms: Arms
     figures: Figures
     lexicon: str
-    groups: Mapping[str, Group]
     held: str
 
 

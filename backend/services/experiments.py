@@ -187,10 +187,9 @@ class ExperimentService:
         lexicon = self._lexicons.get(view.lexicon)
         source: NumberSource = self._shipped if view.source is From.SHIPPED else self._own
         found = results or Results(view.scale, [], [], "store", "", lexicon.id)
-        groups = {entry.name: entry.group for entry in lexicon.entries}
         figures = Figures(source, lexicon.id, self._kept)
         arms = arms_of(found, view.seeds)
-        return Desk(view.scale, found, arms, figures, lexicon.name, groups, HELD_OUT[view.scale])
+        return Desk(view.scale, found, arms, figures, lexicon.name, HELD_OUT[view.scale])
 
     def _runs(self, view: View) -> list[Run]:
         known = {run.id: run for run in self._store.ledger.runs()}
