@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.domain import GRADERS, Run, UserError, visible
+from backend.domain import GRADERS, TRAINING, Run, UserError, visible
 from backend.measure import CueSummary, Estimate, accuracy, column_estimates, mean_estimate, mean_ratio, pass_at_k
 from backend.measure import summarise as summarise_cues
 from backend.services.lexicons import LexiconService
@@ -97,8 +97,11 @@ class RunService:
         return found
 
     def pairs(self) -> list[Pair]:
-        """Runs that belong side by side."""
-        return find_pairs({run.id: run for run in self.all()}, self._store.ledger.shared_problems())
+        """Runs that belong side by side. A training's answers are left out: hundreds of them share their problems, and
+        the pages of trainings pair them themselves.
+        """
+        kept = {run.id: run for run in self.all() if run.info.format != TRAINING}
+        return find_pairs(kept, self._store.ledger.shared_problems())
 
     def delete(self, run_id: str) -> Run:
         """Delete a run and its files; returns what it was. Raises UserError if it isn't there."""

@@ -13,7 +13,7 @@ from tests.browser.app_pages import ROOT, TIMEOUT, App
 from tests.browser.conftest import start_server
 from tests.browser.test_live_whole import until_gone
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 LONG = 300_000  # ms: a training process loads its libraries first, which takes long on a busy machine
 
 
