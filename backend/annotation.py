@@ -140,7 +140,8 @@ class Item:
     """A stretch `[start, end)` of a text to be annotated as one piece of work; the text around it is context.
 
     `trace` is the trace the text came from and `run` its run ("" where it was imported). `stratum` is the cell of the
-    sample it was drawn for; `priority` orders an active-learning queue, the highest first.
+    sample it was drawn for; `priority` orders an active-learning queue, the highest first. `name` is what an imported
+    text was called where it came from.
     """
 
     id: str
@@ -154,6 +155,7 @@ class Item:
     run: str = ""
     stratum: str = ""
     priority: float = 0.0
+    name: str = ""
 
 
 class Layer(StrEnum):

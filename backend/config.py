@@ -34,6 +34,8 @@ class Settings:
     threads: int = 2
     memory_mb: int = 2048
     graders: int = 2
+    local_role: str = "admin"
+    admins: tuple[str, ...] = ()
 
 
 # Setting -> (field, what it is); the README names each, and a test holds it to that.
@@ -50,6 +52,8 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "SECOND_THOUGHTS_THREADS": ("threads", "threads a query may use"),
     "SECOND_THOUGHTS_MEMORY_MB": ("memory_mb", "memory a query may use, in MB"),
     "SECOND_THOUGHTS_GRADERS": ("graders", "processes that grade answers"),
+    "SECOND_THOUGHTS_LOCAL_ROLE": ("local_role", "role of a new name that was typed in, not signed in"),
+    "SECOND_THOUGHTS_ADMINS": ("admins", "e-mail addresses of admins who sign in, separated by commas"),
 }
 
 
@@ -71,4 +75,6 @@ def _convert(name: str, raw: str, default: object) -> object:
         if not raw.isdigit() or int(raw) < 1:
             raise UserError(f"The setting {name} is {raw!r}, but has to be a whole number of 1 or more.")
         return int(raw)
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
     return raw

@@ -11,6 +11,22 @@ from dataclasses import dataclass
 
 from backend.config import Settings
 from backend.exchange import Kind, Overrides, Plan, Preview, Source
+from backend.services.adjudicating import AdjudicateService
+from backend.services.annotate_info import (
+    Adjudication,
+    Drawn,
+    ItemCue,
+    ItemState,
+    LabelDraft,
+    MergeCounts,
+    PersonProgress,
+    ProjectInfo,
+    ProjectSpec,
+    Saved,
+    Sheet,
+    Stratum,
+)
+from backend.services.annotating import AnnotateService
 from backend.services.browsing import PAGE, BrowseService, Listed, Page
 from backend.services.comparing import ComparedProblem, CompareService, Comparison, Mode, SampleRef, Side, Telling
 from backend.services.demo import DemoService
@@ -23,8 +39,10 @@ from backend.services.jobs import JobService, WorkerStatus
 from backend.services.lexicons import LexiconService
 from backend.services.models import ModelInfo, ModelService
 from backend.services.pairing import Pair
+from backend.services.people import PeopleService
 from backend.services.presets import Preset
 from backend.services.problems import Problem, ProblemService, ProblemSetInfo
+from backend.services.projects import Guidelines, ProjectService
 from backend.services.reading import OpenTrace, ReadService
 from backend.services.reproducing import ReproService
 from backend.services.runs import RunService, RunSummary
@@ -36,19 +54,26 @@ from backend.store import EvaluationRow, RolloutRow, StepRow, Store
 
 __all__ = [
     "PAGE",
+    "Adjudication",
     "Arm",
     "ComparedProblem",
     "Comparison",
     "Contrast",
     "DistilSpec",
+    "Drawn",
     "Estimate",
     "EvaluationRow",
     "EvaluationSpec",
     "ForkPoint",
     "GenerateSpec",
+    "Guidelines",
+    "ItemCue",
+    "ItemState",
     "JobService",
     "Kind",
+    "LabelDraft",
     "Listed",
+    "MergeCounts",
     "Mode",
     "ModelInfo",
     "OpenTrace",
@@ -57,21 +82,27 @@ __all__ = [
     "Page",
     "Pair",
     "PairStatistics",
+    "PersonProgress",
     "Plan",
     "Preset",
     "Preview",
     "Problem",
     "ProblemSetInfo",
+    "ProjectInfo",
+    "ProjectSpec",
     "Question",
     "RolloutRow",
     "RunSummary",
     "SampleRef",
+    "Saved",
     "ScoreSpec",
     "Services",
+    "Sheet",
     "Side",
     "Source",
     "Spread",
     "StepRow",
+    "Stratum",
     "Telling",
     "TrainingInfo",
     "WordChange",
@@ -101,6 +132,10 @@ class Services:
     reproducing: ReproService
     experiments: ExperimentService
     demo: DemoService
+    people: PeopleService
+    projects: ProjectService
+    annotating: AnnotateService
+    adjudicating: AdjudicateService
 
     def close(self) -> None:
         """Give the store back."""
@@ -116,6 +151,7 @@ def open_services(settings: Settings) -> Services:
     distilling = DistilService(store, settings, lexicons, models, problems, jobs, settings.graders)
     comparing, reading = CompareService(store, lexicons), ReadService(store)
     reproducing = ReproService(store, settings, lexicons, models, problems, jobs, distilling)
+    people = PeopleService(store, settings)
     models.enter_lab()
     return Services(
         store=store,
@@ -134,6 +170,10 @@ def open_services(settings: Settings) -> Services:
         reproducing=reproducing,
         experiments=ExperimentService(store, settings, lexicons, reproducing, comparing, reading),
         demo=DemoService(store, lexicons, settings.lab),
+        people=people,
+        projects=ProjectService(store, lexicons, people),
+        annotating=AnnotateService(store, lexicons, people),
+        adjudicating=AdjudicateService(store, lexicons, people),
     )
 
 
