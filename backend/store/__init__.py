@@ -9,10 +9,15 @@ import time
 from pathlib import Path
 
 from backend.config import Settings
+from backend.store.annotation_rows import Taken, TextRow
+from backend.store.annotations import Annotations, Desk
 from backend.store.database import connect
 from backend.store.jobs import Jobs, LogLine, WorkerRow
 from backend.store.ledger import Ledger, PartRow, ProblemRow, SetRow, SourceRow, sqlite_url
 from backend.store.parts import GROUP_COLUMNS, PartWriter, disk_errors, remove_parts, sweep
+from backend.store.people import People
+from backend.store.progress import Progress, Tally
+from backend.store.projects import NewProject, Projects, VersionRow
 from backend.store.queries import VERDICTS, Queries
 from backend.store.registry import Fork, Registry
 from backend.store.snapshot import write_snapshot
@@ -22,15 +27,21 @@ from backend.store.trainings import EvaluationRow, RolloutRow, Standing, StepRow
 __all__ = [
     "GROUP_COLUMNS",
     "VERDICTS",
+    "Annotations",
+    "Desk",
     "EvaluationRow",
     "Fork",
     "Jobs",
     "Kept",
     "Ledger",
     "LogLine",
+    "NewProject",
     "PartRow",
     "PartWriter",
+    "People",
     "ProblemRow",
+    "Progress",
+    "Projects",
     "Registry",
     "RolloutRow",
     "SetRow",
@@ -40,7 +51,11 @@ __all__ = [
     "Store",
     "StreamItem",
     "Streams",
+    "Taken",
+    "Tally",
+    "TextRow",
     "Trainings",
+    "VersionRow",
     "WorkerRow",
     "disk_errors",
 ]
@@ -59,6 +74,8 @@ class Store:
         engine = connect(settings.ledger_url or sqlite_url(self.folder))
         self.ledger, self.jobs, self.streams = Ledger(engine), Jobs(engine), Streams(engine)
         self.registry, self.trainings = Registry(engine), Trainings(engine)
+        self.people, self.projects = People(engine), Projects(engine)
+        self.annotations, self.progress = Annotations(engine), Progress(engine)
         self.queries = Queries(self.ledger, self.folder, settings.threads, settings.memory_mb)
 
     def close(self) -> None:

@@ -55,8 +55,10 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        readonly = connection.get_execution_options().get("readonly")
-        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if not options.get("readonly"):
+            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('durable') else 'NORMAL'}")
+        connection.exec_driver_sql("BEGIN" if options.get("readonly") else "BEGIN IMMEDIATE")
 
 
 def _reason(error: SQLAlchemyError) -> str:
@@ -90,13 +92,14 @@ class Database:
             raise UserError(f"The ledger can't be read: {_reason(error)}.") from error
 
     @contextmanager
-    def writing(self, counted: bool = True) -> Iterator[Connection]:
+    def writing(self, counted: bool = True, durable: bool = False) -> Iterator[Connection]:
         """One transaction; writers wait for each other, on PostgreSQL at the row that counts writes.
 
-        `counted` False is for rows no cached figure depends on (progress, streams): readers' caches stay.
+        `counted` False is for rows no cached figure depends on (progress, streams): readers' caches stay. With
+        `durable` the disk holds it when the block ends: on SQLite a cut of power may take other writes back.
         """
         try:
-            with self._engine.begin() as connection:
+            with self._engine.execution_options(durable=durable).begin() as connection:
                 if counted:
                     connection.execute(update(tables.state).values(version=tables.state.c.version + 1))
                 yield connection

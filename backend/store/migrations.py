@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, inspect, select
 
-from backend.store import tables
+from backend.store import annotation_tables, tables
 
 _applied = Table("migrations", MetaData(), Column("name", String(80), primary_key=True))
 
@@ -38,7 +38,18 @@ def m003_trainings(connection: Connection) -> None:
     tables.metadata.create_all(connection)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_initial, m002_models_and_jobs, m003_trainings)
+def m004_annotations(connection: Connection) -> None:
+    """People, annotation projects with their items and texts, and the log of labels."""
+    tables.metadata.create_all(connection)
+    connection.execute(insert(annotation_tables.annotation_state).values(id=1, version=0))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    m001_initial,
+    m002_models_and_jobs,
+    m003_trainings,
+    m004_annotations,
+)
 
 
 def migrate(connection: Connection) -> list[str]:

@@ -1,0 +1,282 @@
+"""Annotators at work: who has which item, and the append-only log of labels.
+
+Owns that no item is taken by more people than it needs, and that a row of the log is entered once and stays. What may
+be entered, callers say: they see what stands inside the transaction that enters it. Knows nothing of texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
+
+from backend.annotation import Item, Label, Layer, Op, ProjectState, Scheme
+from backend.domain import UserError, visible
+from backend.store import annotation_tables as tables
+from backend.store.annotation_rows import Taken, item_of, label_of, label_values, scheme_of, taken_of, taken_values
+from backend.store.database import Database, now
+from backend.store.projects import touch
+
+_CHUNK = 500
+_TOUCHING = frozenset({"state"})
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What new rows are held against, as it is while they are entered.
+
+    `taken` says whether the writer has taken the item. `known` are the rows of the ids asked for, `last` the last row
+    of each root asked for, `standing` how many labels of the writer's layer stand on the item.
+    """
+
+    item: Item
+    scheme: Scheme
+    scheme_version: int
+    guidelines_version: int
+    open: bool
+    taken: bool
+    known: Mapping[str, Label]
+    last: Mapping[str, Label]
+    standing: int
+
+
+class Annotations(Database):
+    """Reads and writes of annotators' work. Cached figures of runs don't depend on it."""
+
+    # -- items --------------------------------------------------------------------------------------
+
+    def claim(self, project_id: str, person: str) -> Item | None:
+        """The item `person` left open, else one more for them to take; None where none needs them.
+
+        Raises UserError where the project is gone or closed.
+        """
+        with self.reading() as connection:
+            row = connection.execute(_left_open(project_id, person)).first()
+        if row:
+            return item_of(row)
+        with self.writing(counted=False, durable=True) as connection:
+            needed = _lock_open(connection, project_id)
+            row = connection.execute(_left_open(project_id, person)).first()
+            if row is None and (row := connection.execute(_wanting(project_id, person, needed)).first()):
+                _take(connection, project_id, row.id, person)
+        return item_of(row) if row else None
+
+    def take(self, item: Item, person: str) -> bool:
+        """Take this item, unless it has the people it needs already. Raises UserError like `claim`."""
+        columns = tables.assignments.c
+        with self.writing(counted=False, durable=True) as connection:
+            needed = _lock_open(connection, item.project)
+            others = connection.execute(select(columns.person).where(columns.item_id == item.id)).scalars().all()
+            if person not in others:
+                if len(others) >= needed:
+                    return False
+                _take(connection, item.project, item.id, person)
+        return True
+
+    def taken(self, project_id: str, person: str | None = None) -> list[Taken]:
+        """Who took which item, in order; of one person, in the order they took them."""
+        columns = tables.assignments.c
+        query = select(tables.assignments).where(columns.project_id == project_id)
+        if person is not None:
+            query = query.where(columns.person == person)
+        with self.reading() as connection:
+            return [taken_of(row) for row in connection.execute(query.order_by(columns.turn, columns.item_id))]
+
+    def mark(self, item: Item, person: str, seconds: float, **values: Any) -> bool:
+        """Say how somebody left an item; `seconds` are added to their time. False where they haven't taken it.
+
+        Raises UserError where the project is gone or closed.
+        """
+        columns = tables.assignments.c
+        change = update(tables.assignments).where(columns.item_id == item.id, columns.person == person)
+        change = change.values(**values, seconds=columns.seconds + seconds, changed=now())
+        with self.writing(counted=False, durable=True) as connection:
+            _lock_open(connection, item.project, touching=bool(_TOUCHING & set(values)))
+            return connection.execute(change).rowcount == 1
+
+    def settle(self, item: Item, person: str) -> None:
+        """Say who has finished adjudicating an item; "" takes it back. Raises UserError like `mark`."""
+        change = update(tables.items).where(tables.items.c.id == item.id).values(settled=person)
+        with self.writing(counted=False, durable=True) as connection:
+            _lock_open(connection, item.project)
+            connection.execute(change)
+
+    # -- the log ------------------------------------------------------------------------------------
+
+    def enter(
+        self,
+        project_id: str,
+        item_id: str,
+        person: str,
+        layer: Layer,
+        ids: Sequence[str],
+        roots: Sequence[str],
+        make: Callable[[Desk], Sequence[Label]],
+    ) -> dict[str, int]:
+        """Add the rows that `make` returns for the log as it stands; returns id -> seq of all of `ids`.
+
+        Nothing is added where `make` raises. Raises UserError where there is no such item in the project.
+        """
+        with self.writing(counted=False, durable=True) as connection:
+            touch(connection, project_id)
+            desk = _desk(connection, project_id, item_id, person, layer, ids, roots)
+            _add(connection, make(desk))
+            return {row.id: row.seq for row in _rows_of(connection, project_id, tables.labels.c.id, ids)}
+
+    def enter_all(self, project_id: str, make: Callable[[], Sequence[Label]]) -> None:
+        """Add the rows `make` returns; nobody else writes to the project meanwhile, so that it may read what stands.
+
+        Raises UserError where the project is gone or closed.
+        """
+        with self.writing(counted=False, durable=True) as connection:
+            _lock_open(connection, project_id)
+            _add(connection, make())
+
+    def of_item(self, item_id: str, *, person: str | None = None, layer: Layer | None = None) -> list[Label]:
+        """An item's log by seq, of one person or layer where given."""
+        columns = tables.labels.c
+        wanted = [columns.item_id == item_id]
+        wanted += [columns.person == person] if person is not None else []
+        wanted += [columns.layer == layer.value] if layer is not None else []
+        return self._labels(*wanted)
+
+    def of_project(self, project_id: str, layer: Layer | None = None) -> list[Label]:
+        """A project's log by seq."""
+        columns = tables.labels.c
+        wanted = [columns.project_id == project_id]
+        return self._labels(*wanted, *([columns.layer == layer.value] if layer is not None else []))
+
+    def used(self, project_id: str) -> tuple[set[str], set[str]]:
+        """The labels and flags any row of a project's log carries."""
+        columns = tables.labels.c
+        query = select(columns.label, columns.flag).where(columns.project_id == project_id).distinct()
+        with self.reading() as connection:
+            rows = connection.execute(query).all()
+        return {row.label for row in rows}, {row.flag for row in rows if row.flag}
+
+    def _labels(self, *wanted: ColumnElement[bool]) -> list[Label]:
+        query = select(tables.labels).where(*wanted).order_by(tables.labels.c.seq)
+        with self.reading() as connection:
+            return [label_of(row) for row in connection.execute(query)]
+
+
+def _lock_open(connection: Connection, project_id: str, *, touching: bool = True) -> int:
+    """Hold up other writers of a project; returns how many people an item of it needs."""
+    columns = tables.projects.c
+    if touching:
+        touch(connection, project_id)
+    row = connection.execute(select(columns.state, columns.annotators).where(columns.id == project_id)).first()
+    if row is None:
+        raise UserError("This project was deleted.")
+    if row.state != ProjectState.OPEN.value:
+        raise UserError("This project is closed: it takes no more labels until an admin reopens it.")
+    return row.annotators
+
+
+def _left_open(project_id: str, person: str) -> Select[Any]:
+    """The item somebody took first of those they left open."""
+    taken = tables.assignments.c
+    return (
+        select(tables.items)
+        .join(tables.assignments, taken.item_id == tables.items.c.id)
+        .where(taken.project_id == project_id, taken.person == person, taken.state == "open")
+        .order_by(taken.turn)
+        .limit(1)
+    )
+
+
+def _wanting(project_id: str, person: str, needed: int) -> Select[Any]:
+    """The item to be taken next: begun by others, then by priority, then in order."""
+    items, taken = tables.items.c, tables.assignments
+    mine = select(taken.c.item_id).where(taken.c.item_id == items.id, taken.c.person == person).exists()
+    people = select(func.count()).where(taken.c.item_id == items.id).scalar_subquery()
+    return (
+        select(tables.items)
+        .where(items.project_id == project_id, ~mine, people < needed)
+        .order_by((people > 0).desc(), items.priority.desc(), items.ordinal)
+        .limit(1)
+    )
+
+
+def _take(connection: Connection, project_id: str, item_id: str, person: str) -> None:
+    columns = tables.assignments.c
+    last = select(func.max(columns.turn)).where(columns.project_id == project_id, columns.person == person)
+    turn = (connection.execute(last).scalar() or 0) + 1
+    values = taken_values(project_id, Taken(item_id, person, "open", turn))
+    connection.execute(insert(tables.assignments).values(**values))
+
+
+def _desk(
+    connection: Connection,
+    project_id: str,
+    item_id: str,
+    person: str,
+    layer: Layer,
+    ids: Sequence[str],
+    roots: Sequence[str],
+) -> Desk:
+    projects, items, taken, schemes = (
+        tables.projects.c,
+        tables.items.c,
+        tables.assignments.c,
+        tables.project_schemes.c,
+    )
+    query = (
+        select(
+            tables.items,
+            *(projects.state, projects.scheme_version, projects.guidelines_version, schemes.scheme),
+            taken.state.label("taken"),
+        )
+        .join(tables.projects, projects.id == items.project_id)
+        .join(
+            tables.project_schemes,
+            (schemes.project_id == projects.id) & (schemes.version == projects.scheme_version),
+        )
+        .join(tables.assignments, (taken.item_id == items.id) & (taken.person == person), isouter=True)
+        .where(items.id == item_id, items.project_id == project_id)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        raise UserError(f"There is no item {visible(item_id, 80)} in this project; it may have been deleted.")
+    return Desk(
+        item=item_of(row),
+        scheme=scheme_of(row.scheme),
+        scheme_version=row.scheme_version,
+        guidelines_version=row.guidelines_version,
+        open=row.state == ProjectState.OPEN.value,
+        taken=row.taken is not None,
+        known={row.id: label_of(row) for row in _rows_of(connection, project_id, tables.labels.c.id, ids)},
+        last={row.root: label_of(row) for row in _rows_of(connection, project_id, tables.labels.c.root, roots)},
+        standing=_standing(connection, item_id, person if layer is Layer.PERSON else None, layer),
+    )
+
+
+def _rows_of(connection: Connection, project_id: str, column: Any, values: Iterable[str]) -> Iterable[Row[Any]]:
+    """Rows of a project's log by the values of a column, by seq."""
+    wanted = list(dict.fromkeys(values))
+    found: list[Row[Any]] = []
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = column.in_(wanted[start : start + _CHUNK])
+        query = select(tables.labels).where(tables.labels.c.project_id == project_id, chunk)
+        found += connection.execute(query.order_by(tables.labels.c.seq)).all()
+    return found
+
+
+def _standing(connection: Connection, item_id: str, person: str | None, layer: Layer) -> int:
+    rows, later = tables.labels.c, tables.labels.alias().c
+    wanted = [rows.item_id == item_id, rows.layer == layer.value]
+    wanted += [rows.person == person] if person is not None else []
+    superseded = (
+        select(later.seq)
+        .where(later.project_id == rows.project_id, later.root == rows.root, later.seq > rows.seq)
+        .exists()
+    )
+    query = select(func.count()).select_from(tables.labels).where(*wanted, rows.op != Op.WITHDRAW.value, ~superseded)
+    return connection.execute(query).scalar_one()
+
+
+def _add(connection: Connection, labels: Sequence[Label]) -> None:
+    if labels:  # without rows the statement would insert one of nothing but defaults
+        connection.execute(insert(tables.labels), [label_values(label) for label in labels])

@@ -1,0 +1,103 @@
+"""How far annotation projects are: items finished and settled, and what each person did.
+
+Owns these counts and the numbers caches are keyed by. Knows nothing of what any label says.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, func, select
+
+from backend.annotation import Layer, Op
+from backend.store import annotation_tables as tables
+from backend.store.database import Database
+
+
+class Tally(NamedTuple):
+    """How far somebody is in a project."""
+
+    project: str
+    person: str
+    name: str
+    done: int
+    open: int
+    flagged: int
+    labels: int
+    seconds: float
+
+
+class Counts(NamedTuple):
+    """A project's items: all, with as many people finished as needed, settled."""
+
+    items: int
+    finished: int
+    settled: int
+
+
+class Progress(Database):
+    """Counts over all projects, or over one."""
+
+    def counts(self) -> dict[str, Counts]:
+        """Project id -> how many of its items are finished and settled."""
+        items, taken = tables.items.c, tables.assignments.c
+        ready = (
+            select(taken.item_id, taken.project_id, func.count().label("people"))
+            .where(taken.state == "done")
+            .group_by(taken.item_id, taken.project_id)
+            .subquery()
+        )
+        enough = (
+            select(ready.c.project_id, func.count())
+            .join(tables.projects, tables.projects.c.id == ready.c.project_id)
+            .where(ready.c.people >= tables.projects.c.annotators)
+            .group_by(ready.c.project_id)
+        )
+        settled = func.count().filter(items.settled != "")
+        with self.reading() as connection:
+            finished = {row[0]: row[1] for row in connection.execute(enough)}
+            rows = connection.execute(select(items.project_id, func.count(), settled).group_by(items.project_id)).all()
+        return {row[0]: Counts(row[1], finished.get(row[0], 0), row[2]) for row in rows}
+
+    def tallies(self, project_id: str | None = None) -> list[Tally]:
+        """How far everybody is who took an item, by project and name."""
+        taken, people = tables.assignments.c, tables.people.c
+        states = [func.count().filter(taken.state == state) for state in ("done", "open", "flagged")]
+        query = (
+            select(taken.project_id, taken.person, func.max(people.name), *states, func.sum(taken.seconds))
+            .join(tables.people, people.id == taken.person, isouter=True)
+            .group_by(taken.project_id, taken.person)
+        )
+        labels = _standing_counts()
+        if project_id is not None:
+            query = query.where(taken.project_id == project_id)
+            labels = labels.where(tables.labels.c.project_id == project_id)
+        with self.reading() as connection:
+            rows = connection.execute(query).all()
+            standing = {(row[0], row[1]): row[2] for row in connection.execute(labels)}
+        found = [Tally(r[0], r[1], r[2] or "", r[3], r[4], r[5], standing.get((r[0], r[1]), 0), r[6]) for r in rows]
+        return sorted(found, key=lambda tally: (tally.project, tally.name.casefold(), tally.person))
+
+    def version(self, project_id: str | None) -> tuple[int, int]:
+        """Numbers that change with every change of people and projects, and with every label and claim."""
+        counted = select(func.coalesce(func.sum(tables.projects.c.version), 0))
+        if project_id is not None:
+            counted = counted.where(tables.projects.c.id == project_id)
+        with self.reading() as connection:
+            whole = connection.execute(select(tables.annotation_state.c.version)).scalar_one()
+            return whole, int(connection.execute(counted).scalar_one())
+
+
+def _standing_counts() -> Select[Any]:
+    """Project, person and how many labels of theirs stand."""
+    rows, later = tables.labels, tables.labels.alias()
+    superseded = (
+        select(later.c.seq)
+        .where(later.c.project_id == rows.c.project_id, later.c.root == rows.c.root, later.c.seq > rows.c.seq)
+        .exists()
+    )
+    return (
+        select(rows.c.project_id, rows.c.person, func.count())
+        .where(rows.c.layer == Layer.PERSON.value, rows.c.op != Op.WITHDRAW.value, ~superseded)
+        .group_by(rows.c.project_id, rows.c.person)
+    )
