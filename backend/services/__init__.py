@@ -37,6 +37,7 @@ from backend.services.generating import GenerateService
 from backend.services.importing import ImportService, Outcome
 from backend.services.jobs import JobService, WorkerStatus
 from backend.services.lexicons import LexiconService
+from backend.services.machine_cues import CueFinder
 from backend.services.models import ModelInfo, ModelService
 from backend.services.pairing import Pair
 from backend.services.people import PeopleService
@@ -151,7 +152,9 @@ def open_services(settings: Settings) -> Services:
     distilling = DistilService(store, settings, lexicons, models, problems, jobs, settings.graders)
     comparing, reading = CompareService(store, lexicons), ReadService(store)
     reproducing = ReproService(store, settings, lexicons, models, problems, jobs, distilling)
-    people = PeopleService(store, settings)
+    people, cues = PeopleService(store, settings), CueFinder(store, lexicons)
+    projects = ProjectService(store, lexicons, people)
+    annotating = AnnotateService(store, people, projects, cues)
     models.enter_lab()
     return Services(
         store=store,
@@ -171,9 +174,9 @@ def open_services(settings: Settings) -> Services:
         experiments=ExperimentService(store, settings, lexicons, reproducing, comparing, reading),
         demo=DemoService(store, lexicons, settings.lab),
         people=people,
-        projects=ProjectService(store, lexicons, people),
-        annotating=AnnotateService(store, lexicons, people),
-        adjudicating=AdjudicateService(store, lexicons, people),
+        projects=projects,
+        annotating=annotating,
+        adjudicating=AdjudicateService(store, people, projects, annotating, cues),
     )
 
 

@@ -7,45 +7,102 @@ nothing of how agreement is measured, nor of pages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import replace
 
+from backend.annotation import Label, Layer, ProjectState, Role
 from backend.services.annotate_info import Adjudication, LabelDraft, MergeCounts, Saved
-from backend.services.lexicons import LexiconService
+from backend.services.annotating import AnnotateService, enter, laid_out
+from backend.services.label_rules import REASONS
+from backend.services.machine_cues import CueFinder
+from backend.services.merging import BY_RULE, RULES, Match, Merged, check, merged
 from backend.services.people import PeopleService
+from backend.services.projects import ProjectService
 from backend.store import Store
 
-REASONS = ("guideline gap", "ambiguous", "slip")
-RULES = ("agreed by all", "majority", "any")
-Match = Literal["exact", "overlap"]
+__all__ = ["REASONS", "RULES", "AdjudicateService", "Match"]
 
 
 class AdjudicateService:
     """Adjudicators' work on the projects of one store."""
 
-    def __init__(self, store: Store, lexicons: LexiconService, people: PeopleService) -> None:
-        """`people` is the gate, `lexicons` finds the machine's cues."""
-        self._store = store
+    def __init__(
+        self,
+        store: Store,
+        people: PeopleService,
+        projects: ProjectService,
+        annotating: AnnotateService,
+        cues: CueFinder,
+    ) -> None:
+        """`people` is the gate, `cues` finds the machine's."""
+        self._store, self._people, self._projects = store, people, projects
+        self._annotating, self._cues = annotating, cues
 
     def sheet(self, actor: str, item_id: str) -> Adjudication:
         """An item laid out with everybody's labels. For adjudicators."""
-        raise NotImplementedError
+        self._people.require(actor, Role.ADJUDICATOR)
+        item = self._projects.item(item_id)
+        project = self._projects.get(item.project)
+        text = self._projects.text_row(item.text_sha256)
+        log = self._store.annotations.of_item(item.id)
+        taken = [row for row in self._store.annotations.taken(project.id) if row.item == item.id]
+        settled = item.id in self._store.projects.settled(project.id)
+        closed = project.state is not ProjectState.OPEN
+        return Adjudication(
+            labelled=laid_out(item, text.text, log, taken, settled),
+            project=project,
+            names={person.id: person.name for person in self._people.all()},
+            sections=text.sections,
+            cues=self._cues.find(project.lexicon, text.text, item),
+            history=sum(label.layer is Layer.GOLD for label in log),
+            number=item.ordinal + 1,
+            of=self._store.projects.count(project.id),
+            writable=not closed,
+            why="This project is closed: it takes no more labels." if closed else "",
+        )
 
     def decide(self, actor: str, project_id: str, item_id: str, rows: Sequence[LabelDraft]) -> list[Saved]:
         """Put rows into the gold layer, all or none; taken and refused like an annotator's. For adjudicators.
 
         `op` REJECT says that no label belongs there: unlike a withdrawal, which takes a decision back, it is one, and
-        merging leaves the place alone. `reason` is one of `REASONS` or "". `how`: adopted, own or merged.
+        merging leaves the place alone. `reason` is one of `REASONS` or "". `how` is "adopted" or "own"; "merged" is
+        the word of `merge`.
         """
-        raise NotImplementedError
+        person = self._people.require(actor, Role.ADJUDICATOR)
+        rows = [replace(row, how="own") if row.how == BY_RULE else row for row in rows]
+        return enter(self._store, self._projects, project_id, item_id, person.id, Layer.GOLD, rows)
 
     def settle(self, actor: str, item_id: str, settled: bool = True) -> None:
         """Say that an item is finished with, or not. For adjudicators."""
-        raise NotImplementedError
+        person = self._people.require(actor, Role.ADJUDICATOR)
+        self._store.annotations.settle(self._projects.item(item_id), person.id if settled else "")
 
     def merge(self, actor: str, project_id: str, rule: str, match: Match = "exact") -> MergeCounts:
         """Put into the gold layer what annotators who are finished agree on, by one of `RULES`. For adjudicators.
 
         Whatever was decided by hand stays, and nothing is put where such a decision touches. What an earlier merge
-        put there and this rule doesn't is withdrawn. Settled items stay as they are.
+        put there and this rule doesn't is withdrawn. Settled items stay as they are, and items wait until two people
+        are finished (one, where the project needs no more).
         """
-        raise NotImplementedError
+        person = self._people.require(actor, Role.ADJUDICATOR)
+        project = self._projects.get(project_id)
+        check(rule, match)
+        outcome: list[Merged] = []
+
+        def make() -> list[Label]:
+            labelled = self._annotating.labelled(project.id)
+            logs: dict[str, list[Label]] = {}
+            for label in self._store.annotations.of_project(project.id, Layer.GOLD):
+                logs.setdefault(label.item, []).append(label)
+            outcome.extend(merged(one, logs.get(one.item.id, []), project, person.id, rule, match) for one in labelled)
+            return [row for one in outcome for row in one.rows]
+
+        self._store.annotations.enter_all(project.id, make)
+        return MergeCounts(
+            items=len(outcome),
+            added=sum(one.added for one in outcome),
+            kept=sum(one.kept for one in outcome),
+            withdrawn=sum(one.withdrawn for one in outcome),
+            decided=sum(one.decided for one in outcome),
+            waiting=sum(one.waiting for one in outcome),
+            settled=sum(one.settled for one in outcome),
+        )

@@ -67,7 +67,7 @@ class BrowseService:
 
         Raises UserError for a search that is no regular expression.
         """
-        resolved = self._resolve(wanted)
+        resolved = self.resolve(wanted)
         if not resolved:
             return Page([], 0, 0)
         rows, total, offset = self._store.queries.page(
@@ -76,7 +76,7 @@ class BrowseService:
         questions = self._store.ledger.questions(list({row["problem_id"] for row in rows}))
         return Page([_listed(row, resolved.grader, questions) for row in rows], total, offset)
 
-    def _resolve(self, wanted: TraceFilter) -> TraceFilter | None:
+    def resolve(self, wanted: TraceFilter) -> TraceFilter | None:
         """The filter with ids in place of names; None where nothing can match."""
         runs = wanted.runs
         if wanted.dataset:

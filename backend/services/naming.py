@@ -17,6 +17,7 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 # Control and format characters (bidi marks among them), lone surrogates, private and unassigned ones, line separators;
 # of the format characters only the joiners stay, which Persian, Hindi and emoji need.
 _REFUSED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _JOINERS = "\u200c\u200d"
 
 
@@ -36,7 +37,7 @@ def prose(what: str, text: str, limit: int = PROSE) -> str:
     """`text` of any lines. Raises UserError, calling it `what`, where it is too long or can't be stored."""
     if len(text) > limit:
         raise UserError(f"{what} has {len(text):,} characters, but at most {limit:,} fit.")
-    if any("\ud800" <= c <= "\udfff" for c in text):
+    if _SURROGATE.search(text):
         raise UserError(f"{what} holds half a character (a lone surrogate), which can't be stored.")
     return text
 

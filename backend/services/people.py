@@ -6,6 +6,7 @@ how anybody signs in: pages say who it is.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Final
 
@@ -17,6 +18,7 @@ from backend.store import Store
 
 LOCAL: Final = "local"
 IMPORTED: Final = "imported"
+_ID = re.compile("[0-9a-f]{1,32}")
 _MAY: Final = {
     Role.VIEWER: "read",
     Role.ANNOTATOR: "label",
@@ -68,7 +70,7 @@ class PeopleService:
 
     def get(self, person_id: str) -> Person:
         """One person. Raises UserError where there is none."""
-        if found := self._store.people.get(person_id):
+        if _ID.fullmatch(person_id) and (found := self._store.people.get(person_id)):
             return found
         raise UserError(f"There is nobody here of the id {visible(person_id, 40)!r}: say who you are first.")
 

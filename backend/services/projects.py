@@ -6,14 +6,31 @@ are made.
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import re
+import uuid
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from backend.annotation import AnnotatedText, Item, Project, Scheme
-from backend.services.annotate_info import Drawn, ProjectInfo, ProjectSpec
+from backend.annotation import AnnotatedText, Item, Project, ProjectState, Role, Scheme
+from backend.domain import UserError, visible
+from backend.services.annotate_info import Drawn, PersonProgress, ProjectInfo, ProjectSpec
+from backend.services.browsing import BrowseService
+from backend.services.drawing import draw
+from backend.services.foreign_texts import project_of_texts
 from backend.services.lexicons import LexiconService
+from backend.services.naming import check_scheme, one_line, prose
 from backend.services.people import PeopleService
-from backend.store import Store
+from backend.store import NewProject, Store, TextRow
+from backend.store.queries import verdict_column
+
+ANNOTATORS, SIZE, ITEMS = 20, 5_000, 50_000
+_SEED = 2**31
+_TEXTS_HELD = 64  # by their hash, so that they can't be stale
+_ID = re.compile(r"[0-9a-f-]{1,40}")
 
 
 class Guidelines(NamedTuple):
@@ -30,15 +47,40 @@ class ProjectService:
 
     def __init__(self, store: Store, lexicons: LexiconService, people: PeopleService) -> None:
         """`people` is the gate, `lexicons` names those whose cues may be shown."""
-        self._store = store
+        self._store, self._lexicons, self._people = store, lexicons, people
+        self._browsing = BrowseService(store, lexicons)
+        self._texts = lru_cache(maxsize=_TEXTS_HELD)(self._read_text)
+
+    # -- making -------------------------------------------------------------------------------------
 
     def preview(self, spec: ProjectSpec) -> Drawn:
         """What `create` would take, without writing anything. Raises UserError like it."""
-        raise NotImplementedError
+        self._check(spec)
+        return draw(self._store, self._browsing, spec, "").drawn
 
     def create(self, actor: str, spec: ProjectSpec) -> Project:
         """Draw the traces, cut them into items and open the project. For admins."""
-        raise NotImplementedError
+        owner = self._people.require(actor, Role.ADMIN)
+        self._check(spec)
+        project = Project(
+            id=uuid.uuid4().hex[:16],
+            name=one_line("The project's name", spec.name),
+            state=ProjectState.OPEN,
+            scheme=spec.scheme,
+            guidelines=spec.guidelines,
+            lexicon=self._lexicons.get(spec.lexicon).id if spec.lexicon else "",
+            annotators=spec.annotators,
+            blind_share=spec.blind_share,
+            seed=spec.seed,
+            owner=owner.id,
+        )
+        sample = draw(self._store, self._browsing, spec, project.id)
+        if len(sample.items) > ITEMS:
+            raise UserError(f"This makes {len(sample.items):,} items; at most {ITEMS:,} fit. Take fewer traces.")
+        project = replace(project, sampling=_sampling(spec, sample.drawn))
+        return self._store.projects.add(
+            NewProject(project, sample.items, sample.texts, lexicons=self._contents(project.lexicon))
+        )
 
     def import_texts(
         self, actor: str, name: str, scheme: Scheme, texts: Sequence[AnnotatedText], gold: bool = False
@@ -49,19 +91,102 @@ class ProjectService:
         span says so, labels are adjudicated ones; `gold` also settles every item. Span ids are kept where they can
         be. `meta` may tell what an export of ours tells: "trace", "run", "stratum", "blind", "settled".
         """
-        raise NotImplementedError
+        owner = self._people.require(actor, Role.ADMIN)
+        project = Project(
+            id=uuid.uuid4().hex[:16],
+            name=one_line("The project's name", name),
+            state=ProjectState.OPEN,
+            scheme=check_scheme(scheme),
+            sampling={"source": "import", "texts": len(texts)},
+            owner=owner.id,
+        )
+        return self._store.projects.add(project_of_texts(project, texts, gold))
+
+    def _check(self, spec: ProjectSpec) -> None:
+        check_scheme(spec.scheme)
+        prose("The guidelines", spec.guidelines)
+        check_annotators(spec.annotators)
+        verdict_column(spec.grader)
+        if not 0 <= spec.blind_share <= 1:
+            raise UserError(f"The share of blind items lies between 0 and 1; {spec.blind_share} doesn't.")
+        if not 1 <= spec.size <= SIZE:
+            raise UserError(f"A project takes 1 to {SIZE:,} traces; {spec.size:,} is not among them.")
+        if not -_SEED <= spec.seed < _SEED:
+            raise UserError(f"The seed {spec.seed} is too large: at most {_SEED - 1:,}.")
+        if spec.lexicon:
+            self._lexicons.get(spec.lexicon)
+
+    def _contents(self, lexicon: str) -> dict[str, dict[str, Any]]:
+        return {key: value for key, value in self._lexicons.contents().items() if key == lexicon}
+
+    # -- looking ------------------------------------------------------------------------------------
 
     def get(self, project_id: str) -> Project:
         """One project. Raises UserError where there is none."""
-        raise NotImplementedError
+        if _ID.fullmatch(project_id) and (found := self._store.projects.get(project_id)):
+            return found
+        raise UserError(f"There is no project {visible(project_id, 40)} here; it may have been deleted.")
 
     def all(self) -> list[ProjectInfo]:
         """Every project with how far it is, the newest first."""
-        raise NotImplementedError
+        return self._infos(self._store.projects.all(), None)
 
     def info(self, project_id: str) -> ProjectInfo:
         """One project with how far it is."""
-        raise NotImplementedError
+        return self._infos([self.get(project_id)], project_id)[0]
+
+    def _infos(self, projects: Sequence[Project], only: str | None) -> list[ProjectInfo]:
+        counts, progress = self._store.progress.counts(only), self.progress(only)
+        return [ProjectInfo(p, *counts.get(p.id, (0, 0, 0)), progress.get(p.id, ())) for p in projects]
+
+    def progress(self, only: str | None = None) -> dict[str, tuple[PersonProgress, ...]]:
+        """Project id -> how far everybody is who took an item, of all projects or only one."""
+        found: dict[str, tuple[PersonProgress, ...]] = {}
+        for tally in self._store.progress.tallies(only):
+            found[tally.project] = (*found.get(tally.project, ()), PersonProgress(*tally[1:]))
+        return found
+
+    def guidelines(self, project_id: str) -> list[Guidelines]:
+        """Every version of a project's guidelines, the newest first."""
+        return [Guidelines(*row) for row in self._store.projects.guidelines(project_id)]
+
+    def scheme(self, project_id: str, version: int) -> Scheme:
+        """A project's label scheme as it was at a version."""
+        if found := self._store.projects.schemes(project_id).get(version):
+            return found
+        raise UserError(f"The project has no version {version} of its label scheme.")
+
+    def items(self, project_id: str) -> list[Item]:
+        """A project's items in order, with the traces they come from: not for annotators' eyes."""
+        return self._store.projects.items(project_id)
+
+    def item(self, item_id: str) -> Item:
+        """One item, with the trace it comes from: not for annotators' eyes. Raises UserError where there is none."""
+        if _ID.fullmatch(item_id) and (found := self._store.projects.item(item_id)):
+            return found
+        raise UserError(f"There is no item {visible(item_id, 80)} here; its project may have been deleted.")
+
+    def text(self, item_id: str) -> str:
+        """The whole text an item is a stretch of."""
+        return self.text_row(self.item(item_id).text_sha256).text
+
+    def text_row(self, sha256: str) -> TextRow:
+        """A text by its hash, with its sections. Raises UserError where there is none."""
+        return self._texts(sha256)
+
+    def _read_text(self, sha256: str) -> TextRow:
+        if found := self._store.projects.text(sha256):
+            return found
+        raise UserError("The text isn't here any more: its project was deleted.")
+
+    def version(self, project_id: str | None = None) -> str:
+        """A token that changes with every label, claim, finished item and change of a project (None: of any).
+
+        For caches. Time at work, places and the writes of runs and jobs leave it alone.
+        """
+        return ".".join(map(str, self._store.progress.version(project_id)))
+
+    # -- changing -----------------------------------------------------------------------------------
 
     def change(
         self,
@@ -78,43 +203,79 @@ class ProjectService:
 
         A scheme can't lose a label or flag in use, nor turn a label into its opposite.
         """
-        raise NotImplementedError
+        person = self._people.require(actor, Role.ADMIN)
+        changed = old = self.get(project_id)
+        if name is not None:
+            changed = replace(changed, name=one_line("The project's name", name))
+        if annotators is not None:
+            changed = replace(changed, annotators=check_annotators(annotators))
+        if lexicon is not None:
+            changed = replace(changed, lexicon=self._lexicons.get(lexicon).id if lexicon else "")
+        if guidelines is not None and guidelines != old.guidelines:
+            text = prose("The guidelines", guidelines)
+            changed = replace(changed, guidelines=text, guidelines_version=old.guidelines_version + 1)
+        if scheme is not None and scheme != old.scheme:
+            changed = replace(changed, scheme=check_scheme(scheme), scheme_version=old.scheme_version + 1)
+        self._store.projects.change(old, changed, person.id, self._contents(changed.lexicon), _refuse_losses)
+        return self.get(project_id)
 
     def close(self, actor: str, project_id: str) -> Project:
         """Take no more labels. For admins."""
-        raise NotImplementedError
+        return self._set_state(actor, project_id, ProjectState.CLOSED)
 
     def reopen(self, actor: str, project_id: str) -> Project:
         """Take labels again. For admins."""
-        raise NotImplementedError
+        return self._set_state(actor, project_id, ProjectState.OPEN)
+
+    def _set_state(self, actor: str, project_id: str, state: ProjectState) -> Project:
+        self._people.require(actor, Role.ADMIN)
+        self.get(project_id)
+        self._store.projects.set_state(project_id, state)
+        return self.get(project_id)
 
     def delete(self, actor: str, project_id: str) -> None:
         """Forget a project with its items, labels and the texts nothing else holds. For admins."""
-        raise NotImplementedError
-
-    def guidelines(self, project_id: str) -> list[Guidelines]:
-        """Every version of a project's guidelines, the newest first."""
-        raise NotImplementedError
-
-    def scheme(self, project_id: str, version: int) -> Scheme:
-        """A project's label scheme as it was at a version."""
-        raise NotImplementedError
-
-    def items(self, project_id: str) -> list[Item]:
-        """A project's items in order, with the traces they come from: not for annotators' eyes."""
-        raise NotImplementedError
-
-    def text(self, item_id: str) -> str:
-        """The whole text an item is a stretch of."""
-        raise NotImplementedError
+        self._people.require(actor, Role.ADMIN)
+        self.get(project_id)
+        self._store.projects.delete(project_id)
 
     def set_priorities(self, actor: str, project_id: str, priorities: Mapping[str, float]) -> None:
         """Order the queue: item id -> priority, the highest first; items not named keep theirs. For admins."""
-        raise NotImplementedError
+        self._people.require(actor, Role.ADMIN)
+        self.get(project_id)
+        if bad := next((item for item, value in priorities.items() if not math.isfinite(value)), None):
+            raise UserError(f"The priority of item {visible(bad, 80)} is not a finite number.")
+        self._store.projects.set_priorities(project_id, priorities)
 
-    def version(self, project_id: str | None = None) -> str:
-        """A token that changes with every label, claim, finished item and change of a project (None: of any).
 
-        For caches. Time at work, places and the writes of runs and jobs leave it alone.
-        """
-        raise NotImplementedError
+def check_annotators(number: int) -> int:
+    """How many people an item may need. Raises UserError for another number."""
+    if not 1 <= number <= ANNOTATORS:
+        raise UserError(f"An item needs 1 to {ANNOTATORS} annotators; {number:,} is not among them.")
+    return number
+
+
+def _refuse_losses(old: Scheme, new: Scheme, labels: set[str], flags: set[str]) -> None:
+    """Raise UserError where a scheme loses, or turns round, what labels carry."""
+    for key in sorted(labels):
+        before, after = old.get(key), new.get(key)
+        if after is None:
+            raise UserError(
+                f"The label {visible(key, 60)!r} is in use in this project, so that the scheme has to keep it."
+            )
+        if before is not None and before.negative != after.negative:
+            raise UserError(f"The label {visible(key, 60)!r} is in use and can't be turned into its opposite.")
+    if lost := sorted(flags - set(new.flags)):
+        raise UserError(
+            f"The flag {visible(lost[0], 60)!r} is in use in this project, so that the scheme has to keep it."
+        )
+
+
+def _sampling(spec: ProjectSpec, drawn: Drawn) -> dict[str, Any]:
+    """How the items were drawn, as the project keeps it."""
+    return {
+        "source": "traces",
+        "wanted": dataclasses.asdict(spec.wanted),
+        **{name: getattr(spec, name) for name in ("size", "window", "stratify", "grader")},
+        "strata": [stratum._asdict() for stratum in drawn.strata],
+    }

@@ -148,14 +148,6 @@ class Annotations(Database):
         wanted = [columns.project_id == project_id]
         return self._labels(*wanted, *([columns.layer == layer.value] if layer is not None else []))
 
-    def used(self, project_id: str) -> tuple[set[str], set[str]]:
-        """The labels and flags any row of a project's log carries."""
-        columns = tables.labels.c
-        query = select(columns.label, columns.flag).where(columns.project_id == project_id).distinct()
-        with self.reading() as connection:
-            rows = connection.execute(query).all()
-        return {row.label for row in rows}, {row.flag for row in rows if row.flag}
-
     def _labels(self, *wanted: ColumnElement[bool]) -> list[Label]:
         query = select(tables.labels).where(*wanted).order_by(tables.labels.c.seq)
         with self.reading() as connection:

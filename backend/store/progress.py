@@ -38,8 +38,8 @@ class Counts(NamedTuple):
 class Progress(Database):
     """Counts over all projects, or over one."""
 
-    def counts(self) -> dict[str, Counts]:
-        """Project id -> how many of its items are finished and settled."""
+    def counts(self, project_id: str | None = None) -> dict[str, Counts]:
+        """Project id -> how many of its items are finished and settled, of all projects or one."""
         items, taken = tables.items.c, tables.assignments.c
         ready = (
             select(taken.item_id, taken.project_id, func.count().label("people"))
@@ -53,10 +53,13 @@ class Progress(Database):
             .where(ready.c.people >= tables.projects.c.annotators)
             .group_by(ready.c.project_id)
         )
-        settled = func.count().filter(items.settled != "")
+        whole = select(items.project_id, func.count(), func.count().filter(items.settled != ""))
+        if project_id is not None:
+            enough = enough.where(ready.c.project_id == project_id)
+            whole = whole.where(items.project_id == project_id)
         with self.reading() as connection:
             finished = {row[0]: row[1] for row in connection.execute(enough)}
-            rows = connection.execute(select(items.project_id, func.count(), settled).group_by(items.project_id)).all()
+            rows = connection.execute(whole.group_by(items.project_id)).all()
         return {row[0]: Counts(row[1], finished.get(row[0], 0), row[2]) for row in rows}
 
     def tallies(self, project_id: str | None = None) -> list[Tally]:
@@ -68,7 +71,7 @@ class Progress(Database):
             .join(tables.people, people.id == taken.person, isouter=True)
             .group_by(taken.project_id, taken.person)
         )
-        labels = _standing_counts()
+        labels = _standing_counts(tables.labels.c.project_id, tables.labels.c.person)
         if project_id is not None:
             query = query.where(taken.project_id == project_id)
             labels = labels.where(tables.labels.c.project_id == project_id)
@@ -77,6 +80,13 @@ class Progress(Database):
             standing = {(row[0], row[1]): row[2] for row in connection.execute(labels)}
         found = [Tally(r[0], r[1], r[2] or "", r[3], r[4], r[5], standing.get((r[0], r[1]), 0), r[6]) for r in rows]
         return sorted(found, key=lambda tally: (tally.project, tally.name.casefold(), tally.person))
+
+    def standing_by_item(self, project_id: str, person: str) -> dict[str, int]:
+        """Item -> how many labels of one person stand on it."""
+        rows = tables.labels.c
+        query = _standing_counts(rows.item_id).where(rows.project_id == project_id, rows.person == person)
+        with self.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def version(self, project_id: str | None) -> tuple[int, int]:
         """Numbers that change with every change of people and projects, and with every label and claim."""
@@ -88,8 +98,8 @@ class Progress(Database):
             return whole, int(connection.execute(counted).scalar_one())
 
 
-def _standing_counts() -> Select[Any]:
-    """Project, person and how many labels of theirs stand."""
+def _standing_counts(*by: Any) -> Select[Any]:
+    """How many labels of annotators stand, by columns of the log."""
     rows, later = tables.labels, tables.labels.alias()
     superseded = (
         select(later.c.seq)
@@ -97,7 +107,7 @@ def _standing_counts() -> Select[Any]:
         .exists()
     )
     return (
-        select(rows.c.project_id, rows.c.person, func.count())
+        select(*by, func.count())
         .where(rows.c.layer == Layer.PERSON.value, rows.c.op != Op.WITHDRAW.value, ~superseded)
-        .group_by(rows.c.project_id, rows.c.person)
+        .group_by(*by)
     )

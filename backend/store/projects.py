@@ -7,12 +7,13 @@ are drawn or of what may be labelled.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
-from backend.annotation import Item, Label, Person, Project, Scheme
+from backend.annotation import Item, Label, Person, Project, ProjectState, Scheme
+from backend.domain import UserError
 from backend.store import annotation_tables as tables
 from backend.store import tables as ledger_tables
 from backend.store.annotation_rows import (
@@ -93,28 +94,42 @@ class Projects(Database):
                 project_of(row) for row in connection.execute(_projects().order_by(tables.projects.c.ordinal.desc()))
             ]
 
-    def change(self, project: Project, person: str, new_scheme: bool, new_guidelines: bool) -> bool:
-        """Take over everything a project may change, with new versions where said. False where it is gone."""
+    def change(
+        self,
+        old: Project,
+        new: Project,
+        person: str,
+        lexicons: Mapping[str, Mapping[str, Any]],
+        check: Callable[[Scheme, Scheme, set[str], set[str]], None],
+    ) -> None:
+        """Take over what `new` has other than `old`: name, lexicon, number of annotators, guidelines and scheme.
+
+        Before a new scheme is entered, `check` gets both schemes and the labels and flags in use, and may raise. Raises
+        UserError where somebody else changed the project since `old` was read.
+        """
         columns = tables.projects.c
-        values = project_values(project)
-        kept = {name: values[name] for name in ("name", "state", "lexicon", "annotators")}
-        versions = {"scheme_version": project.scheme_version, "guidelines_version": project.guidelines_version}
+        names = ("name", "lexicon", "annotators", "scheme_version", "guidelines_version")
+        values = {name: getattr(new, name) for name in names}
+        same = (columns.scheme_version == old.scheme_version, columns.guidelines_version == old.guidelines_version)
+        change = update(tables.projects).where(columns.id == old.id, *same)
         with self.writing(counted=False, durable=True) as connection:
             bump(connection)
-            change = update(tables.projects).where(columns.id == project.id)
-            if not connection.execute(change.values(**kept, **versions, version=columns.version + 1)).rowcount:
-                return False
-            if new_scheme:
-                _add_scheme(connection, project, person)
-            if new_guidelines:
-                _add_guidelines(connection, project, person)
-        return True
+            if not connection.execute(change.values(**values, version=columns.version + 1)).rowcount:
+                raise UserError("Somebody else changed or deleted this project meanwhile: look at it again.")
+            _add_lexicons(connection, lexicons)
+            if new.scheme_version != old.scheme_version:
+                check(old.scheme, new.scheme, *_used(connection, old.id))
+                _add_scheme(connection, new, person)
+            if new.guidelines_version != old.guidelines_version:
+                _add_guidelines(connection, new, person)
 
-    def add_lexicons(self, contents: Mapping[str, Mapping[str, Any]]) -> None:
-        """Keep the content of lexicons a project shows the cues of."""
-        with self.writing(counted=False) as connection:
+    def set_state(self, project_id: str, state: ProjectState) -> None:
+        """Open or close a project."""
+        columns = tables.projects.c
+        change = update(tables.projects).where(columns.id == project_id)
+        with self.writing(counted=False, durable=True) as connection:
             bump(connection)
-            _add_lexicons(connection, contents)
+            connection.execute(change.values(state=state.value, version=columns.version + 1))
 
     def delete(self, project_id: str) -> None:
         """Forget a project, all in it and the texts nothing else holds."""
@@ -146,6 +161,12 @@ class Projects(Database):
         query = select(tables.items).where(tables.items.c.project_id == project_id).order_by(tables.items.c.ordinal)
         with self.reading() as connection:
             return [item_of(row) for row in connection.execute(query)]
+
+    def count(self, project_id: str) -> int:
+        """How many items a project has."""
+        with self.reading() as connection:
+            query = select(func.count()).where(tables.items.c.project_id == project_id)
+            return connection.execute(query).scalar_one()
 
     def item(self, item_id: str) -> Item | None:
         """One item."""
@@ -204,6 +225,14 @@ def _projects() -> Select[Any]:
             (guidelines.project_id == columns.id) & (guidelines.version == columns.guidelines_version),
         )
     )
+
+
+def _used(connection: Connection, project_id: str) -> tuple[set[str], set[str]]:
+    """The labels and flags any row of a project's log carries."""
+    columns = tables.labels.c
+    query = select(columns.label, columns.flag).where(columns.project_id == project_id).distinct()
+    rows = connection.execute(query).all()
+    return {row.label for row in rows}, {row.flag for row in rows if row.flag}
 
 
 def _add_scheme(connection: Connection, project: Project, person: str) -> None:

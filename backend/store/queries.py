@@ -245,6 +245,14 @@ class Queries:
         found = _rows(self._parts_of(sql, "traces", [run_of(trace_id)], id=trace_id))
         return found[0] if found else None
 
+    def texts_of(self, trace_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Trace id -> its text, sections and the text's hash, for the ids that exist."""
+        sql = """SELECT trace_id, text, text_sha256, sections FROM PARTS
+            WHERE trace_id IN (SELECT unnest($ids::VARCHAR[]))"""
+        runs = sorted({run_of(trace_id) for trace_id in trace_ids})
+        found = _rows(self._parts_of(sql, "traces", runs, ids=list(trace_ids))) if runs else []
+        return {row["trace_id"]: row for row in found}
+
     def cues(self, trace_id: str, lexicon: str) -> list[dict[str, Any]]:
         """A trace's cues under one lexicon, prompt first, in order of place."""
         sql = """SELECT entry, grp, section, "start", "end" FROM PARTS
