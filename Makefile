@@ -9,7 +9,7 @@ PORT   ?= 8501
 export STREAMLIT_BROWSER_GATHER_USAGE_STATS = false
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help app env test test-vllm check bench stress gpu browser screenshots clean
+.PHONY: help app env test test-vllm check bench stress gpu browser postgres screenshots clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,9 +33,15 @@ browser:        ## Debian's Chromium for the browser tests, where it is missing 
 	  && { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core fonts-noto-cjk >/dev/null; } \
 	  || echo "Chromium can't be installed here: browser tests will be skipped."; }
 
+postgres:       ## Debian's PostgreSQL server for the ledger's tests, where it is missing and can be installed
+	@command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
+	  || echo "PostgreSQL can't be installed here: tests of the ledger on it will be skipped."; }
+
 # Small models are slower, not faster, with two threads on two shared cores.
 test: export OMP_NUM_THREADS = 1
-test: env browser check ## set up, then lint, types and every test
+test: env browser postgres check ## set up, then lint, types and every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: env      ## ruff and types
@@ -59,7 +65,7 @@ $(VLLM)/.installed: requirements.txt
 test-vllm: env $(VLLM)/.installed ## the engine's tests against a real vLLM on the CPU: 3.5 GB and some minutes
 	SECOND_THOUGHTS_VLLM_PYTHON=$(abspath $(VLLM))/bin/python $(BIN)/python -m pytest tests/engines/test_vllm_real.py
 
-stress: env     ## long fault tests
+stress: env postgres ## long fault tests
 	$(BIN)/python -m pytest -m stress
 
 gpu: env        ## vLLM, on a machine with a GPU

@@ -11,6 +11,9 @@ import pytest
 
 from backend.config import Settings
 from backend.services import Services, wire
+from tests.postgres_server import postgres, url
+
+__all__ = ["postgres", "url"]
 
 # Stores of tests hold what tests put into them, and no worker takes their jobs unless a test starts one.
 os.environ.setdefault("SECOND_THOUGHTS_DEMO", "off")

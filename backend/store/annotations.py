@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, select, update
 
 from backend.annotation import Item, Label, Layer, Op, ProjectState, Scheme
 from backend.domain import UserError, visible
@@ -20,7 +20,6 @@ from backend.store.database import Database, now
 from backend.store.projects import touch
 
 _CHUNK = 500
-_TOUCHING = frozenset({"state"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,9 @@ class Annotations(Database):
         columns = tables.assignments.c
         change = update(tables.assignments).where(columns.item_id == item.id, columns.person == person)
         change = change.values(**values, seconds=columns.seconds + seconds, changed=now())
-        with self.writing(counted=False, durable=True) as connection:
-            _lock_open(connection, item.project, touching=bool(_TOUCHING & set(values)))
+        said = "state" in values
+        with self.writing(counted=False, durable=said) as connection:
+            _lock_open(connection, item.project, touching=said)
             return connection.execute(change).rowcount == 1
 
     def settle(self, item: Item, person: str) -> None:
@@ -200,22 +200,11 @@ def _take(connection: Connection, project_id: str, item_id: str, person: str) ->
     connection.execute(insert(tables.assignments).values(**values))
 
 
-def _desk(
-    connection: Connection,
-    project_id: str,
-    item_id: str,
-    person: str,
-    layer: Layer,
-    ids: Sequence[str],
-    roots: Sequence[str],
-) -> Desk:
-    projects, items, taken, schemes = (
-        tables.projects.c,
-        tables.items.c,
-        tables.assignments.c,
-        tables.project_schemes.c,
-    )
-    query = (
+def _desk_query() -> Select[Any]:
+    """An item of a project with what its project says now, and whether `person` has taken it."""
+    projects, items, taken = tables.projects.c, tables.items.c, tables.assignments.c
+    schemes = tables.project_schemes.c
+    return (
         select(
             tables.items,
             *(projects.state, projects.scheme_version, projects.guidelines_version, schemes.scheme),
@@ -226,12 +215,42 @@ def _desk(
             tables.project_schemes,
             (schemes.project_id == projects.id) & (schemes.version == projects.scheme_version),
         )
-        .join(tables.assignments, (taken.item_id == items.id) & (taken.person == person), isouter=True)
-        .where(items.id == item_id, items.project_id == project_id)
+        .join(tables.assignments, (taken.item_id == items.id) & (taken.person == bindparam("person")), isouter=True)
+        .where(items.id == bindparam("item"), items.project_id == bindparam("project"))
     )
-    row = connection.execute(query).first()
+
+
+def _standing_query(layer: Layer) -> Select[Any]:
+    """How many labels of a layer stand on an item; of annotators', those of `person`."""
+    rows, later = tables.labels.c, tables.labels.alias().c
+    wanted = [rows.item_id == bindparam("item"), rows.layer == layer.value, rows.op != Op.WITHDRAW.value]
+    wanted += [rows.person == bindparam("person")] if layer is Layer.PERSON else []
+    superseded = (
+        select(later.seq)
+        .where(later.project_id == rows.project_id, later.root == rows.root, later.seq > rows.seq)
+        .exists()
+    )
+    return select(func.count()).select_from(tables.labels).where(*wanted, ~superseded)
+
+
+# Made once: to put a statement together takes longer than to carry it out.
+_DESK = _desk_query()
+_STANDING = {layer: _standing_query(layer) for layer in Layer}
+
+
+def _desk(
+    connection: Connection,
+    project_id: str,
+    item_id: str,
+    person: str,
+    layer: Layer,
+    ids: Sequence[str],
+    roots: Sequence[str],
+) -> Desk:
+    row = connection.execute(_DESK, {"project": project_id, "item": item_id, "person": person}).first()
     if row is None:
         raise UserError(f"There is no item {visible(item_id, 80)} in this project; it may have been deleted.")
+    who = {"item": item_id, "person": person} if layer is Layer.PERSON else {"item": item_id}
     return Desk(
         item=item_of(row),
         scheme=scheme_of(row.scheme),
@@ -241,7 +260,7 @@ def _desk(
         taken=row.taken is not None,
         known={row.id: label_of(row) for row in _rows_of(connection, project_id, tables.labels.c.id, ids)},
         last={row.root: label_of(row) for row in _rows_of(connection, project_id, tables.labels.c.root, roots)},
-        standing=_standing(connection, item_id, person if layer is Layer.PERSON else None, layer),
+        standing=connection.execute(_STANDING[layer], who).scalar_one(),
     )
 
 
@@ -254,19 +273,6 @@ def _rows_of(connection: Connection, project_id: str, column: Any, values: Itera
         query = select(tables.labels).where(tables.labels.c.project_id == project_id, chunk)
         found += connection.execute(query.order_by(tables.labels.c.seq)).all()
     return found
-
-
-def _standing(connection: Connection, item_id: str, person: str | None, layer: Layer) -> int:
-    rows, later = tables.labels.c, tables.labels.alias().c
-    wanted = [rows.item_id == item_id, rows.layer == layer.value]
-    wanted += [rows.person == person] if person is not None else []
-    superseded = (
-        select(later.seq)
-        .where(later.project_id == rows.project_id, later.root == rows.root, later.seq > rows.seq)
-        .exists()
-    )
-    query = select(func.count()).select_from(tables.labels).where(*wanted, rows.op != Op.WITHDRAW.value, ~superseded)
-    return connection.execute(query).scalar_one()
 
 
 def _add(connection: Connection, labels: Sequence[Label]) -> None:
