@@ -68,9 +68,9 @@ def even_shares(available: Mapping[str, int], total: int) -> dict[str, int]:
     left = min(total, sum(available.values()))
     while left:
         room = [name for name in available if shares[name] < available[name]]
-        each, extra = divmod(left, len(room))
-        for place, name in enumerate(room):
-            more = min(each + (place < extra), available[name] - shares[name])
+        each = left // len(room)
+        for name in room if each else room[:left]:
+            more = min(max(each, 1), available[name] - shares[name])
             shares[name] += more
             left -= more
     return shares

@@ -78,9 +78,9 @@ class ProjectService:
         if len(sample.items) > ITEMS:
             raise UserError(f"This makes {len(sample.items):,} items; at most {ITEMS:,} fit. Take fewer traces.")
         project = replace(project, sampling=_sampling(spec, sample.drawn))
-        return self._store.projects.add(
-            NewProject(project, sample.items, sample.texts, lexicons=self._contents(project.lexicon))
-        )
+        lexicons = self._contents(project.lexicon)
+        self._store.projects.add(NewProject(project, sample.items, sample.texts, lexicons=lexicons))
+        return self.get(project.id)
 
     def import_texts(
         self, actor: str, name: str, scheme: Scheme, texts: Sequence[AnnotatedText], gold: bool = False
@@ -100,7 +100,8 @@ class ProjectService:
             sampling={"source": "import", "texts": len(texts)},
             owner=owner.id,
         )
-        return self._store.projects.add(project_of_texts(project, texts, gold))
+        self._store.projects.add(project_of_texts(project, texts, gold))
+        return self.get(project.id)
 
     def _check(self, spec: ProjectSpec) -> None:
         check_scheme(spec.scheme)
