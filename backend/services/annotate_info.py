@@ -232,7 +232,7 @@ _MACHINE: Mapping[str, type] = {"lexicon": str, "entry": str, "start": int, "end
 def _check_kinds(what: str, data: Mapping[str, Any], kinds: Mapping[str, type], needed: tuple[str, ...]) -> None:
     for name, value in data.items():
         if name not in kinds:
-            raise UserError(f"A {what} has no field {visible(str(name), 40)!r}.")
+            raise UserError(f"A {what} has no field '{visible(str(name), 40)}'.")
         if not isinstance(value, kinds[name]) or isinstance(value, bool):
             kind = "a whole number" if kinds[name] is int else "text"
             raise UserError(f"The field {name} of a {what} is {kind}, not {visible(repr(value), 60)}.")

@@ -108,7 +108,7 @@ class AnnotateService:
         values: dict[str, Any] = {}
         if state is not None:
             if state not in STATES:
-                raise UserError(f"An item is one of {', '.join(STATES)}, not {visible(state, 40)!r}.")
+                raise UserError(f"An item is one of {', '.join(STATES)}, not '{visible(state, 40)}'.")
             values["state"] = state
         if place is not None:
             values["place"] = min(max(place, 0), item.end)

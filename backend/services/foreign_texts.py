@@ -108,9 +108,9 @@ class _Labels:
                 f"(characters {item.start} to {item.end})."
             )
         if scheme.get(span.label) is None:
-            raise UserError(f"{where}: the scheme has no label {visible(span.label, 60)!r}.")
+            raise UserError(f"{where}: the scheme has no label '{visible(span.label, 60)}'.")
         if span.flag and span.flag not in scheme.flags:
-            raise UserError(f"{where}: the scheme has no flag {visible(span.flag, 60)!r}.")
+            raise UserError(f"{where}: the scheme has no flag '{visible(span.flag, 60)}'.")
 
     def _id(self, wanted: str) -> str:
         name = wanted if _ID.fullmatch(wanted) and wanted not in self._ids else uuid.uuid4().hex

@@ -38,7 +38,7 @@ def check_ids(drafts: Sequence[LabelDraft]) -> None:
     """Raise UserError for an id that can't be looked up."""
     for name in (name for draft in drafts for name in (draft.id, draft.root or draft.id)):
         if not _ID.fullmatch(name):
-            raise UserError(f"The label id {visible(name, 64)!r} has to be 1 to 64 letters, digits or any of '._:-'.")
+            raise UserError(f"The label id '{visible(name, 64)}' has to be 1 to 64 letters, digits or any of '._:-'.")
 
 
 class _Book:
@@ -88,7 +88,7 @@ class _Book:
         placed = (draft.start, draft.end, draft.label) == (known.start, known.end, known.label)
         if sent != kept or not (placed or known.op is Op.WITHDRAW):
             raise UserError(
-                f"Another label has the id {visible(draft.id, 64)!r} already: send this one under a new id."
+                f"Another label has the id '{visible(draft.id, 64)}' already: send this one under a new id."
             )
 
     def _root(self, draft: LabelDraft) -> Label | None:
@@ -99,9 +99,9 @@ class _Book:
             return None
         last = self._last.get(draft.root)
         if last is None or last.item != self._desk.item.id or last.layer is not self._layer:
-            raise UserError(f"Item {self._number} has no label {visible(draft.root, 64)!r} that could be changed.")
+            raise UserError(f"Item {self._number} has no label '{visible(draft.root, 64)}' that could be changed.")
         if self._layer is Layer.PERSON and last.person != self._person:
-            raise UserError(f"The label {visible(draft.root, 64)!r} is somebody else's and can't be changed by you.")
+            raise UserError(f"The label '{visible(draft.root, 64)}' is somebody else's and can't be changed by you.")
         return last
 
     def _row(self, draft: LabelDraft, before: Label | None) -> Label:
@@ -153,20 +153,20 @@ class _Book:
             raise UserError(f"A label of {row.end - row.start:,} characters is too long: at most {LENGTH:,}.")
         if row.quote != (found := self._text[row.start : row.end]):
             raise UserError(
-                f"The label quotes {visible(row.quote, 60)!r}, but at {where} item {self._number} says "
-                f"{visible(found, 60)!r}: reload the page and label again."
+                f"The label quotes '{visible(row.quote, 60)}', but at {where} item {self._number} says "
+                f"'{visible(found, 60)}': reload the page and label again."
             )
 
     def _check_words(self, row: Label) -> None:
         if self._desk.scheme.get(row.label) is None:
-            raise UserError(f"The project's scheme has no label {visible(row.label, 60)!r}: reload the page.")
+            raise UserError(f"The project's scheme has no label '{visible(row.label, 60)}': reload the page.")
         if row.flag and row.flag not in self._desk.scheme.flags:
-            raise UserError(f"The project's scheme has no flag {visible(row.flag, 60)!r}: reload the page.")
+            raise UserError(f"The project's scheme has no flag '{visible(row.flag, 60)}': reload the page.")
         if row.op is Op.REJECT and self._layer is not Layer.GOLD:
             raise UserError("Only an adjudicator rejects; an annotator withdraws a label, or says that no cue is here.")
         if row.reason and (self._layer is not Layer.GOLD or row.reason not in REASONS):
             raise UserError(
-                f"The reason {visible(row.reason, 60)!r} is none of an adjudicator's: {', '.join(REASONS)}."
+                f"The reason '{visible(row.reason, 60)}' is none of an adjudicator's: {', '.join(REASONS)}."
             )
         if row.machine is not None:
             _check_machine(row.machine, len(self._text))

@@ -36,9 +36,9 @@ class Merged:
 def check(rule: str, match: str) -> None:
     """Raise UserError for a rule or a match that doesn't exist."""
     if rule not in RULES:
-        raise UserError(f"There is no merge rule {visible(rule, 40)!r}; there are {', '.join(RULES)}.")
+        raise UserError(f"There is no merge rule '{visible(rule, 40)}'; there are {', '.join(RULES)}.")
     if match not in MATCHES:
-        raise UserError(f"Labels match {' or '.join(MATCHES)}, not {visible(match, 40)!r}.")
+        raise UserError(f"Labels match {' or '.join(MATCHES)}, not '{visible(match, 40)}'.")
 
 
 def merged(item: Labelled, gold: Sequence[Label], project: Project, person: str, rule: str, match: Match) -> Merged:

@@ -58,7 +58,7 @@ def check_scheme(scheme: Scheme) -> Scheme:
     for label in scheme.labels:
         if not _KEY.fullmatch(label.key):
             raise UserError(
-                f"The label key {visible(label.key, 60)!r} has to be lower-case letters, digits and '-', at most 40."
+                f"The label key '{visible(label.key, 60)}' has to be lower-case letters, digits and '-', at most 40."
             )
         if label.name != one_line(f"The name of the label {label.key}", label.name, _LABEL):
             raise UserError(f"The name of the label {label.key} begins or ends with a space.")
@@ -74,4 +74,4 @@ def check_scheme(scheme: Scheme) -> Scheme:
 
 def _refuse_doubles(what: str, names: list[str]) -> None:
     if double := next((name for name in names if names.count(name) > 1), None):
-        raise UserError(f"The scheme has the {what} {visible(double, 60)!r} twice.")
+        raise UserError(f"The scheme has the {what} '{visible(double, 60)}' twice.")

@@ -35,7 +35,7 @@ class PeopleService:
         self._store = store
         if settings.local_role not in list(Role):
             raise UserError(
-                f"The setting SECOND_THOUGHTS_LOCAL_ROLE is {visible(settings.local_role, 60)!r}, but has to be one of "
+                f"The setting SECOND_THOUGHTS_LOCAL_ROLE is '{visible(settings.local_role, 60)}', but has to be one of "
                 f"{', '.join(Role)}."
             )
         self._local_role = Role(settings.local_role)
@@ -72,7 +72,7 @@ class PeopleService:
         """One person. Raises UserError where there is none."""
         if _ID.fullmatch(person_id) and (found := self._store.people.get(person_id)):
             return found
-        raise UserError(f"There is nobody here of the id {visible(person_id, 40)!r}: say who you are first.")
+        raise UserError(f"There is nobody here of the id '{visible(person_id, 40)}': say who you are first.")
 
     def all(self) -> list[Person]:
         """Everybody, by name."""

@@ -262,13 +262,13 @@ def _refuse_losses(old: Scheme, new: Scheme, labels: set[str], flags: set[str]) 
         before, after = old.get(key), new.get(key)
         if after is None:
             raise UserError(
-                f"The label {visible(key, 60)!r} is in use in this project, so that the scheme has to keep it."
+                f"The label '{visible(key, 60)}' is in use in this project, so that the scheme has to keep it."
             )
         if before is not None and before.negative != after.negative:
-            raise UserError(f"The label {visible(key, 60)!r} is in use and can't be turned into its opposite.")
+            raise UserError(f"The label '{visible(key, 60)}' is in use and can't be turned into its opposite.")
     if lost := sorted(flags - set(new.flags)):
         raise UserError(
-            f"The flag {visible(lost[0], 60)!r} is in use in this project, so that the scheme has to keep it."
+            f"The flag '{visible(lost[0], 60)}' is in use in this project, so that the scheme has to keep it."
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,5 +76,4 @@ def draft(
 
 def undo(sent: LabelDraft, **given: Any) -> LabelDraft:
     """The withdrawal of what was sent."""
-    values = {"quote": sent.quote, "text_sha256": sent.text_sha256, "label": sent.label, **given}
-    return LabelDraft(uuid.uuid4().hex, sent.start, sent.end, root=sent.root or sent.id, op=Op.WITHDRAW, **values)
+    return replace(sent, id=uuid.uuid4().hex, root=sent.root or sent.id, op=Op.WITHDRAW, **given)
