@@ -1,4 +1,4 @@
-"""The ASGI entry: the app with its security headers and the route of live streams, and nothing else.
+"""The ASGI entry: the app with its security headers and its two routes, live streams and labels, and nothing else.
 
 The main script is `pages/shell.py` and not this file: a folder `pages` beside the main script would let
 a first request run a page without the shell around it.
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.components import annotate_route, stream_route
 from pages.components.server import lifespan, middleware
-from pages.components.stream_route import routes
 
+routes = [*stream_route.routes, *annotate_route.routes]
 app = st.App(Path(__file__).parent / "pages" / "shell.py", routes=routes, middleware=middleware, lifespan=lifespan)

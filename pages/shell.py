@@ -2,27 +2,39 @@
 
 import streamlit as st
 
-from pages.components.chrome import configure_page, load_style, sidebar_foot
-from pages.components.gate import require_person
+from pages.components.chrome import configure_page, load_style
+from pages.components.gate import person_foot, require_person
 from pages.components.job_card import job_card
 
 configure_page()
 load_style()
 person = require_person()
 page = st.navigation(
-    [
-        st.Page("overview.py", title="Overview", icon=":material/dashboard:", default=True),
-        st.Page("browse.py", title="Browse", icon=":material/list:"),
-        st.Page("compare.py", title="Compare", icon=":material/compare:"),
-        st.Page("reader.py", title="Reader", icon=":material/article:"),
-        st.Page("live.py", title="Live", icon=":material/play_circle:"),
-        st.Page("distil.py", title="Distil", icon=":material/experiment:"),
-        st.Page("experiments.py", title="Experiments", icon=":material/science:"),
-        st.Page("models.py", title="Models", icon=":material/account_tree:"),
-        st.Page("jobs.py", title="Jobs", icon=":material/pending_actions:"),
-        st.Page("import.py", title="Import", icon=":material/upload_file:", url_path="import"),
-    ]
+    {
+        "Read": [
+            st.Page("overview.py", title="Overview", icon=":material/dashboard:", default=True),
+            st.Page("browse.py", title="Browse", icon=":material/list:"),
+            st.Page("compare.py", title="Compare", icon=":material/compare:"),
+            st.Page("reader.py", title="Reader", icon=":material/article:"),
+        ],
+        "Make": [
+            st.Page("live.py", title="Live", icon=":material/play_circle:"),
+            st.Page("distil.py", title="Distil", icon=":material/experiment:"),
+            st.Page("experiments.py", title="Experiments", icon=":material/science:"),
+            st.Page("models.py", title="Models", icon=":material/account_tree:"),
+        ],
+        "Annotate": [
+            st.Page("projects.py", title="Projects", icon=":material/folder_open:"),
+            st.Page("annotate.py", title="Annotate", icon=":material/ink_highlighter:"),
+        ],
+        "Store": [
+            st.Page("import.py", title="Import", icon=":material/upload_file:", url_path="import"),
+            st.Page("jobs.py", title="Jobs", icon=":material/pending_actions:"),
+            st.Page("people.py", title="People", icon=":material/group:"),
+        ],
+    },
+    expanded=True,
 )
 job_card()
-sidebar_foot(person)
+person_foot(person)
 page.run()

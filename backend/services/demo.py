@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from backend.annotation import Role
 from backend.domain import TRAINING, Context, Run, RunInfo, Sampling, UserError
+from backend.services.acting import needs
 from backend.services.lexicons import LexiconService
 from backend.store import PartRow, PartWriter, ProblemRow, SourceRow, Store, disk_errors
 
@@ -55,6 +57,7 @@ class DemoService:
         brought = json.loads(marker.read_text("utf-8")) if marker.is_file() else []
         return [run for run in brought if self._store.ledger.find_run(run)]
 
+    @needs(Role.ADMIN)
     def remove(self) -> int:
         """Take the demo out; returns how many runs went. Models and everything else stay."""
         runs = self.present()

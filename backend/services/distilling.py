@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from backend.annotation import Role
 from backend.config import Settings
 from backend.distill.plan import PLAN
 from backend.domain import Job, JobKind, Lane, Model, Training, UserError, visible
 from backend.grading import GraderPool
+from backend.services.acting import needs
 from backend.services.distil_plan import Planner
 from backend.services.distil_presets import DistilPreset, distil_presets
 from backend.services.distil_specs import DistilSpec
@@ -83,6 +85,7 @@ class DistilService:
         """Check what is asked for and queue it. Raises UserError, with nothing begun, where it can't be done."""
         return self._queue(self.start(spec, part), spec)
 
+    @needs(Role.ADMIN)
     def pause(self, training_id: str) -> None:
         """Have a training save where it is and end; it can go on from there. Raises UserError where it isn't."""
         info = self.get(training_id)
@@ -102,6 +105,7 @@ class DistilService:
         self._store.trainings.end(training_id, "")
         return self._queue(info.training, info.spec)
 
+    @needs(Role.ADMIN)
     def remove(self, training_id: str) -> None:
         """Remove a training with its checkpoints and their models; its traces stay. Raises UserError where it is at
         work, or something is built on one of its models.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from backend import exchange
+from backend.annotation import Role
 from backend.domain import (
     ImportProblem,
     ProblemDraft,
@@ -27,6 +28,7 @@ from backend.domain import (
 )
 from backend.exchange import Kind, Overrides, Plan, Preview, Source
 from backend.grading import GraderPool, Verdicts
+from backend.services.acting import needs
 from backend.services.lexicons import LexiconService
 from backend.services.rows import Tokens, mapping_key
 from backend.services.storing import RunBuilder
@@ -82,6 +84,7 @@ class ImportService:
         found = exchange.peek(path)
         return found, exchange.guess_mapping(found.columns).used()
 
+    @needs(Role.ADMIN)
     def run(
         self,
         paths: Sequence[Path],
@@ -98,6 +101,7 @@ class ImportService:
         sources = [overrides.on(source) for source in plan.sources] if overrides else plan.sources
         yield from self.take(sources, tokenizer=tokenizer, dry_run=dry_run)
 
+    @needs(Role.ADMIN)
     def take(
         self,
         sources: Sequence[Source],

@@ -19,8 +19,10 @@ from typing import Any, Final, Literal
 
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
+from backend.annotation import Role
 from backend.config import ROOT, VARIABLES, Settings
 from backend.domain import Job, JobKind, JobState, Lane, UserError, visible
+from backend.services.acting import needs
 from backend.store import Jobs, LogLine, Store, StreamItem
 from backend.store.parts import disk_errors
 
@@ -68,6 +70,7 @@ class JobService:
         """`settings` are handed on to a worker started from here."""
         self._store, self._jobs, self._settings = store, store.jobs, settings
 
+    @needs(Role.ADMIN)
     def submit(
         self, kind: JobKind, title: str, spec: Mapping[str, Any], lane: Lane, retry_of: str | None = None
     ) -> Job:
@@ -104,12 +107,14 @@ class JobService:
         """How many jobs of its lane are done before a queued one: 0 means it is next."""
         return self._jobs.waiting_before(job)
 
+    @needs(Role.ADMIN)
     def cancel(self, job_id: str) -> Job:
         """Ask a job to stop; what it has finished stays. A job that is over stays as it is."""
         self.get(job_id)
         self._jobs.cancel(job_id)
         return self.get(job_id)
 
+    @needs(Role.ADMIN)
     def retry(self, job_id: str) -> Job:
         """The same again, as a new job. Raises UserError for a job that neither failed nor was cancelled."""
         job = self.get(job_id)
@@ -119,6 +124,7 @@ class JobService:
             )
         return self.submit(job.kind, job.title, job.spec, job.lane, retry_of=job.id)
 
+    @needs(Role.ADMIN)
     def forget(self, job_ids: Sequence[str]) -> None:
         """Remove finished jobs with their logs; what they made stays, and so do jobs still open."""
         self._jobs.forget(job_ids)

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from backend.annotation import Role
 from backend.config import Settings
 from backend.domain import Model, ModelKind, UserError, digest, visible
 from backend.engines.addresses import api_address
@@ -28,6 +29,7 @@ from backend.engines.suitable import (
     look_for_vllm,
     suitability,
 )
+from backend.services.acting import needs
 from backend.store import Store
 
 # A shipped model's location, so that a store can be moved to another machine.
@@ -108,6 +110,7 @@ class ModelService:
 
     # -- entering and changing ----------------------------------------------------------------------
 
+    @needs(Role.ADMIN)
     def add_folder(self, path: Path, name: str = "", parent: str | None = None, note: str = "") -> Model:
         """Enter a checkpoint or adapter folder. Raises UserError where it holds none.
 
@@ -119,12 +122,14 @@ class ModelService:
         base = self._base(folder, found.facts) if found.kind is ModelKind.ADAPTER else None
         return self._add(name or folder.name, found.kind, str(folder), base=base, parent=parent or base, note=note)
 
+    @needs(Role.ADMIN)
     def add_hub(self, location: str, name: str = "", parent: str | None = None) -> Model:
         """Enter a hub name; nothing is downloaded by it."""
         if not location.strip() or " " in location.strip():
             raise UserError(f"{visible(location, 80)!r} is no hub name; one looks like Qwen/Qwen3-8B.")
         return self._add(name or location.strip(), ModelKind.HUB, location.strip(), parent=parent)
 
+    @needs(Role.ADMIN)
     def add_endpoint(self, url: str, model: str, key: str = "", name: str = "", parent: str | None = None) -> Model:
         """Enter a model behind an OpenAI-compatible address; `key` names the environment variable with its key."""
         if not model.strip():
@@ -133,6 +138,7 @@ class ModelService:
         address = api_address(url)
         return self._add(name or model.strip(), ModelKind.ENDPOINT, address, parent=parent, settings=settings)
 
+    @needs(Role.ADMIN)
     def rename(self, model_id: str, name: str) -> None:
         """Give a model another name; runs keep the one they were made under. Raises UserError for a taken one."""
         model = self.get(model_id)
@@ -153,6 +159,7 @@ class ModelService:
             above = models[above].parent if above in models else None
         self._store.registry.change_model(model.id, parent=parent)
 
+    @needs(Role.ADMIN)
     def remove(self, model_id: str) -> Model:
         """Take a model off the list; its files and its runs stay. Raises UserError where adapters sit on it."""
         model = self.get(model_id)

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.annotation import Role
 from backend.domain import GRADERS, TRAINING, Run, UserError, visible
 from backend.measure import CueSummary, Estimate, accuracy, column_estimates, mean_estimate, mean_ratio, pass_at_k
 from backend.measure import summarise as summarise_cues
+from backend.services.acting import needs
 from backend.services.lexicons import LexiconService
 from backend.services.pairing import Pair, find_pairs
 from backend.store import VERDICTS, SetRow, Store
@@ -103,12 +105,14 @@ class RunService:
         kept = {run.id: run for run in self.all() if run.info.format != TRAINING}
         return find_pairs(kept, self._store.ledger.shared_problems())
 
+    @needs(Role.ADMIN)
     def delete(self, run_id: str) -> Run:
         """Delete a run and its files; returns what it was. Raises UserError if it isn't there."""
         run = self.get(run_id)
         self._store.delete_run(run_id)
         return run
 
+    @needs(Role.ADMIN)
     def delete_problem_set(self, set_id: str) -> None:
         """Forget a problem set."""
         self._store.ledger.delete_problem_set(set_id)

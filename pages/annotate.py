@@ -1,0 +1,64 @@
+"""Annotate: one item at a time, its text to be labelled; what is written never waits for this page."""
+
+import streamlit as st
+
+from backend.annotation import Role
+from backend.domain import UserError
+from pages.components.annotate_view import annotate_view
+from pages.components.chrome import page_header
+from pages.components.gate import needs_name, require_person
+from pages.components.notice import notice
+from pages.components.project_words import choose_project, item_address, no_projects
+from pages.components.session import services
+
+person = require_person()
+header = page_header("Annotate")
+projects = services().projects.all()
+if not projects:
+    no_projects(person)
+    st.stop()
+with header:
+    info = choose_project(projects)
+needs_name(person)
+
+annotating, project = services().annotating, info.project
+mine = annotating.mine(person.id, project.id)
+asked = st.query_params.get("item", "")
+try:
+    if not asked and not person.role.covers(Role.ANNOTATOR):
+        notice("You may read here, not label: ask an admin for the role of an annotator.", "info")
+        st.stop()
+    item = asked or getattr(annotating.next_item(person.id, project.id), "id", "")
+    sheet = annotating.open(person.id, item) if item else None
+except UserError as error:
+    notice(str(error), "error")
+    if asked and st.button("To my next item", type="primary"):
+        st.query_params.pop("item")
+        st.rerun()
+    st.stop()
+
+if sheet is None or sheet.project.id != project.id:
+    done = sum(state.state == "done" for state in mine)
+    st.subheader("Nothing left for you here", anchor=False)
+    st.text(
+        f"You finished {done:,} of the {info.items:,} items of this project; "
+        "the others have all the annotators they need, or wait for somebody else."
+    )
+    with st.container(horizontal=True, gap="small"):
+        if mine and st.button("Look at my items again", icon=":material/undo:"):
+            st.query_params["item"] = mine[-1].item.id
+            st.rerun()
+        if st.button("Projects", icon=":material/folder_open:"):
+            st.switch_page("projects.py", query_params={"project": project.id})
+    st.stop()
+
+st.query_params["item"] = sheet.item.id
+history = annotating.history(sheet.item.id, person.id)
+said = annotate_view(sheet, history, person.id, key="annotate")
+if said.finished or said.move:
+    target = item_address(annotating.mine(person.id, project.id), sheet.item.id, said.move)
+    if target:
+        st.query_params["item"] = target
+    else:
+        st.query_params.pop("item", None)
+    st.rerun()

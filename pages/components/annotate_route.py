@@ -1,0 +1,126 @@
+"""Where labels arrive: POST `/annotate/save`, with a token the page signed for one person and project.
+
+Owns the way from an annotator's browser to the use cases, and what is answered. Knows nothing of which labels are
+allowed (services/label_rules.py) nor of how anything is drawn. Routes stand outside Streamlit's session: the token in
+the header says who it is, and keeps other sites out.
+
+The body is `{"item", "rows": [draft...], "mark": {...} | null, "after": seq | null}`. The answer to what was taken is
+`{"saved": [[id, seq]...], "rows": [...]}`: the person's own rows of the item after `after`, another tab's among them.
+A refusal is 400 with `{"error": sentence}`, and nothing of the rows was taken; 403 asks for a new token.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from anyio import to_thread
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from backend.annotation import Label
+from backend.domain import UserError
+from backend.services import LabelDraft, Services
+
+PATH: Final = "/annotate/save"
+TOKEN_SECONDS: Final = 12 * 3600
+HEADER: Final = "X-Annotate-Token"
+_LARGEST: Final = 8 * 2**20
+_MARKS: Final[Mapping[str, tuple[type, ...]]] = {
+    "state": (str,), "place": (int,), "seconds": (int, float), "note": (str,)
+}  # fmt: skip
+_SIGNER: Final = URLSafeTimedSerializer(secrets.token_hex(32), salt="annotate")
+_HEADERS: Final = {"Cache-Control": "no-store"}
+
+
+def annotate_token(person: str, project: str) -> str:
+    """Leave to save `person`'s labels in `project`, until this process ends or TOKEN_SECONDS have passed."""
+    return str(_SIGNER.dumps([person, project]))
+
+
+async def save(request: Request) -> Response:
+    """Take what a browser kept for an item."""
+    from pages.components.session import services  # noqa: PLC0415 - its caches need the runtime, which starts later
+
+    try:
+        person, project = _SIGNER.loads(request.headers.get(HEADER, ""), max_age=TOKEN_SECONDS)
+    except BadSignature:
+        return _said(403, error="This page is no longer signed: it is being signed anew.")
+    try:
+        body = await _body(request)
+        wired = await to_thread.run_sync(services)
+        return _said(200, **await to_thread.run_sync(taken, wired, person, project, body))
+    except UserError as error:
+        return _said(400, error=str(error))
+
+
+routes = [Route(PATH, save, methods=["POST"])]
+
+
+def taken(wired: Services, person: str, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Enter the rows, then the mark; returns what is answered. Raises UserError where either can't be taken."""
+    item, after = body.get("item"), body.get("after")
+    rows, mark = body.get("rows") or [], body.get("mark") or {}
+    if not isinstance(item, str) or not isinstance(rows, list) or not isinstance(mark, Mapping):
+        raise UserError("What was sent isn't a list of labels of an item: reload the page.")
+    saved = wired.annotating.save(person, project, item, [LabelDraft.read(row) for row in rows]) if rows else []
+    if mark:
+        wired.annotating.mark(person, item, **_mark(mark))
+    news: list[dict[str, Any]] = []
+    if isinstance(after, int):
+        news = [row_data(row) for row in wired.annotating.history(item, person) if row.seq > after]
+    return {"saved": [[one.id, one.seq] for one in saved], "rows": news}
+
+
+def row_data(row: Label) -> dict[str, Any]:
+    """A row of the log as the browser has it: what it sends, and its place."""
+    machine = row.machine
+    return {
+        "id": row.id,
+        "root": row.root,
+        "op": row.op.value,
+        "start": row.start,
+        "end": row.end,
+        "quote": row.quote,
+        "text_sha256": row.text_sha256,
+        "label": row.label,
+        "flag": row.flag,
+        "comment": row.comment,
+        "how": row.how,
+        "machine": None
+        if machine is None
+        else {"lexicon": machine.lexicon, "entry": machine.entry, "start": machine.start, "end": machine.end},
+        "at": row.at,
+        "seq": row.seq,
+    }
+
+
+def _mark(mark: Mapping[str, Any]) -> dict[str, Any]:
+    for name, value in mark.items():
+        if name not in _MARKS or not isinstance(value, _MARKS[name]) or isinstance(value, bool):
+            raise UserError("What was sent of where you are makes no sense: reload the page.")
+    return dict(mark)
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    """The request's JSON. Raises UserError for what is too large or none."""
+    raw = bytearray()
+    async for part in request.stream():
+        raw += part
+        if len(raw) > _LARGEST:
+            raise UserError("More labels were sent at once than can be taken: reload the page.")
+    try:
+        body = json.loads(bytes(raw))
+    except ValueError as error:
+        raise UserError("What was sent is not JSON: reload the page.") from error
+    if not isinstance(body, dict):
+        raise UserError("What was sent isn't a list of labels of an item: reload the page.")
+    return body
+
+
+def _said(status: int, **words: Any) -> Response:
+    return JSONResponse(words, status, headers=dict(_HEADERS))

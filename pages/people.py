@@ -1,0 +1,71 @@
+"""People: who works here, how they are known, and what they may do."""
+
+import streamlit as st
+
+from backend.annotation import Role
+from backend.domain import UserError
+from pages.components.chrome import page_header
+from pages.components.gate import require_person, signs_in
+from pages.components.notice import notice
+from pages.components.session import services
+from pages.components.table import Column, Lines, Row, data_table
+
+person = require_person()
+header = page_header("People")
+everybody = services().people.all()
+header.text(f"{len(everybody):,} known here")
+st.text(
+    "People sign in here; a new one may read until an admin gives them a role."
+    if signs_in()
+    else "Nobody signs in here: names are taken on trust, so that roles keep order, not strangers out."
+)
+if not everybody:
+    st.text("Nobody has said a name yet. Yours goes at the foot of the sidebar, or on the page Annotate.")
+    st.stop()
+
+rows = [
+    Row(
+        one.id,
+        {
+            "name": Lines(one.name, one.email),
+            "source": {"local": "a name, on trust", "imported": "came with imported labels"}.get(
+                one.source, one.source
+            ),
+            "role": one.role.value,
+            "since": one.created[:10],
+        },
+    )
+    for one in everybody
+]
+columns = [
+    Column("name", "Name", width="34%"),
+    Column("source", "Known as", width="30%"),
+    Column("role", "Role"),
+    Column("since", "Since"),
+]
+data_table(columns, rows, key="people", caption="People")
+
+st.subheader("Roles", anchor=False)
+st.text(
+    "A viewer reads. An annotator also labels, an adjudicator also decides which labels count, and an admin also "
+    "imports, deletes, starts jobs, makes projects and gives roles."
+)
+if not person.role.covers(Role.ADMIN) or not person.id:
+    st.text("An admin with a name gives roles." if person.role.covers(Role.ADMIN) else "An admin gives roles.")
+    st.stop()
+with st.form("role", border=False), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    changeable = [one for one in everybody if one.source != "imported"]
+    names = {one.id: one.name for one in changeable}
+    whom = st.selectbox("Who", list(names), format_func=lambda key: names[key], width=260)
+    role = st.selectbox("becomes", [role.value for role in Role], index=1, width=160)
+    asked = st.form_submit_button("Give the role", type="primary")
+if asked and whom:
+    try:
+        changed = services().people.set_role(person.id, whom, Role(role))
+    except UserError as error:
+        notice(str(error), "error")
+    else:
+        st.session_state["role-given"] = f"{changed.name} is {changed.role} now."
+        st.rerun()
+if said := st.session_state.pop("role-given", None):
+    notice(said, "done")

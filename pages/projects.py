@@ -1,0 +1,68 @@
+"""Projects: what is to be annotated, by whose rules, and how far it is."""
+
+import streamlit as st
+
+from backend.annotation import Role
+from pages.components.chrome import page_header
+from pages.components.gate import require_person
+from pages.components.project_details import project_details
+from pages.components.project_form import new_project
+from pages.components.project_words import no_projects
+from pages.components.quantity import Form
+from pages.components.session import services
+from pages.components.table import Column, Kind, Lines, Link, Row, Select, data_table
+
+person = require_person()
+header = page_header("Projects")
+infos = services().projects.all()
+admin = person.role.covers(Role.ADMIN)
+with header:
+    if infos and admin and st.button("New project", icon=":material/add:", type="primary"):
+        st.query_params.clear()
+        st.query_params["new"] = "1"
+        st.rerun()
+
+if st.query_params.get("new") and admin:
+    new_project(person)
+    st.stop()
+if not infos:
+    no_projects(person)
+    st.stop()
+
+chosen = st.query_params.get("project", "")
+columns = [
+    Column("name", "Project", width="34%"),
+    Column("finished", "Finished"),
+    Column("settled", "Adjudicated"),
+    Column("people", "Annotators"),
+    Column("labels", "Labels", Kind.NUMBER, Form.COUNT),
+    Column("go", "", Kind.LINKS, sortable=False),
+]
+rows = []
+for info in infos:
+    project = info.project
+    rows.append(
+        Row(
+            project.id,
+            {
+                "name": Lines(project.name, f"{project.state} · {info.items:,} items · since {project.created[:10]}"),
+                "finished": Lines(f"{info.finished:,} of {info.items:,}", f"by {project.annotators} each"),
+                "settled": f"{info.settled:,} of {info.items:,}",
+                "people": ", ".join(one.name for one in info.progress) or "nobody yet",
+                "labels": sum(one.labels for one in info.progress),
+                "go": Link("Annotate", f"/annotate?project={project.id}", "annotate"),
+            },
+            current=project.id == chosen,
+        )
+    )
+event = data_table(columns, rows, key="project-list", caption="Projects", select=Select.ROW)
+if event and event.kind == "action" and event.row:
+    st.switch_page("annotate.py", query_params={"project": event.row})
+if event and event.kind == "row" and event.row:
+    st.query_params["project"] = event.row
+    st.rerun()
+shown = next((info for info in infos if info.project.id == chosen), None)
+if shown:
+    project_details(shown, person)
+else:
+    st.text("Click a project for its people, guidelines, labels and sample.")
