@@ -1,7 +1,7 @@
 """Lexicons as values: entries, their identity, and reading them from YAML.
 
 Owns the file format (the fields below), its checks and the content hash that names a lexicon.
-Doesn't know how text is matched (matcher.py) nor where matches are kept.
+Doesn't know how text is matched (matcher.py), how lexicons are written (writing.py) nor where matches are kept.
 
 A file holds `name`, `version`, `title`, `description`, `mode`, `overlap` and `entries`; an entry holds
 `name`, `group`, `forms` (its name where absent), `exceptions` and `why`.
@@ -49,7 +49,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """A versioned list of entries. Two with the same `id` mark the same cues in every text."""
+    """A versioned list of entries. Two with the same `id` mark the same cues in every text.
+
+    `learned` is the digest of a trained detector whose cues these are ("" for a list); its entries have no forms.
+    """
 
     name: str
     version: str
@@ -58,6 +61,7 @@ class Lexicon:
     mode: Mode
     overlap: Overlap
     entries: tuple[Entry, ...]
+    learned: str = ""
 
     @cached_property
     def id(self) -> str:
@@ -66,6 +70,7 @@ class Lexicon:
         for entry in sorted(self.entries, key=lambda entry: entry.name):
             forms, exceptions = sorted(entry.forms), sorted(entry.exceptions)
             parts += [entry.name, entry.group.value, str(len(forms)), *forms, str(len(exceptions)), *exceptions]
+        parts += [self.learned] if self.learned else []
         return f"{self.name}@{digest(*parts)}"
 
 
@@ -75,26 +80,40 @@ def load_all(directory: Path) -> dict[str, Lexicon]:
     for path in sorted(directory.glob("*.yaml")):
         lexicon = load(path)
         if lexicon.name in found:
-            raise _bad(path, f"another file of this folder already holds a lexicon named {visible(lexicon.name)}")
+            raise _bad(str(path), f"another file of this folder already holds a lexicon named {visible(lexicon.name)}")
         found[lexicon.name] = lexicon
     return found
 
 
 def load(path: Path) -> Lexicon:
     """The lexicon in a YAML file. Raises UserError naming the file, the entry and the reason."""
-    data = _mapping(path, _parsed(path), _FILE_KEYS)
-    name = _text(path, data, "name")
-    if not _NAME.fullmatch(name):
-        raise _bad(path, "name must be lower-case letters, digits, '.', '_' and '-', at most 64 of them")
-    mode = _choice(path, data, "mode", Mode)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise _bad(str(path), f"can't be read ({error.strerror})") from error
+    return from_yaml(raw, str(path))
+
+
+def from_yaml(raw: bytes, where: str) -> Lexicon:
+    """The lexicon in the bytes of a YAML file; `where` names it in a UserError, as the entry and the reason are."""
+    return from_data(_parsed(where, raw), where)
+
+
+def from_data(read: Any, where: str) -> Lexicon:
+    """The lexicon in what a YAML file holds. Raises UserError as `from_yaml` does."""
+    data = _mapping(where, read, _FILE_KEYS)
+    name = _text(where, data, "name")
+    if not NAME.fullmatch(name):
+        raise _bad(where, NAME_RULE)
+    mode = _choice(where, data, "mode", Mode)
     return Lexicon(
         name=name,
-        version=_text(path, data, "version"),
-        title=_text(path, data, "title"),
-        description=_text(path, data, "description", default=""),
+        version=_text(where, data, "version"),
+        title=_text(where, data, "title"),
+        description=_text(where, data, "description", default=""),
         mode=mode,
-        overlap=_choice(path, data, "overlap", Overlap),
-        entries=_entries(path, data.get("entries"), mode),
+        overlap=_choice(where, data, "overlap", Overlap),
+        entries=_entries(where, data.get("entries"), mode),
     )
 
 
@@ -104,7 +123,8 @@ def plain(form: str, mode: Mode) -> str:
     return " ".join(lowered.replace("\u2019", "'").split()) if mode is Mode.WORD else lowered
 
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME_RULE = "name must be lower-case letters, digits, '.', '_' and '-', at most 64 of them"
 _FILE_KEYS = frozenset({"name", "version", "title", "description", "mode", "overlap", "entries"})
 _ENTRY_KEYS = frozenset({"name", "group", "forms", "exceptions", "why"})
 _MAX_BYTES, _MAX_FORMS, _MAX_FORM = 1_000_000, 10_000, 200
@@ -112,99 +132,96 @@ _MAX_BYTES, _MAX_FORMS, _MAX_FORM = 1_000_000, 10_000, 200
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-def _bad(path: Path, reason: str, entry: str | None = None) -> UserError:
-    where = visible(str(path)) + (f", entry {visible(entry)}" if entry is not None else "")
-    return UserError(f"{where}: {reason}.")
+def _bad(where: str, reason: str, entry: str | None = None) -> UserError:
+    place = visible(where) + (f", entry {visible(entry)}" if entry is not None else "")
+    return UserError(f"{place}: {reason}.")
 
 
-def _parsed(path: Path) -> Any:
+def _parsed(where: str, raw: bytes) -> Any:
     try:
-        raw = path.read_bytes()
         if len(raw) > _MAX_BYTES:
-            raise _bad(path, f"a lexicon of {len(raw):,} bytes is too large (at most {_MAX_BYTES:,})")
+            raise _bad(where, f"a lexicon of {len(raw):,} bytes is too large (at most {_MAX_BYTES:,})")
         return yaml.safe_load(raw.decode("utf-8-sig"))
-    except OSError as error:
-        raise _bad(path, f"can't be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise _bad(path, f"is not UTF-8 (byte {error.start})") from error
+        raise _bad(where, f"is not UTF-8 (byte {error.start})") from error
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise _bad(path, f"is not YAML{line} ({visible(str(error.problem))})") from error
+        raise _bad(where, f"is not YAML{line} ({visible(str(error.problem))})") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _bad(path, f"is not YAML ({visible(str(error))})") from error
+        raise _bad(where, f"is not YAML ({visible(str(error))})") from error
 
 
-def _mapping(path: Path, data: Any, allowed: frozenset[str], entry: str | None = None) -> Mapping[str, Any]:
+def _mapping(where: str, data: Any, allowed: frozenset[str], entry: str | None = None) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
-        raise _bad(path, "expected a mapping of fields to values", entry)
+        raise _bad(where, "expected a mapping of fields to values", entry)
     unknown = ", ".join(visible(str(key)) for key in data if key not in allowed)
     if unknown:
-        raise _bad(path, f"unknown field {unknown} (known: {', '.join(sorted(allowed))})", entry)
+        raise _bad(where, f"unknown field {unknown} (known: {', '.join(sorted(allowed))})", entry)
     return data
 
 
-def _text(path: Path, data: Mapping[str, Any], key: str, default: str | None = None, entry: str | None = None) -> str:
+def _text(where: str, data: Mapping[str, Any], key: str, default: str | None = None, entry: str | None = None) -> str:
     value = data.get(key, default)
     if isinstance(value, int) and not isinstance(value, bool) and key == "version":
         value = str(value)
     if not isinstance(value, str) or (not value.strip() and default is None):
-        raise _bad(path, f"{key} must be text; write it in quotes where YAML reads it as something else", entry)
+        raise _bad(where, f"{key} must be text; write it in quotes where YAML reads it as something else", entry)
     return value.strip()
 
 
-def _choice(path: Path, data: Mapping[str, Any], key: str, kind: type[_Choice], entry: str | None = None) -> _Choice:
+def _choice(where: str, data: Mapping[str, Any], key: str, kind: type[_Choice], entry: str | None = None) -> _Choice:
     value = data.get(key)
     if value not in list(kind):
-        raise _bad(path, f"{key} must be one of {', '.join(kind)}; found {visible(str(value), 60)}", entry)
+        raise _bad(where, f"{key} must be one of {', '.join(kind)}; found {visible(str(value), 60)}", entry)
     return kind(value)
 
 
-def _entries(path: Path, rows: Any, mode: Mode) -> tuple[Entry, ...]:
+def _entries(where: str, rows: Any, mode: Mode) -> tuple[Entry, ...]:
     if not isinstance(rows, list) or not rows:
-        raise _bad(path, "entries must be a list of at least one entry")
-    entries = tuple(_entry(path, number, row, mode) for number, row in enumerate(rows, start=1))
+        raise _bad(where, "entries must be a list of at least one entry")
+    entries = tuple(_entry(where, number, row, mode) for number, row in enumerate(rows, start=1))
     if sum(len(entry.forms) + len(entry.exceptions) for entry in entries) > _MAX_FORMS:
-        raise _bad(path, f"more than {_MAX_FORMS:,} forms and exceptions")
+        raise _bad(where, f"more than {_MAX_FORMS:,} forms and exceptions")
     owners: dict[str, str] = {}
     names: set[str] = set()
     for entry in entries:
         if entry.name in names:
-            raise _bad(path, "there are two entries of this name", entry.name)
+            raise _bad(where, "there are two entries of this name", entry.name)
         names.add(entry.name)
         for form in entry.forms:
             if owner := owners.get(form):
-                raise _bad(path, f"form '{visible(form)}' stands in entry {visible(owner)} already", entry.name)
+                raise _bad(where, f"form '{visible(form)}' stands in entry {visible(owner)} already", entry.name)
             owners[form] = entry.name
     return entries
 
 
-def _entry(path: Path, number: int, row: Any, mode: Mode) -> Entry:
-    fields = _mapping(path, row, _ENTRY_KEYS, f"no. {number}")
-    name = _text(path, fields, "name", entry=f"no. {number}")
-    forms = _forms(path, fields, "forms", name, mode) if "forms" in fields else (plain(name, mode),)
+def _entry(where: str, number: int, row: Any, mode: Mode) -> Entry:
+    fields = _mapping(where, row, _ENTRY_KEYS, f"no. {number}")
+    name = _text(where, fields, "name", entry=f"no. {number}")
+    forms = _forms(where, fields, "forms", name, mode) if "forms" in fields else (plain(name, mode),)
     if not forms:
-        raise _bad(path, "forms must not be empty", name)
+        raise _bad(where, "forms must not be empty", name)
     return Entry(
         name=name,
-        group=_choice(path, fields, "group", Group, entry=name),
+        group=_choice(where, fields, "group", Group, entry=name),
         forms=forms,
-        exceptions=_forms(path, fields, "exceptions", name, mode),
-        why=_text(path, fields, "why", default="", entry=name),
+        exceptions=_forms(where, fields, "exceptions", name, mode),
+        why=_text(where, fields, "why", default="", entry=name),
     )
 
 
-def _forms(path: Path, fields: Mapping[str, Any], key: str, entry: str, mode: Mode) -> tuple[str, ...]:
+def _forms(where: str, fields: Mapping[str, Any], key: str, entry: str, mode: Mode) -> tuple[str, ...]:
     rows = fields.get(key, [])
     if not isinstance(rows, list):
-        raise _bad(path, f"{key} must be a list", entry)
+        raise _bad(where, f"{key} must be a list", entry)
     forms: dict[str, None] = {}
     for row in rows:
         if not isinstance(row, str):
-            raise _bad(path, f"{key}: {visible(str(row), 60)} is not text; write it in quotes", entry)
+            raise _bad(where, f"{key}: {visible(str(row), 60)} is not text; write it in quotes", entry)
         form = plain(row, mode)
         if not form.strip() or len(form) > _MAX_FORM:
-            raise _bad(path, f"{key}: a form must have between 1 and {_MAX_FORM} characters", entry)
+            raise _bad(where, f"{key}: a form must have between 1 and {_MAX_FORM} characters", entry)
         if form in forms:
-            raise _bad(path, f"{key}: '{visible(form)}' is listed twice", entry)
+            raise _bad(where, f"{key}: '{visible(form)}' is listed twice", entry)
         forms[form] = None
     return tuple(forms)

@@ -1,0 +1,73 @@
+"""A text as tokens and sentences, for the detector alone.
+
+Owns where a token begins and ends and where a sentence does. Knows nothing of features or labels. Offsets are code
+points of the text as given; no token cuts a letter from the marks that stand on it, and white space is in none.
+
+Letters in a row are one token, with apostrophes inside ("don't") and combining marks; so are digits in a row. Every
+other character that is no white space is one by itself, and so is each character of a script written without spaces. A
+sentence ends at . ! ? … before white space, at their Chinese kin, and at a blank line; a paragraph at two line feeds in
+a row, and nothing of the detector looks over those: a text that grows is searched anew from the last of them alone.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+# Scripts in which a space doesn't part words: Thai, Lao, Burmese, Khmer, Kana, Han.
+_ALONE = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+_LETTERS = rf"[^\W\d_{_ALONE}]+"
+_TOKEN = re.compile(rf"{_LETTERS}(?:['’]{_LETTERS})*|\d+|\S")
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'’”)\]*]*(?=\s|$)|[。！？]+|\n[^\S\n]*\n")
+_PARAGRAPH_END = re.compile(r"\n\n+")
+_MARKS = ("Mn", "Mc", "Me")
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a text: their words, starts and ends, and the numbers of the sentence and paragraph of each."""
+
+    words: list[str]
+    starts: Ints
+    ends: Ints
+    sentences: Ints
+    paragraphs: Ints
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.words)
+
+    def within(self, start: int, end: int) -> tuple[int, int]:
+        """The tokens `[first, last)` that `[start, end)` touches; empty where it touches none."""
+        first = int(np.searchsorted(self.ends, start, side="right"))
+        return first, max(first, int(np.searchsorted(self.starts, end, side="left")))
+
+
+def tokenise(text: str) -> Tokens:
+    """The tokens of `text`."""
+    places = [match.span() for match in _TOKEN.finditer(_joined(text))]
+    bounds = np.array(places, dtype=np.int64).reshape(-1, 2)
+    starts, ends = bounds[:, 0].copy(), bounds[:, 1].copy()
+    words = [text[a:b] for a, b in places]
+    return Tokens(words, starts, ends, _numbers(_SENTENCE_END, text, starts), _numbers(_PARAGRAPH_END, text, starts))
+
+
+def _numbers(end: re.Pattern[str], text: str, starts: Ints) -> Ints:
+    """How many matches of `end` lie before each start."""
+    return np.searchsorted(np.array([m.end() for m in end.finditer(text)], dtype=np.int64), starts, side="right")
+
+
+def _joined(text: str) -> str:
+    """`text` with every combining mark replaced by a letter, so that it goes with the word it stands on."""
+    if text.isascii():
+        return text
+    marks = {ord(mark): "x" for mark in set(text) if unicodedata.category(mark) in _MARKS}
+    return text.translate(marks) if marks else text

@@ -1,0 +1,89 @@
+"""Learning a detector from annotated texts: logistic regression over sparse features, by scikit-learn.
+
+Owns the strength of regularisation and the pruning. Loads scikit-learn when it learns, so it is for workers and the
+command line. Knows nothing of projects, of the store or of how good the result is (trials.py).
+
+Method: one multinomial logistic regression over the states of words (or of sentences), with an L2 penalty.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.annotation import LabelKind
+from backend.detect.design import Design
+from backend.detect.examples import Example
+from backend.detect.model import MOST_WEIGHT, SCALE, Model, Table, Unit
+from backend.detect.tokens import Ints
+from backend.domain import UserError
+from backend.lexicon.entries import Lexicon
+
+Floats = NDArray[np.float64]
+
+# Inverse strength of the penalty. A sentence sums the weights of its words, so each may say less.
+_LOOSENESS: Final = {Unit.SPANS: 1.0, Unit.SENTENCES: 0.1}
+_ITERATIONS: Final = 80
+_TOLERANCE: Final = 1e-5
+_MOST_FEATURES: Final = 8_000
+_LEAST_WEIGHT: Final = 0.05
+# How far "none" is held back: as learned it wins too often for the best F1, for cues are rare.
+_LEAN: Final = 0.5
+
+
+class Bench:
+    """Examples laid out once, to learn from all of them or from some."""
+
+    def __init__(
+        self, examples: Sequence[Example], labels: Sequence[LabelKind], unit: Unit, lexicon: Lexicon | None
+    ) -> None:
+        """`labels` are those to learn; `lexicon` is a word list whose entries the model may look at."""
+        self.examples, self.labels, self.unit, self.lexicon = tuple(examples), tuple(labels), unit, lexicon
+        self._design = Design(examples, labels, unit, lexicon)
+
+    def fit(self, chosen: Sequence[int] | None = None) -> Model:
+        """A model of the examples with the numbers `chosen`, or of all. Raises UserError where they hold no cue."""
+        owner = self._design.owner
+        rows = np.arange(len(owner)) if chosen is None else np.flatnonzero(np.isin(owner, np.asarray(chosen)))
+        table, state = self._design.table[rows], self._design.state[rows]
+        if not (state > 0).any() or (state > 0).all():
+            raise UserError(
+                "There is nothing to learn from: the texts must hold at least one cue, and words that are none."
+            )
+        used = np.flatnonzero(table[np.flatnonzero(state)].getnnz(axis=0))
+        weights, bias = self._regress(table[:, used], state)
+        size = np.abs(weights).max(axis=1)
+        best = np.sort(np.argsort(-size, kind="stable")[:_MOST_FEATURES])
+        best = best[size[best] >= _LEAST_WEIGHT]
+        tables = tuple(
+            Table(template, values, tuple(_hundredths(row) for row in weights[best[mine]]))
+            for template, values, mine in self._design.worded(used[best])
+        )
+        return Model(self.labels, self.unit, _hundredths(bias), tables, self.lexicon)
+
+    def _regress(self, table: Any, state: Ints) -> tuple[Floats, Floats]:
+        """Weights [features, states] and biases; a state that nothing has is out of reach."""
+        regression = importlib.import_module("sklearn.linear_model").LogisticRegression(
+            C=_LOOSENESS[self.unit], max_iter=_ITERATIONS, tol=_TOLERANCE
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it stopped early: it is meant to
+            regression.fit(table, state)
+        coefficients, intercepts = regression.coef_, regression.intercept_
+        if len(regression.classes_) == 2:
+            coefficients, intercepts = np.vstack([-coefficients, coefficients]) / 2, intercepts * [-0.5, 0.5]
+        count = 1 + len(self.labels) * (2 if self.unit is Unit.SPANS else 1)
+        weights, bias = np.zeros((table.shape[1], count)), np.full(count, -MOST_WEIGHT / SCALE)
+        weights[:, regression.classes_], bias[regression.classes_] = coefficients.T, intercepts
+        bias[0] -= _LEAN
+        return weights, bias
+
+
+def _hundredths(values: Floats) -> tuple[int, ...]:
+    whole = np.rint(values * SCALE).clip(-MOST_WEIGHT, MOST_WEIGHT)
+    return tuple(int(value) for value in whole)

@@ -1,0 +1,47 @@
+"""Lexicons as plain data and as YAML text: what `entries.from_data` and `entries.from_yaml` read back.
+
+Owns the writing. Knows nothing of matching or of where a lexicon is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from backend.domain import UserError, visible
+from backend.lexicon.entries import Entry, Lexicon, from_data
+
+
+def to_data(lexicon: Lexicon) -> dict[str, Any]:
+    """`lexicon` as mappings, lists and text. Raises UserError for a trained detector, which is no list of words."""
+    if lexicon.learned:
+        raise UserError(f"{visible(lexicon.name)} is a trained detector, not a list of words: it has no YAML.")
+    return {
+        "name": lexicon.name,
+        "version": lexicon.version,
+        "title": lexicon.title,
+        "description": lexicon.description,
+        "mode": lexicon.mode.value,
+        "overlap": lexicon.overlap.value,
+        "entries": [_entry(entry) for entry in lexicon.entries],
+    }
+
+
+def to_yaml(lexicon: Lexicon) -> str:
+    """`lexicon` as the text of a YAML file. Raises UserError as `to_data` does."""
+    return yaml.safe_dump(to_data(lexicon), allow_unicode=True, sort_keys=False, width=110, default_flow_style=None)
+
+
+def checked(lexicon: Lexicon) -> Lexicon:
+    """`lexicon` as its file would be read. Raises UserError where a file of it would be refused."""
+    return from_data(to_data(lexicon), f"The lexicon {lexicon.name}")
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    data: dict[str, Any] = {"name": entry.name, "group": entry.group.value, "forms": list(entry.forms)}
+    if entry.exceptions:
+        data["exceptions"] = list(entry.exceptions)
+    if entry.why:
+        data["why"] = entry.why
+    return data
