@@ -144,6 +144,8 @@ def _remember(name: str) -> None:
         return
     st.session_state["name-written"] = True
     if not _registered:
-        _registered.append(st.components.v2.component("second_thoughts_remember", js=_REMEMBER))
+        _registered.append(
+            st.components.v2.component("second_thoughts_remember", html='<i id="kept"></i>\n', js=_REMEMBER)
+        )
     with st.sidebar.container(key="sth-remember"):
         _registered[0](key="remember", data={"name": COOKIE, "value": written}, height=1)

@@ -23,7 +23,7 @@ QUIET = """() => {
     const busy = !app || app.dataset.testScriptState !== 'notRunning' || !document.querySelector('h1')
         || document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')
         || [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')].some((host) =>
-            !host.shadowRoot?.querySelector('.tv[data-painted], #box > *, #rail > *, #files > *'));
+            !host.shadowRoot?.querySelector('.tv[data-painted], .an[data-painted], .adj[data-painted], #kept, #box > *, #rail > *, #files > *'));
     if (busy || window.quietSince === undefined) window.quietSince = performance.now();
     return !busy && performance.now() - window.quietSince > 200;
 }"""

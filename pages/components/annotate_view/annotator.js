@@ -172,7 +172,7 @@ class Annotator {
       chip.append(key ? el("kbd", {}, key) : "", letterOf(kind), appendText(el("span"), label.name));
       return chip;
     });
-    const hint = this.armed ? `Every selection becomes “${this.kind(this.armed).name}” until Esc.` : "";
+    const hint = !this.writable ? this.data.why : this.armed ? `Every selection becomes “${this.kind(this.armed).name}” until Esc.` : "";
     this.palette.replaceChildren(...chips, el("span", { class: "quiet" }, hint));
   }
 

@@ -18,7 +18,9 @@ class Rail {
 
   draw(rows) {
     const { annotator } = this;
-    const focused = this.list.getRootNode().activeElement?.dataset?.focus;
+    const active = this.list.getRootNode().activeElement;
+    const focused = active?.dataset?.focus;
+    const draft = focused === "comment" ? [annotator.current?.root, active.value, active.selectionStart, active.selectionEnd] : null;
     this.title.textContent = rows.length ? count(rows.length, "label") : "No labels yet";
     this.list.replaceChildren(...rows.map((row) => this.row(row)));
     if (!rows.length) {
@@ -28,6 +30,15 @@ class Rail {
       this.list.append(el("li", { class: "none" }, words));
     }
     if (focused) this.list.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    if (draft) this.goOnWriting(...draft);
+  }
+
+  // What somebody is in the middle of writing outlives the list's being drawn anew.
+  goOnWriting(root, value, start, end) {
+    const area = this.list.querySelector(`[data-root="${CSS.escape(root ?? "")}"] textarea`);
+    if (!area) return;
+    area.value = value;
+    area.setSelectionRange(start, end);
   }
 
   row(row) {
