@@ -17,7 +17,7 @@ header = page_header("Projects")
 infos = services().projects.all()
 admin = person.role.covers(Role.ADMIN)
 with header:
-    if infos and admin and st.button("New project", icon=":material/add:", type="primary"):
+    if infos and admin and not st.query_params.get("new") and st.button("New project", icon=":material/add:", type="primary"):
         st.query_params.clear()
         st.query_params["new"] = "1"
         st.rerun()

@@ -134,6 +134,7 @@ def test_the_keyboard_alone_does_all_of_it(desk: Desk, services: Services) -> No
     desk.press("n")
     expect(desk.root.locator(".status")).to_contain_text("Machine cue 1 of")
     desk.press("Enter", "x")  # accept the first; the second is none
+    expect(desk.root.locator(".labels .row")).to_have_count(2)
     desk.press("p", "d")  # back to it, and the answer is taken back
     desk.press("Enter", "Escape")
     desk.press("ArrowRight", "ArrowRight", "Shift+ArrowRight")

@@ -137,6 +137,7 @@ const ANNOTATOR_ACTS = {
 
   answer(cue, key, how, onward = false) {
     const row = rowOf({ ...this.place(cue.from, cue.to), label: key, how, machine: this.machine(cue) });
+    this.current = { root: row.root };
     this.write([row]);
     if (onward) this.nextOpen(cue.index);
   },
