@@ -19,7 +19,7 @@ from backend.domain import visible
 from pages.components.palette import LIGHT, css_variables
 from pages.components.quantity import Change, Form, change_text, number
 
-_STYLE = Path(__file__).with_name("style.css")
+_STYLES = [Path(__file__).with_name(name) for name in ("style.css", "focus.css")]
 # A outlined, B filled: the two sides as everywhere else.
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
@@ -61,8 +61,9 @@ def configure_page() -> None:
 
 
 def load_style() -> None:
-    """Puts the style sheet and the colours into the page; once in the shell, before the page runs."""
-    st.html(_STYLE)
+    """Puts the style sheets and the colours into the page; once in the shell, before the page runs."""
+    for sheet in _STYLES:
+        st.html(sheet)
     st.html(f"<style>{css_variables(':root')}</style>")
 
 
