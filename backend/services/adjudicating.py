@@ -67,9 +67,8 @@ class AdjudicateService:
         merging leaves the place alone. `reason` is one of `REASONS` or "". `how` is "adopted" or "own"; "merged" is
         the word of `merge`.
         """
-        person = self._people.require(actor, Role.ADJUDICATOR)
         rows = [replace(row, how="own") if row.how == BY_RULE else row for row in rows]
-        return enter(self._store, self._projects, project_id, item_id, person.id, Layer.GOLD, rows)
+        return enter(self._store, self._projects, project_id, item_id, actor, Layer.GOLD, rows)
 
     def settle(self, actor: str, item_id: str, settled: bool = True) -> None:
         """Say that an item is finished with, or not. For adjudicators."""

@@ -16,9 +16,9 @@ from backend.services.annotate_info import ItemState, LabelDraft, PersonProgress
 from backend.services.label_rules import accepted, check_ids
 from backend.services.machine_cues import CueFinder
 from backend.services.naming import prose
-from backend.services.people import PeopleService
+from backend.services.people import PeopleService, allowed, known, plausible
 from backend.services.projects import ProjectService
-from backend.store import Store, Taken
+from backend.store import Desk, Store, Taken
 
 STATES: Final = ("open", "done", "flagged")
 ROWS: Final = 5_000
@@ -89,8 +89,7 @@ class AnnotateService:
 
         A row that is in the log already is only acknowledged again. Raises UserError where one can't be taken.
         """
-        person = self._people.require(actor, Role.ANNOTATOR)
-        return enter(self._store, self._projects, project_id, item_id, person.id, Layer.PERSON, rows)
+        return enter(self._store, self._projects, project_id, item_id, actor, Layer.PERSON, rows)
 
     def mark(
         self,
@@ -181,21 +180,25 @@ def enter(
     projects: ProjectService,
     project_id: str,
     item_id: str,
-    person: str,
+    actor: str,
     layer: Layer,
     rows: Sequence[LabelDraft],
 ) -> list[Saved]:
-    """Put rows into one layer of an item's log, all or none."""
+    """Put rows into one layer of an item's log, all or none; the gate is asked inside the same transaction."""
     if len(rows) > ROWS:
         raise UserError(f"At most {ROWS:,} labels can be saved at once; these are {len(rows):,}.")
     check_ids(rows)
-    item = projects.item(item_id)
+    item = projects.made(item_id)
     if item.project != project_id:
         raise UserError(f"There is no item {visible(item_id, 80)} in this project.")
     text = projects.text_row(item.text_sha256).text
+    role = Role.ANNOTATOR if layer is Layer.PERSON else Role.ADJUDICATOR
+
+    def make(desk: Desk) -> list[Label]:
+        person = allowed(known(desk.person, actor), role)
+        return accepted(rows, desk, text, person.id, layer)
+
     ids = list(dict.fromkeys(row.id for row in rows))
     roots = list(dict.fromkeys(row.root for row in rows if row.root))
-    places = store.annotations.enter(
-        project_id, item_id, person, layer, ids, roots, lambda desk: accepted(rows, desk, text, person, layer)
-    )
+    places = store.annotations.enter(project_id, item_id, plausible(actor), layer, ids, roots, make)
     return [Saved(name, places[name]) for name in ids]

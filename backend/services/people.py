@@ -70,9 +70,7 @@ class PeopleService:
 
     def get(self, person_id: str) -> Person:
         """One person. Raises UserError where there is none."""
-        if _ID.fullmatch(person_id) and (found := self._store.people.get(person_id)):
-            return found
-        raise UserError(f"There is nobody here of the id '{visible(person_id, 40)}': say who you are first.")
+        return known(self._store.people.get(plausible(person_id)), person_id)
 
     def all(self) -> list[Person]:
         """Everybody, by name."""
@@ -90,13 +88,29 @@ class PeopleService:
 
     def require(self, actor: str, role: Role) -> Person:
         """The person, if their role covers `role`. Raises UserError with what to do where it doesn't."""
-        person = self.get(actor)
-        if not person.role.covers(role):
-            raise UserError(
-                f"{visible(person.name, 60)} is {_with_article(person.role)} and may not {_MAY[role]}: "
-                f"that takes {_with_article(role)}. Ask an admin for the role."
-            )
-        return person
+        return allowed(self.get(actor), role)
+
+
+def plausible(person_id: str) -> str:
+    """The id. Raises UserError for one that can't be anybody's."""
+    return person_id if _ID.fullmatch(person_id) else known(None, person_id).id
+
+
+def known(person: Person | None, person_id: str) -> Person:
+    """The person. Raises UserError for None: nobody has that id."""
+    if person is None:
+        raise UserError(f"There is nobody here of the id '{visible(person_id, 40)}': say who you are first.")
+    return person
+
+
+def allowed(person: Person, role: Role) -> Person:
+    """The person, if their role covers `role`. Raises UserError where it doesn't."""
+    if not person.role.covers(role):
+        raise UserError(
+            f"{visible(person.name, 60)} is {_with_article(person.role)} and may not {_MAY[role]}: "
+            f"that takes {_with_article(role)}. Ask an admin for the role."
+        )
+    return person
 
 
 def person_of(source: str, subject: str, name: str, role: Role, email: str = "") -> Person:

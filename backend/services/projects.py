@@ -29,7 +29,8 @@ from backend.store.queries import verdict_column
 
 ANNOTATORS, SIZE, ITEMS = 20, 5_000, 50_000
 _SEED = 2**31
-_TEXTS_HELD = 64  # by their hash, so that they can't be stale
+# What never changes is held in memory: items as they were made, texts by their hash.
+_ITEMS_HELD, _TEXTS_HELD = 2_000, 64
 _ID = re.compile(r"[0-9a-f-]{1,40}")
 
 
@@ -49,6 +50,7 @@ class ProjectService:
         """`people` is the gate, `lexicons` names those whose cues may be shown."""
         self._store, self._lexicons, self._people = store, lexicons, people
         self._browsing = BrowseService(store, lexicons)
+        self._made = lru_cache(maxsize=_ITEMS_HELD)(self.item)
         self._texts = lru_cache(maxsize=_TEXTS_HELD)(self._read_text)
 
     # -- making -------------------------------------------------------------------------------------
@@ -166,6 +168,10 @@ class ProjectService:
         if _ID.fullmatch(item_id) and (found := self._store.projects.item(item_id)):
             return found
         raise UserError(f"There is no item {visible(item_id, 80)} here; its project may have been deleted.")
+
+    def made(self, item_id: str) -> Item:
+        """One item as it was made: quicker than `item`, for what never changes (all but its priority)."""
+        return self._made(item_id)
 
     def text(self, item_id: str) -> str:
         """The whole text an item is a stretch of."""

@@ -6,13 +6,13 @@ be entered, callers say: they see what stands inside the transaction that enters
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, bindparam, func, insert, select, update
 
-from backend.annotation import Item, Label, Layer, Op, ProjectState, Scheme
+from backend.annotation import Item, Label, Layer, Op, Person, ProjectState, Role, Scheme
 from backend.domain import UserError, visible
 from backend.store import annotation_tables as tables
 from backend.store.annotation_rows import Taken, item_of, label_of, label_values, scheme_of, taken_of, taken_values
@@ -26,11 +26,13 @@ _CHUNK = 500
 class Desk:
     """What new rows are held against, as it is while they are entered.
 
-    `taken` says whether the writer has taken the item. `known` are the rows of the ids asked for, `last` the last row
-    of each root asked for, `standing` how many labels of the writer's layer stand on the item.
+    `person` is the writer, None for somebody unknown; `taken` says whether they have taken the item. `known` are the
+    rows of the ids asked for, `last` the last row of each root asked for, `standing` how many labels of the writer's
+    layer stand on the item.
     """
 
     item: Item
+    person: Person | None
     scheme: Scheme
     scheme_version: int
     guidelines_version: int
@@ -122,8 +124,7 @@ class Annotations(Database):
         with self.writing(counted=False, durable=True) as connection:
             touch(connection, project_id)
             desk = _desk(connection, project_id, item_id, person, layer, ids, roots)
-            _add(connection, make(desk))
-            return {row.id: row.seq for row in _rows_of(connection, project_id, tables.labels.c.id, ids)}
+            return {label.id: label.seq for label in desk.known.values()} | _add(connection, make(desk))
 
     def enter_all(self, project_id: str, make: Callable[[], Sequence[Label]]) -> None:
         """Add the rows `make` returns; nobody else writes to the project meanwhile, so that it may read what stands.
@@ -200,42 +201,41 @@ def _take(connection: Connection, project_id: str, item_id: str, person: str) ->
     connection.execute(insert(tables.assignments).values(**values))
 
 
-def _desk_query() -> Select[Any]:
-    """An item of a project with what its project says now, and whether `person` has taken it."""
-    projects, items, taken = tables.projects.c, tables.items.c, tables.assignments.c
-    schemes = tables.project_schemes.c
+def _desk_query(layer: Layer) -> Select[Any]:
+    """An item of a project with what its project says now, who `person` is to it, and how many labels stand there.
+
+    Of annotators' labels those of `person` are counted, of the gold layer all.
+    """
+    projects, items, taken, people = tables.projects.c, tables.items.c, tables.assignments.c, tables.people.c
+    schemes, rows, later = tables.project_schemes.c, tables.labels.c, tables.labels.alias().c
+    person: BindParameter[str] = bindparam("person")
+    wanted = [rows.item_id == bindparam("item"), rows.layer == layer.value, rows.op != Op.WITHDRAW.value]
+    wanted += [rows.person == person] if layer is Layer.PERSON else []
+    superseded = (
+        select(later.seq)
+        .where(later.project_id == rows.project_id, later.root == rows.root, later.seq > rows.seq)
+        .exists()
+    )
+    standing = select(func.count()).select_from(tables.labels).where(*wanted, ~superseded).scalar_subquery()
     return (
         select(
             tables.items,
             *(projects.state, projects.scheme_version, projects.guidelines_version, schemes.scheme),
-            taken.state.label("taken"),
+            *(people.name.label("person_name"), people.role, taken.state.label("taken"), standing.label("standing")),
         )
         .join(tables.projects, projects.id == items.project_id)
         .join(
             tables.project_schemes,
             (schemes.project_id == projects.id) & (schemes.version == projects.scheme_version),
         )
-        .join(tables.assignments, (taken.item_id == items.id) & (taken.person == bindparam("person")), isouter=True)
+        .join(tables.people, people.id == person, isouter=True)
+        .join(tables.assignments, (taken.item_id == items.id) & (taken.person == person), isouter=True)
         .where(items.id == bindparam("item"), items.project_id == bindparam("project"))
     )
 
 
-def _standing_query(layer: Layer) -> Select[Any]:
-    """How many labels of a layer stand on an item; of annotators', those of `person`."""
-    rows, later = tables.labels.c, tables.labels.alias().c
-    wanted = [rows.item_id == bindparam("item"), rows.layer == layer.value, rows.op != Op.WITHDRAW.value]
-    wanted += [rows.person == bindparam("person")] if layer is Layer.PERSON else []
-    superseded = (
-        select(later.seq)
-        .where(later.project_id == rows.project_id, later.root == rows.root, later.seq > rows.seq)
-        .exists()
-    )
-    return select(func.count()).select_from(tables.labels).where(*wanted, ~superseded)
-
-
 # Made once: to put a statement together takes longer than to carry it out.
-_DESK = _desk_query()
-_STANDING = {layer: _standing_query(layer) for layer in Layer}
+_DESK = {layer: _desk_query(layer) for layer in Layer}
 
 
 def _desk(
@@ -247,34 +247,43 @@ def _desk(
     ids: Sequence[str],
     roots: Sequence[str],
 ) -> Desk:
-    row = connection.execute(_DESK, {"project": project_id, "item": item_id, "person": person}).first()
+    place = {"project": project_id, "item": item_id, "person": person}
+    row = connection.execute(_DESK[layer], place).first()
     if row is None:
         raise UserError(f"There is no item {visible(item_id, 80)} in this project; it may have been deleted.")
-    who = {"item": item_id, "person": person} if layer is Layer.PERSON else {"item": item_id}
+    found = _rows_of(connection, project_id, ids, roots)
     return Desk(
         item=item_of(row),
+        person=Person(person, row.person_name, Role(row.role)) if row.role else None,
         scheme=scheme_of(row.scheme),
         scheme_version=row.scheme_version,
         guidelines_version=row.guidelines_version,
         open=row.state == ProjectState.OPEN.value,
         taken=row.taken is not None,
-        known={row.id: label_of(row) for row in _rows_of(connection, project_id, tables.labels.c.id, ids)},
-        last={row.root: label_of(row) for row in _rows_of(connection, project_id, tables.labels.c.root, roots)},
-        standing=connection.execute(_STANDING[layer], who).scalar_one(),
+        known={label.id: label for label in found if label.id in set(ids)},
+        last={label.root: label for label in found},
+        standing=row.standing,
     )
 
 
-def _rows_of(connection: Connection, project_id: str, column: Any, values: Iterable[str]) -> Iterable[Row[Any]]:
-    """Rows of a project's log by the values of a column, by seq."""
-    wanted = list(dict.fromkeys(values))
-    found: list[Row[Any]] = []
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = column.in_(wanted[start : start + _CHUNK])
-        query = select(tables.labels).where(tables.labels.c.project_id == project_id, chunk)
-        found += connection.execute(query.order_by(tables.labels.c.seq)).all()
-    return found
+def _rows_of(connection: Connection, project_id: str, ids: Sequence[str], roots: Sequence[str]) -> list[Label]:
+    """The rows of a project's log that have one of these ids or roots, by seq."""
+    columns = tables.labels.c
+    found: dict[int, Row[Any]] = {}
+    for column, wanted in ((columns.id, ids), (columns.root, roots)):
+        for start in range(0, len(wanted), _CHUNK):
+            chunk = column.in_(wanted[start : start + _CHUNK])
+            query = select(tables.labels).where(columns.project_id == project_id, chunk)
+            found |= {row.seq: row for row in connection.execute(query)}
+    return [label_of(found[seq]) for seq in sorted(found)]
 
 
-def _add(connection: Connection, labels: Sequence[Label]) -> None:
-    if labels:  # without rows the statement would insert one of nothing but defaults
-        connection.execute(insert(tables.labels), [label_values(label) for label in labels])
+def _add(connection: Connection, labels: Sequence[Label]) -> dict[str, int]:
+    """Put rows into the log, in order; id -> seq."""
+    columns = tables.labels.c
+    places: dict[str, int] = {}
+    for start in range(0, len(labels), _CHUNK):
+        rows = [label_values(label) for label in labels[start : start + _CHUNK]]
+        adding = insert(tables.labels).returning(columns.id, columns.seq, sort_by_parameter_order=True)
+        places |= {row.id: row.seq for row in connection.execute(adding, rows)}
+    return places

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from backend.annotation import (
     DEFAULT_SCHEME,
@@ -307,10 +308,21 @@ def test_threads_that_ask_at_once_share_items_out(store: Store) -> None:
     assert all(sum(one == name for one, _ in got) == 2 for name in {one for one, _ in got})
 
 
-def test_labels_outlast_a_cut_of_power(store: Store) -> None:
-    with store.annotations.writing(counted=False, durable=True) as connection:
-        if connection.dialect.name == "sqlite":
-            assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
-    with store.annotations.writing(counted=False) as connection:
-        if connection.dialect.name == "sqlite":
-            assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
+def test_the_disk_holds_labels_before_they_are_acknowledged(
+    store: Store, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite its log is flushed: a cut of power takes back nothing that somebody was told is safe."""
+    add(store)
+    store.annotations.take(item(), "p1")
+    flushed: list[str] = []
+    really = os.fsync
+
+    def watched(handle: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{handle}").resolve().name)
+        really(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    enter(store, label("x"))
+    assert flushed == (["ledger.sqlite-wal"] if url.startswith("sqlite") else [])
+    store.annotations.mark(item(), "p1", 1.0, place=3)
+    assert len(flushed) == url.startswith("sqlite"), "time at work need not outlast a cut of power"
