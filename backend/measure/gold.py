@@ -1,0 +1,292 @@
+"""How far a list of words, or a detector, finds what people marked: precision, recall and F1 with their intervals.
+
+Owns these formulas, over texts as the units that are resampled, and corrected counts. Knows nothing of lexicons,
+matching or projects: it takes spans.
+
+Precision is the share of what was found that people marked too, recall the share of what they marked that was found, F1
+their harmonic mean. The leading criterion is overlap, one to one: a finder that marks "maybe" where a person marked
+"maybe not" has found it. Texts whose people saw the finder's marks while they worked say nothing about recall: what
+nobody was shown is found less often by them too (`blind` False), so that they count for precision alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from backend.annotation import Span
+from backend.measure.bootstrap import LEVEL, Estimate, Floats, resampled_means, sorted_interval
+from backend.measure.spans import Criterion, pairs
+
+
+class Found(NamedTuple):
+    """A stretch `[start, end)` a finder marked by `entry`, of a cue `group`."""
+
+    start: int
+    end: int
+    entry: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A text as both see it: `gold` spans carry the cue group as their label ("" for none).
+
+    `unit` names what is resampled as a whole (a trace cut into several items, a document of many sentences); `blind`
+    says that its people saw no marks of a machine.
+    """
+
+    found: tuple[Found, ...]
+    gold: tuple[Span, ...]
+    unit: str
+    blind: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Figures of a finder, or of a part of it. `found`, `gold` and `matched` are counts behind them.
+
+    `recall_gold` is how many gold spans recall rests on (those of blind texts), `texts` and `units` how many there are.
+    None where nothing was found (precision), nothing is there (recall), or either is missing (F1).
+    """
+
+    precision: Estimate | None
+    recall: Estimate | None
+    f1: Estimate | None
+    found: int
+    gold: int
+    matched: int
+    recall_gold: int
+    texts: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A finder's score as a whole, by cue group and by entry (entries have no recall: gold names none)."""
+
+    whole: Score
+    groups: Mapping[str, Score]
+    entries: Mapping[str, Score]
+
+
+# Columns of the table behind a score, a row a unit: found, found and right, gold of blind texts, gold found of those.
+_FOUND, _RIGHT, _GOLD, _HIT = range(4)
+
+
+def evaluate(texts: Sequence[Compared], criterion: Criterion = Criterion.OVERLAP) -> Evaluation:
+    """Precision, recall and F1 over `texts`; whatever the group where the criterion is not exact.
+
+    Exact asks for the same characters; groups are compared in the figures by group alone, for lexicons divide doubt
+    differently. POSITION and OVERLAP are therefore the same here.
+    """
+    tables = _Tables(texts)
+    for text in texts:
+        tables.add(text, criterion)
+    whole = _score(tables.rows(""), len(texts), tables.counts[""])
+    groups = {name: _score(tables.rows(f"g:{name}"), len(texts), tables.counts[f"g:{name}"]) for name in tables.groups}
+    entries = {
+        name: _score(tables.rows(f"e:{name}"), len(texts), tables.counts[f"e:{name}"], entry=True)
+        for name in tables.entries
+    }
+    return Evaluation(whole, groups, entries)
+
+
+class _Tables:
+    """The counts of each unit, as a whole and by group and entry."""
+
+    def __init__(self, texts: Sequence[Compared]) -> None:
+        self._units = {unit: place for place, unit in enumerate(dict.fromkeys(text.unit for text in texts))}
+        self._tables: dict[str, Floats] = defaultdict(lambda: np.zeros((len(self._units), 4)))
+        self.counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+        self.groups = sorted({f.group for text in texts for f in text.found} | {s.label for t in texts for s in t.gold})
+        self.entries = sorted({found.entry for text in texts for found in text.found})
+
+    def rows(self, name: str) -> Floats:
+        return self._tables[name]
+
+    def add(self, text: Compared, criterion: Criterion) -> None:
+        unit = self._units[text.unit]
+        found = [Span(one.start, one.end, "") for one in text.found]
+        gold = [Span(span.start, span.end, "") for span in text.gold]
+        together = pairs(found, gold, criterion)
+        right, hit = {mine for mine, _ in together}, {theirs for _, theirs in together}
+        for place, one in enumerate(text.found):
+            for name in ("", f"e:{one.entry}"):
+                self._count(name, unit, place in right)
+        for place in range(len(gold)):
+            self._count_gold("", unit, place in hit, text.blind)
+        self._add_groups(text, unit, criterion)
+
+    def _add_groups(self, text: Compared, unit: int, criterion: Criterion) -> None:
+        """By group a hit has to be of the group people gave it."""
+        kind = Criterion.EXACT if criterion is Criterion.EXACT else Criterion.OVERLAP
+        found = [Span(one.start, one.end, one.group) for one in text.found]
+        together = pairs(found, text.gold, kind)
+        right, hit = {mine for mine, _ in together}, {theirs for _, theirs in together}
+        for place, one in enumerate(text.found):
+            self._count(f"g:{one.group}", unit, place in right)
+        for place, span in enumerate(text.gold):
+            self._count_gold(f"g:{span.label}", unit, place in hit, text.blind)
+
+    def _count(self, name: str, unit: int, right: bool) -> None:
+        self._tables[name][unit, _FOUND] += 1
+        self._tables[name][unit, _RIGHT] += right
+        self.counts[name][0] += 1
+        self.counts[name][2] += right
+
+    def _count_gold(self, name: str, unit: int, hit: bool, blind: bool) -> None:
+        self.counts[name][1] += 1
+        if blind:
+            self._tables[name][unit, _GOLD] += 1
+            self._tables[name][unit, _HIT] += hit
+
+
+def _score(table: Floats, texts: int, counts: Sequence[int], entry: bool = False) -> Score:
+    found, gold, matched = counts
+    means = resampled_means(table) if len(table) > 1 else None
+    precision = _ratio(table, means, _RIGHT, _FOUND)
+    recall = None if entry else _ratio(table, means, _HIT, _GOLD)
+    return Score(
+        precision,
+        recall,
+        _f1(table, means, precision, recall),
+        found,
+        gold,
+        matched,
+        0 if entry else int(table[:, _GOLD].sum()),
+        texts,
+        len(table),
+    )
+
+
+def _ratio(table: Floats, means: Floats | None, top: int, bottom: int) -> Estimate | None:
+    total = table[:, bottom].sum()
+    if not total:
+        return None
+    value = float(table[:, top].sum() / total)
+    n = int(total)
+    if means is None:
+        return Estimate(value, None, None, n)
+    return _interval(value, means[:, top], means[:, bottom], n)
+
+
+def _interval(value: float, tops: Floats, bottoms: Floats, n: int) -> Estimate:
+    """Resamples in which nothing is there to be divided by say nothing; with many of them there is no interval."""
+    kept = bottoms > 0
+    if kept.mean() < LEVEL:
+        return Estimate(value, None, None, n)
+    low, high = sorted_interval(np.sort(tops[kept] / bottoms[kept])[:, None], 1 - LEVEL)
+    return Estimate(value, float(low[0]), float(high[0]), n)
+
+
+def _f1(table: Floats, means: Floats | None, precision: Estimate | None, recall: Estimate | None) -> Estimate | None:
+    if precision is None or recall is None:
+        return None
+    value = _harmonic(precision.value, recall.value)
+    n = min(precision.n, recall.n)
+    if means is None:
+        return Estimate(value, None, None, n)
+    kept = (means[:, _FOUND] > 0) & (means[:, _GOLD] > 0)
+    if kept.mean() < LEVEL:
+        return Estimate(value, None, None, n)
+    p, r = (means[kept, top] / means[kept, bottom] for top, bottom in ((_RIGHT, _FOUND), (_HIT, _GOLD)))
+    both = np.where(p + r > 0, 2 * p * r / np.maximum(p + r, 1e-12), 0.0)
+    low, high = sorted_interval(np.sort(both)[:, None], 1 - LEVEL)
+    return Estimate(value, float(low[0]), float(high[0]), n)
+
+
+def _harmonic(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """Cues a trace as counted, and as there really are by what people found of the counter.
+
+    `gold` says how many of the counter's marks people judged, `blind` how many gold cues its recall rests on. `real` is
+    None where precision is unknown; without recall it counts what was found rightly and says so (`missed` False).
+    """
+
+    counted: Estimate
+    real: Estimate | None
+    gold: int
+    blind: int
+    missed: bool
+
+
+# An entry that people judged seldom leans on the precision of the whole: as if it had been judged so often before.
+PRIOR = 5.0
+
+
+def corrected(
+    counts: Floats, entries: Sequence[str], texts: Sequence[Compared], criterion: Criterion = Criterion.OVERLAP
+) -> Corrected | None:
+    """What `counts` [problems, entries] of a run become: each entry's by its precision, all of them by recall.
+
+    The precision of an entry that was judged n times is (right + PRIOR * p) / (n + PRIOR), p being that of all entries.
+    The interval resamples the run's problems and the judged texts' units, both. None without problems.
+    """
+    if not len(counts):
+        return None
+    per_unit = _entry_tables(texts, entries, criterion)
+    run = resampled_means(counts) if len(counts) > 1 else None
+    value_counts = counts.mean(axis=0)
+    total = float(value_counts.sum())
+    counted = Estimate(total, None, None, len(counts))
+    if run is not None:
+        low, high = sorted_interval(np.sort(run.sum(axis=1))[:, None], 1 - LEVEL)
+        counted = Estimate(total, float(low[0]), float(high[0]), len(counts))
+    judged = int(per_unit[:, : len(entries)].sum())
+    blind = int(per_unit[:, -2].sum())
+    if not judged:
+        return Corrected(counted, None, 0, blind, False)
+    value = _real(value_counts[None], per_unit.mean(axis=0)[None] * len(per_unit), len(entries))[0]
+    real = Estimate(float(value), None, None, judged)
+    if run is not None and len(per_unit) > 1:
+        gold = resampled_means(per_unit) * len(per_unit)
+        # Both are resampled from one seed: turning one against the other makes them independent.
+        many = _real(run, np.roll(gold, len(gold) // 2, axis=0), len(entries))
+        kept = np.isfinite(many)
+        if kept.mean() >= LEVEL:
+            low, high = sorted_interval(np.sort(many[kept])[:, None], 1 - LEVEL)
+            real = Estimate(float(value), float(low[0]), float(high[0]), judged)
+    return Corrected(counted, real, judged, blind, blind > 0)
+
+
+def _entry_tables(texts: Sequence[Compared], entries: Sequence[str], criterion: Criterion) -> Floats:
+    """A row a unit: found by entry, right by entry, gold of blind texts, and how much of that was found."""
+    units = {unit: place for place, unit in enumerate(dict.fromkeys(text.unit for text in texts))}
+    places = {name: place for place, name in enumerate(entries)}
+    width = len(entries)
+    table = np.zeros((len(units), 2 * width + 2))
+    for text in texts:
+        row = table[units[text.unit]]
+        found = [Span(one.start, one.end, "") for one in text.found]
+        gold = [Span(span.start, span.end, "") for span in text.gold]
+        together = pairs(found, gold, criterion)
+        right = {mine for mine, _ in together}
+        for place, one in enumerate(text.found):
+            if one.entry in places:
+                row[places[one.entry]] += 1
+                row[width + places[one.entry]] += place in right
+        if text.blind:
+            row[-2] += len(gold)
+            row[-1] += len(together)
+    return table
+
+
+def _real(counts: Floats, gold: Floats, width: int) -> Floats:
+    """Real cues a trace, [samples], from counts [samples, entries] and judged totals [samples, 2 * entries + 2]."""
+    found, right = gold[:, :width], gold[:, width : 2 * width]
+    total = found.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        base = right.sum(axis=1, keepdims=True) / total
+        precision = (right + PRIOR * base) / (found + PRIOR)
+        recall = np.where(gold[:, -2] > 0, gold[:, -1] / gold[:, -2], 1.0)
+        result: Floats = (counts * precision).sum(axis=1) / recall
+    return result
