@@ -263,7 +263,11 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedSpan:
-    """A labelled stretch as files carry it. `annotator` is "" where the file names none."""
+    """A labelled stretch as files carry it. `annotator` is "" where the file names none.
+
+    `rejected` is an adjudicator's "no label belongs here", of gold alone. `machine`, `reason`, `at` and the versions
+    are those of the label (see `Label`).
+    """
 
     start: int
     end: int
@@ -274,6 +278,12 @@ class AnnotatedSpan:
     comment: str = ""
     how: str = ""
     id: str = ""
+    machine: MachineCue | None = None
+    rejected: bool = False
+    reason: str = ""
+    at: str = ""
+    scheme_version: int = 1
+    guidelines_version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

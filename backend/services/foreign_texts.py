@@ -10,12 +10,12 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from backend.annotation import AnnotatedSpan, AnnotatedText, Item, Label, Layer, Op, Person, Project, Role, Scheme
 from backend.domain import UserError, visible
 from backend.lexicon.sections import split_sections
 from backend.services.drawing import item_id
+from backend.services.label_rules import REASONS, TIME, check_machine
 from backend.services.naming import comparable, one_line, prose
 from backend.services.people import IMPORTED, person_of
 from backend.store import NewProject, Taken, TextRow
@@ -79,7 +79,7 @@ class _Labels:
         if len(text.spans) > SPANS:
             raise UserError(f"{where} has {len(text.spans):,} spans; at most {SPANS:,} can be taken.")
         for span in text.spans:
-            self._check(where, item, span)
+            self._check(where, item, span, len(text.text))
             gold = self._gold or span.gold
             name = self._id(span.id)
             yield Label(
@@ -88,7 +88,7 @@ class _Labels:
                 project=self._project.id,
                 item=item.id,
                 person=self._project.owner if gold else self._crowd.id(span.annotator),
-                op=Op.PUT,
+                op=Op.REJECT if span.rejected and gold else Op.PUT,
                 start=span.start,
                 end=span.end,
                 quote=text.text[span.start : span.end],
@@ -98,9 +98,14 @@ class _Labels:
                 flag=span.flag,
                 comment=prose(f"A comment in {where}", span.comment, 2_000),
                 how=span.how if span.how and len(span.how) <= 20 and span.how.isascii() else IMPORTED,
+                machine=span.machine,
+                reason=span.reason if gold else "",
+                scheme_version=min(span.scheme_version, self._project.scheme_version),
+                guidelines_version=min(span.guidelines_version, self._project.guidelines_version),
+                at=span.at if TIME.fullmatch(span.at) else "",
             )
 
-    def _check(self, where: str, item: Item, span: AnnotatedSpan) -> None:
+    def _check(self, where: str, item: Item, span: AnnotatedSpan, length: int) -> None:
         scheme: Scheme = self._project.scheme
         if not item.start <= span.start < span.end <= item.end:
             raise UserError(
@@ -111,6 +116,10 @@ class _Labels:
             raise UserError(f"{where}: the scheme has no label '{visible(span.label, 60)}'.")
         if span.flag and span.flag not in scheme.flags:
             raise UserError(f"{where}: the scheme has no flag '{visible(span.flag, 60)}'.")
+        if span.reason and span.reason not in REASONS:
+            raise UserError(f"{where}: '{visible(span.reason, 60)}' is no adjudicator's reason: {', '.join(REASONS)}.")
+        if span.machine is not None:
+            check_machine(span.machine, length)
 
     def _id(self, wanted: str) -> str:
         name = wanted if _ID.fullmatch(wanted) and wanted not in self._ids else uuid.uuid4().hex
@@ -149,23 +158,35 @@ def _item(project: Project, ordinal: int, text: AnnotatedText) -> Item:
 class _Meta:
     """What a text's `meta` may tell."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
+    def __init__(self, values: object) -> None:
+        self._values = values if isinstance(values, Mapping) else {}
 
     def text(self, name: str) -> str:
         value = self._values.get(name)
         return visible(value, 200) if isinstance(value, str) else ""
+
+    def prose(self, name: str, limit: int) -> str:
+        value = self._values.get(name)
+        return prose(f"The {name} of a text", value, limit) if isinstance(value, str) else ""
+
+    def number(self, name: str) -> float:
+        value = self._values.get(name)
+        return float(value) if isinstance(value, int | float) and 0 <= value < 1e9 else 0.0
 
     def flag(self, name: str) -> bool:
         return self._values.get(name) is True
 
 
 def _taken(crowd: _Crowd, item: Item, text: AnnotatedText, gold: bool) -> Iterator[Taken]:
-    """Who finished the text, and who labelled it."""
-    done = dict.fromkeys(crowd.id(name) for name in text.done)
+    """Who finished the text, who labelled it, and who else its `meta` says took it."""
+    done = {crowd.id(name) for name in text.done}
+    people = text.meta.get("people")
+    told = {crowd.id(name): _Meta(row) for name, row in people.items()} if isinstance(people, Mapping) else {}
     others = () if gold else (crowd.id(span.annotator) for span in text.spans if not span.gold)
-    for person in done | dict.fromkeys(others):
-        yield Taken(item.id, person, "done" if person in done else "open", 0)
+    for person in dict.fromkeys((*done, *others, *told)):
+        left = told.get(person, _Meta({}))
+        state = "done" if person in done else "flagged" if left.text("state") == "flagged" else "open"
+        yield Taken(item.id, person, state, 0, seconds=left.number("seconds"), note=left.prose("note", 2_000))
 
 
 def _turns(taken: Sequence[Taken]) -> list[Taken]:

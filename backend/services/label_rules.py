@@ -23,7 +23,7 @@ COMMENT: Final = 2_000
 REASONS: Final = ("guideline gap", "ambiguous", "slip")
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _WORD = re.compile(r"[a-z-]{0,20}")
-_TIME = re.compile(r"[0-9T:.+Z-]{0,40}")
+TIME = re.compile(r"[0-9T:.+Z-]{0,40}")
 
 
 def accepted(drafts: Sequence[LabelDraft], desk: Desk, text: str, person: str, layer: Layer) -> list[Label]:
@@ -125,7 +125,7 @@ class _Book:
             reason=draft.reason,
             scheme_version=self._desk.scheme_version,
             guidelines_version=self._desk.guidelines_version,
-            at=draft.at if _TIME.fullmatch(draft.at) else "",
+            at=draft.at if TIME.fullmatch(draft.at) else "",
         )
         if before and draft.op is Op.WITHDRAW:
             kept = {name: getattr(before, name) for name in ("start", "end", "quote", "text_sha256", "label", "flag")}
@@ -169,10 +169,11 @@ class _Book:
                 f"The reason '{visible(row.reason, 60)}' is none of an adjudicator's: {', '.join(REASONS)}."
             )
         if row.machine is not None:
-            _check_machine(row.machine, len(self._text))
+            check_machine(row.machine, len(self._text))
 
 
-def _check_machine(cue: MachineCue, length: int) -> None:
+def check_machine(cue: MachineCue, length: int) -> None:
+    """Raise UserError for a machine's cue that can't stand in a text of that length."""
     if not 0 <= cue.start < cue.end <= length:
         raise UserError(f"The machine's cue at characters {cue.start} to {cue.end} lies outside the text.")
     if len(prose("The cue's entry", cue.entry, 300)) + len(prose("The cue's lexicon", cue.lexicon, 120)) == 0:

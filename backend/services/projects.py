@@ -85,13 +85,23 @@ class ProjectService:
         return self.get(project.id)
 
     def import_texts(
-        self, actor: str, name: str, scheme: Scheme, texts: Sequence[AnnotatedText], gold: bool = False
+        self,
+        actor: str,
+        name: str,
+        scheme: Scheme,
+        texts: Sequence[AnnotatedText],
+        gold: bool = False,
+        *,
+        guidelines: str = "",
+        versions: tuple[int, int] = (1, 1),
+        source: Mapping[str, Any] | None = None,
     ) -> Project:
         """A project of texts that are no traces, with the labels they bring. For admins.
 
         Each annotator a file names becomes a person of source "imported", who can't sign in. With `gold`, or where a
         span says so, labels are adjudicated ones; `gold` also settles every item. Span ids are kept where they can
-        be. `meta` may tell what an export of ours tells: "trace", "run", "stratum", "blind", "settled".
+        be. `meta` may tell what an export of ours tells: "trace", "run", "stratum", "blind", "settled", and under
+        "people" how each left the text. `versions` are those of scheme and guidelines, `source` says where it is from.
         """
         owner = self._people.require(actor, Role.ADMIN)
         project = Project(
@@ -99,7 +109,10 @@ class ProjectService:
             name=one_line("The project's name", name),
             state=ProjectState.OPEN,
             scheme=check_scheme(scheme),
-            sampling={"source": "import", "texts": len(texts)},
+            guidelines=prose("The guidelines", guidelines),
+            scheme_version=versions[0],
+            guidelines_version=versions[1],
+            sampling={**(source or {}), "source": "import", "texts": len(texts)},
             owner=owner.id,
         )
         self._store.projects.add(project_of_texts(project, texts, gold))
