@@ -17,7 +17,8 @@ header = page_header("Projects")
 infos = services().projects.all()
 admin = person.role.covers(Role.ADMIN)
 with header:
-    if infos and admin and not st.query_params.get("new") and st.button("New project", icon=":material/add:", type="primary"):
+    making = bool(st.query_params.get("new"))
+    if infos and admin and not making and st.button("New project", icon=":material/add:", type="primary"):
         st.query_params.clear()
         st.query_params["new"] = "1"
         st.rerun()

@@ -26,6 +26,7 @@ page = st.navigation(
         "Annotate": [
             st.Page("projects.py", title="Projects", icon=":material/folder_open:"),
             st.Page("annotate.py", title="Annotate", icon=":material/ink_highlighter:"),
+            st.Page("adjudicate.py", title="Adjudicate", icon=":material/gavel:"),
         ],
         "Store": [
             st.Page("import.py", title="Import", icon=":material/upload_file:", url_path="import"),

@@ -55,7 +55,7 @@ def matched(ours: Sequence[Span], theirs: Sequence[Span], criterion: Criterion) 
 def pairs(ours: Sequence[Span], theirs: Sequence[Span], criterion: Criterion) -> list[tuple[int, int]]:
     """(place in `ours`, place in `theirs`) of a largest one-to-one matching.
 
-    Kuhn's augmenting paths; spans that are the very same are paired first, so that the pairs are those a reader expects.
+    Kuhn's augmenting paths; spans that are the very same are paired first, as a reader would.
     """
     if criterion is Criterion.EXACT:
         return _same(ours, theirs)

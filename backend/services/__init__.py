@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from backend.config import Settings
 from backend.exchange import Kind, Overrides, Plan, Preview, Source
 from backend.services.adjudicating import AdjudicateService
+from backend.services.agreeing import AgreementReport, AgreementRow, AgreementService, QueueRow
 from backend.services.annotate_info import (
     Adjudication,
     Drawn,
@@ -56,6 +57,8 @@ from backend.store import EvaluationRow, RolloutRow, StepRow, Store
 __all__ = [
     "PAGE",
     "Adjudication",
+    "AgreementReport",
+    "AgreementRow",
     "Arm",
     "ComparedProblem",
     "Comparison",
@@ -92,6 +95,7 @@ __all__ = [
     "ProjectInfo",
     "ProjectSpec",
     "Question",
+    "QueueRow",
     "RolloutRow",
     "RunSummary",
     "SampleRef",
@@ -137,6 +141,7 @@ class Services:
     projects: ProjectService
     annotating: AnnotateService
     adjudicating: AdjudicateService
+    agreeing: AgreementService
 
     def close(self) -> None:
         """Give the store back."""
@@ -177,6 +182,7 @@ def open_services(settings: Settings) -> Services:
         projects=projects,
         annotating=annotating,
         adjudicating=AdjudicateService(store, people, projects, annotating, cues),
+        agreeing=AgreementService(people, projects, annotating, cues),
     )
 
 

@@ -1,4 +1,5 @@
-"""Where labels arrive: POST `/annotate/save`, with a token the page signed for one person and project.
+"""Where labels arrive: POST `/annotate/save`, or `/annotate/decide` for gold, with a token the page signed for one
+person and project.
 
 Owns the way from an annotator's browser to the use cases, and what is answered. Knows nothing of which labels are
 allowed (services/label_rules.py) nor of how anything is drawn. Routes stand outside Streamlit's session: the token in
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from anyio import to_thread
@@ -22,57 +23,91 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from backend.annotation import Label
+from backend.annotation import Label, Layer
 from backend.domain import UserError
-from backend.services import LabelDraft, Services
+from backend.services import LabelDraft, Saved, Services
 
 PATH: Final = "/annotate/save"
+GOLD_PATH: Final = "/annotate/decide"
 TOKEN_SECONDS: Final = 12 * 3600
 HEADER: Final = "X-Annotate-Token"
 _LARGEST: Final = 8 * 2**20
 _MARKS: Final[Mapping[str, tuple[type, ...]]] = {
     "state": (str,), "place": (int,), "seconds": (int, float), "note": (str,)
 }  # fmt: skip
-_SIGNER: Final = URLSafeTimedSerializer(secrets.token_hex(32), salt="annotate")
+_SECRET: Final = secrets.token_hex(32)
+_SIGNERS: Final = {path: URLSafeTimedSerializer(_SECRET, salt=path) for path in (PATH, GOLD_PATH)}
+Take = Callable[[Services, str, str, Mapping[str, Any]], dict[str, Any]]
 _HEADERS: Final = {"Cache-Control": "no-store"}
 
 
 def annotate_token(person: str, project: str) -> str:
     """Leave to save `person`'s labels in `project`, until this process ends or TOKEN_SECONDS have passed."""
-    return str(_SIGNER.dumps([person, project]))
+    return str(_SIGNERS[PATH].dumps([person, project]))
+
+
+def gold_token(person: str, project: str) -> str:
+    """Leave to save `person`'s decisions in `project`, as long."""
+    return str(_SIGNERS[GOLD_PATH].dumps([person, project]))
 
 
 async def save(request: Request) -> Response:
-    """Take what a browser kept for an item."""
+    """Take an annotator's rows and marks for an item."""
+    return await _answer(request, PATH, taken)
+
+
+async def decide(request: Request) -> Response:
+    """Take an adjudicator's decisions on an item."""
+    return await _answer(request, GOLD_PATH, decided)
+
+
+async def _answer(request: Request, path: str, take: Take) -> Response:
     from pages.components.session import services  # noqa: PLC0415 - its caches need the runtime, which starts later
 
     try:
-        person, project = _SIGNER.loads(request.headers.get(HEADER, ""), max_age=TOKEN_SECONDS)
+        person, project = _SIGNERS[path].loads(request.headers.get(HEADER, ""), max_age=TOKEN_SECONDS)
     except BadSignature:
         return _said(403, error="This page is no longer signed: it is being signed anew.")
     try:
         body = await _body(request)
         wired = await to_thread.run_sync(services)
-        return _said(200, **await to_thread.run_sync(taken, wired, person, project, body))
+        return _said(200, **await to_thread.run_sync(take, wired, person, project, body))
     except UserError as error:
         return _said(400, error=str(error))
 
 
-routes = [Route(PATH, save, methods=["POST"])]
+routes = [Route(PATH, save, methods=["POST"]), Route(GOLD_PATH, decide, methods=["POST"])]
 
 
 def taken(wired: Services, person: str, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Enter the rows, then the mark; returns what is answered. Raises UserError where either can't be taken."""
+    item, rows, mark, after = _read(body)
+    saved = wired.annotating.save(person, project, item, rows) if rows else []
+    if mark:
+        wired.annotating.mark(person, item, **_mark(mark))
+    return _told(saved, wired.annotating.history(item, person) if after is not None else (), after)
+
+
+def decided(wired: Services, person: str, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for gold; the mark says whether the item is settled, and all gold rows are answered with."""
+    item, rows, mark, after = _read(body)
+    saved = wired.adjudicating.decide(person, project, item, rows) if rows else []
+    if isinstance(mark.get("settled"), bool):
+        wired.adjudicating.settle(person, item, mark["settled"])
+    log = wired.annotating.history(item) if after is not None else ()
+    return _told(saved, [row for row in log if row.layer is Layer.GOLD], after)
+
+
+def _read(body: Mapping[str, Any]) -> tuple[str, list[LabelDraft], Mapping[str, Any], int | None]:
     item, after = body.get("item"), body.get("after")
     rows, mark = body.get("rows") or [], body.get("mark") or {}
     if not isinstance(item, str) or not isinstance(rows, list) or not isinstance(mark, Mapping):
         raise UserError("What was sent isn't a list of labels of an item: reload the page.")
-    saved = wired.annotating.save(person, project, item, [LabelDraft.read(row) for row in rows]) if rows else []
-    if mark:
-        wired.annotating.mark(person, item, **_mark(mark))
-    news: list[dict[str, Any]] = []
-    if isinstance(after, int):
-        news = [row_data(row) for row in wired.annotating.history(item, person) if row.seq > after]
+    return item, [LabelDraft.read(row) for row in rows], mark, after if isinstance(after, int) else None
+
+
+def _told(saved: Sequence[Saved], log: Sequence[Label], after: int | None) -> dict[str, Any]:
+    news = [row_data(row) for row in log if row.seq > (after or 0)]
     return {"saved": [[one.id, one.seq] for one in saved], "rows": news}
 
 
@@ -91,6 +126,7 @@ def row_data(row: Label) -> dict[str, Any]:
         "flag": row.flag,
         "comment": row.comment,
         "how": row.how,
+        "reason": row.reason,
         "machine": None
         if machine is None
         else {"lexicon": machine.lexicon, "entry": machine.entry, "start": machine.start, "end": machine.end},

@@ -25,7 +25,20 @@ from pages.components.annotate_route import PATH, annotate_token, row_data
 _HERE = Path(__file__).parent
 _SHARED = ("dom", "offsets", "selection", "keys")
 # One module in the browser: the order is that of their dependence.
-_SCRIPTS = ("book", "storage", "outbox", "words", "paper", "hand", "keymap", "dialogs", "rail", "annotator", "acts")
+_SCRIPTS = (
+    "book",
+    "storage",
+    "outbox",
+    "words",
+    "paper",
+    "hand",
+    "keymap",
+    "dialogs",
+    "rail",
+    "log",
+    "annotator",
+    "acts",
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 NEGATIVE = "×"
 
@@ -63,7 +76,7 @@ def _data(sheet: Sheet, rows: Sequence[Label], person: str) -> dict[str, Any]:
         "person": person,
         "token": annotate_token(person, project.id),
         "url": PATH.removeprefix("/"),
-        "text": _SURROGATE.sub("\ufffd", sheet.text),
+        "text": clean(sheet.text),
         "sha256": item.text_sha256,
         "start": item.start,
         "end": item.end,
@@ -83,6 +96,11 @@ def _data(sheet: Sheet, rows: Sequence[Label], person: str) -> dict[str, Any]:
         "writable": sheet.writable,
         "why": sheet.why,
     }
+
+
+def clean(text: str) -> str:
+    """`text` as an encoding can carry it: a lone surrogate becomes one replacement character, so that offsets stay."""
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def label_data(labels: Sequence[LabelKind]) -> list[dict[str, Any]]:

@@ -217,45 +217,11 @@ const ANNOTATOR_ACTS = {
     return [flat(text.slice(Math.max(0, from - 40), from)), flat(text.slice(from, to)), flat(text.slice(to, to + 40))];
   },
 
-  // -- the log ------------------------------------------------------------------------------------
-
-  // One act is one step to undo, however many rows it writes.
-  write(rows, undoing = false) {
-    const last = this.book.last();
-    if (!undoing) {
-      this.undos.push(rows.map((row) => ({ root: row.root, before: last.get(row.root) ?? null })));
-      this.undos = this.undos.slice(-500);
-    }
-    rows.forEach((row) => this.book.add(row));
-    this.kept.set("undo", this.data.item, this.undos);
-    this.outbox.put(this.data.item, rows);
-    if (this.state === "done") this.setState("open");
-    this.draw();
-  },
-
-  undo() {
-    const step = this.undos.pop();
-    if (!step) return this.say("There is nothing to undo here");
-    const last = this.book.last();
-    const rows = step.map(({ root, before }) => {
-      const now = last.get(root);
-      if (!now) return null;
-      if (!before || before.op === "withdraw") return now.op === "withdraw" ? null : withdrawal(now, "undo");
-      return rowOf({ ...before, how: "undo" });
-    });
-    this.write(rows.filter(Boolean), true);
-    this.current = null;
-    this.draw();
-    return this.say("Undone");
-  },
-
-  learned(saved, rows) {
-    for (const [id, seq] of saved) this.book.acknowledge(id, seq);
-    const news = rows.filter((row) => this.book.learn(row)).length;
-    if (saved.size || news) this.draw();
-  },
-
   // -- the item -----------------------------------------------------------------------------------
+
+  wrote() {
+    if (this.state === "done") this.setState("open");
+  },
 
   setState(state) {
     this.state = state;
@@ -302,8 +268,4 @@ const ANNOTATOR_ACTS = {
   },
 };
 
-function withdrawal(row, how = "keyboard") {
-  return rowOf({ ...row, op: "withdraw", comment: "", how });
-}
-
-Object.assign(Annotator.prototype, ANNOTATOR_ACTS);
+Object.assign(Annotator.prototype, LOG_ACTS, ANNOTATOR_ACTS);

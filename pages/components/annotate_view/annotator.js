@@ -177,41 +177,17 @@ class Annotator {
   }
 
   drawSaved() {
-    const { rows, trouble, refused } = this.outbox;
-    const words = rows.length
-      ? trouble ? `${count(rows.length, "label")} not saved yet: ${trouble}` : "saving…"
-      : trouble && !this.outbox.busy ? `not saved yet: ${trouble}` : "all saved";
-    if (this.saved.textContent !== words) this.saved.textContent = words;
-    this.saved.classList.toggle("bad", Boolean(trouble));
-    this.root.dataset.waiting = String(rows.length);
-    this.refused.hidden = !refused.length;
-    if (refused.length) {
-      const text = appendText(el("span"), refused.at(-1).sentence);
-      const more = refused.length > 1 ? ` And ${refused.length - 1} more.` : "";
-      this.refused.replaceChildren(text, more, button("Put it aside", "Forget what was refused", "refused-forget", () => {
-        refused.forEach(({ row }) => row && this.book.drop(row.id));
-        this.outbox.forget();
-        this.draw();
-      }));
-    }
+    this.tellSaved();
     if (this.finishing && this.outbox.settled) {
       const item = this.finishing;
       this.finishing = null;
-      if (!refused.length) this.send("finished", item);
+      if (!this.outbox.refused.length) this.send("finished", item);
     }
   }
 
   drawTime() {
     const seconds = Math.floor(this.seconds);
     this.time.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  }
-
-  fit() {
-    const host = this.root.getRootNode().host ?? this.root;
-    const page = host.closest('[data-testid="stMain"]') ?? document.scrollingElement;
-    const above = page === document.scrollingElement ? 0 : page.getBoundingClientRect().top;
-    const top = this.root.getBoundingClientRect().top - above + page.scrollTop;
-    this.root.style.setProperty("--an-height", `${Math.max(460, Math.floor(page.clientHeight - top - 16))}px`);
   }
 
   say(words) {

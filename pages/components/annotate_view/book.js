@@ -45,7 +45,7 @@ class Book {
 
   standing() {
     return [...this.last().values()]
-      .filter((row) => row.op === "put")
+      .filter((row) => row.op !== "withdraw")
       .sort((a, b) => a.start - b.start || a.end - b.end || (a.label < b.label ? -1 : 1));
   }
 
@@ -56,10 +56,12 @@ class Book {
 }
 
 // What a label looks like when it is written anew; a new label has no root of its own yet.
-function rowOf({ root, op = "put", start, end, quote, text_sha256, label, flag = "", comment = "", how = "", machine = null }) {
+function rowOf(fields) {
+  const { root, op = "put", start, end, quote, text_sha256, label } = fields;
+  const { flag = "", comment = "", how = "", machine = null, reason = "" } = fields;
   const id = newId();
   const at = new Date().toISOString();
-  return { id, root: root || id, op, start, end, quote, text_sha256, label, flag, comment, how, machine, at };
+  return { id, root: root || id, op, start, end, quote, text_sha256, label, flag, comment, how, machine, reason, at };
 }
 
 // randomUUID is missing on plain http from another machine; random bytes are not.

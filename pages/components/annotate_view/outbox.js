@@ -36,7 +36,7 @@ class Outbox {
   }
 
   get settled() {
-    return !this.rows.length && !this.busy && ![...this.marks.values()].some(({ state }) => state);
+    return !this.rows.length && !this.busy && ![...this.marks.values()].some(({ state, settled }) => state || settled !== undefined);
   }
 
   use({ token, url, item, after }) {
@@ -150,6 +150,7 @@ class Outbox {
 }
 
 // A row as the server takes it: what only this browser needs is left out, and a new label names no root.
-function wire({ id, root, op, start, end, quote, text_sha256, label, flag, comment, how, machine, at }) {
-  return { id, root: root === id ? "" : root, op, start, end, quote, text_sha256, label, flag, comment, how, machine, at };
+function wire(row) {
+  const { id, root, op, start, end, quote, text_sha256, label, flag, comment, how, machine, reason = "", at } = row;
+  return { id, root: root === id ? "" : root, op, start, end, quote, text_sha256, label, flag, comment, how, machine, reason, at };
 }

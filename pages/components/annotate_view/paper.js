@@ -68,7 +68,7 @@ class Paper {
       const target = over.length ? stretch(over) : drawn;
       appendText(target, this.text, from, to, (node, at) => block.nodes.push({ node, start: at }));
       if (target !== drawn) drawn.append(target);
-      for (const mark of over.filter(({ end }) => end === to)) drawn.append(badge(mark));
+      for (const mark of over.filter(({ end, letter }) => end === to && letter)) drawn.append(badge(mark));
     });
     block.el.replaceChildren(drawn);
   }
@@ -134,6 +134,7 @@ function pieces(text, start, end) {
 function levels(marks) {
   const free = [];
   return marks.map((mark) => {
+    if (mark.level !== undefined) return mark; // a lane of its own
     let level = free.findIndex((end) => end <= mark.start);
     if (level < 0) level = free.length;
     free[level] = mark.end;
@@ -142,14 +143,15 @@ function levels(marks) {
 }
 
 function stretch(over) {
-  const lines = over.map(({ style, dashed, level }) => {
+  const lines = over.map(({ style, dashed, thick, level }) => {
     const paint = dashed
       ? `repeating-linear-gradient(90deg, var(${style}) 0 5px, transparent 5px 9px)`
       : `linear-gradient(var(${style}), var(${style}))`;
-    return { paint, size: `100% ${dashed ? 1.5 : 2.5}px`, place: `0 calc(100% - ${12 - 4 * level}px)` };
+    return { paint, size: `100% ${thick ? 3.5 : dashed ? 1.5 : 2.5}px`, place: `0 calc(100% - ${12 - 4 * level}px)` };
   });
+  const has = (name) => (over.some((mark) => mark[name]) ? ` ${name}` : "");
   const span = el("span", {
-    class: `on${over.some(({ current }) => current) ? " current" : ""}${over.some(({ negative }) => negative) ? " negative" : ""}`,
+    class: `on${has("current")}${has("negative")}${has("gold")}${has("open")}`,
     "data-keys": over.map(({ key }) => key).join(" "), title: over.map(({ title }) => title).join("\n"),
   });
   span.style.backgroundImage = lines.map(({ paint }) => paint).join(", ");

@@ -1,0 +1,210 @@
+"""How far annotators agree: span F1, Krippendorff's alpha on characters, Cohen's kappa on the machine's cues.
+
+Owns these formulas with their intervals and the sentences where one is undefined. Knows nothing of projects or people's
+names. Items are resampled as wholes (see bootstrap.py); nothing depends on the order of items, people or spans.
+
+Span F1 between two people is 2 * pairs / (spans of one + spans of the other), pairs being a largest one-to-one
+matching: symmetric, and with countless stretches nobody marked the value kappa tends to (Hripcsak and Rothschild
+2005). Of several people: pairs of people pooled, each counting by its spans.
+
+Alpha takes every character for a unit and what stands on it for its value, "nothing" included: the nominal alpha of
+Krippendorff 2011 ("Computing Krippendorff's Alpha-Reliability") over unitised text. Overlapping labels together are a
+value of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.annotation import Span
+from backend.measure.bootstrap import LEVEL, Floats, resampled_means, sorted_interval
+from backend.measure.spans import Criterion, matched
+
+Codes = NDArray[np.int64]
+MISSING: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure with its 95 % interval over `n` items, or a sentence that says why there is none."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An item as the people who are finished with it left it: `spans` by person, over a stretch of `size` characters.
+
+    Offsets count from the stretch's start. `cues` are the machine's there, as [start, end); `answers` says for each
+    person and cue whether it is one.
+    """
+
+    size: int
+    spans: Mapping[str, Sequence[Span]]
+    cues: Sequence[tuple[int, int]] = ()
+    answers: Mapping[str, Sequence[bool]] | None = None
+
+
+def pairs_of(items: Sequence[Judged]) -> list[tuple[str, str]]:
+    """The pairs of people who finished an item both, in order."""
+    return sorted({pair for item in items for pair in combinations(sorted(item.spans), 2)})
+
+
+def span_f1(items: Sequence[Judged], criterion: Criterion, who: tuple[str, str] | None = None) -> Figure:
+    """F1 of spans between two people, or pooled over all pairs of people."""
+    rows = []
+    for item in items:
+        row = np.zeros(2)
+        for one, other in [who] if who else combinations(sorted(item.spans), 2):
+            if one in item.spans and other in item.spans:
+                ours, theirs = list(item.spans[one]), list(item.spans[other])
+                row += (2 * matched(ours, theirs, criterion), len(ours) + len(theirs))
+        rows.append(row)
+    shared = [row for item, row in zip(items, rows, strict=True) if _both(item, who)]
+    if not shared:
+        return _nobody(who)
+    table = np.array(shared)
+    if not table[:, 1].any():
+        return Figure(
+            None, n=len(shared), why="Nobody marked anything in these items, so that there is nothing to agree on."
+        )
+    return _ratio(table)
+
+
+def alpha(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure:
+    """Krippendorff's nominal alpha over characters."""
+    shared = [item for item in items if _both(item, who)]
+    if not shared:
+        return _nobody(who)
+    values: dict[tuple[str, ...], int] = {(): 0}
+    coded = [_codes(item, who, values) for item in shared]
+    tables = np.array([coincidences(codes, len(values)).ravel() for codes in coded])
+    size = len(values)
+    value = alpha_of(tables.sum(axis=0).reshape(size, size))
+    if value is None:
+        return Figure(None, n=len(shared), why="Everybody left every character unmarked, so that alpha is undefined.")
+    if len(shared) == 1:
+        return Figure(value, n=1)
+    totals = resampled_means(tables) * len(shared)
+    many = [alpha_of(row.reshape(size, size)) for row in totals[::_STRIDE]]
+    return _with_interval(value, [one for one in many if one is not None], len(many), len(shared))
+
+
+_STRIDE: Final = 5  # 2,000 resamples of a matrix: enough for two decimals, and a fifth of the time
+
+
+def nominal_alpha(data: Codes) -> float | None:
+    """Krippendorff's alpha of `data` [observers, units], MISSING where an observer says nothing; None if undefined."""
+    size = int(data.max(initial=0)) + 1
+    return alpha_of(coincidences(data, size))
+
+
+def coincidences(codes: Codes, size: int) -> Floats:
+    """The coincidence matrix [size, size] of codes [observers, units]: each pair of values of a unit, over m - 1."""
+    counts = np.stack([(codes == value).sum(axis=0) for value in range(size)], axis=1).astype(np.float64)
+    said = counts.sum(axis=1)
+    counts = counts[said >= 2]
+    weights = 1.0 / (said[said >= 2] - 1)
+    weighted = counts * weights[:, None]
+    result: Floats = weighted.T @ counts - np.diag(weighted.sum(axis=0))
+    return result
+
+
+def alpha_of(table: Floats) -> float | None:
+    """Alpha of a coincidence matrix; None where all values are one and the same, or there are none."""
+    by_value = table.sum(axis=1)
+    total = by_value.sum()
+    expected = total * total - (by_value * by_value).sum()
+    if total <= 1 or expected <= 0:
+        return None
+    disagreement = total - np.trace(table)
+    return float(1 - (total - 1) * disagreement / expected)
+
+
+def kappa(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure:
+    """Cohen's kappa over the machine's cues: is it one, or not? Over all pairs of people where `who` is None."""
+    rows = []
+    for item in items:
+        if item.answers is None or not _both(item, who) or not item.cues:
+            continue
+        row = np.zeros(4)
+        for one, other in [who] if who else combinations(sorted(item.answers), 2):
+            for first, second in zip(item.answers[one], item.answers[other], strict=True):
+                row[2 * first + second] += 0.5
+                row[2 * second + first] += 0.5  # nobody is the first: the table is symmetric
+        rows.append(row)
+    if not rows:
+        return Figure(None, why="No two people finished an item that shows machine cues.")
+    table = np.array(rows)
+    value = kappa_of(table.sum(axis=0))
+    if value is None:
+        return Figure(None, n=len(rows), why="All answers are the same, so that kappa is undefined.")
+    if len(rows) == 1:
+        return Figure(value, n=1)
+    many = [kappa_of(row) for row in resampled_means(table)]
+    return _with_interval(value, [one for one in many if one is not None], len(many), len(rows))
+
+
+def kappa_of(table: Floats | Sequence[float]) -> float | None:
+    """Cohen's kappa of a square table of counts, given as a flat row; None where chance alone agrees wholly."""
+    flat = np.asarray(table, dtype=np.float64)
+    size = int(np.sqrt(len(flat)))
+    square = flat.reshape(size, size)
+    total = square.sum()
+    if total <= 0:
+        return None
+    observed = np.trace(square) / total
+    chance = float((square.sum(axis=0) * square.sum(axis=1)).sum() / total**2)
+    return float((observed - chance) / (1 - chance)) if chance < 1 - 1e-12 else None
+
+
+def _codes(item: Judged, who: tuple[str, str] | None, values: dict[tuple[str, ...], int]) -> Codes:
+    """What each person has on each character, [people, characters], as numbers of `values`, which grows."""
+    people = list(who) if who else sorted(item.spans)
+    rows = []
+    for person in people:
+        edges = sorted(
+            {0, item.size, *(at for s in item.spans[person] for at in (s.start, s.end) if 0 <= at <= item.size)}
+        )
+        row = np.zeros(item.size, dtype=np.int64)
+        for start, end in pairwise(edges):
+            labels = tuple(sorted({s.label for s in item.spans[person] if s.start <= start and s.end >= end}))
+            row[start:end] = values.setdefault(labels, len(values))
+        rows.append(row)
+    return np.array(rows).reshape(len(people), item.size)
+
+
+def _both(item: Judged, who: tuple[str, str] | None) -> bool:
+    return len(item.spans) >= 2 if who is None else all(person in item.spans for person in who)
+
+
+def _nobody(who: tuple[str, str] | None) -> Figure:
+    people = "these two" if who else "two people"
+    return Figure(None, why=f"There is no item that {people} have finished, so that there is nothing to compare.")
+
+
+def _ratio(table: Floats) -> Figure:
+    value = float(table[:, 0].sum() / table[:, 1].sum())
+    if len(table) == 1:
+        return Figure(value, n=1)
+    means = resampled_means(table)
+    kept = means[:, 1] > 0
+    return _with_interval(value, (means[kept, 0] / means[kept, 1]).tolist(), len(means), len(table))
+
+
+def _with_interval(value: float, many: Sequence[float], of: int, n: int) -> Figure:
+    """The percentile interval; none where too many resamples are undefined."""
+    if len(many) < LEVEL * of:
+        return Figure(value, n=n)
+    low, high = sorted_interval(np.sort(np.array(many))[:, None], 1 - LEVEL)
+    return Figure(value, float(low[0]), float(high[0]), n)

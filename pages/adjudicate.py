@@ -1,0 +1,62 @@
+"""Adjudicate: where annotators differ, one label that counts; the worst agreement first."""
+
+import streamlit as st
+
+from backend.annotation import Role
+from backend.domain import UserError
+from pages.components.adjudicate_queue import agreement_words, in_queue, merge_popover, queue_table
+from pages.components.adjudicate_view import adjudicate_view
+from pages.components.chrome import page_header
+from pages.components.gate import needs_name, require_person
+from pages.components.notice import notice
+from pages.components.project_words import choose_project, no_projects
+from pages.components.session import services
+
+person = require_person()
+header = page_header("Adjudicate")
+projects = services().projects.all()
+if not projects:
+    no_projects(person)
+    st.stop()
+with header:
+    info = choose_project(projects)
+needs_name(person)
+if not person.role.covers(Role.ADJUDICATOR):
+    notice("Deciding which labels count takes the role of an adjudicator: ask an admin for it.", "info")
+    st.stop()
+
+queue = in_queue(info.project.id)
+with header:
+    merge_popover(person, info.project)
+asked = st.query_params.get("item", "")
+if not asked:
+    chosen = queue_table(info, queue)
+    if chosen:
+        st.query_params["item"] = chosen
+        st.rerun()
+    st.stop()
+
+with header:
+    if st.button("Queue", icon=":material/list:"):
+        st.query_params.pop("item")
+        st.rerun()
+try:
+    sheet = services().adjudicating.sheet(person.id, asked)
+except UserError as error:
+    notice(str(error), "error")
+    st.stop()
+places = [row.item for row in queue]
+here = places.index(asked) if asked in places else -1
+words = agreement_words(queue[here]) if here >= 0 else ""
+said = adjudicate_view(sheet, person.id, words, key="adjudicate")
+if said.move or said.settled:
+    open_after = [row.item for row in in_queue(info.project.id) if not row.settled and row.item != asked]
+    later = [item for item in places[here + 1 :] if item in open_after] or open_after
+    target = (
+        (later[0] if later else "") if said.settled else places[max(0, min(len(places) - 1, here + (said.move or 0)))]
+    )
+    if target:
+        st.query_params["item"] = target
+    else:
+        st.query_params.pop("item", None)
+    st.rerun()
