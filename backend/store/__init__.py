@@ -14,6 +14,7 @@ from backend.store.annotations import Annotations, Desk
 from backend.store.database import connect
 from backend.store.jobs import Jobs, LogLine, WorkerRow
 from backend.store.ledger import Ledger, PartRow, ProblemRow, SetRow, SourceRow, sqlite_url
+from backend.store.own_lexicons import OwnLexicons, OwnRow
 from backend.store.parts import GROUP_COLUMNS, PartWriter, disk_errors, remove_parts, sweep
 from backend.store.people import People
 from backend.store.progress import Progress, Tally
@@ -36,6 +37,8 @@ __all__ = [
     "Ledger",
     "LogLine",
     "NewProject",
+    "OwnLexicons",
+    "OwnRow",
     "PartRow",
     "PartWriter",
     "People",
@@ -74,6 +77,7 @@ class Store:
         engine = connect(settings.ledger_url or sqlite_url(self.folder))
         self.ledger, self.jobs, self.streams = Ledger(engine), Jobs(engine), Streams(engine)
         self.registry, self.trainings = Registry(engine), Trainings(engine)
+        self.own_lexicons = OwnLexicons(engine)
         self.people, self.projects = People(engine), Projects(engine)
         self.annotations, self.progress = Annotations(engine), Progress(engine)
         self.queries = Queries(self.ledger, self.folder, settings.threads, settings.memory_mb)

@@ -44,11 +44,17 @@ def m004_annotations(connection: Connection) -> None:
     connection.execute(insert(annotation_tables.annotation_state).values(id=1, version=0))
 
 
+def m005_own_lexicons(connection: Connection) -> None:
+    """Lexicons and detectors made here, by version."""
+    tables.own_lexicons.create(connection, checkfirst=True)
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_models_and_jobs,
     m003_trainings,
     m004_annotations,
+    m005_own_lexicons,
 )
 
 

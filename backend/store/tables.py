@@ -140,6 +140,26 @@ run_lexicons = Table(
     PrimaryKeyConstraint("run_id", "lexicon_id"),
 )
 
+# Lexicons and detectors made here. `kind` is "list" or "learned"; `retired` is when it was put away, "" while it is in
+# use.
+own_lexicons = Table(
+    "own_lexicons",
+    metadata,
+    Column("name", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("id", String(120), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("figures", JSON, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("person", String(32), nullable=False),
+    Column("created", String(40), nullable=False),
+    Column("retired", String(40), nullable=False),
+    PrimaryKeyConstraint("name", "version"),
+    Index("own_lexicons_id", "id"),
+)
+
 # One row: counts writes, so that every process's caches can be keyed by what they saw.
 state = Table("state", metadata, Column("id", Integer, primary_key=True), Column("version", Integer, nullable=False))
 

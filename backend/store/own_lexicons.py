@@ -1,0 +1,77 @@
+"""Lexicons and detectors made here, by name and version.
+
+Owns that versions of a name count up and are never changed. Knows nothing of what a lexicon or a detector holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+
+from backend.store.database import Database, now
+from backend.store.tables import own_lexicons
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRow:
+    """One version. `version` is the store's to give; `figures` are what was measured of it, {} for nothing."""
+
+    id: str
+    name: str
+    kind: str
+    title: str
+    note: str = ""
+    person: str = ""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 0
+    created: str = ""
+    retired: str = ""
+
+
+_COLUMNS: tuple[Any, ...] = tuple(own_lexicons.c[name] for name in OwnRow.__dataclass_fields__)
+
+
+class OwnLexicons(Database):
+    """Reads and writes of lexicons made here."""
+
+    def rows(self) -> list[OwnRow]:
+        """Every version of every name, the oldest first, without its content."""
+        query = select(*_COLUMNS).order_by(own_lexicons.c.name, own_lexicons.c.version)
+        with self.reading() as connection:
+            return [OwnRow(**row._mapping) for row in connection.execute(query)]
+
+    def content(self, identity: str) -> dict[str, Any] | None:
+        """What the lexicon of that id holds."""
+        query = select(own_lexicons.c.content).where(own_lexicons.c.id == identity).limit(1)
+        with self.reading() as connection:
+            return connection.execute(query).scalar()
+
+    def add(self, row: OwnRow, content: Mapping[str, Any]) -> int | None:
+        """Enter `row` as the next version of its name; returns its number. None, and nothing changed, where the newest
+        version in use is that very lexicon.
+        """
+        columns = own_lexicons.c
+        newest = select(columns.id, columns.version, columns.retired).where(columns.name == row.name)
+        with self.writing() as connection:
+            last = connection.execute(newest.order_by(columns.version.desc()).limit(1)).first()
+            if last and last.id == row.id and not last.retired:
+                return None
+            values = {name: getattr(row, name) for name in ("id", "name", "kind", "title", "note", "person")}
+            values |= {
+                "version": last.version + 1 if last else 1,
+                "figures": dict(row.figures),
+                "content": dict(content),
+            }
+            connection.execute(insert(own_lexicons).values(**values, created=now(), retired=""))
+        return int(values["version"])
+
+    def retire(self, name: str) -> int:
+        """Put away every version of a name; returns how many were in use."""
+        mine = (own_lexicons.c.name == name) & (own_lexicons.c.retired == "")
+        with self.writing() as connection:
+            count = connection.execute(select(func.count()).where(mine)).scalar_one()
+            connection.execute(update(own_lexicons).where(mine).values(retired=now()))
+        return count
