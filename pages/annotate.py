@@ -39,7 +39,7 @@ except UserError as error:
 
 if sheet is None or sheet.project.id != project.id:
     done = sum(state.state == "done" for state in mine)
-    st.subheader("Nothing left for you here", anchor=False)
+    st.header("Nothing left for you here", anchor=False)
     st.text(
         f"You finished {done:,} of the {info.items:,} items of this project; "
         "the others have all the annotators they need, or wait for somebody else."

@@ -22,7 +22,7 @@ asked = st.query_params.get("job", "")
 event, clear = None, False
 if finished:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader("Done before", anchor=False, width="content")
+        st.header("Done before", anchor=False, width="content")
         clear = st.button("Clear finished", type="tertiary", icon=":material/delete_sweep:", key="clear-finished")
     event = history(finished)
 elif not opened:

@@ -75,5 +75,5 @@ if any(arm.model in lab for arm in chosen.arms):
     with st.container(key="sth-live-truth"):
         st.text(LAB_TRUTH)
 if any(job.spec.get("live") for job in services().jobs.all()):
-    st.subheader("Recent", anchor=False)
+    st.header("Recent", anchor=False)
     recent()

@@ -71,11 +71,11 @@ figures = [s for s in everything if not s.run.aside or st.session_state.get("wit
 pairs = [pair for pair in services().runs.pairs() if pair.base.id in by_id and pair.variant.id in by_id]
 pairs = [pair for pair in pairs if not (pair.base.aside or pair.variant.aside)]
 if pairs:
-    st.subheader("Side by side", anchor=False)
+    st.header("Side by side", anchor=False)
     if chosen := pair_table(pairs, by_id, grader):
         st.switch_page("compare.py", query_params={"runs": chosen})
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    st.subheader("In the store", anchor=False)
+    st.header("In the store", anchor=False)
     if made_live or in_training:
         counted = {"made live": made_live, "made in training": in_training}
         st.toggle("with " + " and ".join(f"{n} {how}" for how, n in counted.items() if n), key="with_aside")

@@ -45,7 +45,7 @@ columns = [
 ]
 data_table(columns, rows, key="people", caption="People")
 
-st.subheader("Roles", anchor=False)
+st.header("Roles", anchor=False)
 st.text(
     "A viewer reads. An annotator also labels, an adjudicator also decides which labels count, and an admin also "
     "imports, deletes, starts jobs, makes projects and gives roles."

@@ -112,7 +112,7 @@ def earlier() -> None:
     if not infos:
         st.text("No model was taught here yet. Press a card above: its curves and texts appear as it learns.")
         return
-    st.subheader("Trainings", anchor=False)
+    st.header("Trainings", anchor=False)
     columns = [
         Column("training", "Training", width="34%"),
         Column("state", "State"),

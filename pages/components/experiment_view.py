@@ -65,7 +65,7 @@ def draw_table(table: reporting.Table, labels: Mapping[str, str], *, titled: boo
     """One table, with a column of links where any row's runs are in the store."""
     title = f"{table.title} (paper)" if table.paper else table.title
     if titled:
-        st.subheader(visible(title, 120), anchor=False)
+        st.header(visible(title, 120), anchor=False)
     columns, rows = page_table(table, labels)
     with st.container(key=f"sth-experiment-table-{table.id}"):
         data_table(columns, rows, key=f"experiment-table-{table.id}", caption=title, note=table.note)

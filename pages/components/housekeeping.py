@@ -38,7 +38,7 @@ def kept_runs() -> None:
     """The runs of the store, each with its way out."""
     if not runs():
         return
-    st.subheader("Runs in the store", anchor=False)
+    st.header("Runs in the store", anchor=False)
     columns = [Column("run", "Run"), Column("format", "Came as"), Column("traces", "Traces", Kind.NUMBER, Form.COUNT),
                Column("created", "Imported"), Column("delete", "", Kind.LINKS)]  # fmt: skip
     rows = [
@@ -64,7 +64,7 @@ def kept_sets() -> None:
     sets = services().runs.problem_sets()
     if not sets:
         return
-    st.subheader("Problem sets", anchor=False)
+    st.header("Problem sets", anchor=False)
     columns = [Column("name", "Set"), Column("problems", "Problems", Kind.NUMBER, Form.COUNT),
                Column("rows", "Rows", Kind.NUMBER, Form.COUNT), Column("delete", "", Kind.LINKS)]  # fmt: skip
     rows = [
@@ -88,7 +88,7 @@ def snapshot_button() -> None:
     """The whole store as one DuckDB file, made when asked for."""
     if not runs():
         return
-    st.subheader("For SQL and notebooks", anchor=False)
+    st.header("For SQL and notebooks", anchor=False)
     st.text("The whole store as one DuckDB file: tables runs, problems, traces, cues and measures.")
     st.download_button(
         "Download a snapshot", _snapshot, "second-thoughts.duckdb", on_click="ignore", icon=":material/database:"

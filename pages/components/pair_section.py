@@ -112,7 +112,7 @@ def pair_section(pair: PairStatistics, unit: str, grader: str, key: str, sides: 
     """
     charts = _charts(key, pair, unit)
     picked: Picked | Mode | None = None
-    st.subheader("The pair as a whole", anchor="whole")
+    st.header("The pair as a whole", anchor="whole")
     st.text(f"B minus A over {pair.n:,} shared problems; intervals at 95% resample problems.")
     for measure, column in zip(("length", "density"), st.columns(2, gap="large"), strict=True):
         with column:

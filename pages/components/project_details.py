@@ -23,7 +23,7 @@ def project_details(info: ProjectInfo, person: Person) -> None:
     project = info.project
     admin = person.role.covers(Role.ADMIN) and bool(person.id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(project.name.replace("\\", "").translate(_PLAIN), anchor=False)
+        st.header(project.name.replace("\\", "").translate(_PLAIN), anchor=False)
         _doors(info)
         if admin:
             _switches(info, person)

@@ -28,7 +28,7 @@ _NO_GROUP = "none"
 def new_project(person: Person) -> None:
     """The form. Goes to the new project once it is made."""
     needs_name(person)
-    st.subheader("New project", anchor=False)
+    st.header("New project", anchor=False)
     if not runs():
         st.text("A project samples traces, and there are none yet: import some first, or import annotations below.")
     left, right = st.columns([3, 2], gap="large")

@@ -3,6 +3,8 @@
 
 const IN_APP = /^(?:\/(?![\/\\])|\?)[^\x00-\x20\x7f\\]*$/;
 const VERDICTS = new Map([[true, ["✓", "right", "yes"]], [false, ["✗", "wrong", "no"]], [null, ["–", "no verdict", "none"]]]);
+// What a column without a heading is called for those who hear the table.
+const UNNAMED = { links: "Links", verdict: "Mark" };
 const views = new WeakMap();
 
 export default function (component) {
@@ -82,7 +84,9 @@ function headCell(view, column) {
   // A width in percent gives way to the other columns' words, one in pixels doesn't.
   if (column.width?.endsWith("px")) cell.style.minWidth = column.width;
   if (!sortable) {
-    cell.append(node("span", { class: "label" }, column.label));
+    const label = { class: "label" };
+    if (!column.label) Object.assign(label, { class: "unseen unnamed" });
+    cell.append(node("span", label, column.label || column.help || UNNAMED[column.kind] || ""));
     return cell;
   }
   const arrow = node("span", { class: "arrow", "aria-hidden": "true" }, down === null ? "" : down ? "↓" : "↑");

@@ -144,7 +144,8 @@ def table_rows(table: Locator) -> list[dict[str, str]]:
     """A shared table's rows by column heading; links' column is called "". Each row also has its id as "id"."""
     table.locator("tbody tr, thead").first.wait_for(state="attached")
     return table.evaluate("""table => {
-        const names = [...table.querySelectorAll('thead th')].map((th) => th.textContent.replace(/[↑↓]/g, ''));
+        const named = (th) => th.querySelector('.unnamed') ? '' : th.textContent.replace(/[↑↓]/g, '');
+        const names = [...table.querySelectorAll('thead th')].map(named);
         return [...table.querySelectorAll('tbody tr')].map((row) => ({id: row.dataset.row,
             ...Object.fromEntries(names.map((name, at) => [name, row.children[at].innerText]))}));
     }""")

@@ -104,7 +104,7 @@ def tables() -> None:
     """Runs with a client-side sort, a page of traces sorted by the server, a table with check boxes, an empty one."""
     chrome.page_header("Overview", "5 runs · 1,000 traces").button("Import", key="import", type="primary")
     chrome.numbers_strip(STRIP)
-    st.subheader("In the store", anchor=False)
+    st.header("In the store", anchor=False)
     shown = st.session_state.get("current")
     event = data_table(
         RUN_COLUMNS,
@@ -124,7 +124,7 @@ def tables() -> None:
     columns = [Column("text", "trace"), Column("n", "length", Kind.NUMBER, Form.COUNT)]
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Traces", anchor=False)
+        st.header("Traces", anchor=False)
         event = data_table(
             columns,
             rows,
@@ -140,7 +140,7 @@ def tables() -> None:
         st.session_state["order"] = (event.column, event.descending)
         st.rerun()
     with right:
-        st.subheader("Choose runs", anchor=False)
+        st.header("Choose runs", anchor=False)
         event = data_table(
             RUN_COLUMNS[:1],
             run_rows(None),

@@ -44,8 +44,8 @@ def test_the_pair_is_found_by_itself_on_the_overview(app: App, pair_ids: list[st
     app.page.wait_for_url("**/compare?**")
     app.settle()
     assert app.query()["runs"] == ",".join(pair_ids)
-    expect(app.pane(0).locator("h3")).to_have_text("Qwen2.5-7B")
-    expect(app.pane(1).locator("h3")).to_have_text("Qwen2.5-7B · LIMO")
+    expect(app.pane(0).locator("h2")).to_have_text("Qwen2.5-7B")
+    expect(app.pane(1).locator("h2")).to_have_text("Qwen2.5-7B · LIMO")
 
 
 def test_the_strip_equals_the_store_and_the_files(shown: App, pair: PairStatistics, shared_data: Path) -> None:
@@ -138,7 +138,7 @@ def test_the_largest_cue_drop_lists_it(app: App, real_services: Services, pair_i
     app.open("compare", runs=",".join(pair_ids))
     app.page.get_by_role("button", name="Swap").click()
     app.wait_query("runs", ",".join(pair_ids[::-1]))
-    expect(app.pane(0).locator("h3")).to_have_text("Qwen2.5-7B · LIMO")
+    expect(app.pane(0).locator("h2")).to_have_text("Qwen2.5-7B · LIMO")
     app.rail().get_by_role("button", name=f"{Mode.CUE_DROP.value} {len(drops)}", exact=True).click()
     app.wait_query("mode", Mode.CUE_DROP.value)
     assert app.listed() == [problem.id for problem in drops]

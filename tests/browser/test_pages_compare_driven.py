@@ -145,7 +145,7 @@ def test_a_third_run_joins_and_leaves(opened: App, real_services: Services, pair
     opened.choose("add-run", third.label)
     opened.page.get_by_role("button", name="Add", exact=True).click()
     opened.wait_query("runs", ",".join([*pair_ids, third.id]))
-    expect(opened.pane(2).locator("h3")).to_have_text("Qwen3-8B-Base · LIMO")
+    expect(opened.pane(2).locator("h2")).to_have_text("Qwen3-8B-Base · LIMO")
     compared = real_services.comparing.compare([*pair_ids, third.id], LEXICON, GRADER)
     assert_pane(opened, real_services, [*pair_ids, third.id], compared, 0)
     assert opened.rail().get_by_role("option").first.locator(".v").count() == 3

@@ -85,11 +85,11 @@ def test_the_first_screen_shows_a_telling_pair(app: App, real_services: Services
         box = app.pane(n).bounding_box()
         assert box["y"] + box["height"] <= 900
     expect(app.pane(right).locator("mark").first).to_be_in_viewport()
-    titles = [app.pane(n).locator("h3").inner_text() for n in (0, 1)]
+    titles = [app.pane(n).locator("h2").inner_text() for n in (0, 1)]
     app.page.get_by_role("button", name="compare the runs").click()
     app.page.wait_for_url("**/compare?**")
     app.settle()
-    assert [app.pane(n).locator("h3").inner_text() for n in (0, 1)] == titles
+    assert [app.pane(n).locator("h2").inner_text() for n in (0, 1)] == titles
     assert [app.pane(n).locator(".verdict").inner_text()[0] for n in (0, 1)] == [text[0] for text in verdicts]
 
 

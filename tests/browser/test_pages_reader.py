@@ -122,7 +122,7 @@ def test_compare_with_opens_both_on_this_problem(app: App, real_services: Servic
     app.settle()
     assert app.query()["runs"] == f"{long.run.id},{others[0]}"
     assert app.query()["problem"] == long.problem
-    expect(app.pane(0).locator("h3")).to_have_text(long.run.info.model)
+    expect(app.pane(0).locator("h2")).to_have_text(long.run.info.model)
 
 
 def test_a_link_to_a_stretch_opens_there(app: App, long: OpenTrace) -> None:

@@ -172,7 +172,7 @@ def test_hostile_text_is_shown_as_it_is_and_does_nothing(view: View) -> None:
         )
     )
     assert source == HOSTILE
-    assert view.pane().locator("h3").text_content() == name
+    assert view.pane().locator("h2").text_content() == name
     badges = view.pane().locator("section[data-section] .ctl").evaluate_all("all => all.map(c => c.dataset.name)")
     assert badges == ["RLO", "PDF", "RLI", "PDI", "ESC", "ESC", "NUL", "ZWSP"]
     assert (

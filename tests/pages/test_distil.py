@@ -239,7 +239,7 @@ def test_a_finished_training_shows_all_there_is_of_it(shown: Services) -> None:
 
 def test_the_list_leads_to_trainings(shown: Services) -> None:
     test = opened("distil")
-    assert "Trainings" in [header.value for header in test.subheader]
+    assert "Trainings" in [header.value for header in test.header]
     [info] = shown.distilling.all()
     test.session_state["trainings"] = {"event": {"kind": "row", "row": info.training.id}}
     sound(test.run())

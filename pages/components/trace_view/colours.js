@@ -117,7 +117,7 @@ class Colours {
   }
 
   key(event) {
-    if (!this.tokens || event.ctrlKey || event.metaKey || event.altKey || event.target !== this.pane.body.scroller) return;
+    if (!this.tokens || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey || event.target !== this.pane.body.scroller) return;
     const acts = { ArrowRight: () => this.step(1), ArrowLeft: () => this.step(-1) };
     if (this.chosen >= 0) Object.assign(acts, { Enter: () => this.goOn(), Escape: () => this.choose(-1) });
     if (!acts[event.key]) return;

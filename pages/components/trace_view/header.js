@@ -4,7 +4,7 @@ const VERDICTS = { true: ["ok", "✓", "right"], false: ["no", "✕", "wrong"], 
 
 function titleRow(pane, step) {
   const { tag, title, subtitle, verdict, sample, link } = pane;
-  const name = named("h3", title, { title });
+  const name = named("h2", title, { title });
   const place = safeLink(link);
   const heading = place ? el("a", { href: place, target: "_self", class: "open-link" }, name) : name;
   return el("header", {},

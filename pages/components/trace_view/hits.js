@@ -6,7 +6,7 @@ class Hits {
   constructor(onPick, onClose) {
     this.onPick = onPick;
     this.list = el("ol", { class: "hit-list" });
-    this.title = el("h4");
+    this.title = el("h3");
     const close = button("×", "Close the list (h)", "hits-close", onClose, { class: "icon" });
     this.el = el("aside", { class: "hits", "aria-label": "Cues in context", hidden: true },
       el("header", {}, this.title, close), this.list);

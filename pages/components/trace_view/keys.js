@@ -7,6 +7,8 @@ const KEYS = [
   ["n", "next cue"],
   ["p", "previous cue"],
   ["h", "list of cues in context"],
+  ["v", "select the cue, or else the first word in view; once more: what to do with it"],
+  ["⇧ ← →", "let the selection grow or shrink"],
   ["m", "mathematics as source or drawn"],
   ["[", "the pane to the left", "panes"],
   ["]", "the pane to the right", "panes"],
@@ -38,6 +40,7 @@ function actionsFor(viewer) {
     n: () => viewer.active.nextCue(1),
     p: () => viewer.active.nextCue(-1),
     h: () => viewer.active.toggleHits(),
+    v: () => viewer.active.select(),
     m: () => viewer.toggleMathematics(),
     "?": () => viewer.help.showModal(),
     Escape: () => viewer.escape(),
@@ -67,7 +70,7 @@ function helpDialog() {
   dialog.onclick = (event) => {
     if (event.target === dialog) dialog.close();
   };
-  dialog.append(el("header", {}, el("h3", {}, "Keys"), close), el("dl"));
+  dialog.append(el("header", {}, el("h2", {}, "Keys"), close), el("dl"));
   return dialog;
 }
 

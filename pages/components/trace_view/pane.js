@@ -137,6 +137,21 @@ class Pane {
       this.text.groups[cue.group].label, true);
   }
 
+  // Selecting without a mouse: the cue gone to, or the first word in view; with a selection there, on to its buttons.
+  select() {
+    if (this.bar.parts?.length) return this.bar.focus();
+    const { scroller } = this.body;
+    const [from, to] = [0, scroller.clientHeight].map((pixels) => this.body.offsetAt(this.text, scroller.scrollTop + pixels));
+    const word = /\S+/.exec(this.text.slice(from, to));
+    const seen = this.current && this.body.isVisible(this.text, this.current.start, this.current.end);
+    if (!seen && !word) return this.say("There is no text to select");
+    const [start, end] = seen ? [this.current.start, this.current.end] : [from + word.index, from + word.index + word[0].length];
+    const range = this.body.range(this.text, start, end);
+    scroller.focus({ preventScroll: true });
+    document.getSelection().setBaseAndExtent(range.startContainer, range.startOffset, range.endContainer, range.endOffset);
+    return this.say(`Selected: “${this.text.slice(start, end)}”`, true);
+  }
+
   // What depends on elements that come and go: the outline of the current cue and the linked range.
   markAgain() {
     const { scroller } = this.body;

@@ -83,6 +83,10 @@ class SelectionBar {
     this.el.style.top = `${Math.max(6, top)}px`;
   }
 
+  focus() {
+    this.el.querySelector("button:not([hidden])").focus();
+  }
+
   text() {
     return this.parts.map(([doc, start, end]) => doc.slice(start, end)).join("\n");
   }

@@ -124,6 +124,8 @@ class Viewer {
   }
 
   escape() {
+    const { bar, body } = this.active;
+    if (bar.el.contains(bar.el.getRootNode().activeElement)) body.scroller.focus({ preventScroll: true });
     document.getSelection()?.removeAllRanges();
     this.active.toggleHits(false);
   }
