@@ -54,7 +54,7 @@ class GenerateService:
         models = [self._models.ready(arm.model) for arm in spec.arms]
         for arm in spec.arms:
             if arm.hush:
-                self._lexicons.get(arm.hush)
+                self._lexicons.word_list(arm.hush)
         problems = self.chosen(spec)
         turns = Turns(problems, self._problems)
         for arm, model in zip(spec.arms, models, strict=True):
@@ -177,7 +177,7 @@ class GenerateService:
             return []
         if not engine.abilities.bans:
             raise UserError(f"The engine {engine.abilities.name} can't forbid words: choose another, or no hushing.")
-        words, _ = single_words(self._lexicons.get(arm.hush))
+        words, _ = single_words(self._lexicons.word_list(arm.hush))
         return [(s.id, s.text, s.word) for s in engine.starters(words)]
 
     def _requests(self, plan: JobPlan, arm: int, engine: Engine, kept: set[Place], progress: Progress) -> list[Request]:

@@ -12,6 +12,7 @@ from typing import Any
 from backend.annotation import Item
 from backend.domain import Group
 from backend.lexicon.entries import Entry, Lexicon, Mode, Overlap
+from backend.lexicon.finder import CueFinder as Engine
 from backend.lexicon.matcher import Matcher
 from backend.services.annotate_info import ItemCue
 from backend.services.lexicons import LexiconService
@@ -39,8 +40,8 @@ class CueFinder:
                 found.append(ItemCue(lexicon, entry.name, entry.group, start, end))
         return tuple(found)
 
-    def _matcher(self, lexicon: str) -> Matcher | None:
-        if current := self._lexicons.matchers().get(lexicon):
+    def _matcher(self, lexicon: str) -> Engine | None:
+        if current := self._lexicons.finder(lexicon):
             return current
         with self._lock:
             if lexicon not in self._old:

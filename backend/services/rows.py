@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from backend.domain import Group, Section, SectionSpan, TraceDraft, digest
 from backend.grading import Verdicts
-from backend.lexicon.matcher import Matcher
+from backend.lexicon.finder import CueFinder
 from backend.lexicon.sections import split_sections
 from backend.store import GROUP_COLUMNS
 from backend.store.parts import SCHEMAS
@@ -127,7 +127,7 @@ def trace_row(
 class _Finder:
     """One lexicon's engine, with its forms' entries and groups as numbers."""
 
-    def __init__(self, matcher: Matcher, names: dict[str, int]) -> None:
+    def __init__(self, matcher: CueFinder, names: dict[str, int]) -> None:
         """`names` numbers the entries of every lexicon, and grows here."""
         self._matcher = matcher
         self.entry = np.array([names.setdefault(e.name, len(names)) for e in matcher.entry_of], dtype=np.int32)
@@ -142,7 +142,7 @@ class _Finder:
 class CueColumns:
     """Cues and their counts for a batch of traces, under several lexicons: the rows of two parts."""
 
-    def __init__(self, matchers: Mapping[str, Matcher]) -> None:
+    def __init__(self, matchers: Mapping[str, CueFinder]) -> None:
         """`matchers` maps lexicon ids to engines."""
         self._names: dict[str, int] = {}
         self._lexicons = list(matchers)

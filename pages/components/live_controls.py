@@ -150,7 +150,7 @@ def _arm(arm: Arm, place: int, able: list[str], models: dict[str, ModelInfo], ed
         key=f"prefix-{key}", accept_new_options=True, label_visibility=shown,
         help="Put in its mouth; choose one or type another" if place == 0 else None,
     )  # fmt: skip
-    lexicons = ["", *services().lexicons.by_name]
+    lexicons = ["", *(name for name, known in services().lexicons.by_name.items() if not known.learned)]
     hush = st.selectbox(
         "It can’t say", lexicons, index=lexicons.index(arm.hush) if arm.hush in lexicons else 0,
         format_func=lambda name: f"the words of {name}" if name else "it may say anything", key=f"hush-{key}",
