@@ -35,6 +35,7 @@ from backend.services.distil_specs import DistilSpec, EvaluationSpec
 from backend.services.distilling import DistilService
 from backend.services.experiments import ExperimentService
 from backend.services.generating import GenerateService
+from backend.services.gold import GoldReport, GoldService, LexiconScore
 from backend.services.importing import ImportService, Outcome
 from backend.services.jobs import JobService, WorkerStatus
 from backend.services.lexicons import LexiconService
@@ -51,6 +52,7 @@ from backend.services.runs import RunService, RunSummary
 from backend.services.scoring import ScoreService
 from backend.services.specs import Arm, ForkPoint, GenerateSpec, Question, ScoreSpec
 from backend.services.statistics import Contrast, Estimate, PairStatistics, Spread, WordChange
+from backend.services.suggesting import Suggestion
 from backend.services.training_info import TrainingInfo
 from backend.store import EvaluationRow, RolloutRow, StepRow, Store
 
@@ -70,12 +72,14 @@ __all__ = [
     "EvaluationSpec",
     "ForkPoint",
     "GenerateSpec",
+    "GoldReport",
     "Guidelines",
     "ItemCue",
     "ItemState",
     "JobService",
     "Kind",
     "LabelDraft",
+    "LexiconScore",
     "Listed",
     "MergeCounts",
     "Mode",
@@ -108,6 +112,7 @@ __all__ = [
     "Spread",
     "StepRow",
     "Stratum",
+    "Suggestion",
     "Telling",
     "TrainingInfo",
     "WordChange",
@@ -142,6 +147,7 @@ class Services:
     annotating: AnnotateService
     adjudicating: AdjudicateService
     agreeing: AgreementService
+    gold: GoldService
 
     def close(self) -> None:
         """Give the store back."""
@@ -184,6 +190,7 @@ def open_services(settings: Settings) -> Services:
         annotating=annotating,
         adjudicating=AdjudicateService(store, people, projects, annotating, cues),
         agreeing=AgreementService(people, projects, annotating, cues),
+        gold=GoldService(store, lexicons, projects, annotating),
     )
 
 

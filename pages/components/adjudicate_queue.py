@@ -81,7 +81,7 @@ def merge_popover(person: Person, project: Project) -> None:
         rule = st.selectbox("What counts", RULES, key="merge-rule")
         match: Match = st.segmented_control(
             "Spans match when", ["exact", "overlap"], default="exact", required=True, key="merge-match"
-        )  # type: ignore[assignment]
+        )
         if st.button("Merge", type="primary", key="merge"):
             try:
                 done = services().adjudicating.merge(person.id, project.id, rule, match)
