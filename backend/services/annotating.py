@@ -13,7 +13,7 @@ from typing import Any, Final
 from backend.annotation import Item, Label, Labelled, Layer, ProjectState, Role, standing
 from backend.domain import UserError, visible
 from backend.services.annotate_info import ItemState, LabelDraft, PersonProgress, Saved, Sheet
-from backend.services.label_rules import accepted, check_ids
+from backend.services.label_rules import STANDING, accepted, check_ids
 from backend.services.machine_cues import CueFinder
 from backend.services.naming import prose
 from backend.services.people import PeopleService, allowed, known, plausible
@@ -200,5 +200,5 @@ def enter(
 
     ids = list(dict.fromkeys(row.id for row in rows))
     roots = list(dict.fromkeys(row.root for row in rows if row.root))
-    places = store.annotations.enter(project_id, item_id, plausible(actor), layer, ids, roots, make)
+    places = store.annotations.enter(project_id, item_id, plausible(actor), layer, ids, roots, make, STANDING)
     return [Saved(name, places[name]) for name in ids]

@@ -28,7 +28,7 @@ class Desk:
 
     `person` is the writer, None for somebody unknown; `taken` says whether they have taken the item. `known` are the
     rows of the ids asked for, `last` the last row of each root asked for, `standing` how many labels of the writer's
-    layer stand on the item.
+    layer stand on the item, or more where that is still below the limit asked for.
     """
 
     item: Item
@@ -116,14 +116,16 @@ class Annotations(Database):
         ids: Sequence[str],
         roots: Sequence[str],
         make: Callable[[Desk], Sequence[Label]],
+        limit: int = 0,
     ) -> dict[str, int]:
         """Add the rows that `make` returns for the log as it stands; returns id -> seq of all of `ids`.
 
-        Nothing is added where `make` raises. Raises UserError where there is no such item in the project.
+        What stands is counted exactly only where it may come to exceed `limit`. Nothing is added where `make` raises.
+        Raises UserError where there is no such item in the project.
         """
         with self.writing(counted=False, durable=True) as connection:
             touch(connection, project_id)
-            desk = _desk(connection, project_id, item_id, person, layer, ids, roots)
+            desk = _desk(connection, project_id, item_id, person, layer, ids, roots, limit)
             return {label.id: label.seq for label in desk.known.values()} | _add(connection, make(desk))
 
     def enter_all(self, project_id: str, make: Callable[[], Sequence[Label]]) -> None:
@@ -201,27 +203,31 @@ def _take(connection: Connection, project_id: str, item_id: str, person: str) ->
     connection.execute(insert(tables.assignments).values(**values))
 
 
-def _desk_query(layer: Layer) -> Select[Any]:
-    """An item of a project with what its project says now, who `person` is to it, and how many labels stand there.
+def _own(layer: Layer) -> list[ColumnElement[bool]]:
+    """The rows of an item's log that count as the writer's: of annotators' those of `person`, of the gold layer all."""
+    rows = tables.labels.c
+    mine = [rows.item_id == bindparam("item"), rows.layer == layer.value]
+    return [*mine, rows.person == bindparam("person")] if layer is Layer.PERSON else mine
 
-    Of annotators' labels those of `person` are counted, of the gold layer all.
-    """
+
+def _standing_query(layer: Layer) -> Select[Any]:
+    """How many labels stand on an item."""
+    rows = tables.labels.c
+    last = select(func.max(rows.seq)).where(*_own(layer)).group_by(rows.root)
+    return select(func.count()).select_from(tables.labels).where(rows.seq.in_(last), rows.op != Op.WITHDRAW.value)
+
+
+def _desk_query(layer: Layer) -> Select[Any]:
+    """An item of a project with what its project says now, who `person` is to it, and how many rows its log has."""
     projects, items, taken, people = tables.projects.c, tables.items.c, tables.assignments.c, tables.people.c
-    schemes, rows, later = tables.project_schemes.c, tables.labels.c, tables.labels.alias().c
+    schemes = tables.project_schemes.c
     person: BindParameter[str] = bindparam("person")
-    wanted = [rows.item_id == bindparam("item"), rows.layer == layer.value, rows.op != Op.WITHDRAW.value]
-    wanted += [rows.person == person] if layer is Layer.PERSON else []
-    superseded = (
-        select(later.seq)
-        .where(later.project_id == rows.project_id, later.root == rows.root, later.seq > rows.seq)
-        .exists()
-    )
-    standing = select(func.count()).select_from(tables.labels).where(*wanted, ~superseded).scalar_subquery()
+    written = select(func.count()).select_from(tables.labels).where(*_own(layer)).scalar_subquery()
     return (
         select(
             tables.items,
             *(projects.state, projects.scheme_version, projects.guidelines_version, schemes.scheme),
-            *(people.name.label("person_name"), people.role, taken.state.label("taken"), standing.label("standing")),
+            *(people.name.label("person_name"), people.role, taken.state.label("taken"), written.label("written")),
         )
         .join(tables.projects, projects.id == items.project_id)
         .join(
@@ -236,6 +242,7 @@ def _desk_query(layer: Layer) -> Select[Any]:
 
 # Made once: to put a statement together takes longer than to carry it out.
 _DESK = {layer: _desk_query(layer) for layer in Layer}
+_STANDING = {layer: _standing_query(layer) for layer in Layer}
 
 
 def _desk(
@@ -246,12 +253,15 @@ def _desk(
     layer: Layer,
     ids: Sequence[str],
     roots: Sequence[str],
+    limit: int,
 ) -> Desk:
     place = {"project": project_id, "item": item_id, "person": person}
     row = connection.execute(_DESK[layer], place).first()
     if row is None:
         raise UserError(f"There is no item {visible(item_id, 80)} in this project; it may have been deleted.")
-    found = _rows_of(connection, project_id, ids, roots)
+    found, standing = _rows_of(connection, project_id, ids, roots), row.written
+    if standing + len(ids) > limit:
+        standing = connection.execute(_STANDING[layer], place).scalar_one()
     return Desk(
         item=item_of(row),
         person=Person(person, row.person_name, Role(row.role)) if row.role else None,
@@ -262,7 +272,7 @@ def _desk(
         taken=row.taken is not None,
         known={label.id: label for label in found if label.id in set(ids)},
         last={label.root: label for label in found},
-        standing=row.standing,
+        standing=standing,
     )
 
 

@@ -5,9 +5,10 @@ Owns these counts and the numbers caches are keyed by. Knows nothing of what any
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from backend.annotation import Layer, Op
 from backend.store import annotation_tables as tables
@@ -71,20 +72,22 @@ class Progress(Database):
             .join(tables.people, people.id == taken.person, isouter=True)
             .group_by(taken.project_id, taken.person)
         )
-        labels = _standing_counts(tables.labels.c.project_id, tables.labels.c.person)
+        rows = tables.labels.c
+        labels = _standing_counts(
+            (rows.project_id, rows.person), () if project_id is None else (rows.project_id == project_id,)
+        )
         if project_id is not None:
             query = query.where(taken.project_id == project_id)
-            labels = labels.where(tables.labels.c.project_id == project_id)
         with self.reading() as connection:
-            rows = connection.execute(query).all()
+            found = connection.execute(query).all()
             standing = {(row[0], row[1]): row[2] for row in connection.execute(labels)}
-        found = [Tally(r[0], r[1], r[2] or "", r[3], r[4], r[5], standing.get((r[0], r[1]), 0), r[6]) for r in rows]
-        return sorted(found, key=lambda tally: (tally.project, tally.name.casefold(), tally.person))
+        tallies = [Tally(r[0], r[1], r[2] or "", r[3], r[4], r[5], standing.get((r[0], r[1]), 0), r[6]) for r in found]
+        return sorted(tallies, key=lambda tally: (tally.project, tally.name.casefold(), tally.person))
 
     def standing_by_item(self, project_id: str, person: str) -> dict[str, int]:
         """Item -> how many labels of one person stand on it."""
         rows = tables.labels.c
-        query = _standing_counts(rows.item_id).where(rows.project_id == project_id, rows.person == person)
+        query = _standing_counts((rows.item_id,), (rows.project_id == project_id, rows.person == person))
         with self.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
@@ -98,16 +101,9 @@ class Progress(Database):
             return whole, int(connection.execute(counted).scalar_one())
 
 
-def _standing_counts(*by: Any) -> Select[Any]:
-    """How many labels of annotators stand, by columns of the log."""
-    rows, later = tables.labels, tables.labels.alias()
-    superseded = (
-        select(later.c.seq)
-        .where(later.c.project_id == rows.c.project_id, later.c.root == rows.c.root, later.c.seq > rows.c.seq)
-        .exists()
-    )
-    return (
-        select(*by, func.count())
-        .where(rows.c.layer == Layer.PERSON.value, rows.c.op != Op.WITHDRAW.value, ~superseded)
-        .group_by(*by)
-    )
+def _standing_counts(by: Sequence[Any], wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """How many labels of annotators stand, by columns of the log, among the wanted rows."""
+    rows = tables.labels.c
+    own = (rows.layer == Layer.PERSON.value, *wanted)
+    last = select(func.max(rows.seq)).where(*own).group_by(rows.project_id, rows.root)
+    return select(*by, func.count()).where(rows.seq.in_(last), rows.op != Op.WITHDRAW.value).group_by(*by)
