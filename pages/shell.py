@@ -27,6 +27,7 @@ page = st.navigation(
             st.Page("projects.py", title="Projects", icon=":material/folder_open:"),
             st.Page("annotate.py", title="Annotate", icon=":material/ink_highlighter:"),
             st.Page("adjudicate.py", title="Adjudicate", icon=":material/gavel:"),
+            st.Page("agreement.py", title="Agreement", icon=":material/handshake:"),
         ],
         "Store": [
             st.Page("import.py", title="Import", icon=":material/upload_file:", url_path="import"),

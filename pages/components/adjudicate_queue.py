@@ -47,7 +47,13 @@ def queue_table(info: ProjectInfo, queue: Sequence[QueueRow]) -> str | None:
         return open_items[0].item
     columns = [
         Column("item", "Item", width="16%"),
-        Column("f1", "Agreement", Kind.NUMBER, help="Mean F1 of overlapping spans between those who finished it"),
+        Column(
+            "f1",
+            "Agreement",
+            Kind.NUMBER,
+            Form.SCORE,
+            help="Mean F1 of overlapping spans between those who finished it",
+        ),
         Column("people", "Finished by", Kind.NUMBER, Form.COUNT),
         Column("labels", "Labels", Kind.NUMBER, Form.COUNT),
         Column("gold", "Decided", Kind.NUMBER, Form.COUNT),

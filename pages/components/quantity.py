@@ -19,6 +19,7 @@ class Form(StrEnum):
     PERCENT = "percent"  # 0.133 is 13.3%, a difference of it is in points
     COUNT = "count"  # 2,402
     DECIMAL = "decimal"  # 13.5; two places below one
+    SCORE = "score"  # 0.97: two places, for figures whose most is 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +72,6 @@ def change_text(change: Change, form: Form) -> tuple[str, str]:
 def _places(scaled: float, form: Form) -> int:
     if form is Form.COUNT:
         return 0
+    if form is Form.SCORE:
+        return 2
     return 2 if form is Form.DECIMAL and 0 < abs(scaled) < 0.95 else 1

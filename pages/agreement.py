@@ -1,0 +1,46 @@
+"""Agreement: how far a project's annotators say the same, of which labels and by whom, and where they differ most."""
+
+import streamlit as st
+
+from pages.components.adjudicate_queue import in_queue
+from pages.components.agreement_tables import (
+    agreement_numbers,
+    agreement_report,
+    by_label,
+    by_pair,
+    by_scope,
+    download,
+    nobody_yet,
+    undefined,
+    worst_items,
+)
+from pages.components.chrome import page_header
+from pages.components.gate import require_person
+from pages.components.project_words import choose_project, no_projects
+from pages.components.session import services
+
+person = require_person()
+header = page_header("Agreement")
+projects = services().projects.all()
+if not projects:
+    no_projects(person)
+    st.stop()
+with header:
+    info = choose_project(projects)
+report = agreement_report(info.project.id)
+if not report.items:
+    nobody_yet(info, report)
+    st.stop()
+with header:
+    download(report)
+
+agreement_numbers(report)
+st.text(
+    f"{report.items:,} of {report.of:,} items have been finished by two people or more; nothing else counts here. "
+    "Intervals resample whole items."
+)
+by_scope(report)
+by_label(report)
+by_pair(report)
+undefined(report)
+worst_items(info, in_queue(info.project.id), person)

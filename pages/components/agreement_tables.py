@@ -1,0 +1,199 @@
+"""A project's agreement as numbers, tables and a file.
+
+Owns how figures of agreement are shown and what each is called. Knows nothing of how they are measured. Names of people
+and labels may be hostile: they stand in table cells, plain text and the file alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from backend.annotation import Person, Role
+from backend.domain import visible
+from backend.services import AgreementReport, AgreementRow, ProjectInfo, QueueRow
+from backend.services.agreeing import BLIND, EVERYBODY, Figure
+from pages.components.chart_parts import Record
+from pages.components.chart_view import to_csv
+from pages.components.chrome import BigNumber, numbers_strip
+from pages.components.quantity import Form, Interval, interval_text
+from pages.components.session import services
+from pages.components.table import Column, Kind, Lines, Link, Row, data_table
+
+# Field of a row -> its name in tables, its name in the strip, what it is.
+MEASURES = {
+    "overlap": ("Overlap", "Spans, overlapping",
+                "F1 of spans that share a character and carry the same label"),
+    "exact": ("Exact", "Spans, exact", "F1 of spans of the same characters and the same label"),
+    "position": ("Place only", "Spans, place only", "F1 of spans that share a character, whatever their labels"),
+    "alpha": ("Alpha", "Alpha", "Krippendorff's alpha over characters: agreement beyond chance"),
+    "kappa": ("Kappa", "Kappa", "Cohen's kappa on the machine's cues: is it one, or not?"),
+}  # fmt: skip
+_MOST_SENTENCES, _MOST_ITEMS = 12, 10
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _report(version: str, project: str) -> AgreementReport:
+    return services().agreeing.report(project)
+
+
+def agreement_report(project: str) -> AgreementReport:
+    """Every figure of a project."""
+    return _report(services().projects.version(project), project)
+
+
+def nobody_yet(info: ProjectInfo, report: AgreementReport) -> None:
+    """What agreement needs, where there is none to tell of, and the way to it."""
+    done = sum(one.done for one in info.progress)
+    st.text(
+        "Agreement is told from items that two people have finished, each without the other. "
+        f"Of the {report.of:,} items of this project none is there yet; people have finished {done:,} so far."
+    )
+    if st.button("Annotate", type="primary", icon=":material/ink_highlighter:"):
+        st.switch_page("annotate.py", query_params={"project": info.project.id})
+
+
+def agreement_numbers(report: AgreementReport) -> None:
+    """The figures over everything, large."""
+    whole = report.rows[0]
+    strip = []
+    for field, (_, label, _) in MEASURES.items():
+        figure: Figure | None = getattr(whole, field)
+        if figure is not None:
+            note = f"{interval_text(figure.low, figure.high, Form.SCORE)} · n = {figure.n:,} items".removeprefix(" · ")
+            strip.append(BigNumber(label, figure.value, form=Form.SCORE, pair=False, note=note))
+    numbers_strip(strip)
+
+
+def by_scope(report: AgreementReport) -> None:
+    """All items, the blind and the assisted ones."""
+    rows = [row for row in report.rows if row.who == EVERYBODY and not row.label]
+    st.header("Blind and assisted", anchor=False)
+    _table(rows, lambda row: row.scope, "Items", "agreement-scope")
+    if any(row.scope == BLIND for row in rows):
+        st.caption("On assisted items people saw the machine's cues: there they partly agree with the machine.")
+    else:
+        st.caption("No blind item counts yet: people saw the machine's cues, and partly agree with the machine.")
+
+
+def by_label(report: AgreementReport) -> None:
+    """A row a label."""
+    st.header("By label", anchor=False)
+    _table([row for row in report.rows if row.label], lambda row: row.label, "Label", "agreement-label")
+
+
+def by_pair(report: AgreementReport) -> None:
+    """A row a pair of people; nothing where there is one pair only."""
+    rows = [row for row in report.rows if row.who != EVERYBODY]
+    if rows:
+        st.header("By pair", anchor=False)
+        _table(rows, lambda row: row.who, "Who", "agreement-pair")
+
+
+def _table(rows: Sequence[AgreementRow], name: Callable[[AgreementRow], str], head: str, key: str) -> None:
+    shown = [field for field in MEASURES if any(getattr(row, field) is not None for row in rows)]
+    columns = [Column("name", head)]
+    columns += [Column(field, MEASURES[field][0], Kind.NUMBER, Form.SCORE, help=MEASURES[field][2]) for field in shown]
+    cells = [
+        Row(
+            str(place),
+            {
+                "name": Lines(name(row), f"{row.items:,} items, {row.spans:,} labels"),
+                **{field: _interval(getattr(row, field)) for field in shown},
+            },
+        )
+        for place, row in enumerate(rows)
+    ]
+    data_table(columns, cells, key=key, caption=f"Agreement, {head.lower()}")
+
+
+def _interval(figure: Figure | None) -> Interval | None:
+    return Interval(figure.value, figure.low, figure.high) if figure else None
+
+
+def undefined(report: AgreementReport) -> None:
+    """Why figures are missing, a sentence a reason with what it is about."""
+    reasons: dict[str, list[str]] = {}
+    for row in report.rows:
+        for field, (name, _, _) in MEASURES.items():
+            figure: Figure | None = getattr(row, field)
+            if figure is not None and figure.value is None:
+                reasons.setdefault(figure.why, []).append(f"{_of(row)} ({name.lower()})")
+    if reasons:
+        st.header("Where a figure is missing", anchor=False)
+    for why, places in list(reasons.items())[:_MOST_SENTENCES]:
+        more = f" and {len(places) - _MOST_SENTENCES} more" if len(places) > _MOST_SENTENCES else ""
+        st.text(visible(f"{why} So it is for {', '.join(places[:_MOST_SENTENCES])}{more}.", 2_000))
+
+
+def _of(row: AgreementRow) -> str:
+    return row.label or (row.who if row.who != EVERYBODY else row.scope)
+
+
+def worst_items(info: ProjectInfo, queue: Sequence[QueueRow], person: Person) -> None:
+    """The items with the least agreement, and the way to decide them."""
+    compared = [row for row in queue if row.f1 is not None]
+    worst = sorted(compared, key=lambda row: (row.f1, row.ordinal))[:_MOST_ITEMS]
+    if not worst:
+        return
+    st.header("Where they differ most", anchor=False)
+    judge = person.role.covers(Role.ADJUDICATOR)
+    columns = [
+        Column("item", "Item", width="30%"),
+        Column(
+            "f1", "Overlap", Kind.NUMBER, Form.SCORE, help="Mean F1 of overlapping spans between those who finished it"
+        ),
+        Column("people", "Finished by", Kind.NUMBER, Form.COUNT),
+        Column("labels", "Labels", Kind.NUMBER, Form.COUNT),
+        Column("gold", "Decided", Kind.NUMBER, Form.COUNT),
+        Column("go", "", Kind.LINKS),
+    ]
+    rows = [
+        Row(
+            row.item,
+            {
+                "item": Lines(f"Item {row.ordinal + 1}", _state(row)),
+                "f1": row.f1, "people": row.people, "labels": row.labels, "gold": row.gold,
+                "go": Link("Adjudicate", f"/adjudicate?project={info.project.id}&item={row.item}", "adjudicate")
+                if judge else (),
+            },
+        )
+        for row in worst
+    ]  # fmt: skip
+    said = data_table(columns, rows, key="agreement-worst", caption="The least agreement")
+    if said and said.kind == "action" and said.row:
+        st.switch_page("adjudicate.py", query_params={"project": info.project.id, "item": said.row})
+
+
+def _state(row: QueueRow) -> str:
+    return ", ".join(word for word, holds in (("blind", row.blind), ("settled", row.settled)) if holds)
+
+
+def download(report: AgreementReport) -> None:
+    """Every figure as a file."""
+    st.download_button(
+        "CSV", to_csv(records(report)), f"agreement-{report.project.id}.csv", "text/csv", on_click="ignore",
+        icon=":material/download:", key="agreement-csv", help="Every figure with its interval, one a line",
+    )  # fmt: skip
+
+
+def records(report: AgreementReport) -> list[Record]:
+    """The figures one by one: whose, of what, the value with its interval, and why there is none."""
+    found: list[Record] = []
+    for row in report.rows:
+        for field in MEASURES:
+            figure: Figure | None = getattr(row, field)
+            if figure is None:
+                continue
+            found.append(
+                {
+                    "items": row.scope, "annotators": row.who, "label": row.label or ALL_LABELS, "measure": field,
+                    "value": figure.value, "low": figure.low, "high": figure.high, "n": figure.n,
+                    "labels": row.spans, "why": figure.why,
+                }
+            )  # fmt: skip
+    return found
+
+
+ALL_LABELS = "all labels"
