@@ -28,6 +28,7 @@ page = st.navigation(
             st.Page("annotate.py", title="Annotate", icon=":material/ink_highlighter:"),
             st.Page("adjudicate.py", title="Adjudicate", icon=":material/gavel:"),
             st.Page("agreement.py", title="Agreement", icon=":material/handshake:"),
+            st.Page("lexicons.py", title="Lexicons", icon=":material/dictionary:"),
         ],
         "Store": [
             st.Page("import.py", title="Import", icon=":material/upload_file:", url_path="import"),

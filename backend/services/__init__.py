@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from backend.config import Settings
 from backend.exchange import Kind, Overrides, Plan, Preview, Source
+from backend.measure.gold import Corrected
 from backend.services.adjudicating import AdjudicateService
 from backend.services.agreeing import AgreementReport, AgreementRow, AgreementService, QueueRow
 from backend.services.annotate_info import (
@@ -65,6 +66,7 @@ __all__ = [
     "ComparedProblem",
     "Comparison",
     "Contrast",
+    "Corrected",
     "DistilSpec",
     "Drawn",
     "Estimate",
