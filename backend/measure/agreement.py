@@ -95,9 +95,8 @@ def alpha(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure
         return Figure(None, n=len(shared), why="Everybody left every character unmarked, so that alpha is undefined.")
     if len(shared) == 1:
         return Figure(value, n=1)
-    totals = resampled_means(tables) * len(shared)
-    many = [alpha_of(row.reshape(size, size)) for row in totals[::_STRIDE]]
-    return _with_interval(value, [one for one in many if one is not None], len(many), len(shared))
+    totals = resampled_means(tables)[::_STRIDE] * len(shared)
+    return _with_interval(value, _alphas(totals.reshape(-1, size, size)), len(totals), len(shared))
 
 
 _STRIDE: Final = 5  # 2,000 resamples of a matrix: enough for two decimals, and a fifth of the time
@@ -131,28 +130,46 @@ def alpha_of(table: Floats) -> float | None:
     return float(1 - (total - 1) * disagreement / expected)
 
 
+def _alphas(tables: Floats) -> list[float]:
+    """`alpha_of` many coincidence matrices at once, [samples, size, size]; those without one are left out."""
+    by_value = tables.sum(axis=2)
+    total = by_value.sum(axis=1)
+    expected = total * total - (by_value * by_value).sum(axis=1)
+    known = (total > 1) & (expected > 0)
+    disagreement = total - np.trace(tables, axis1=1, axis2=2)
+    found: list[float] = (1 - (total[known] - 1) * disagreement[known] / expected[known]).tolist()
+    return found
+
+
 def kappa(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure:
-    """Cohen's kappa over the machine's cues: is it one, or not? Over all pairs of people where `who` is None."""
-    rows = []
-    for item in items:
-        if item.answers is None or not _both(item, who) or not item.cues:
-            continue
-        row = np.zeros(4)
-        for one, other in [who] if who else combinations(sorted(item.answers), 2):
-            for first, second in zip(item.answers[one], item.answers[other], strict=True):
-                row[2 * first + second] += 0.5
-                row[2 * second + first] += 0.5  # nobody is the first: the table is symmetric
-        rows.append(row)
-    if not rows:
+    """Cohen's kappa over the machine's cues: is it one, or not? Of several people, the mean over their pairs (Light)."""
+    chosen = [item for item in items if item.answers is not None and item.cues and _both(item, who)]
+    if not chosen:
         return Figure(None, why="No two people finished an item that shows machine cues.")
-    table = np.array(rows)
-    value = kappa_of(table.sum(axis=0))
+    people = [who] if who else pairs_of(chosen)
+    table = np.array([np.concatenate([_answers(item, pair) for pair in people]) for item in chosen])
+    value = _mean_kappa(table.sum(axis=0))
     if value is None:
-        return Figure(None, n=len(rows), why="All answers are the same, so that kappa is undefined.")
-    if len(rows) == 1:
+        return Figure(None, n=len(chosen), why="All answers are the same, so that kappa is undefined.")
+    if len(chosen) == 1:
         return Figure(value, n=1)
-    many = [kappa_of(row) for row in resampled_means(table)]
-    return _with_interval(value, [one for one in many if one is not None], len(many), len(rows))
+    many = [_mean_kappa(row) for row in resampled_means(table)[::_STRIDE]]
+    return _with_interval(value, [one for one in many if one is not None], len(many), len(chosen))
+
+
+def _answers(item: Judged, pair: tuple[str, str]) -> Floats:
+    """How often the two said no and no, no and yes, yes and no, yes and yes."""
+    row = np.zeros(4)
+    if item.answers is not None and all(person in item.answers for person in pair):
+        for first, second in zip(item.answers[pair[0]], item.answers[pair[1]], strict=True):
+            row[2 * first + second] += 1
+    return row
+
+
+def _mean_kappa(row: Floats) -> float | None:
+    """The mean over the pairs whose kappa is defined; `row` holds four counts a pair."""
+    found = [one for table in row.reshape(-1, 4) if (one := kappa_of(table)) is not None]
+    return sum(found) / len(found) if found else None
 
 
 def kappa_of(table: Floats | Sequence[float]) -> float | None:
@@ -166,6 +183,16 @@ def kappa_of(table: Floats | Sequence[float]) -> float | None:
     observed = np.trace(square) / total
     chance = float((square.sum(axis=0) * square.sum(axis=1)).sum() / total**2)
     return float((observed - chance) / (1 - chance)) if chance < 1 - 1e-12 else None
+
+
+def _kappas(tables: Floats) -> list[float]:
+    """`kappa_of` many tables of two answers at once, [samples, 4]; those without one are left out."""
+    known = tables[tables.sum(axis=1) > 0]
+    none, other, one, both = (known / known.sum(axis=1, keepdims=True)).T
+    chance = (none + other) * (none + one) + (one + both) * (other + both)
+    kept = chance < 1 - 1e-12
+    found: list[float] = ((none + both - chance)[kept] / (1 - chance[kept])).tolist()
+    return found
 
 
 def _codes(item: Judged, who: tuple[str, str] | None, values: dict[tuple[str, ...], int]) -> Codes:
