@@ -142,7 +142,7 @@ def _alphas(tables: Floats) -> list[float]:
 
 
 def kappa(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure:
-    """Cohen's kappa over the machine's cues: is it one, or not? Of several people, the mean over their pairs (Light)."""
+    """Cohen's kappa over the machine's cues: is it one, or not? Of several people, the mean over pairs (Light)."""
     chosen = [item for item in items if item.answers is not None and item.cues and _both(item, who)]
     if not chosen:
         return Figure(None, why="No two people finished an item that shows machine cues.")
