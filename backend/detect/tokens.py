@@ -1,4 +1,4 @@
-"""A text as tokens and sentences, for the detector alone.
+"""A text as tokens and sentences, for the detector and for files of tokens.
 
 Owns where a token begins and ends and where a sentence does. Knows nothing of features or labels. Offsets are code
 points of the text as given; no token cuts a letter from the marks that stand on it, and white space is in none.

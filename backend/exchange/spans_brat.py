@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import orjson
@@ -19,7 +19,7 @@ import orjson
 from backend.annotation import AnnotatedSpan, AnnotatedText, Scheme
 
 from .spans_archive import SafeNames, packed
-from .spans_parts import Bundle, Window, Written, bounded, in_words, project_json, windowed
+from .spans_parts import Bundle, Window, Written, bounded, in_words, people_of, project_json, windowed
 
 FORMAT: Final = "second-thoughts brat"
 MANIFEST: Final = "second-thoughts.json"
@@ -62,7 +62,7 @@ class _Writer:
         flags = dict.fromkeys([*scheme.flags, *(span.flag for span in spans if span.flag)])
         self._types = _renamed(labels, SafeNames("label"))
         self._flags = _renamed(flags, SafeNames("flag"))
-        people = dict.fromkeys(name for text in bundle.texts for name in _people(text))
+        people = dict.fromkeys(name for text in bundle.texts for name in people_of(text))
         self._folders = _renamed(people, SafeNames("annotator", (GOLD, OPEN)))
         self._left: Counter[str] = Counter()
         self._files: dict[str, bytes] = {}
@@ -93,7 +93,7 @@ class _Writer:
         """A text's document in every folder it belongs to."""
         window = Window.of(text)
         gold = [span for span in text.spans if span.gold]
-        own: dict[str, list[AnnotatedSpan]] = {self._folders[name]: [] for name in _people(text)}
+        own: dict[str, list[AnnotatedSpan]] = {self._folders[name]: [] for name in people_of(text)}
         for span in text.spans:
             if not span.gold:
                 own[self._folders[span.annotator]].append(span)
@@ -129,13 +129,6 @@ class _Writer:
         flags = f"{FLAG}\tArg:<ENTITY>, Value:{'|'.join(self._flags.values())}\n" if self._flags else ""
         labels = "".join(f"{name}\n" for name in self._types.values())
         return f"[entities]\n{labels}\n[relations]\n\n[events]\n\n[attributes]\n{flags}".encode()
-
-
-def _people(text: AnnotatedText) -> list[str]:
-    """Whose work there is on a text."""
-    told: object = text.meta.get("people")
-    names = [*text.done, *(span.annotator for span in text.spans if not span.gold)]
-    return list(dict.fromkeys([*names, *(told if isinstance(told, Mapping) else ())]))
 
 
 def _renamed(words: Iterable[str], names: SafeNames) -> dict[str, str]:

@@ -20,7 +20,6 @@ from .json_text import type_name
 from .plan import RowError
 
 OUTPUT_LIMIT: Final = 2**30  # bytes of texts that are put into one file
-PEOPLE = "people"  # the key of `meta` under which a text tells how each left it
 _KINDS: Final[Mapping[str, type]] = {
     **dict.fromkeys(("start", "end", "scheme_version", "guidelines_version"), int),
     **dict.fromkeys(("label", "annotator", "flag", "comment", "how", "id", "reason", "at"), str),
@@ -74,6 +73,13 @@ class Window(NamedTuple):
 def sha256(text: str) -> str:
     """The hash of a text, as the store has it."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def people_of(text: AnnotatedText) -> list[str]:
+    """Whose work there is on a text; `meta` may tell of more people than have labelled it."""
+    told: object = text.meta.get("people")
+    names = [*text.done, *(span.annotator for span in text.spans if not span.gold)]
+    return list(dict.fromkeys([*names, *(told if isinstance(told, Mapping) else ())]))
 
 
 def checked(text: AnnotatedText, row: int | None = None) -> AnnotatedText:

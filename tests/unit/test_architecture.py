@@ -21,7 +21,7 @@ ALLOWED = {
     "measure": {"domain", "annotation"},
     "grading": {"domain"},
     "detect": {"domain", "annotation", "lexicon", "measure"},
-    "exchange": {"domain", "annotation", "lexicon", "measure", "grading"},
+    "exchange": {"domain", "annotation", "lexicon", "measure", "grading", "detect"},
     "store": {"domain", "annotation", "config", "lexicon", "measure", "grading"},
     # Of these three, services use the modules that load no model library; test_pages_load_no_model_library sees to it.
     "engines": {"domain"},
