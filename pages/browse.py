@@ -116,7 +116,7 @@ columns = [
 ]
 event = data_table(
     columns, [trace_row(listed) for listed in found.rows], key="traces", caption="Traces", select=Select.ROW,
-    sort=Sort.SERVER, sorted_by=(sort.removeprefix("-"), descending), height=2000,
+    sort=Sort.SERVER, sorted_by=(sort.removeprefix("-"), descending),
     empty="No trace passes these filters.", note=f"Verdicts by {grader}; cues by {lexicon}.",
 )  # fmt: skip
 with st.container(horizontal=True, vertical_alignment="center", key="sth-pages"):

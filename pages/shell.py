@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from pages.components.chrome import configure_page, load_style
+from pages.components.chrome import configure_page, load_style, navigation
 from pages.components.gate import person_foot, require_person
 from pages.components.job_card import job_card
 
 configure_page()
 load_style()
 person = require_person()
-page = st.navigation(
+page = navigation(
     {
         "Read": [
             st.Page("overview.py", title="Overview", icon=":material/dashboard:", default=True),
@@ -35,8 +35,7 @@ page = st.navigation(
             st.Page("jobs.py", title="Jobs", icon=":material/pending_actions:"),
             st.Page("people.py", title="People", icon=":material/group:"),
         ],
-    },
-    expanded=True,
+    }
 )
 job_card()
 person_foot(person)

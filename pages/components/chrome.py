@@ -7,13 +7,15 @@ in `page_header(right=...)`, which shows them as plain text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.navigation.page import StreamlitPage
 
 from backend.domain import visible
 from pages.components.palette import LIGHT, css_variables
@@ -65,6 +67,22 @@ def load_style() -> None:
     for sheet in _STYLES:
         st.html(sheet)
     st.html(f"<style>{css_variables(':root')}</style>")
+
+
+def navigation(sections: Mapping[str, Sequence[StreamlitPage]]) -> StreamlitPage:
+    """The pages in the sidebar under the names of their sections; returns the one that was asked for.
+
+    Streamlit's own sections break the list apart for screen readers and fold at a click but at no key. Here all pages
+    are one list, and style puts a section's name above its first page.
+    """
+    pages: list[StreamlitPage] = []
+    rules = []
+    for name, members in sections.items():
+        place = f'[data-testid="stSidebarNavItems"] > li:nth-child({len(pages) + 1})::before'
+        rules.append(f"{place} {{ content: {json.dumps(name)}; }}")
+        pages += members
+    st.html(f"<style>{''.join(rules)}</style>")
+    return st.navigation(pages, expanded=True)
 
 
 def sidebar_foot(text: str) -> None:

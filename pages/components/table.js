@@ -41,6 +41,10 @@ function draw(view) {
   const scrolled = box.querySelector(".scroll")?.scrollTop ?? 0;
   const scroll = node("div", { class: "scroll" }, table(view));
   if (data.height) scroll.style.maxHeight = `${Number(data.height)}px`;
+  // A table that scrolls and holds nothing to go to is gone to itself.
+  if (data.height && !scroll.querySelector("a, button, input, [tabindex]")) {
+    for (const [name, value] of Object.entries({ tabindex: "0", role: "region", "aria-label": data.caption })) scroll.setAttribute(name, value);
+  }
   box.replaceChildren(scroll);
   scroll.scrollTop = scrolled;
   foot.replaceChildren();
@@ -86,7 +90,7 @@ function headCell(view, column) {
   if (!sortable) {
     const label = { class: "label" };
     if (!column.label) Object.assign(label, { class: "unseen unnamed" });
-    cell.append(node("span", label, column.label || column.help || UNNAMED[column.kind] || ""));
+    cell.append(node("span", label, column.label || column.help || UNNAMED[column.kind] || "More"));
     return cell;
   }
   const arrow = node("span", { class: "arrow", "aria-hidden": "true" }, down === null ? "" : down ? "↓" : "↑");

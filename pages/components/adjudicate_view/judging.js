@@ -144,7 +144,7 @@ const JUDGE_ACTS = {
   showHelp() {
     const rows = JUDGE_KEYS.flatMap(([key, words]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)]);
     const close = button("×", "Close", "dialog-close", () => this.help.close(), { class: "icon" });
-    this.help.replaceChildren(el("header", {}, el("h3", {}, "Keys"), close), el("dl", {}, ...rows), el("footer"));
+    this.help.replaceChildren(el("header", {}, el("h2", {}, "Keys"), close), el("dl", {}, ...rows), el("footer"));
     this.help.showModal();
   },
 };

@@ -14,7 +14,7 @@ class Dialogs {
   show(title, ...parts) {
     const close = button("×", "Close", "dialog-close", () => this.el.close(), { class: "icon" });
     this.el.setAttribute("aria-label", title);
-    this.el.replaceChildren(el("header", {}, el("h3", {}, title), close), ...parts);
+    this.el.replaceChildren(el("header", {}, el("h2", {}, title), close), ...parts);
     if (!this.el.open) this.el.showModal();
   }
 

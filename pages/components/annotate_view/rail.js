@@ -5,7 +5,7 @@ class Rail {
     this.annotator = annotator;
     this.guide = el("details", { class: "guide" });
     this.list = el("ol", { class: "labels", "aria-label": "Labels of this item" });
-    this.title = el("h3");
+    this.title = el("h2");
     this.el = el("aside", { class: "rail", "aria-label": "Guidelines and labels" }, this.guide, this.title, this.list);
   }
 
