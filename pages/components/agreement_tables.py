@@ -30,10 +30,10 @@ MEASURES = {
     "alpha": ("Alpha", "Alpha", "Krippendorff's alpha over characters: agreement beyond chance"),
     "kappa": ("Kappa", "Kappa", "Cohen's kappa on the machine's cues: is it one, or not?"),
 }  # fmt: skip
-_MOST_SENTENCES, _MOST_ITEMS = 12, 10
+_MOST_PLACES, _MOST_ITEMS = 8, 10
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
+@st.cache_data(show_spinner="Comparing what people marked", max_entries=8)
 def _report(version: str, project: str) -> AgreementReport:
     return services().agreeing.report(project)
 
@@ -46,10 +46,14 @@ def agreement_report(project: str) -> AgreementReport:
 def nobody_yet(info: ProjectInfo, report: AgreementReport) -> None:
     """What agreement needs, where there is none to tell of, and the way to it."""
     done = sum(one.done for one in info.progress)
-    st.text(
-        "Agreement is told from items that two people have finished, each without the other. "
-        f"Of the {report.of:,} items of this project none is there yet; people have finished {done:,} so far."
-    )
+    if info.project.annotators < 2:
+        st.text("This project asks for one annotator an item, so that nobody's labels can be set against another's.")
+    else:
+        st.text(
+            "Agreement is told from items that two people have finished, each without the other. "
+            f"None of the {report.of:,} items of this project is so far; "
+            + (f"{done:,} have one who has finished." if done else "nobody has finished any.")
+        )
     if st.button("Annotate", type="primary", icon=":material/ink_highlighter:"):
         st.switch_page("annotate.py", query_params={"project": info.project.id})
 
@@ -67,20 +71,30 @@ def agreement_numbers(report: AgreementReport) -> None:
 
 
 def by_scope(report: AgreementReport) -> None:
-    """All items, the blind and the assisted ones."""
+    """All items, the blind and the assisted ones; nothing where the project shows no machine cues."""
+    if not report.project.lexicon:
+        return
     rows = [row for row in report.rows if row.who == EVERYBODY and not row.label]
     st.header("Blind and assisted", anchor=False)
     _table(rows, lambda row: row.scope, "Items", "agreement-scope")
     if any(row.scope == BLIND for row in rows):
-        st.caption("On assisted items people saw the machine's cues: there they partly agree with the machine.")
+        st.caption(
+            "On assisted items people saw the machine's cues, and partly agree with the machine. Kappa is about these "
+            "cues, so that blind items have none."
+        )
     else:
-        st.caption("No blind item counts yet: people saw the machine's cues, and partly agree with the machine.")
+        st.caption("No blind item counts yet: everybody saw the machine's cues, and partly agrees with the machine.")
 
 
 def by_label(report: AgreementReport) -> None:
-    """A row a label."""
+    """A row a label that somebody used, and which ones nobody did."""
+    rows = [row for row in report.rows if row.label]
+    used = [row for row in rows if row.spans]
+    unused = [row.label for row in rows if not row.spans]
     st.header("By label", anchor=False)
-    _table([row for row in report.rows if row.label], lambda row: row.label, "Label", "agreement-label")
+    _table(used, lambda row: row.label, "Label", "agreement-label", empty="Nobody marked anything in these items.")
+    if used and unused:
+        st.text(visible(f"Nobody used {', '.join(unused)}.", 2_000))
 
 
 def by_pair(report: AgreementReport) -> None:
@@ -91,7 +105,9 @@ def by_pair(report: AgreementReport) -> None:
         _table(rows, lambda row: row.who, "Who", "agreement-pair")
 
 
-def _table(rows: Sequence[AgreementRow], name: Callable[[AgreementRow], str], head: str, key: str) -> None:
+def _table(
+    rows: Sequence[AgreementRow], name: Callable[[AgreementRow], str], head: str, key: str, empty: str = ""
+) -> None:
     shown = [field for field in MEASURES if any(getattr(row, field) is not None for row in rows)]
     columns = [Column("name", head)]
     columns += [Column(field, MEASURES[field][0], Kind.NUMBER, Form.SCORE, help=MEASURES[field][2]) for field in shown]
@@ -105,7 +121,7 @@ def _table(rows: Sequence[AgreementRow], name: Callable[[AgreementRow], str], he
         )
         for place, row in enumerate(rows)
     ]
-    data_table(columns, cells, key=key, caption=f"Agreement, {head.lower()}")
+    data_table(columns, cells, key=key, caption=f"Agreement, {head.lower()}", empty=empty)
 
 
 def _interval(figure: Figure | None) -> Interval | None:
@@ -113,18 +129,21 @@ def _interval(figure: Figure | None) -> Interval | None:
 
 
 def undefined(report: AgreementReport) -> None:
-    """Why figures are missing, a sentence a reason with what it is about."""
-    reasons: dict[str, list[str]] = {}
+    """Why figures are missing, a sentence a reason with what it is about. Labels nobody used are told elsewhere."""
+    reasons: dict[str, dict[str, list[str]]] = {}
     for row in report.rows:
+        if row.label and not row.spans:
+            continue
         for field, (name, _, _) in MEASURES.items():
             figure: Figure | None = getattr(row, field)
             if figure is not None and figure.value is None:
-                reasons.setdefault(figure.why, []).append(f"{_of(row)} ({name.lower()})")
+                reasons.setdefault(figure.why, {}).setdefault(_of(row), []).append(name.lower())
     if reasons:
         st.header("Where a figure is missing", anchor=False)
-    for why, places in list(reasons.items())[:_MOST_SENTENCES]:
-        more = f" and {len(places) - _MOST_SENTENCES} more" if len(places) > _MOST_SENTENCES else ""
-        st.text(visible(f"{why} So it is for {', '.join(places[:_MOST_SENTENCES])}{more}.", 2_000))
+    for why, rows in reasons.items():
+        places = [f"{name} ({', '.join(measures)})" for name, measures in rows.items()]
+        more = f" and {len(places) - _MOST_PLACES} more" if len(places) > _MOST_PLACES else ""
+        st.text(visible(f"{', '.join(places[:_MOST_PLACES])}{more}: {why}", 2_000))
 
 
 def _of(row: AgreementRow) -> str:
