@@ -72,6 +72,7 @@ class JobKind(StrEnum):
     SCORE = "score"
     DISTIL = "distil"
     REPRODUCE = "reproduce"
+    AGREE = "agree"
 
 
 class JobState(StrEnum):

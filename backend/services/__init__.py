@@ -35,10 +35,12 @@ from backend.services.demo import DemoService
 from backend.services.distil_specs import DistilSpec, EvaluationSpec
 from backend.services.distilling import DistilService
 from backend.services.experiments import ExperimentService
+from backend.services.gamma import GammaService
 from backend.services.generating import GenerateService
 from backend.services.gold import GoldReport, GoldService, LexiconScore
 from backend.services.importing import ImportService, Outcome
 from backend.services.jobs import JobService, WorkerStatus
+from backend.services.label_files import Exported, LabelFileService, LabelFormat, Upload
 from backend.services.lexicons import LexiconService
 from backend.services.machine_cues import CueFinder
 from backend.services.models import ModelInfo, ModelService
@@ -72,6 +74,7 @@ __all__ = [
     "Estimate",
     "EvaluationRow",
     "EvaluationSpec",
+    "Exported",
     "ForkPoint",
     "GenerateSpec",
     "GoldReport",
@@ -81,6 +84,7 @@ __all__ = [
     "JobService",
     "Kind",
     "LabelDraft",
+    "LabelFormat",
     "LexiconScore",
     "Listed",
     "MergeCounts",
@@ -117,6 +121,7 @@ __all__ = [
     "Suggestion",
     "Telling",
     "TrainingInfo",
+    "Upload",
     "WordChange",
     "WorkerStatus",
     "open_services",
@@ -148,7 +153,9 @@ class Services:
     projects: ProjectService
     annotating: AnnotateService
     adjudicating: AdjudicateService
+    label_files: LabelFileService
     agreeing: AgreementService
+    gamma: GammaService
     gold: GoldService
 
     def close(self) -> None:
@@ -191,7 +198,9 @@ def open_services(settings: Settings) -> Services:
         projects=projects,
         annotating=annotating,
         adjudicating=AdjudicateService(store, people, projects, annotating, cues),
+        label_files=LabelFileService(store, lexicons, people, projects, annotating),
         agreeing=AgreementService(people, projects, annotating, cues),
+        gamma=GammaService(people, projects, annotating, jobs),
         gold=GoldService(store, lexicons, projects, annotating),
     )
 

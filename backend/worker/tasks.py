@@ -70,6 +70,10 @@ def _settle_reproduce(services: Services, job: Job) -> Result:
     return services.reproducing.settle(job)
 
 
+def _agree(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
+    return services.gamma.carry_out(job, progress)
+
+
 def _import(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
     """Import the files and folders of a job. A source is stored whole or not at all, so a cancelled one leaves none."""
     plan = services.importing.plan([Path(path) for path in job.spec["paths"]])
@@ -127,4 +131,5 @@ TASKS: Final[dict[JobKind, Task]] = {
     JobKind.IMPORT: Task(_import, _nothing),
     JobKind.DISTIL: Task(_distil, _settle_distil),
     JobKind.REPRODUCE: Task(_reproduce, _settle_reproduce),
+    JobKind.AGREE: Task(_agree, _nothing),
 }

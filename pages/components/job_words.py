@@ -20,6 +20,7 @@ KINDS: Mapping[JobKind, str] = {
     JobKind.SCORE: "Scoring",
     JobKind.DISTIL: "Training",
     JobKind.REPRODUCE: "Experiments",
+    JobKind.AGREE: "Agreement",
 }
 LANES: Mapping[Lane, str] = {Lane.LIVE: "live lane", Lane.BATCH: "batch lane", Lane.FILES: "lane for files"}
 _STATES: Mapping[JobState, str] = {
