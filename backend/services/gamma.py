@@ -1,8 +1,8 @@
 """Gamma (Mathet, Widlöcher and Métivier 2015) of a project, as a job: agreement on places and labels together.
 
-Owns asking for it, carrying it out with pygamma-agreement, and reading what was found. That library is an optional extra
-(`agreement` in pyproject.toml, for it brings a solver under the GPL) and takes seconds to minutes an item, so it runs
-in a worker alone. Knows nothing of other figures. Gamma-cat is left out: on few spans it swings wildly.
+Owns asking for it, carrying it out with pygamma-agreement, and reading what was found. That library is an optional
+extra (`agreement` in pyproject.toml, for it brings a solver under the GPL) and takes seconds to minutes an item, so it
+runs in a worker alone. Knows nothing of other figures. Gamma-cat is left out: on few spans it swings wildly.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SEED: Final = 20260325
 MOST_SPANS: Final = 150  # of one item: beyond it an item takes minutes
 _SAMPLES: Final = 30
 _MISSING: Final = (
-    "Gamma needs the library pygamma-agreement, which isn't installed: `python -m pip install --group agreement` in the "
+    "Gamma needs the library pygamma-agreement, which is not here: `python -m pip install --group agreement` in the "
     "app's environment brings it. Everything else works without it."
 )
 
