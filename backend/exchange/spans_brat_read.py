@@ -32,11 +32,10 @@ def matches(tree: Tree) -> bool:
     return any(name.endswith(".ann") for name in tree.names())
 
 
-def read(tree: Tree, shown: str) -> Bundle:
-    """The documents of a tree. Raises ImportProblem naming file and line."""
+def read(tree: Tree, shown: str, within: str | None = None) -> Bundle:
+    """The documents of a tree. Raises ImportProblem naming file and line; `within` is what stands before its names."""
     with reading(shown):
-        reader = _Reader(tree, shown)
-        return reader.bundle()
+        return _Reader(tree, f"{shown}/" if within is None else within).bundle()
 
 
 class _Document(NamedTuple):
@@ -58,8 +57,8 @@ class _Document(NamedTuple):
 class _Reader:
     """Reads a tree once."""
 
-    def __init__(self, tree: Tree, shown: str) -> None:
-        self._tree, self._shown = tree, shown
+    def __init__(self, tree: Tree, within: str) -> None:
+        self._tree, self._within = tree, within
         self._names = set(tree.names())
         self._left: Counter[str] = Counter()
         self._root, self._manifest = self._told()
@@ -110,7 +109,7 @@ class _Reader:
             raise ImportProblem(self._inside(name), f"its byte {fault.start + 1} is not valid UTF-8") from None
 
     def _inside(self, name: str) -> str:
-        return f"{self._shown}/{name}"
+        return f"{self._within}{name}"
 
     def _by_manifest(self, documents: list[_Document]) -> list[tuple[AnnotatedText, list[str]]]:
         """The texts as an export from here had them, each with the files it was put together from."""

@@ -77,7 +77,7 @@ def _brat(path: Path, shown: str) -> Bundle:
     with reading(shown):
         if path.suffix.lower() in (".ann", ".txt"):
             pair = [each for each in (path.with_suffix(".txt"), path.with_suffix(".ann")) if each.exists()]
-            return spans_brat_read.read(Folder(path.parent, pair), shown_name(path.parent))
+            return spans_brat_read.read(Folder(path.parent, pair), shown, within="")
         return spans_brat_read.read(open_archive(path, shown), shown)
 
 

@@ -37,7 +37,7 @@ def _row(row: Tagged, names: list[str], numbers: Mapping[str, int]) -> dict[str,
         "offsets": [[start, end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)],
         "text": row.window.text,
         "text_start": row.window.start,
-        "left_out": [
+        "not_held": [
             {"start": lost.span.start, "end": lost.span.end, "label": lost.span.label, "why": lost.why}
             for lost in row.lost
         ],
