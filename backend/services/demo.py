@@ -65,6 +65,7 @@ class DemoService:
             self._store.delete_run(run)
         return len(runs)
 
+    @needs(Role.ADMIN)
     def restore(self) -> list[str]:
         """Bring the demo in again after it was taken out."""
         (self._store.folder / _MARKER).unlink(missing_ok=True)

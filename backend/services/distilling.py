@@ -68,6 +68,7 @@ class DistilService:
         """Raise UserError, before anything is begun, where `spec` can't be carried out."""
         self._planner.check(spec)
 
+    @needs(Role.ADMIN)
     def start(self, spec: DistilSpec, part: str = "") -> Training:
         """Enter a training without a job for it. One that `part` of a recipe has already is given back as it is.
 
@@ -94,6 +95,7 @@ class DistilService:
             raise UserError(f"{name} is {info.state}: only a training at work can be paused.")
         self._store.trainings.wish(training_id, PAUSE)
 
+    @needs(Role.ADMIN)
     def resume(self, training_id: str) -> Job:
         """Queue a training again; it goes on from its last checkpoint. Raises UserError where it is at work or done."""
         info = self.get(training_id)

@@ -59,6 +59,7 @@ class ImportService:
         """`graders` processes grade answers."""
         self._store, self._lexicons, self._graders = store, lexicons, graders
 
+    @needs(Role.ADMIN)
     def plan(self, paths: Sequence[Path], mapping: Mapping[str, str] | None = None, base: Path | None = None) -> Plan:
         """What these paths hold, without importing: sources, files left aside and why, files that can't be read.
 
@@ -75,10 +76,12 @@ class ImportService:
         chosen = exchange.Mapping(**mapping)
         return Plan([s for path, info in named for s in exchange.with_mapping(path, chosen, info)], [], [])
 
+    @needs(Role.ADMIN)
     def preview(self, source: Source) -> Preview:
         """The first rows of a source, and the drafts they become. Raises ImportProblem."""
         return exchange.preview(source)
 
+    @needs(Role.ADMIN)
     def peek(self, path: Path) -> tuple[Preview, dict[str, str]]:
         """The first rows of a table of no known format, and a guess which column is what. Raises ImportProblem."""
         found = exchange.peek(path)

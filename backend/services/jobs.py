@@ -151,6 +151,7 @@ class JobService:
         again = f"{_START} What was under way goes on where it was."
         return WorkerStatus("silent", f"{since} {again}", age, row.pid)
 
+    @needs(Role.ADMIN)
     def start_worker(self) -> subprocess.Popen[bytes] | None:
         """Start a worker that outlives this process; None where one is there already.
 

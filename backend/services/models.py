@@ -145,10 +145,12 @@ class ModelService:
         wanted = self._free_name(name, model.id)
         self._store.registry.change_model(model.id, name=wanted)
 
+    @needs(Role.ADMIN)
     def annotate(self, model_id: str, note: str) -> None:
         """Set a model's note."""
         self._store.registry.change_model(self.get(model_id).id, note=note.strip())
 
+    @needs(Role.ADMIN)
     def set_parent(self, model_id: str, parent: str | None) -> None:
         """Say what a model was trained from. Raises UserError for a circle."""
         model, models = self.get(model_id), self._by_id()

@@ -19,7 +19,7 @@ from streamlit.runtime.secrets import secrets_singleton
 from backend.annotation import Person, Role
 from backend.config import load
 from backend.domain import UserError
-from backend.services.acting import watch
+from backend.services.acting import may, watch
 from pages.components.chrome import sidebar_foot
 from pages.components.notice import notice
 from pages.components.session import services
@@ -90,7 +90,16 @@ def _at_work() -> Person | None:
     """The person of the session that asks; None outside one (the command line, a worker, the app's own start)."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return None
-    return st.session_state.get(_PERSON) or (Person("", "", Role.VIEWER) if signs_in() else None)
+    person: Person | None = st.session_state.get(_PERSON)
+    if person is None:
+        return Person("", "", Role.VIEWER) if signs_in() else None
+    # Fragments and callbacks run without the gate before them, and a role may have changed since it was passed.
+    return services().people.get(person.id) if person.id else person
+
+
+def barred(role: Role = Role.ADMIN) -> str | None:
+    """Why a button that takes `role` isn't for whoever is at work, as its help; None where it is."""
+    return None if may(role) else f"This takes the role of an {role}: ask an admin for it."
 
 
 def _signed_in() -> Person:
