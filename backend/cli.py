@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend import cli_annotations, cli_distil, cli_report, cli_reproduce, cli_work, config
+from backend import cli_annotations, cli_distil, cli_lexicon, cli_report, cli_reproduce, cli_work, config
 from backend.domain import Context, RunInfo, UserError, visible
 from backend.services import Estimate, Overrides, Services, wire
 
@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_distil.add_verbs(verb)
     cli_reproduce.add_verbs(verb)
     cli_report.add_verbs(verb)
+    cli_lexicon.add_verbs(verb)
     cli_annotations.add_verbs(verb)
     return parser
 

@@ -73,6 +73,7 @@ class JobKind(StrEnum):
     DISTIL = "distil"
     REPRODUCE = "reproduce"
     AGREE = "agree"
+    DETECT = "detect"
 
 
 class JobState(StrEnum):

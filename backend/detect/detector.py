@@ -67,18 +67,20 @@ class Detector:
             counts[self.forms[form]] += 1
         return counts
 
-    def doubt(self, text: str, start: int = 0, end: int | None = None) -> float:
-        """How many words (or sentences) of `text[start:end]` the model is expected to get wrong."""
+    def doubts(self, text: str, windows: Sequence[tuple[int, int]]) -> list[float]:
+        """For each stretch of `text`, how many of its words (or sentences) the model is expected to get wrong."""
         tokens = tokenise(text)
         if not len(tokens):
-            return 0.0
+            return [0.0] * len(windows)
         scores = self._scores(tokens, text)
-        a, b = tokens.within(start, len(text) if end is None else end)
+        places = [tokens.within(start, end) for start, end in windows]
         if self.model.unit is Unit.SENTENCES:
             first, after = _sentences(tokens)
             scores = self._summed(scores, first)
-            a, b = int(np.searchsorted(after, a, side="right")), int(np.searchsorted(first, b, side="left"))
-        return _expected_errors(scores[a:b] / SCALE)
+            places = [
+                (int(np.searchsorted(after, a, "right")), int(np.searchsorted(first, b, "left"))) for a, b in places
+            ]
+        return [_expected_errors(scores[a:b] / SCALE) for a, b in places]
 
     def _scores(self, tokens: Tokens, text: str) -> Ints:
         """Each token's score for each state [tokens, states], in hundredths; those of sentences lack the bias."""

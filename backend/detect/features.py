@@ -75,9 +75,13 @@ SPAN_TEMPLATES: Final[tuple[Template, ...]] = (
 )
 SENTENCE_TEMPLATES: Final[tuple[Template, ...]] = (
     (("word", 0),),
+    (("stem", 0),),
+    (("end", 0),),
     (("entry", 0),),
     (("close", 0),),
     (("word", 0), ("word", 1)),
+    (("word", 0), ("word", 2)),
+    (("word", 0), ("word", 1), ("word", 2)),
     (("place", 0), ("word", 0)),
 )
 

@@ -71,3 +71,11 @@ def _joined(text: str) -> str:
         return text
     marks = {ord(mark): "x" for mark in set(text) if unicodedata.category(mark) in _MARKS}
     return text.translate(marks) if marks else text
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Where each sentence of `text` begins and ends, without the white space around it."""
+    tokens = tokenise(text)
+    first = np.flatnonzero(np.diff(tokens.sentences, prepend=-1))
+    last = np.append(first[1:], len(tokens)) - 1
+    return list(zip(tokens.starts[first].tolist(), tokens.ends[last].tolist(), strict=True)) if len(tokens) else []

@@ -27,13 +27,13 @@ from backend.lexicon.entries import Lexicon
 Floats = NDArray[np.float64]
 
 # Inverse strength of the penalty. A sentence sums the weights of its words, so each may say less.
-_LOOSENESS: Final = {Unit.SPANS: 1.0, Unit.SENTENCES: 0.1}
+_LOOSENESS: Final = {Unit.SPANS: 1.0, Unit.SENTENCES: 0.05}
 _ITERATIONS: Final = 80
 _TOLERANCE: Final = 1e-5
 _MOST_FEATURES: Final = 8_000
-_LEAST_WEIGHT: Final = 0.05
+_LEAST_WEIGHT: Final = {Unit.SPANS: 0.05, Unit.SENTENCES: 0.01}
 # How far "none" is held back: as learned it wins too often for the best F1, for cues are rare.
-_LEAN: Final = 0.5
+_LEAN: Final = {Unit.SPANS: 0.5, Unit.SENTENCES: 1.0}
 
 
 class Bench:
@@ -59,7 +59,7 @@ class Bench:
         weights, bias = self._regress(table[:, used], state)
         size = np.abs(weights).max(axis=1)
         best = np.sort(np.argsort(-size, kind="stable")[:_MOST_FEATURES])
-        best = best[size[best] >= _LEAST_WEIGHT]
+        best = best[size[best] >= _LEAST_WEIGHT[self.unit]]
         tables = tuple(
             Table(template, values, tuple(_hundredths(row) for row in weights[best[mine]]))
             for template, values, mine in self._design.worded(used[best])
@@ -71,7 +71,8 @@ class Bench:
         regression = importlib.import_module("sklearn.linear_model").LogisticRegression(
             C=_LOOSENESS[self.unit], max_iter=_ITERATIONS, tol=_TOLERANCE
         )
-        with warnings.catch_warnings():
+        limits = importlib.import_module("threadpoolctl").threadpool_limits
+        with warnings.catch_warnings(), limits(limits=1):  # one thread: on a busy machine many wait for each other
             warnings.simplefilter("ignore")  # that it stopped early: it is meant to
             regression.fit(table, state)
         coefficients, intercepts = regression.coef_, regression.intercept_
@@ -80,7 +81,7 @@ class Bench:
         count = 1 + len(self.labels) * (2 if self.unit is Unit.SPANS else 1)
         weights, bias = np.zeros((table.shape[1], count)), np.full(count, -MOST_WEIGHT / SCALE)
         weights[:, regression.classes_], bias[regression.classes_] = coefficients.T, intercepts
-        bias[0] -= _LEAN
+        bias[0] -= _LEAN[self.unit]
         return weights, bias
 
 

@@ -32,6 +32,7 @@ from backend.services.annotating import AnnotateService
 from backend.services.browsing import PAGE, BrowseService, Listed, Page
 from backend.services.comparing import ComparedProblem, CompareService, Comparison, Mode, SampleRef, Side, Telling
 from backend.services.demo import DemoService
+from backend.services.detecting import DetectService, TrainSpec
 from backend.services.distil_specs import DistilSpec, EvaluationSpec
 from backend.services.distilling import DistilService
 from backend.services.experiments import ExperimentService
@@ -41,9 +42,11 @@ from backend.services.gold import GoldReport, GoldService, LexiconScore
 from backend.services.importing import ImportService, Outcome
 from backend.services.jobs import JobService, WorkerStatus
 from backend.services.label_files import Exported, LabelFileService, LabelFormat, Upload
-from backend.services.lexicons import LexiconService
+from backend.services.lexicon_scores import FinderScore, SetScore
+from backend.services.lexicons import LexiconRow, LexiconService
 from backend.services.machine_cues import CueFinder
 from backend.services.models import ModelInfo, ModelService
+from backend.services.own_lexicons import OwnLexicon
 from backend.services.pairing import Pair
 from backend.services.people import PeopleService
 from backend.services.presets import Preset
@@ -75,6 +78,7 @@ __all__ = [
     "EvaluationRow",
     "EvaluationSpec",
     "Exported",
+    "FinderScore",
     "ForkPoint",
     "GenerateSpec",
     "GoldReport",
@@ -85,6 +89,7 @@ __all__ = [
     "Kind",
     "LabelDraft",
     "LabelFormat",
+    "LexiconRow",
     "LexiconScore",
     "Listed",
     "MergeCounts",
@@ -93,6 +98,7 @@ __all__ = [
     "OpenTrace",
     "Outcome",
     "Overrides",
+    "OwnLexicon",
     "Page",
     "Pair",
     "PairStatistics",
@@ -112,6 +118,7 @@ __all__ = [
     "Saved",
     "ScoreSpec",
     "Services",
+    "SetScore",
     "Sheet",
     "Side",
     "Source",
@@ -120,6 +127,7 @@ __all__ = [
     "Stratum",
     "Suggestion",
     "Telling",
+    "TrainSpec",
     "TrainingInfo",
     "Upload",
     "WordChange",
@@ -157,6 +165,7 @@ class Services:
     agreeing: AgreementService
     gamma: GammaService
     gold: GoldService
+    detecting: DetectService
 
     def close(self) -> None:
         """Give the store back."""
@@ -202,6 +211,7 @@ def open_services(settings: Settings) -> Services:
         agreeing=AgreementService(people, projects, annotating, cues),
         gamma=GammaService(people, projects, annotating, jobs),
         gold=GoldService(store, lexicons, projects, annotating),
+        detecting=DetectService(lexicons, people, projects, annotating, jobs),
     )
 
 

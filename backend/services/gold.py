@@ -24,6 +24,7 @@ from backend.measure.gold import Compared, Corrected, Evaluation, Found, correct
 from backend.measure.spans import Criterion, normalised
 from backend.services.annotating import AnnotateService
 from backend.services.lexicons import LexiconService
+from backend.services.own_lexicons import text_digest
 from backend.services.projects import ProjectService
 from backend.services.suggesting import GoldText, Suggestion, changed, suggest
 from backend.store import Store
@@ -31,7 +32,7 @@ from backend.store import Store
 
 @dataclass(frozen=True, slots=True)
 class LexiconScore:
-    """A lexicon against gold: overlap leads, exact stands beside it. `measured` is what a detector brought with it."""
+    """A lexicon against gold: overlap leads, exact stands beside it. What a detector learned from doesn't count."""
 
     name: str
     id: str
@@ -123,7 +124,8 @@ class GoldService:
 
     def _score(self, engine: CueFinder, pieces: Sequence[_Piece]) -> LexiconScore:
         lexicon = engine.lexicon
-        texts = [_compared(engine, piece) for piece in pieces]
+        seen = self._lexicons.seen(lexicon.id) if lexicon.learned else frozenset()
+        texts = [_compared(engine, piece) for piece in pieces if not seen or text_digest(piece.text) not in seen]
         overlap, exact = (evaluate(texts, criterion) for criterion in (Criterion.OVERLAP, Criterion.EXACT))
         return LexiconScore(lexicon.name, lexicon.id, lexicon.title, bool(lexicon.learned), overlap, exact)
 

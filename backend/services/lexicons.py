@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from backend.annotation import Role
-from backend.detect.model import Model
 from backend.domain import Run, Section, SectionSpan, UserError, visible
-from backend.lexicon.entries import Lexicon, load_all
+from backend.lexicon.entries import Lexicon, from_yaml, load, load_all
 from backend.lexicon.finder import CueFinder
 from backend.lexicon.matcher import Matcher
 from backend.lexicon.writing import to_yaml
-from backend.services.own_lexicons import OwnLexicon, check_name, engine_of, learned_row, list_row, own
+from backend.services.acting import needs
+from backend.services.own_lexicons import SEEN, Learned, OwnLexicon, check_name, engine_of, learned_row, list_row, own
 from backend.services.people import PeopleService
 from backend.services.rows import CueColumns
 from backend.store import OwnRow, PartWriter, Store
@@ -163,12 +163,22 @@ class LexiconService:
         person = self._people.require(actor, Role.ADJUDICATOR)
         return self._add(*list_row(lexicon, note, person.id))
 
-    def add_detector(
-        self, actor: str, name: str, model: Model, title: str, note: str = "", figures: Mapping[str, Any] | None = None
-    ) -> OwnLexicon:
-        """Keep a trained model as the newest version of `name`, with `title` beside it; as `add_version`."""
+    def add_file(self, actor: str, path: Path, note: str = "") -> OwnLexicon:
+        """Keep the lexicon in a YAML file, as `add_version`. Raises UserError for a bad file."""
+        return self.add_version(actor, load(path), note)
+
+    def add_yaml(self, actor: str, raw: bytes, shown: str, note: str = "") -> OwnLexicon:
+        """Keep the lexicon in the bytes of a YAML file that people call `shown`, as `add_version`."""
+        return self.add_version(actor, from_yaml(raw, shown), note)
+
+    def add_detector(self, actor: str, name: str, learned: Learned, note: str = "") -> OwnLexicon:
+        """Keep a trained model as the newest version of `name`, as `add_version`."""
         person = self._people.require(actor, Role.ADJUDICATOR)
-        return self._add(*learned_row(name, model, title, note, person.id, figures or {}))
+        return self._add(*learned_row(name, learned, note, person.id))
+
+    def seen(self, identity: str) -> frozenset[str]:
+        """Digests of the texts that the detector of that id learned from."""
+        return frozenset((self._store.own_lexicons.content(identity) or {}).get(SEEN, ()))
 
     def _add(self, row: OwnRow, content: Mapping[str, Any]) -> OwnLexicon:
         self.check_own(row.name)
@@ -211,6 +221,7 @@ class LexiconService:
         lacking = {run.id: [x for x in known if x not in held.get(run.id, set())] for run in self._store.ledger.runs()}
         return {run: ids for run, ids in lacking.items() if ids}
 
+    @needs(Role.ADMIN)
     def match_missing(self) -> Iterator[tuple[str, list[str]]]:
         """Find and store the cues that are missing; yields (run label, lexicon names) after each run."""
         missing = self.missing()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from backend.detect.detector import Detector
 from backend.detect.model import Model
-from backend.domain import UserError, visible
+from backend.domain import UserError, digest, visible
 from backend.lexicon.entries import NAME, Lexicon, from_data
 from backend.lexicon.finder import CueFinder
 from backend.lexicon.matcher import Matcher
@@ -20,6 +20,7 @@ from backend.lexicon.writing import to_data
 from backend.store import OwnRow
 
 LIST, LEARNED = "list", "learned"
+SEEN: Final = "texts"
 NAME_LENGTH: Final = 48  # an identity adds 17 characters, and older tables hold 80
 _DESCRIPTION: Final = "Trained here from annotated texts; a linear model over words and their surroundings."
 
@@ -73,12 +74,27 @@ def list_row(lexicon: Lexicon, note: str, person: str) -> tuple[OwnRow, dict[str
     return OwnRow(checked.id, checked.name, LIST, checked.title, note, person), content
 
 
-def learned_row(
-    name: str, model: Model, title: str, note: str, person: str, figures: Mapping[str, Any]
-) -> tuple[OwnRow, dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A trained model with what is known of it: `title` stands beside its name, `texts` are digests of those it saw."""
+
+    model: Model
+    title: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+
+
+def learned_row(name: str, learned: Learned, note: str, person: str) -> tuple[OwnRow, dict[str, Any]]:
     """A detector as the store keeps it. Raises UserError for a name that can't be one."""
     check_name(name)
-    return OwnRow(model.as_lexicon(name, "", "", "").id, name, LEARNED, title, note, person, figures), model.to_json()
+    identity = learned.model.as_lexicon(name, "", "", "").id
+    row = OwnRow(identity, name, LEARNED, learned.title, note, person, learned.figures)
+    return row, learned.model.to_json() | {SEEN: list(learned.texts)}
+
+
+def text_digest(text: str) -> str:
+    """By which a text is known again."""
+    return digest("text", text)
 
 
 def check_name(name: str) -> None:

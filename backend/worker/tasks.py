@@ -74,6 +74,10 @@ def _agree(services: Services, job: Job, _engines: Engines, progress: Progress) 
     return services.gamma.carry_out(job, progress)
 
 
+def _detect(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
+    return services.detecting.carry_out(job, progress)
+
+
 def _import(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
     """Import the files and folders of a job. A source is stored whole or not at all, so a cancelled one leaves none."""
     plan = services.importing.plan([Path(path) for path in job.spec["paths"]])
@@ -132,4 +136,5 @@ TASKS: Final[dict[JobKind, Task]] = {
     JobKind.DISTIL: Task(_distil, _settle_distil),
     JobKind.REPRODUCE: Task(_reproduce, _settle_reproduce),
     JobKind.AGREE: Task(_agree, _nothing),
+    JobKind.DETECT: Task(_detect, _nothing),
 }

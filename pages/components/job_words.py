@@ -21,6 +21,7 @@ KINDS: Mapping[JobKind, str] = {
     JobKind.DISTIL: "Training",
     JobKind.REPRODUCE: "Experiments",
     JobKind.AGREE: "Agreement",
+    JobKind.DETECT: "Detector",
 }
 LANES: Mapping[Lane, str] = {Lane.LIVE: "live lane", Lane.BATCH: "batch lane", Lane.FILES: "lane for files"}
 _STATES: Mapping[JobState, str] = {
