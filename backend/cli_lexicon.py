@@ -18,7 +18,9 @@ from backend.domain import UserError, visible
 from backend.services import Estimate, FinderScore, Services, SetScore, TrainSpec
 
 Verb = Callable[[str, object, str], argparse.ArgumentParser]
-_HEADS = (f"{'lexicon':24}", f"{"precision":20}", f"{"recall":20}", f"{"F1":20}", f"{'marks':>7}", f"{'right':>7}")
+_HEADS = " ".join(
+    ("lexicon".ljust(24), *(each.ljust(20) for each in ("precision", "recall", "F1")), "  marks", "  right")
+)
 
 
 def add_verbs(verb: Verb) -> None:
@@ -77,7 +79,7 @@ def _evaluate(services: Services, options: argparse.Namespace) -> None:
         print("\n" * bool(number) + _about(one))
         leading = next((criterion for score in one.scores for criterion in score.figures), "")
         for criterion in dict.fromkeys(criterion for score in one.scores for criterion in score.figures):
-            print(f"\n  by {criterion}\n  {' '.join(_HEADS)}")
+            print(f"\n  by {criterion}\n  {_HEADS}")
             for score in one.scores:
                 print(f"  {_line(score, criterion)}")
         for score in one.scores:
