@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.components.adjudicate_queue import in_queue
+from pages.components.agreement_gamma import gamma_section
 from pages.components.agreement_tables import (
     agreement_numbers,
     agreement_report,
@@ -44,3 +45,4 @@ by_label(report)
 by_pair(report)
 undefined(report)
 worst_items(info, in_queue(info.project.id), person)
+gamma_section(person, info.project.id)
