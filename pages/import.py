@@ -5,7 +5,7 @@ import streamlit as st
 from backend.domain import UserError, visible
 from backend.services import Outcome
 from pages.components.chrome import page_header
-from pages.components.gate import require_person
+from pages.components.gate import barred, require_person
 from pages.components.housekeeping import kept_runs, kept_sets, snapshot_button
 from pages.components.incoming import (
     corrected,
@@ -21,6 +21,12 @@ from pages.components.session import services
 
 require_person()
 page_header("Import")
+if why := barred():
+    notice(f"Only admins bring traces in. {why}", "info")
+    kept_runs()
+    kept_sets()
+    snapshot_button()
+    st.stop()
 st.text(
     "Evaluation dumps, harness output, rollouts, chats, Hugging Face rows, or any JSONL, JSON, CSV and Parquet by "
     "naming its columns. Nothing goes in before you have seen what it would become."

@@ -4,7 +4,7 @@ import streamlit as st
 
 from backend.domain import UserError
 from pages.components.chrome import page_header
-from pages.components.gate import require_person
+from pages.components.gate import barred, require_person
 from pages.components.job_details import job_dialog
 from pages.components.job_links import ways
 from pages.components.job_list import confirm_forget, history, under_way
@@ -23,7 +23,8 @@ event, clear = None, False
 if finished:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Done before", anchor=False, width="content")
-        clear = st.button("Clear finished", type="tertiary", icon=":material/delete_sweep:", key="clear-finished")
+        clear = st.button("Clear finished", type="tertiary", icon=":material/delete_sweep:", key="clear-finished",
+                          disabled=barred() is not None, help=barred())  # fmt: skip
     event = history(finished)
 elif not opened:
     st.text(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from backend.domain import UserError
 from pages.components.chrome import page_header
-from pages.components.gate import require_person
+from pages.components.gate import barred, require_person
 from pages.components.live_controls import (
     STYLE,
     add_arm,
@@ -60,7 +60,8 @@ if experiment := experiments(given.get("preset")):
 problem_controls(chosen)
 arm_controls(chosen)
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-    wanted = st.button("Generate", type="primary", icon=":material/play_arrow:")
+    wanted = st.button("Generate", type="primary", icon=":material/play_arrow:",
+                       disabled=barred() is not None, help=barred())  # fmt: skip
     add_arm(chosen)
     sampling_controls(chosen)
     prompt_views(chosen)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from backend.services import ModelInfo
 from pages.components.chrome import page_header
-from pages.components.gate import require_person
+from pages.components.gate import barred, require_person
 from pages.components.lineage import Node, Tick, lineage
 from pages.components.model_details import made_by, model_details, runs_of
 from pages.components.model_forms import add_dialog
@@ -25,7 +25,8 @@ def node_of(info: ModelInfo) -> Node:
 models = services().models.all()
 header = page_header("Models")
 with header:
-    add = st.button("Add a model", icon=":material/add:", type="secondary" if models else "primary", key="open-add")
+    add = st.button("Add a model", icon=":material/add:", type="secondary" if models else "primary", key="open-add",
+                    disabled=barred() is not None, help=barred())  # fmt: skip
 if add:
     add_dialog()
 if not models:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.components.chrome import page_header
-from pages.components.gate import require_person
+from pages.components.gate import barred, require_person
 from pages.components.notice import notice
 from pages.components.overview_hero import LAB_TRUTH, lead, next_steps, show_pair
 from pages.components.overview_tables import pair_table, run_table
@@ -30,7 +30,8 @@ if not runs():
     with st.container(horizontal=True):
         if st.button("Import traces", type="primary", icon=":material/upload_file:"):
             st.switch_page("import.py")
-        if services().demo.available() and st.button("Bring the demo runs", icon=":material/science:"):
+        bringable = services().demo.available() and not barred()
+        if bringable and st.button("Bring the demo runs", icon=":material/science:"):
             services().demo.restore()
             st.rerun()
     next_steps()
@@ -45,14 +46,14 @@ hero = telling(
 lab = hero is not None and is_lab(hero.pair.base)
 header = page_header("A model that lost its second thoughts" if lab else "Where the doubts went")
 with header:
-    if services().demo.present() and st.button("Remove demo data", key="no_demo", type="tertiary"):
+    if services().demo.present() and not barred() and st.button("Remove demo data", key="no_demo", type="tertiary"):
         services().demo.remove()
         st.rerun()
     grader, lexicon = choose_grader(), choose_lexicon()
 if lacking := missing_cues(lexicon):
     with st.container(horizontal=True):
         notice(f"{len(lacking)} of the runs hold no cues of this lexicon yet, and count as none.", "warning")
-        if st.button("Find them now"):
+        if not barred() and st.button("Find them now"):
             with st.spinner("Finding cues"):
                 list(services().lexicons.match_missing())
             st.rerun()

@@ -18,6 +18,7 @@ from backend.services import TrainingInfo
 from pages.components.distil_curves import Step, compare_pair
 from pages.components.distil_setup import take
 from pages.components.distil_words import state_line, summary
+from pages.components.gate import barred
 from pages.components.notice import notice
 from pages.components.session import runs, services
 from pages.components.worker_state import worker_state
@@ -73,7 +74,8 @@ def _actions(info: TrainingInfo, rows: Sequence[Any]) -> None:
         if st.button("Compare with its base", type=kind, icon=":material/compare:", key="distil-compare",
                      help="The last held-out evaluation beside the base’s of the same problems"):  # fmt: skip
             st.switch_page("compare.py", query_params={"runs": f"{pair[0].run},{pair[1].run}"})
-    if is_open(info):
+    changeable = not barred()
+    if changeable and is_open(info):
         pausing = info.training.wish == "pause"
         if st.button("Pausing" if pausing else "Pause", icon=":material/pause:", disabled=pausing, key="distil-pause",
                      help="It saves after the step under way and can go on from there"):  # fmt: skip
@@ -82,7 +84,7 @@ def _actions(info: TrainingInfo, rows: Sequence[Any]) -> None:
         if st.button("Stopping" if stopping else "Cancel", icon=":material/stop_circle:", disabled=stopping,
                      key="distil-cancel", help="Checkpoints stay"):  # fmt: skip
             _done(lambda: services().jobs.cancel(info.job.id) if info.job else None)
-    elif info.state != "done":
+    elif changeable and info.state != "done":
         kind = "secondary" if pair else "primary"
         if st.button("Resume", type=kind, icon=":material/resume:", key="distil-resume",
                      help="It goes on from its last checkpoint"):  # fmt: skip
@@ -112,7 +114,11 @@ def _more(info: TrainingInfo) -> None:
             "Its job and log", type="tertiary", icon=":material/pending_actions:", key="distil-job"
         ):
             st.switch_page("jobs.py", query_params={"job": info.job.id})
-        if not is_open(info) and st.button("Remove", type="tertiary", icon=":material/delete:", key="distil-remove"):
+        if (
+            not is_open(info)
+            and not barred()
+            and st.button("Remove", type="tertiary", icon=":material/delete:", key="distil-remove")
+        ):
             remove_dialog(info)
 
 

@@ -19,6 +19,7 @@ from pages.components.distil_curves import compare_link, compare_pair, count, he
 from pages.components.distil_form import form
 from pages.components.distil_setup import OWN, draft, presets, take_paper, trouble
 from pages.components.distil_words import differences, state_word, summary
+from pages.components.gate import barred
 from pages.components.job_words import ago, joined
 from pages.components.notice import notice
 from pages.components.quantity import Form
@@ -55,7 +56,8 @@ def cards(known: Sequence[DistilPreset]) -> DistilSpec | None:
             with st.container(key=f"sth-card-{preset.name}"):
                 words = f"**{preset.title}**  \n{preset.sentence}"
                 kind = "secondary" if place else "primary"
-                if st.button(words, key=f"distil-preset-{preset.name}", type=kind, width="stretch"):  # type: ignore[arg-type]
+                if st.button(words, key=f"distil-preset-{preset.name}", type=kind, width="stretch",  # type: ignore[arg-type]
+                             disabled=barred() is not None, help=barred()):  # fmt: skip
                     wanted = preset.spec
     return wanted
 
@@ -78,7 +80,7 @@ def own(known: Sequence[DistilPreset]) -> None:
 
 def _start(spec: DistilSpec, quiet: bool) -> None:
     """The button, and beside it why it can't be pressed."""
-    wrong = trouble(spec)
+    wrong = barred() or trouble(spec)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sth-distil-start"):
         pressed = st.button(
             "Start the training", icon=":material/play_arrow:", type="secondary" if quiet else "primary",

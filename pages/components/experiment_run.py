@@ -12,6 +12,7 @@ from backend.services.cost import total
 from backend.services.recipe import Scale
 from backend.services.recipes import recipes
 from backend.services.reproducing import MOST_LAB_PROCESSES, Planned, ReproduceSpec
+from pages.components.gate import barred
 from pages.components.job_words import amount, joined, left
 from pages.components.notice import notice
 from pages.components.quantity import Form
@@ -75,7 +76,7 @@ def _go(spec: ReproduceSpec, missing: bool) -> None:
     """The button, and why it can't be pressed."""
     under_way = any(job.kind is JobKind.REPRODUCE for job in services().jobs.open())
     pressed = st.button("Run it", type="primary", icon=":material/play_arrow:", key="experiments-go",
-                        disabled=under_way or not missing)  # fmt: skip
+                        disabled=under_way or not missing or barred() is not None, help=barred())  # fmt: skip
     if under_way:
         st.text("Experiments are under way; more can be asked for when they are done.")
     if not pressed:

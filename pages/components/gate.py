@@ -8,7 +8,7 @@ reached around it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -122,10 +122,16 @@ def _local() -> Person:
     known = st.session_state.get(_PERSON)
     if isinstance(known, Person) and known.id:
         return services().people.get(known.id)
-    typed = unquote(st.context.cookies.get(COOKIE, "")) if _PERSON not in st.session_state else ""
+    typed = unquote(_kept()) if _PERSON not in st.session_state else ""
     if typed.strip():
         return services().people.local(typed)
     return Person("", "", Role(load().local_role))
+
+
+def _kept() -> str:
+    """The name as the browser keeps it; "" where it keeps none, or where there is no browser (AppTest)."""
+    kept: object = st.context.cookies.get(COOKIE, "")
+    return kept if isinstance(kept, str) else ""
 
 
 def _rename() -> None:
@@ -147,9 +153,8 @@ _registered: list[Callable[..., Any]] = []
 
 def _remember(name: str) -> None:
     """Have the browser keep the name; nothing where it does already."""
-    kept: Mapping[str, str] = st.context.cookies
     written = quote(name, safe="")
-    if kept.get(COOKIE, "") == written and not st.session_state.get("name-written"):
+    if _kept() == written and not st.session_state.get("name-written"):
         return
     st.session_state["name-written"] = True
     if not _registered:

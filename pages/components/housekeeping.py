@@ -10,6 +10,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.components.gate import barred
+from pages.components.notice import told
 from pages.components.quantity import Form
 from pages.components.session import run_labels, runs, services
 from pages.components.table import Column, Kind, Lines, Link, Row, data_table
@@ -22,16 +24,18 @@ def _confirm_run(run: str) -> None:
         "Import the source again, and links to them work again."
     )
     if st.button("Delete", type="primary", icon=":material/delete:"):
-        services().runs.delete(run)
-        st.rerun()
+        with told():
+            services().runs.delete(run)
+            st.rerun()
 
 
 @st.dialog("Delete this problem set?")
 def _confirm_set(identity: str, name: str) -> None:
     st.text(f"{name}\nRuns over these problems stay.")
     if st.button("Delete", type="primary", icon=":material/delete:"):
-        services().runs.delete_problem_set(identity)
-        st.rerun()
+        with told():
+            services().runs.delete_problem_set(identity)
+            st.rerun()
 
 
 def kept_runs() -> None:
@@ -49,7 +53,7 @@ def kept_runs() -> None:
                 "format": run.info.format,
                 "traces": run.traces,
                 "created": run.created[:16].replace("T", " "),
-                "delete": Link("Delete", action="delete"),
+                "delete": () if barred() else Link("Delete", action="delete"),
             },
         )
         for run in runs().values()
@@ -74,7 +78,7 @@ def kept_sets() -> None:
                 "name": Lines(s.name, s.file),
                 "problems": s.problems,
                 "rows": s.rows,
-                "delete": Link("Delete", action="delete"),
+                "delete": () if barred() else Link("Delete", action="delete"),
             },
         )
         for s in sets

@@ -11,6 +11,7 @@ import json
 import streamlit as st
 
 from backend.domain import Job, UserError
+from pages.components.gate import barred
 from pages.components.job_links import retriable, ways
 from pages.components.job_words import (
     KINDS,
@@ -24,7 +25,7 @@ from pages.components.job_words import (
     state_words,
     took,
 )
-from pages.components.notice import notice
+from pages.components.notice import notice, told
 from pages.components.session import run_labels, runs, services
 
 _LOG_HEIGHT = 260
@@ -81,9 +82,13 @@ def _actions(job: Job) -> None:
         for way in ways(job, runs(), run_labels()):
             if st.button(way.label, key=f"job-way-{way.label}"):
                 st.switch_page(way.page, query_params=list(way.query))
+        if barred():
+            return
         if retriable(job) and st.button("Retry", icon=":material/replay:", key="job-retry"):
-            st.query_params["job"] = services().jobs.retry(job.id).id
-            st.rerun()
+            with told():
+                st.query_params["job"] = services().jobs.retry(job.id).id
+                st.rerun()
         if not job.state.final and st.button("Cancel", icon=":material/stop_circle:", key="job-cancel"):
-            services().jobs.cancel(job.id)
-            st.rerun()
+            with told():
+                services().jobs.cancel(job.id)
+                st.rerun()

@@ -12,8 +12,10 @@ from contextlib import suppress
 import streamlit as st
 
 from backend.domain import Job, JobState, UserError, visible
+from pages.components.gate import barred
 from pages.components.job_links import made, retriable, traces_made, ways
 from pages.components.job_words import KINDS, LANES, ago, doing, joined, progress_line, share, state_words, took
+from pages.components.notice import told
 from pages.components.quantity import Form
 from pages.components.session import run_labels, runs, services
 from pages.components.table import Column, Kind, Lines, Link, Row, Select, TableEvent, data_table
@@ -65,7 +67,8 @@ def _open_buttons(job: Job) -> None:
             st.query_params["job"] = job.id
             st.rerun()
         stopping = job.state is JobState.CANCELLING
-        st.button("Stopping" if stopping else "Cancel", key=f"job-stop-{job.id}", disabled=stopping,
+        st.button("Stopping" if stopping else "Cancel", key=f"job-stop-{job.id}",
+                  disabled=stopping or barred() is not None, help=barred(),
                   on_click=_cancel, args=(job.id,))  # fmt: skip
 
 
@@ -93,7 +96,8 @@ def history(jobs: Sequence[Job]) -> TableEvent | None:
 
 def _row(job: Job) -> Row:
     links = [way.link for way in ways(job, runs(), run_labels())]
-    links += [Link("Retry", action="Retry")] if retriable(job) else []
+    changes = [Link("Retry", action="Retry")] if retriable(job) else []
+    changes.append(Link("Remove", action="Remove"))
     return Row(
         job.id,
         {
@@ -102,7 +106,7 @@ def _row(job: Job) -> Row:
             "when": ago(job.ended),
             "took": took(job) or "–",
             "traces": traces_made(job, runs()),
-            "links": [*links, Link("Remove", action="Remove")],
+            "links": links if barred() else [*links, *changes],
         },
     )
 
@@ -114,5 +118,6 @@ def confirm_forget(jobs: Sequence[Job]) -> None:
     stays = "The runs it made stay." if any(made(job, runs()) for job in jobs) else ""
     st.text(f"{what}\nThe log goes for good. {stays}")
     if st.button("Remove", type="primary", icon=":material/delete:", key="forget"):
-        services().jobs.forget([job.id for job in jobs])
-        st.rerun()
+        with told():
+            services().jobs.forget([job.id for job in jobs])
+            st.rerun()

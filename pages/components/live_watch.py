@@ -10,12 +10,13 @@ import streamlit as st
 
 from backend.domain import Job, UserError
 from backend.services.specs import Arm, GenerateSpec
+from pages.components.gate import barred
 from pages.components.job_links import made, retriable
 from pages.components.job_words import ago, state_words
 from pages.components.live_setup import MOST_ARMS, gone_on, new_seed, take
 from pages.components.live_stream import arm_notes
 from pages.components.live_view import Expected, LiveResult, focus_of, live_view
-from pages.components.notice import notice
+from pages.components.notice import notice, told
 from pages.components.session import runs, services
 from pages.components.worker_state import worker_state
 
@@ -45,15 +46,21 @@ def actions(job: Job) -> None:
     spec = GenerateSpec.from_json(job.spec)
     if not job.state.final:
         stopping = job.state == "cancelling"
-        if st.button("Stopping" if stopping else "Cancel", disabled=stopping, icon=":material/stop_circle:"):
-            services().jobs.cancel(job.id)
-            st.rerun()
+        if not barred() and st.button(
+            "Stopping" if stopping else "Cancel", disabled=stopping, icon=":material/stop_circle:"
+        ):
+            with told():
+                services().jobs.cancel(job.id)
+                st.rerun()
     else:
         found = [run.id for run in made(job, runs())]
         if len(found) > 1 and st.button("Compare the runs", type="primary", icon=":material/compare:"):
             st.switch_page("compare.py", query_params={"runs": ",".join(found)})
+        if barred():
+            return
         if retriable(job) and st.button("Try again", icon=":material/refresh:"):
-            watch(services().jobs.retry(job.id).id)
+            with told():
+                watch(services().jobs.retry(job.id).id)
         if st.button("New seed", icon=":material/casino:", type="tertiary", help="The same once more, drawn anew"):
             begin(new_seed(spec))
         if st.button("Run again", icon=":material/replay:", type="tertiary", help="The same once more, same seed"):

@@ -14,6 +14,7 @@ import streamlit as st
 
 from backend.domain import ModelKind, Run, UserError, visible
 from backend.services import ModelInfo
+from pages.components.gate import barred
 from pages.components.model_forms import change_dialog, evaluate_dialog, remove_dialog
 from pages.components.model_words import facts_line, kind_line
 from pages.components.notice import notice
@@ -89,11 +90,12 @@ def _actions(info: ModelInfo) -> None:
         kind: Literal["primary", "secondary"] = "primary" if info.ready else "secondary"
         if st.button("Answer live", type=kind, icon=":material/play_circle:", disabled=not info.ready):
             st.switch_page("live.py", query_params={"model": info.model.name})
-        if st.button("Evaluate", icon=":material/checklist:", disabled=not info.ready, key="open-evaluate"):
+        if st.button("Evaluate", icon=":material/checklist:", disabled=not info.ready or barred() is not None,
+                     help=barred(), key="open-evaluate"):  # fmt: skip
             evaluate_dialog(info)
-        if st.button("Change", type="tertiary", key="open-change"):
+        if not barred() and st.button("Change", type="tertiary", key="open-change"):
             change_dialog(info.model)
-        if st.button("Remove", type="tertiary", key="open-remove"):
+        if not barred() and st.button("Remove", type="tertiary", key="open-remove"):
             remove_dialog(info.model)
         if (training := training_of(info)) and st.button("Its training", type="tertiary", key="open-training"):
             st.switch_page("distil.py", query_params={"training": training})

@@ -12,6 +12,7 @@ import streamlit as st
 
 from backend.domain import ModelKind, Run, UserError, visible
 from backend.services import Arm, GenerateSpec, ModelInfo, OpenTrace, Question, ScoreSpec
+from pages.components.gate import barred
 from pages.components.live_setup import CONTEXTS, gone_on
 from pages.components.live_view import SUGGESTIONS
 from pages.components.notice import notice
@@ -68,7 +69,8 @@ def go_on_dialog(trace: OpenTrace, at: int) -> None:
         "or", key=f"go-on-word-{at}", placeholder="any words; nothing: it goes on by itself", max_chars=80
     )
     samples = int(st.number_input("Samples", 1, _MOST_SAMPLES, 1, key="go-on-samples"))
-    if st.button("Go on", type="primary", icon=":material/call_split:", key="go-on", disabled=model is None) and model:
+    if st.button("Go on", type="primary", icon=":material/call_split:", key="go-on",
+                 disabled=model is None or barred() is not None, help=barred()) and model:  # fmt: skip
         _go_on(trace, model, *left_at(trace.text, at, typed or suggested or ""), samples)
 
 
@@ -148,7 +150,10 @@ def score_with(run: Run) -> None:
             return
         model = _pick(readers, "score-model")
         context = st.selectbox("It sees", list(CONTEXTS), format_func=CONTEXTS.__getitem__, key="score-context")
-        if not st.button("Score", icon=":material/play_arrow:", key="score") or model is None or context is None:
+        pressed = st.button(
+            "Score", icon=":material/play_arrow:", key="score", disabled=barred() is not None, help=barred()
+        )
+        if not pressed or model is None or context is None:
             return
         try:
             job = services().scoring.submit(ScoreSpec(run.id, model, context, _ALTERNATIVES))

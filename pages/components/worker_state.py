@@ -11,6 +11,7 @@ from typing import Literal
 import streamlit as st
 
 from backend.domain import UserError
+from pages.components.gate import barred
 from pages.components.notice import notice
 from pages.components.session import services
 
@@ -41,7 +42,9 @@ def worker_state(*, needed: bool, quiet: bool = False) -> bool:
             with st.container():
                 notice(status.sentence, "warning" if needed else "info", key="worker")
             kind: Literal["primary", "secondary"] = "primary" if needed else "secondary"
-            if st.button("Start the worker", icon=":material/play_arrow:", type=kind, key="start-worker"):
+            if not barred() and st.button(
+                "Start the worker", icon=":material/play_arrow:", type=kind, key="start-worker"
+            ):
                 _start()
     return status.alive
 
