@@ -20,8 +20,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from backend.config import Settings
 from backend.services import Comparison, PairStatistics, Services, wire
+from tests.browser import full_store
 from tests.browser.app_pages import App
 from tests.browser.compare_parts import GRADER, LEXICON
+from tests.browser.full_store import FullApp
 from tests.browser.trace_view_cases import View
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -216,3 +218,20 @@ def shown(warm_context: BrowserContext, real_app: str, pair_ids: list[str]) -> I
 def opened(app: App, pair_ids: list[str]) -> App:
     """Compare, on the pair."""
     return app.open("compare", runs=",".join(pair_ids))
+
+
+@pytest.fixture(scope="session")
+def full_app(browser: Browser, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullApp]:
+    """The application over a store in which every page has something to show, opened by one of its people."""
+    settings = Settings(store=tmp_path_factory.mktemp("full") / "store", graders=1)
+    with wire(settings) as services:
+        states = full_store.fill(services)
+    url = serve(ROOT / "app.py", {"SECOND_THOUGHTS_STORE": str(settings.store)})
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    context.add_cookies([{"name": "second-thoughts-name", "value": full_store.PEOPLE[0], "url": url}])
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield FullApp(App(page, url), states)
+    context.close()
+    assert not errors, errors

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from backend.distill.settings import Settings as Teaching
 from backend.domain import JobState, TraceFilter
 from backend.services import DistilSpec, EvaluationSpec, LabelDraft, ProjectSpec, Services
 from backend.services.jobs import Progress
 from backend.services.specs import Arm, GenerateSpec
+from tests.browser.app_pages import App
 from tests.browser.live_cases import WORDS, Story, arm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +24,17 @@ PAGES = ROOT / "pages"
 STAND_IN = ROOT / "tests" / "services" / "training_stand_in.py"
 PEOPLE = ("Ada", "Ben")
 Query = dict[str, str]
+
+
+class FullApp(NamedTuple):
+    """The application over such a store, and page -> the queries that show its parts."""
+
+    app: App
+    states: dict[str, list[Query]]
+
+    def open(self, page: str, part: int = 0) -> App:
+        """A page by the name of its file; one that isn't known here is opened as it is."""
+        return self.app.open("" if page == "overview" else page, **self.states.get(page, [{}])[part])
 
 
 def fill(services: Services) -> dict[str, list[Query]]:
