@@ -10,6 +10,7 @@ from pages.components.overview_tables import pair_table, run_table
 from pages.components.session import (
     choose_grader,
     choose_lexicon,
+    chosen_lexicon,
     is_lab,
     missing_cues,
     run_labels,
@@ -39,10 +40,7 @@ if not runs():
     st.code("python -m backend import PATH...", language=None)
     st.stop()
 
-hero = telling(
-    st.session_state.get("lexicon") or services().lexicons.default, st.session_state.get("grader") or None,
-    st.session_state.get("turn", 0),
-)  # fmt: skip
+hero = telling(chosen_lexicon(), st.session_state.get("grader") or None, st.session_state.get("turn", 0))
 lab = hero is not None and is_lab(hero.pair.base)
 header = page_header("A model that lost its second thoughts" if lab else "Where the doubts went")
 with header:

@@ -29,7 +29,9 @@ def figures(store: Store, lexicons: LexiconService, run: Run) -> dict[str, Any]:
     `accuracy`, `false_confidence` and `finished_estimate` are shares, `length` is in the run's unit, `cues` a response
     and `density_estimate` per 1,000 units pooled, both by lexicon; `density` and `finished` are the bare values.
     """
-    tables = {name: store.queries.per_problem([run.id], one.id) for name, one in lexicons.by_name.items()}
+    held = store.ledger.run_lexicons()[run.id]  # a lexicon made while the run was under way is matched later
+    known = {name: one.id for name, one in lexicons.by_name.items() if one.id in held}
+    tables = {name: store.queries.per_problem([run.id], identity) for name, identity in known.items()}
     rows = tables[lexicons.default]
     problems = [row["problem_id"] for row in rows]
     samples = np.array([row["n"] for row in rows], dtype=np.float64)

@@ -116,11 +116,14 @@ def _pane(
     )
 
 
-@st.cache_data(show_spinner=False, max_entries=256)
 def cues_of(text: str, lexicon: str) -> list[Cue]:
     """The cues of a text that is in no run yet."""
-    lexicons = services().lexicons
-    matcher = lexicons.matchers()[lexicons.get(lexicon).id]
+    return _cues(text, services().lexicons.get(lexicon).id)
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _cues(text: str, identity: str) -> list[Cue]:
+    matcher = services().lexicons.matchers()[identity]
     found = []
     for form, start, end in matcher.find(text):
         entry = matcher.entry_of[form]

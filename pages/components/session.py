@@ -11,9 +11,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend import config
-from backend.domain import GRADERS, Run, UserError
+from backend.domain import GRADERS, Run, UserError, visible
 from backend.services import Comparison, ModelInfo, PairStatistics, Preset, RunSummary, Services, Telling, open_services
 from pages.components.notice import notice
+
+_MARKUP = frozenset("\\`*_{}[]()<>#+-.!|~:$^&")
 
 
 @st.cache_resource(show_spinner=False)
@@ -119,11 +121,24 @@ def choose_lexicon() -> str:
     """The lexicon cues are shown and counted by, by name; kept in the address and from page to page."""
     names = list(services().lexicons.by_name)
     titles = {name: lexicon.title for name, lexicon in services().lexicons.by_name.items()}
+    if st.session_state.get("lexicon") not in names:
+        st.session_state.pop("lexicon", None)  # somebody put it away meanwhile
     chosen = st.selectbox(
         "Lexicon", names, key="lexicon", bind="query-params", label_visibility="collapsed", width=190,
-        help="Which expressions count as doubt. " + "  \n".join(f"{k}: {v}" for k, v in titles.items()),
+        help="Which expressions count as doubt. " + "  \n".join(f"{k}: {_plain(v)}" for k, v in titles.items()),
     )  # fmt: skip
     return chosen or names[0]
+
+
+def chosen_lexicon() -> str:
+    """The lexicon that was chosen on a page before this, while there is one of that name; else the default."""
+    chosen = st.session_state.get("lexicon")
+    return chosen if chosen in services().lexicons.by_name else services().lexicons.default
+
+
+def _plain(title: str) -> str:
+    """A title for a place that reads Markdown: people give them to what they make here."""
+    return "".join(f"\\{sign}" if sign in _MARKUP else sign for sign in visible(title, 200))
 
 
 def choose_grader() -> str:
