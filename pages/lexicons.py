@@ -81,4 +81,4 @@ with counts:
 with better:
     suggestions(person, name, project)
 with kept:
-    versions(person, name)
+    versions(person, name, project)

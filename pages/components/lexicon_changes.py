@@ -75,8 +75,11 @@ def suggestions(person: Person, name: str, project: str | None) -> None:
         st.rerun()
 
 
-def versions(person: Person, name: str) -> None:
-    """The versions of an own list, its YAML, matching stored runs, and putting it away."""
+def versions(person: Person, name: str, project: str | None) -> None:
+    """The versions of an own list, its YAML, matching stored runs, and putting it away.
+
+    Of a detector also: what annotators of `project` see first.
+    """
     lexicon = services().lexicons.get(name)
     if not lexicon.learned:
         st.download_button(
@@ -92,6 +95,8 @@ def versions(person: Person, name: str) -> None:
                 notice(str(error), "error")
             else:
                 notice("It is being done: see Jobs.", "info")
+    if lexicon.learned and project:
+        _least_certain(person, name, project)
     own = [one for one in services().lexicons.own() if one.name == name]
     if not own:
         st.text("This one is shipped: its figures never change their meaning. What is made from it gets its own name.")
@@ -121,3 +126,16 @@ def versions(person: Person, name: str) -> None:
             return
         st.query_params.pop("lexicon", None)
         st.rerun()
+
+
+def _least_certain(person: Person, name: str, project: str) -> None:
+    """The project's open items in the order of what the detector is least sure of."""
+    st.text("It can choose what people see next: the items it is least certain of, where a label teaches most.")
+    may = bool(person.id) and person.role.covers(Role.ADMIN)
+    if st.button("Order the project’s items by its doubt", key="order-queue", disabled=not may):
+        try:
+            services().detecting.submit_queue(person.id, project, name)
+        except UserError as error:
+            notice(str(error), "error")
+        else:
+            notice("It is being done: see Jobs. Items nobody has begun come in the new order.", "info")
