@@ -1,6 +1,6 @@
 """The README's pictures: `python -m tests.browser.screenshots` photographs a first start, and real traces imported.
 
-Writes `tests/browser/screenshots/{home,live,compare,overview,reader,browse}-{light,dark}.png`, 1440 x 900. Owns which
+Writes `tests/browser/screenshots/{home,live,compare,overview,reader,browse,annotate}-{light,dark}.png`, 1440 x 900. Owns which
 states are shown. Needs the folder of real traces beside the repository and Chromium; says so where one is missing.
 """
 
@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import uuid
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from backend.annotation import NOT_A_CUE, key_of
 from backend.config import Settings
-from backend.services import Services, wire
+from backend.domain import TraceFilter
+from backend.services import LabelDraft, ProjectSpec, Services, wire
+from tests.browser.annotate_parts import as_person
 from tests.browser.app_pages import ROOT, App
 from tests.browser.conftest import CHROMIUM, FLAGS, start_server
 from tests.conftest import SHARED
@@ -21,6 +25,7 @@ from tests.conftest import SHARED
 TARGET = Path(__file__).with_name("screenshots")
 SIZE = {"width": 1440, "height": 900}
 MODEL, DATASET = "Qwen3-14B-Base", "AIME24"
+PERSON = "Ana"
 
 
 def main() -> int:
@@ -54,7 +59,32 @@ def pages_to_show(services: Services) -> dict[str, tuple[str, dict[str, str]]]:
         "compare": ("compare", {"runs": ",".join(runs), "problem": problem}),
         "reader": ("reader", {"trace": sample.trace}),
         "browse": ("browse", {"dataset": DATASET, "sort": "-density"}),
+        "annotate": ("annotate", annotated(services, pair.variant.id)),
     }
+
+
+def annotated(services: Services, run: str) -> dict[str, str]:
+    """A project on the variant's traces, the first item half labelled; returns its address."""
+    person = services.people.local(PERSON)
+    guidelines = "Mark the words by which the model says that it isn't sure, no more of them than it takes."
+    wanted = TraceFilter(runs=(run,))
+    spec = ProjectSpec(
+        "Doubts of a trained model", guidelines=guidelines, lexicon="doubts", blind_share=0, size=8, wanted=wanted
+    )
+    project = services.projects.create(person.id, spec)
+    item = services.annotating.next_item(person.id, project.id)
+    assert item
+    sheet = services.annotating.open(person.id, item.id)
+    rows = [
+        LabelDraft(
+            id=uuid.uuid4().hex, start=cue.start, end=cue.end, quote=sheet.text[cue.start : cue.end],
+            text_sha256=item.text_sha256, how="accepted", machine=cue.machine,
+            label=NOT_A_CUE if number % 4 == 3 else key_of(cue.group), flag="" if number % 3 else "genuine doubt",
+        )
+        for number, cue in enumerate(sheet.cues[: len(sheet.cues) // 2])
+    ]  # fmt: skip
+    services.annotating.save(person.id, project.id, item.id, rows)
+    return {"project": project.id, "item": item.id}
 
 
 def take_all(states: dict[str, tuple[str, dict[str, str]]], settings: Settings, log: Path) -> None:
@@ -103,6 +133,7 @@ def take_live(browser: Browser, url: str, scheme: str) -> None:
 def take(browser: Browser, url: str, states: dict[str, tuple[str, dict[str, str]]], scheme: str) -> None:
     """Every picture in one theme."""
     context = browser.new_context(viewport=SIZE, color_scheme=scheme)
+    as_person(context.new_page(), url, PERSON)
     for name, (page, query) in states.items():
         app = App(context.new_page(), url).open(page, **query)
         app.page.screenshot(path=str(TARGET / f"{name}-{scheme}.png"), animations="disabled")

@@ -83,7 +83,7 @@ class Judge {
   begin() {
     this.paper.scroller.scrollTop = 0;
     this.paper.reveal(this.paper.start, this.paper.start + 1, 0.04);
-    this.paper.scroller.focus({ preventScroll: true });
+    this.paper.scroller.focus({ preventScroll: true, focusVisible: false });
     this.root.dataset.painted = String(performance.now());
     this.nextOpen(-1);
   }

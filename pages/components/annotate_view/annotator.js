@@ -106,7 +106,7 @@ class Annotator {
     const begun = at > this.paper.start && at < this.paper.end;
     this.paper.scroller.scrollTop = 0;
     this.paper.reveal(begun ? at : this.paper.start, (begun ? at : this.paper.start) + 1, begun ? 0.3 : 0.04);
-    this.paper.scroller.focus({ preventScroll: true });
+    this.paper.scroller.focus({ preventScroll: true, focusVisible: false });
     this.root.dataset.painted = String(performance.now());
   }
 
