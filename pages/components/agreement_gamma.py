@@ -7,29 +7,42 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backend.annotation import Person, Role
+from backend.annotation import Person
 from backend.domain import Job, JobState, UserError
-from pages.components.notice import notice
+from pages.components.gate import barred
+from pages.components.notice import notice, told
 from pages.components.quantity import Form, interval_text, number
 from pages.components.session import services
+
+_LOOK_SECONDS = 2.0
 
 
 def gamma_section(person: Person, project: str) -> None:
     """The last gamma, and a way to compute it anew."""
-    st.subheader("Gamma", anchor=False)
+    st.header("Gamma", anchor=False)
     st.caption("Agreement on where and what at once, by a job of a worker; it needs the optional library.")
     job = services().gamma.latest(project)
-    if job is not None:
-        _told(job)
-    may = bool(person.id) and person.role.covers(Role.ADJUDICATOR) and person.role.covers(Role.ADMIN)
     busy = job is not None and not job.state.final
-    if st.button("Compute gamma", key="gamma", disabled=busy or not may, icon=":material/functions:"):
-        try:
+    if job is not None:
+        st.fragment(_followed, run_every=_LOOK_SECONDS if busy else None)(job.id, busy)
+    why = barred() or (None if person.id else "Say your name first, at the foot of the sidebar.")
+    again = job is not None and job.state is JobState.DONE
+    words = "Compute it anew" if again else "Compute gamma"
+    if st.button(words, key="gamma", disabled=busy or why is not None, help=why, icon=":material/functions:"):
+        with told():
             services().gamma.submit(person.id, project)
-        except UserError as error:
-            notice(str(error), "info")
-            return
+            st.rerun()
+
+
+def _followed(job_id: str, busy: bool) -> None:
+    """The job as it is now; the page runs again once it has ended, or was removed from the history."""
+    try:
+        job = services().jobs.get(job_id)
+    except UserError:
         st.rerun()
+    if busy and job.state.final:
+        st.rerun()
+    _told(job)
 
 
 def _told(job: Job) -> None:
