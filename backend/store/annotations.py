@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from backend.annotation import Item, Label, Layer, Op, Person, ProjectState, Role, Scheme
 from backend.domain import UserError, visible
@@ -41,6 +42,10 @@ class Desk:
     known: Mapping[str, Label]
     last: Mapping[str, Label]
     standing: int
+
+
+class _Overtaken(Exception):
+    """The project was changed between looking and writing."""
 
 
 class Annotations(Database):
@@ -123,10 +128,34 @@ class Annotations(Database):
         What stands is counted exactly only where it may come to exceed `limit`. Nothing is added where `make` raises.
         Raises UserError where there is no such item in the project.
         """
+        for attempt in (1, 2):
+            try:
+                return self._enter((project_id, item_id, person, layer), ids, roots, make, limit)
+            except UserError as error:
+                if attempt == 2 or not isinstance(error.__cause__, IntegrityError | _Overtaken):
+                    raise
+        raise AssertionError
+
+    def _enter(
+        self,
+        place: tuple[str, str, str, Layer],
+        ids: Sequence[str],
+        roots: Sequence[str],
+        make: Callable[[Desk], Sequence[Label]],
+        limit: int,
+    ) -> dict[str, int]:
+        """`enter`, once. On PostgreSQL annotators wait for each other only while they commit."""
+        project_id, *_, layer = place
         with self.writing(counted=False, durable=True) as connection:
-            touch(connection, project_id)
-            desk = _desk(connection, project_id, item_id, person, layer, ids, roots, limit)
-            return {label.id: label.seq for label in desk.known.values()} | _add(connection, make(desk))
+            if layer is Layer.GOLD:  # decisions and merging see each other's rows
+                touch(connection, project_id)
+            desk = _desk(connection, *place, ids, roots, limit)
+            places = {label.id: label.seq for label in desk.known.values()}
+            if labels := make(desk):
+                places |= _add(connection, labels)
+                if layer is Layer.PERSON and not touch(connection, project_id, desk.scheme_version):
+                    raise UserError("The project was changed at this moment: save again.") from _Overtaken()
+        return places
 
     def enter_all(self, project_id: str, make: Callable[[], Sequence[Label]]) -> None:
         """Add the rows `make` returns; nobody else writes to the project meanwhile, so that it may read what stands.

@@ -205,11 +205,16 @@ class Projects(Database):
                 connection.execute(change.values(priority=priority))
 
 
-def touch(connection: Connection, project_id: str) -> bool:
-    """Count a change within a project; writers of one project wait for each other here. False where there is none."""
+def touch(connection: Connection, project_id: str, scheme_version: int | None = None) -> bool:
+    """Count a change within a project; writers of one project wait for each other here. False where there is none.
+
+    With a `scheme_version`: where it is open and has no other.
+    """
     columns = tables.projects.c
-    change = update(tables.projects).where(columns.id == project_id).values(version=columns.version + 1)
-    return connection.execute(change).rowcount == 1
+    change = update(tables.projects).where(columns.id == project_id)
+    if scheme_version is not None:
+        change = change.where(columns.state == ProjectState.OPEN.value, columns.scheme_version == scheme_version)
+    return connection.execute(change.values(version=columns.version + 1)).rowcount == 1
 
 
 def _projects() -> Select[Any]:
