@@ -153,8 +153,8 @@ def kappa(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure
         return Figure(None, n=len(chosen), why="All answers are the same, so that kappa is undefined.")
     if len(chosen) == 1:
         return Figure(value, n=1)
-    many = [_mean_kappa(row) for row in resampled_means(table)[::_STRIDE]]
-    return _with_interval(value, [one for one in many if one is not None], len(many), len(chosen))
+    means = resampled_means(table)[::_STRIDE]
+    return _with_interval(value, _mean_kappas(means), len(means), len(chosen))
 
 
 def _answers(item: Judged, pair: tuple[str, str]) -> Floats:
@@ -185,13 +185,16 @@ def kappa_of(table: Floats | Sequence[float]) -> float | None:
     return float((observed - chance) / (1 - chance)) if chance < 1 - 1e-12 else None
 
 
-def _kappas(tables: Floats) -> list[float]:
-    """`kappa_of` many tables of two answers at once, [samples, 4]; those without one are left out."""
-    known = tables[tables.sum(axis=1) > 0]
-    none, other, one, both = (known / known.sum(axis=1, keepdims=True)).T
-    chance = (none + other) * (none + one) + (one + both) * (other + both)
-    kept = chance < 1 - 1e-12
-    found: list[float] = ((none + both - chance)[kept] / (1 - chance[kept])).tolist()
+def _mean_kappas(rows: Floats) -> list[float]:
+    """`_mean_kappa` of many rows at once, [samples, 4 * pairs]; those in which no pair has one are left out."""
+    tables = rows.reshape(len(rows), -1, 4)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        none, other, one, both = np.moveaxis(tables / tables.sum(axis=2, keepdims=True), 2, 0)
+        chance = (none + other) * (none + one) + (one + both) * (other + both)
+        kappas = np.where(chance < 1 - 1e-12, (none + both - chance) / (1 - chance), np.nan)
+    known = np.isfinite(kappas)
+    count, total = known.sum(axis=1), np.where(known, kappas, 0).sum(axis=1)
+    found: list[float] = (total[count > 0] / count[count > 0]).tolist()
     return found
 
 
