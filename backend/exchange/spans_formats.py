@@ -6,6 +6,7 @@ projects in the store.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from . import (
     spans_thought_anchors,
     spans_token_rows,
 )
-from .files import open_regular, reading, shown_name, whole
+from .files import ROW_LIMIT, open_regular, reading, shown_name, whole
 from .json_text import parse
 from .plan import RowError
 from .rows import JSON_LIMIT
@@ -224,16 +225,11 @@ def _folder(path: Path, shown: str) -> Callable[[Path, str], Bundle]:
 def _from_json(path: Path, shown: str) -> Bundle:
     """A file of JSON: by its first line where that is a whole object, else by the first thing in its list."""
     with open_regular(path, shown) as stream, reading(shown):
-        first = _first_line(stream.readline(JSON_LIMIT))
-    if spans_jsonl.matches(first):
+        value, more = _first_line(stream.readline(ROW_LIMIT)), stream.read(1)
+    if spans_jsonl.matches(value):
         return spans_jsonl.read(path, shown)
-    with open_regular(path, shown) as stream, reading(shown):
-        raw = whole(stream, JSON_LIMIT)
-    try:
-        value = parse(raw)
-    except RowError as error:
-        why = str(error) if raw.lstrip()[:1] in (b"{", b"[") else f"it is of no format that can be read; {_CAN}"
-        raise ImportProblem(shown, why) from None
+    if value is None or more:
+        value = _whole(path, shown)
     rows = value if isinstance(value, list) else [value]
     if rows and spans_label_studio_rows.matches(rows[0]):
         return _tasks(value, shown, None)
@@ -245,9 +241,20 @@ def _from_json(path: Path, shown: str) -> Bundle:
 def _first_line(raw: bytes) -> Any:
     """The value of a first line, None where it is none by itself."""
     try:
-        return parse(raw.removeprefix(b"\xef\xbb\xbf"))
+        return parse(raw.removeprefix(codecs.BOM_UTF8)) if len(raw) < ROW_LIMIT else None
     except RowError:
         return None
+
+
+def _whole(path: Path, shown: str) -> Any:
+    """The value of a file. Raises ImportProblem; of a file that doesn't look like JSON, with what can be read."""
+    with open_regular(path, shown) as stream, reading(shown):
+        raw = whole(stream, JSON_LIMIT)
+    try:
+        return parse(raw)
+    except RowError as error:
+        why = str(error) if raw.lstrip()[:1] in (b"{", b"[") else f"it is of no format that can be read; {_CAN}"
+        raise ImportProblem(shown, why) from None
 
 
 _CAN: Final = (

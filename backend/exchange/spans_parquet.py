@@ -41,7 +41,6 @@ KEY: Final = b"second-thoughts annotations"
 _WORDS: Final = ("label", "quote", "annotator", "flag", "comment", "how", "id", "reason", "at")
 _CUE: Final = {"machine_lexicon": "lexicon", "machine_entry": "entry", "machine_start": "start", "machine_end": "end"}
 _TEXTS: Final = ("text_id", "text_sha256", "text", "meta", *_WORDS, "machine_lexicon", "machine_entry")
-_NUMBERS: Final = ("window_start", "window_end", "start", "end", "machine_start", "machine_end")
 _SCHEMA: Final = pa.schema(
     [
         ("item", pa.int32()),
@@ -57,6 +56,7 @@ _SCHEMA: Final = pa.schema(
         *((name, pa.int32() if name.endswith(("start", "end")) else pa.string()) for name in _CUE),
     ]
 )
+_COUNTED: Final = [field.name for field in _SCHEMA if pa.types.is_integer(field.type)]  # of texts they'd be copies
 _BATCH = 1_000
 
 
@@ -68,7 +68,7 @@ def write(bundle: Bundle) -> Written:
     said = orjson.dumps({"version": 1, "project": project_json(bundle)})
     table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata({KEY: said}))
     stream = io.BytesIO()
-    pq.write_table(table, stream, compression="zstd")
+    pq.write_table(table, stream, compression="zstd", write_statistics=_COUNTED)
     return Written(stream.getvalue())
 
 
@@ -103,10 +103,11 @@ def read(path: Path, shown: str) -> Bundle:
     with open_regular(path, shown) as stream, reading(shown):
         number = 0
         try:
-            file = pq.ParquetFile(stream, read_dictionary=list(_TEXTS))
-            said = (file.schema_arrow.metadata or {}).get(KEY)
+            schema = pq.read_schema(stream)
+            said = (schema.metadata or {}).get(KEY)
             if said is None:
                 raise ImportProblem(shown, "it is Parquet, but no annotations that an export from here wrote")
+            file = pq.ParquetFile(stream, read_dictionary=[name for name in _TEXTS if name in schema.names])
             found = _Items()
             for batch in file.iter_batches(batch_size=_BATCH):
                 columns = {name: _values(name, batch.column(i)) for i, name in enumerate(batch.schema.names)}

@@ -104,7 +104,8 @@ def sentences_on(rows: Sequence[Tagged], texts: int) -> tuple[str, ...]:
     notes = [f"{count:,} span{_s(count)} {_WORDS[why][count > 1]}" for why, count in sorted(counts.items())]
     said = (f"{'; '.join(notes)}.",) if notes else ()
     nobody = texts - len({id(row.text) for row in rows})
-    return said + ((f"{nobody:,} text{_s(nobody)} that nobody has labelled are left out.",) if nobody else ())
+    verb = "is" if nobody == 1 else "are"
+    return said + ((f"{nobody:,} text{_s(nobody)} that nobody has labelled {verb} left out.",) if nobody else ())
 
 
 _WORDS = {
