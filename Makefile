@@ -42,7 +42,7 @@ postgres:       ## Debian's PostgreSQL server for the ledger's tests, where it i
 # Small models are slower, not faster, with two threads on two shared cores.
 test: export OMP_NUM_THREADS = 1
 test: env browser postgres check ## set up, then lint, types and every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: env      ## ruff and types
 	$(BIN)/ruff check .
