@@ -123,7 +123,10 @@ class DetectService:
         `gold` is a path, or the id or name of a project; `say` is told what is being done. With several sets (files of
         a folder) the detector learns from the one with most cues and is tested on the others.
         """
-        sets = gold_texts.of_files(Path(gold), form) if Path(gold).exists() else [self._of_project(gold)]
+        known = {key for info in self._projects.all() for key in (info.project.id, info.project.name)}
+        if not _is_there(gold) and gold not in known:
+            raise UserError(f"There is neither a file nor a project called {visible(gold, 80)!r} to take gold from.")
+        sets = gold_texts.of_files(Path(gold), form) if _is_there(gold) else [self._of_project(gold)]
         engines = list(self._lexicons.matchers().values())
         return detector_trials.evaluated(sets, engines, self._words(""), self._lexicons.seen, say)
 
@@ -186,6 +189,13 @@ class DetectService:
         if not isinstance(finder, Detector):
             raise UserError(f"{visible(name)} is a list of words, which is never in doubt: name a trained detector.")
         return finder
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # no file can be called so
+        return False
 
 
 def _teller(progress: Progress) -> Say:

@@ -78,7 +78,8 @@ def test_adding_and_writing_out(gold: Path, capsys: pytest.CaptureFixture[str], 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("evaluate", "--gold", "nosuch.xml"), "There is no"),
+        (("evaluate", "--gold", "nosuch.xml"), "neither a file nor a project"),
+        (("evaluate", "--gold", "x" * 5000), "neither a file nor a project"),
         (("train", "--gold", "nosuch", "--name", "mine"), "There is no"),
         (("train", "--gold", "zounds", "--name", "doubts"), "is a shipped lexicon"),
         (("train", "--gold", "zounds", "--name", "Not One"), "can't be called"),

@@ -27,6 +27,7 @@ from backend.detect.trials import folds, out_of_fold, trial
 from backend.domain import Group, UserError
 from backend.lexicon.entries import load
 from backend.lexicon.matcher import Matcher
+from pages.components.live_stream import GrowingText
 
 WORDS = load(ROOT / "data" / "lexicons" / "doubts.yaml")
 LABELS = {label.key: label for label in DEFAULT_SCHEME.labels}
@@ -133,6 +134,15 @@ def test_nothing_reaches_over_a_blank_line(detector: Detector, text: str, number
         cut = cuts[number % len(cuts)]
         after = [(form, start + cut, end + cut) for form, start, end in detector.find(text[cut:])]
         assert detector.find(text) == detector.find(text[:cut]) + after
+
+
+@given(st.lists(PIECES, max_size=30))
+def test_it_marks_a_text_that_grows_as_it_marks_the_whole(detector: Detector, pieces: list[str]) -> None:
+    growing, text = GrowingText(detector), ""
+    for piece in pieces:
+        text += piece
+        growing.add(piece)
+        assert [mark[:2] for mark in growing.marks] == [hit[1:] for hit in detector.find(text)]
 
 
 def test_a_long_trace_is_found_in_as_in_its_parts(detector: Detector) -> None:
