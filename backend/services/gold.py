@@ -179,4 +179,10 @@ def _found(engine: CueFinder, piece: _Piece) -> tuple[Found, ...]:
 
 
 def _compared(engine: CueFinder, piece: _Piece) -> Compared:
-    return Compared(_found(engine, piece), piece.spans, piece.unit, piece.blind)
+    """Marks against gold: neither with white space or punctuation at its ends."""
+    marks = [one._replace(start=s.start, end=s.end) for one in _found(engine, piece) for s in _trimmed(one, piece.text)]
+    return Compared(tuple(marks), piece.spans, piece.unit, piece.blind)
+
+
+def _trimmed(one: Found, text: str) -> list[Span]:
+    return normalised([Span(one.start, one.end, "")], text)
