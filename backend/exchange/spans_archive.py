@@ -132,7 +132,9 @@ class Archive:
         try:
             with self._zip.open(self._files[name]) as stream:
                 return self._left.taken(name, stream.read(FILE_LIMIT + 1))
-        except (zipfile.BadZipFile, *_DAMAGED, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        except RowError:
+            raise
+        except (zipfile.BadZipFile, *_DAMAGED, EOFError, OSError, RuntimeError, ValueError) as error:
             why = "it is encrypted" if "encrypted" in str(error) else str(error) or "it is damaged"
             raise RowError(f"its file '{visible(name, 80)}' can't be unpacked ({visible(why, 80)})") from None
 
