@@ -111,7 +111,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(PIECES | st.text(max_size=5), max_size=30).map("".join))
 @example("may" * 30)
 @example("e\u0301 may hold\r\n\u2028\u00a0hmm")
@@ -125,7 +125,7 @@ def test_offsets_hold_whatever_the_unicode(detector: Detector, text: str) -> Non
     assert found == detector.find(text)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(PIECES, max_size=30).map("".join), st.integers(0, 10))
 def test_nothing_reaches_over_a_blank_line(detector: Detector, text: str, number: int) -> None:
     """What live highlighting builds on: it searches a growing text anew from its last blank line only."""
