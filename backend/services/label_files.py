@@ -30,6 +30,7 @@ from backend.services.projects import ANNOTATORS, ProjectService
 from backend.store import Store, Taken
 
 _NOTES = 20
+_FULL = ("jsonl", "parquet")  # what holds a history
 
 
 class LabelFormat(NamedTuple):
@@ -92,7 +93,7 @@ class LabelFileService:
         """
         self._people.require(actor, Role.ADMIN if traces else Role.ADJUDICATOR)
         project = self._projects.get(project_id)
-        written = spans_formats.write(form, self._bundle(project, traces, history))
+        written = spans_formats.write(form, self._bundle(project, traces, history and form in _FULL))
         name = f"{safe(project.name) or 'project'}-labels{spans_formats.named(form).suffix}"
         return Exported(name, written.data, written.notes)
 

@@ -125,7 +125,10 @@ def _scheme(info: ProjectInfo, person: Person, admin: bool) -> None:
 def _sample(info: ProjectInfo) -> None:
     sampling = info.project.sampling
     if sampling.get("source") != "traces":
-        st.text("These texts were imported with their annotations.")
+        files = ", ".join(sampling.get("files", ()))
+        st.text(f"These texts were imported with their annotations{f': {files}' if files else ''}.")
+        for note in sampling.get("notes", ()):
+            notice(note, "info")
         return
     st.text(
         f"{sampling['size']:,} traces asked for, seed {info.project.seed}, "

@@ -191,7 +191,8 @@ def test_history_is_in_it_if_asked(full: Full) -> None:
         (label.seq, label.id, label.op, label.layer) for label in log
     ]
     assert {one["person"] for one in found if one["layer"] == Layer.PERSON} == {"Ann"}
-    assert '"history"' not in services.label_files.export(people.judge.id, made.id).data.decode()
+    assert b'"history"' not in services.label_files.export(people.judge.id, made.id).data
+    assert b'"history"' not in services.label_files.export(people.judge.id, made.id, "label-studio", history=True).data
 
 
 def test_only_those_who_see_everybodys_labels_may_export(services: Services, people: Crowd) -> None:
