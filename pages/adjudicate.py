@@ -4,7 +4,7 @@ import streamlit as st
 
 from backend.annotation import Role
 from backend.domain import UserError
-from pages.components.adjudicate_queue import agreement_words, in_queue, merge_popover, queue_table
+from pages.components.adjudicate_queue import agreement_words, in_queue, merge_popover, queue_table, walking_order
 from pages.components.adjudicate_view import adjudicate_view
 from pages.components.chrome import page_header
 from pages.components.gate import needs_name, require_person
@@ -45,9 +45,9 @@ try:
 except UserError as error:
     notice(str(error), "error")
     st.stop()
-places = [row.item for row in queue]
+places = [row.item for row in walking_order(queue)]
 here = places.index(asked) if asked in places else -1
-words = agreement_words(queue[here]) if here >= 0 else ""
+words = next((agreement_words(row) for row in queue if row.item == asked), "")
 said = adjudicate_view(sheet, person.id, words, key="adjudicate")
 if said.move or said.settled:
     open_after = [row.item for row in in_queue(info.project.id) if not row.settled and row.item != asked]

@@ -29,6 +29,11 @@ def in_queue(project: str) -> list[QueueRow]:
     return _queue(services().projects.version(project), project)
 
 
+def walking_order(queue: Sequence[QueueRow]) -> list[QueueRow]:
+    """The order in which one goes from item to item: settled ones keep their places, so that one gets back to them."""
+    return sorted(queue, key=lambda row: (row.f1 is None, row.f1 or 0.0, row.ordinal))
+
+
 def agreement_words(row: QueueRow) -> str:
     """How far the people agree on an item."""
     if row.f1 is None:
