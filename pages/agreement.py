@@ -38,7 +38,7 @@ with header:
 agreement_numbers(report)
 st.text(
     f"{report.items:,} of {report.of:,} items have been finished by two people or more; nothing else counts here. "
-    "Intervals are of 95 %, over whole items; where too few items hold such labels there is none."
+    "Intervals are of 95 %, over whole traces; where too few hold such labels there is none."
 )
 by_scope(report)
 by_label(report)

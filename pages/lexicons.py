@@ -60,7 +60,7 @@ score = next((one for one in report.scores if one.name == name), None)
 with st.container(key="lexicon-title"):
     st.text(f"{name} · {lexicon.title} · version {lexicon.version} · {lexicon.id}")
     if lexicon.description:
-        st.caption(lexicon.description.replace("[", "(").replace("]", ")").replace("<", "‹"))
+        st.text(lexicon.description)
 by_group, by_entry, counts, better, kept = st.tabs(
     ["Groups", "Entries", "Corrected counts", "Suggested changes", "Versions"]
 )

@@ -1,7 +1,8 @@
 """How far annotators agree: span F1, Krippendorff's alpha on characters, Cohen's kappa on the machine's cues.
 
 Owns these formulas with their intervals and the sentences where one is undefined. Knows nothing of projects or people's
-names. Items are resampled as wholes (see bootstrap.py); nothing depends on the order of items, people or spans.
+names. Units (traces, with all their items) are resampled as wholes; nothing depends on the order of items, people or
+spans.
 
 Span F1 between two people is 2 * pairs / (spans of one + spans of the other), pairs being a largest one-to-one
 matching: symmetric, and with countless stretches nobody marked the value kappa tends to (Hripcsak and Rothschild
@@ -32,7 +33,7 @@ MISSING: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure with its 95 % interval over `n` items, or a sentence that says why there is none."""
+    """A figure over `n` items with its 95 % interval, or a sentence that says why there is none."""
 
     value: float | None
     low: float | None = None
@@ -46,13 +47,15 @@ class Judged:
     """An item as the people who are finished with it left it: `spans` by person, over a stretch of `size` characters.
 
     Offsets count from the stretch's start. `cues` are the machine's there, as [start, end); `answers` says for each
-    person and cue whether it is one.
+    person and cue whether it is one. Items of one `unit` (the pieces of a trace) are resampled as a whole; one without
+    is a unit of its own.
     """
 
     size: int
     spans: Mapping[str, Sequence[Span]]
     cues: Sequence[tuple[int, int]] = ()
     answers: Mapping[str, Sequence[bool]] | None = None
+    unit: str = ""
 
 
 def pairs_of(items: Sequence[Judged]) -> list[tuple[str, str]]:
@@ -70,15 +73,24 @@ def span_f1(items: Sequence[Judged], criterion: Criterion, who: tuple[str, str] 
                 ours, theirs = list(item.spans[one]), list(item.spans[other])
                 row += (2 * matched(ours, theirs, criterion), len(ours) + len(theirs))
         rows.append(row)
-    shared = [row for item, row in zip(items, rows, strict=True) if _both(item, who)]
+    shared = [(item, row) for item, row in zip(items, rows, strict=True) if _both(item, who)]
     if not shared:
         return _nobody(who)
-    table = np.array(shared)
+    table = _by_unit([item for item, _ in shared], np.array([row for _, row in shared]))
     if not table[:, 1].any():
         return Figure(
             None, n=len(shared), why="Nobody marked anything in these items, so that there is nothing to agree on."
         )
-    return _ratio(table)
+    return _ratio(table, len(shared))
+
+
+def _by_unit(items: Sequence[Judged], rows: Floats) -> Floats:
+    """Rows of items, summed where they are of one unit."""
+    places: dict[str, int] = {}
+    own = [places.setdefault(item.unit or f"item {k}", len(places)) for k, item in enumerate(items)]
+    table = np.zeros((len(places), *rows.shape[1:]))
+    np.add.at(table, own, rows)
+    return table
 
 
 def alpha(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure:
@@ -88,14 +100,14 @@ def alpha(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure
         return _nobody(who)
     values: dict[tuple[str, ...], int] = {(): 0}
     coded = [_codes(item, who, values) for item in shared]
-    tables = np.array([coincidences(codes, len(values)).ravel() for codes in coded])
+    tables = _by_unit(shared, np.array([coincidences(codes, len(values)).ravel() for codes in coded]))
     size = len(values)
     value = alpha_of(tables.sum(axis=0).reshape(size, size))
     if value is None:
         return Figure(None, n=len(shared), why="Everybody left every character unmarked, so that alpha is undefined.")
-    if len(shared) == 1:
-        return Figure(value, n=1)
-    totals = resampled_means(tables)[::_STRIDE] * len(shared)
+    if len(tables) == 1:
+        return Figure(value, n=len(shared))
+    totals = resampled_means(tables)[::_STRIDE] * len(tables)
     return _with_interval(value, _alphas(totals.reshape(-1, size, size)), len(totals), len(shared))
 
 
@@ -147,12 +159,12 @@ def kappa(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure
     if not chosen:
         return Figure(None, why="No two people finished an item that shows machine cues.")
     people = [who] if who else pairs_of(chosen)
-    table = np.array([np.concatenate([_answers(item, pair) for pair in people]) for item in chosen])
+    table = _by_unit(chosen, np.array([np.concatenate([_answers(item, pair) for pair in people]) for item in chosen]))
     value = _mean_kappa(table.sum(axis=0))
     if value is None:
         return Figure(None, n=len(chosen), why="All answers are the same, so that kappa is undefined.")
-    if len(chosen) == 1:
-        return Figure(value, n=1)
+    if len(table) == 1:
+        return Figure(value, n=len(chosen))
     means = resampled_means(table)[::_STRIDE]
     return _with_interval(value, _mean_kappas(means), len(means), len(chosen))
 
@@ -223,13 +235,13 @@ def _nobody(who: tuple[str, str] | None) -> Figure:
     return Figure(None, why=f"There is no item that {people} have finished, so that there is nothing to compare.")
 
 
-def _ratio(table: Floats) -> Figure:
+def _ratio(table: Floats, n: int) -> Figure:
     value = float(table[:, 0].sum() / table[:, 1].sum())
     if len(table) == 1:
-        return Figure(value, n=1)
+        return Figure(value, n=n)
     means = resampled_means(table)
     kept = means[:, 1] > 0
-    return _with_interval(value, (means[kept, 0] / means[kept, 1]).tolist(), len(means), len(table))
+    return _with_interval(value, (means[kept, 0] / means[kept, 1]).tolist(), len(means), n)
 
 
 def _with_interval(value: float, many: Sequence[float], of: int, n: int) -> Figure:

@@ -147,7 +147,7 @@ class AgreementService:
             whole = normalised([label.span for label in labels], one.text)
             spans[person] = [Span(s.start - item.start, s.end - item.start, s.label) for s in whole]
             answers[person] = [_is_cue(labels, start, end) for start, end in places]
-        return Judged(item.end - item.start, spans, places, answers)
+        return Judged(item.end - item.start, spans, places, answers, item.trace or item.text_sha256)
 
 
 def _is_cue(labels: Sequence[Label], start: int, end: int) -> bool:
@@ -157,7 +157,7 @@ def _is_cue(labels: Sequence[Label], start: int, end: int) -> bool:
 
 def _only(judged: Judged, key: str) -> Judged:
     spans = {person: [span for span in own if span.label == key] for person, own in judged.spans.items()}
-    return Judged(judged.size, spans)
+    return Judged(judged.size, spans, unit=judged.unit)
 
 
 def _urgency(row: QueueRow) -> tuple[bool, bool, float, int]:

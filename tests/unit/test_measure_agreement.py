@@ -190,3 +190,20 @@ def test_what_cannot_be_said_is_said_in_words() -> None:
     assert "kappa is undefined" in kappa([agreed, agreed]).why
     assert pairs_of([alone, silent]) == [("a", "b")]
     assert "these two" in span_f1([silent], Criterion.EXACT, ("a", "z")).why
+
+
+def test_the_pieces_of_a_trace_are_resampled_as_one() -> None:
+    """Copies of an item under one name add nothing to what is known; under names of their own they would."""
+    draw = random.Random(7)
+    made = []
+    for trace in range(6):
+        spans = [Span(8 * k, 8 * k + 4, "x") for k in range(7)]
+        other = draw.sample(spans, draw.randint(2, 6))
+        made.append((f"trace {trace}", {"a": spans, "b": other}))
+    pieces = [Judged(60, spans, unit=name) for name, spans in made for _copy in range(5)]
+    apart = [Judged(60, spans, unit=f"{name} {k}") for k, (name, spans) in enumerate(made * 5)]
+    for figure in (lambda items: span_f1(items, Criterion.EXACT), alpha):
+        whole, many = figure(pieces), figure(apart)
+        assert whole.value == pytest.approx(many.value) and whole.n == many.n == 30
+        assert (whole.high or 0) - (whole.low or 0) > 1.5 * ((many.high or 0) - (many.low or 0))
+    assert span_f1(pieces[:5], Criterion.EXACT).low is None, "one trace has no spread"
