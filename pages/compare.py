@@ -4,6 +4,7 @@ import streamlit as st
 
 from backend.domain import UserError
 from backend.services import Comparison, Mode
+from pages.components.chart_view import let_go
 from pages.components.chrome import numbers_strip, page_header
 from pages.components.compared import caveats, export_csv, go_to, item_of, mode_chips, run_picker, shown_runs
 from pages.components.gate import require_person
@@ -62,6 +63,7 @@ rail, work = body.container(width=236), body.container(width="stretch")
 with rail:
     if picked and st.button(f"✕ {picked.text()}", key="unpick", type="tertiary"):
         st.session_state.picked = None
+        let_go("spread-length", "spread-density")
         st.rerun()
     problem_list(
         [item_of(problem, mode) for problem in listed], mode_chips(compared), key="problems", selected=current.id,

@@ -58,10 +58,14 @@ def show(chart: Chart, *, key: str, file_stem: str, on_select: bool = False) -> 
         )
         data = _file_data(chart, key, file_stem, on_select)
         files = _FILES(key=f"{key}-files", data=data, on_picked_change=_nothing, on_scheme_change=_nothing)
-    if files.picked is not None:
-        return picked_records(chart, [files.picked])
     points = cast(PlotlyState, event).selection.points if on_select else []
-    return picked_records(chart, [_record_index(chart.figure, point) for point in points])
+    return picked_records(chart, _chosen(key, files.picked, [_record_index(chart.figure, point) for point in points]))
+
+
+def let_go(*keys: str) -> None:
+    """Forget what was picked in these charts' tables; what is picked in the drawing stays as it is drawn."""
+    for key in keys:
+        st.session_state.pop(f"{key}-kept", None)
 
 
 def picked_records(chart: Chart, indices: Sequence[object]) -> list[Record]:
@@ -108,6 +112,17 @@ def to_csv(data: Sequence[Record]) -> str:
 
 def _nothing() -> None:
     """Makes a state or trigger appear on the result."""
+
+
+def _chosen(key: str, pressed: object, points: list[object]) -> list[object]:
+    """What is chosen in the chart, or in its table: a choice there is kept, like one here, until the other is used."""
+    kept = st.session_state.setdefault(f"{key}-kept", {"row": None, "points": points})
+    if pressed is not None:
+        kept["row"] = pressed
+    elif points != kept["points"]:
+        kept["row"] = None
+    kept["points"] = points
+    return points if kept["row"] is None else [kept["row"]]
 
 
 def _scheme(key: str) -> str:

@@ -21,6 +21,7 @@ export default function (component) {
   view.checked = new Set(data.checked);
   view.box = parentElement.querySelector("#box");
   view.foot = parentElement.querySelector("#foot");
+  takeBack(view);
   if (!data.columns.some((column) => column.id === view.order?.column)) view.order = null;
   draw(view);
 }
@@ -53,9 +54,15 @@ function draw(view) {
   if (hadFocus) restoreFocus(view, held);
 }
 
-function restoreFocus(view, held) {
-  const same = held.dataset.spot && [...view.box.querySelectorAll("[data-spot]")].find((e) => e.dataset.spot === held.dataset.spot);
-  (same || view.box.querySelector("tr[tabindex='0']"))?.focus();
+function restoreFocus(view, held, options = {}) {
+  const same = held?.dataset.spot && [...view.box.querySelectorAll("[data-spot]")].find((e) => e.dataset.spot === held.dataset.spot);
+  (same || view.box.querySelector("tr[tabindex='0']"))?.focus(options);
+}
+
+// A dialog that closes gives the focus back to what the document knows: the element around the shadow root.
+function takeBack(view) {
+  const { host } = view.box.getRootNode();
+  if (host) host.focus = (options) => restoreFocus(view, view.held, options);
 }
 
 function table(view) {
@@ -66,7 +73,7 @@ function table(view) {
   made.append(head(view), node("tbody", {}, ...rows.map((row, at) => bodyRow(view, row, at, grid))));
   made.onclick = (event) => clicked(view, event);
   made.onkeydown = (event) => keyed(view, event);
-  made.addEventListener("focusin", (event) => moved(view, event.target.closest("tbody tr")));
+  made.addEventListener("focusin", (event) => moved(view, event.target));
   return made;
 }
 
@@ -147,6 +154,7 @@ function bodyRow(view, row, at, grid) {
   });
   if (data.select === "many") made.append(checkCell(view, row));
   made.append(...row.cells.map((cell, column) => bodyCell(data.columns[column], cell, column === 0)));
+  made.querySelectorAll(".links > *").forEach((link, place) => (link.dataset.spot = `link ${place} ${row.id}`));
   return made;
 }
 
@@ -255,8 +263,10 @@ function keyed(view, event) {
   next.scrollIntoView({ block: "nearest" });
 }
 
+// The row that Tab comes to is the one that was last gone to itself; links in rows are stops of their own.
 function moved(view, row) {
-  if (!row || view.data.select !== "row") return;
+  view.held = row;
+  if (row.localName !== "tr" || view.data.select !== "row") return;
   view.focus = row.dataset.row;
   for (const other of row.parentElement.children) other.tabIndex = other === row ? 0 : -1;
 }
