@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from backend.config import Settings
 from backend.services import Services, wire
@@ -50,12 +52,21 @@ def services(settings: Settings) -> Iterator[Services]:
 
 @pytest.fixture(scope="session")
 def real_store(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Settings:
-    """A store holding all four trace folders and the problem sets, made once a session."""
-    settings = Settings(store=tmp_path_factory.mktemp("real") / "store")
-    with wire(settings) as wired:
-        for outcome in wired.importing.run([shared_data / "traces", shared_data / "problems"]):
-            assert outcome.state in ("imported", "skipped"), outcome
-    return settings
+    """A store holding all four trace folders and the problem sets: made once, whichever process needs it first."""
+    shared = (
+        tmp_path_factory.getbasetemp().parent
+        if "PYTEST_XDIST_WORKER" in os.environ
+        else tmp_path_factory.mktemp("once")
+    )
+    made = shared / "real-store"
+    with FileLock(shared / "real-store.lock"):
+        if not made.is_dir():
+            half = Settings(store=shared / "real-store.half")
+            with wire(half) as wired:
+                for outcome in wired.importing.run([shared_data / "traces", shared_data / "problems"]):
+                    assert outcome.state in ("imported", "skipped"), outcome
+            half.store.rename(made)
+    return Settings(store=Path(shutil.copytree(made, tmp_path_factory.mktemp("real") / "store")))
 
 
 @pytest.fixture(scope="session")

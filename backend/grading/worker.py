@@ -63,4 +63,7 @@ def _send(replies: TextIO, message: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:
+        os._exit(0)  # nobody listens any more; leaving the usual way would complain of it

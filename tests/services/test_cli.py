@@ -434,7 +434,11 @@ def test_an_interrupted_import_leaves_nothing(kept: Settings, tmp_path: Path) ->
     path = write(tmp_path / "slow.jsonl", rows)
     command = [sys.executable, "-m", "backend", "import", str(path), "--store", str(kept.store)]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(3)
+    # Once it has processes that grade, it reads; a moment later it is in the middle of the file.
+    begun = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    until = time.monotonic() + 100
+    while running.poll() is None and not begun.read_text().strip() and time.monotonic() < until:
+        time.sleep(0.02)
     running.send_signal(signal.SIGINT)
     out, error = running.communicate(timeout=120)
     if running.returncode == 0:
