@@ -164,7 +164,9 @@ def begun(services: Services, title: str, **progress: object) -> Job:
 
 def unmarked(test: AppTest) -> str:
     """Everything Streamlit would read as Markdown: it must hold no text of a job or a model."""
-    parts = [element.value for kind in ("markdown", "title", "header", "subheader", "caption") for element in test.get(kind)]
+    parts = [
+        element.value for kind in ("markdown", "title", "header", "subheader", "caption") for element in test.get(kind)
+    ]
     parts += [element.label for kind in ("button", "expander", "selectbox") for element in test.get(kind)]
     parts += [getattr(element.proto, "text", "") for element in test.get("progress")]
     return "\n".join(map(str, parts))
