@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from filelock import FileLock
 
@@ -16,6 +17,10 @@ from backend.services import Services, wire
 from tests.postgres_server import postgres, url
 
 __all__ = ["postgres", "url"]
+
+# A busy machine is no failure: no test asserts how long anything takes.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 # Stores of tests hold what tests put into them, and no worker takes their jobs unless a test starts one.
 os.environ.setdefault("SECOND_THOUGHTS_DEMO", "off")
