@@ -8,8 +8,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import annotate_route, stream_route
-from pages.components.server import lifespan, middleware
+from pages.components.labelling import annotate_route
+from pages.components.live import stream_route
+from pages.parts.app.server import lifespan, middleware
 
 routes = [*stream_route.routes, *annotate_route.routes]
 app = st.App(Path(__file__).parent / "pages" / "shell.py", routes=routes, middleware=middleware, lifespan=lifespan)

@@ -2,7 +2,7 @@
 
 import sys
 
-from backend.cli import main
+from backend.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,13 +4,19 @@ import streamlit as st
 
 from backend.annotation import Role
 from backend.domain import UserError
-from pages.components.adjudicate_queue import agreement_words, in_queue, merge_popover, queue_table, walking_order
-from pages.components.adjudicate_view import adjudicate_view
-from pages.components.chrome import page_header
-from pages.components.gate import needs_name, require_person
-from pages.components.notice import notice
-from pages.components.project_words import choose_project, no_projects
-from pages.components.session import services
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import needs_name, require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import services
+from pages.components.labelling.adjudicate_queue import (
+    agreement_words,
+    in_queue,
+    merge_popover,
+    queue_table,
+    walking_order,
+)
+from pages.components.labelling.project_words import choose_project, no_projects
+from pages.parts.adjudicate.adjudicate_view import adjudicate_view
 
 person = require_person()
 header = page_header("Adjudicate")

@@ -2,9 +2,13 @@
 
 import streamlit as st
 
-from pages.components.adjudicate_queue import in_queue
-from pages.components.agreement_gamma import gamma_section
-from pages.components.agreement_tables import (
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import require_person
+from pages.components.frame.session import services
+from pages.components.labelling.adjudicate_queue import in_queue
+from pages.components.labelling.project_words import choose_project, no_projects
+from pages.parts.agreement.agreement_gamma import gamma_section
+from pages.parts.agreement.agreement_tables import (
     agreement_numbers,
     agreement_report,
     by_label,
@@ -15,10 +19,6 @@ from pages.components.agreement_tables import (
     undefined,
     worst_items,
 )
-from pages.components.chrome import page_header
-from pages.components.gate import require_person
-from pages.components.project_words import choose_project, no_projects
-from pages.components.session import services
 
 person = require_person()
 header = page_header("Agreement")

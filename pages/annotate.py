@@ -4,12 +4,12 @@ import streamlit as st
 
 from backend.annotation import Role
 from backend.domain import UserError
-from pages.components.annotate_view import annotate_view
-from pages.components.chrome import page_header
-from pages.components.gate import needs_name, require_person
-from pages.components.notice import notice
-from pages.components.project_words import choose_project, item_address, no_projects
-from pages.components.session import services
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import needs_name, require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import services
+from pages.components.labelling.annotate_view import annotate_view
+from pages.components.labelling.project_words import choose_project, item_address, no_projects
 
 person = require_person()
 header = page_header("Annotate")

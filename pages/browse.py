@@ -5,13 +5,14 @@ from collections import Counter
 import streamlit as st
 
 from backend.domain import SearchAs, TraceFilter, UserError
-from backend.services import Listed
-from pages.components.chrome import page_header
-from pages.components.gate import require_person
-from pages.components.notice import notice
-from pages.components.quantity import Form
-from pages.components.session import choose_grader, choose_lexicon, run_labels, runs, services
-from pages.components.table import Column, Kind, Lines, Row, Select, Sort, data_table
+from backend.report.numbers import Form
+from backend.services.traces.trace_list import Listed
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import choose_grader, choose_lexicon, run_labels, runs, services
+from pages.components.table.table import Select, Sort, data_table
+from pages.components.table.table_model import Column, Kind, Lines, Row
 
 require_person()
 VERDICTS = ("right", "wrong", "unknown", "disputed")

@@ -3,16 +3,13 @@
 import streamlit as st
 
 from backend.domain import UserError
-from backend.services import Comparison, Mode
-from pages.components.chart_view import let_go
-from pages.components.chrome import numbers_strip, page_header
-from pages.components.compared import caveats, export_csv, go_to, item_of, mode_chips, run_picker, shown_runs
-from pages.components.gate import require_person
-from pages.components.notice import notice
-from pages.components.pair_section import Picked, all_runs, big_numbers, pair_section
-from pages.components.panes import TAGS, pane_of
-from pages.components.problem_list import problem_list
-from pages.components.session import (
+from backend.services.traces.comparison import Comparison, ProblemFilter
+from pages.components.charts.chart_view import let_go
+from pages.components.charts.pair_section import Picked, all_runs, big_numbers, pair_section
+from pages.components.frame.chrome import numbers_strip, page_header
+from pages.components.frame.gate import require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import (
     choose_grader,
     choose_lexicon,
     comparison,
@@ -22,8 +19,11 @@ from pages.components.session import (
     statistics,
     summaries,
 )
-from pages.components.token_jobs import regenerate
-from pages.components.trace_view import Options, read_range, trace_view
+from pages.components.live.token_jobs import regenerate
+from pages.components.viewer.panes import TAGS, pane_of
+from pages.components.viewer.trace_view import Options, read_range, trace_view
+from pages.parts.compare.compared_runs import caveats, export_csv, go_to, item_of, mode_chips, run_picker, shown_runs
+from pages.parts.compare.problem_list import problem_list
 
 require_person()
 query = st.query_params
@@ -51,7 +51,7 @@ if known := caveats(compared):
     notice(known, "warning", key="caveats")
 
 picked: Picked | None = st.session_state.get("picked")
-mode = Mode(query["mode"]) if query.get("mode") in set(Mode) else Mode.ALL
+mode = ProblemFilter(query["mode"]) if query.get("mode") in set(ProblemFilter) else ProblemFilter.ALL
 listed = compared.listed(mode)
 if picked and pair:
     inside = picked.problems(pair)
@@ -104,7 +104,7 @@ if pair:
                        type="tertiary", icon=":material/download:", on_click="ignore")  # fmt: skip
     if found != st.session_state.get("seen"):  # a chart keeps its selection: only a change of it is news
         st.session_state.seen = found
-        if isinstance(found, Mode):
+        if isinstance(found, ProblemFilter):
             query["mode"] = found.value
         else:
             st.session_state.picked = found

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from backend.domain import UserError
-from pages.components.chrome import page_header
-from pages.components.distil_head import head
-from pages.components.distil_start import STYLE, start_page
-from pages.components.distil_watch import asked_for, look, look_every, offered
-from pages.components.gate import require_person
-from pages.components.notice import notice
-from pages.components.session import choose_lexicon, services
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import choose_lexicon, services
+from pages.parts.distil.training_head import head
+from pages.parts.distil.training_start import STYLE, start_page
+from pages.parts.distil.training_view import asked_for, look, look_every, offered
 
 require_person()
 st.html(STYLE)

@@ -5,17 +5,24 @@ from collections.abc import Callable
 import streamlit as st
 
 from backend.domain import UserError
-from backend.services.experiments import From, View
-from backend.services.recipe import Scale
-from backend.services.reporting import FILES, html, zipped
-from pages.components.chrome import page_header
-from pages.components.experiment_choice import choose_section, choose_view, found_results, found_section, whole_report
-from pages.components.experiment_run import run_form, under_way
-from pages.components.experiment_view import STYLE, draw
-from pages.components.gate import require_person
-from pages.components.notice import notice
-from pages.components.overview_hero import LAB_TRUTH
-from pages.components.session import run_labels
+from backend.report.files import FILES, zipped
+from backend.report.html import html
+from backend.services.reproduction.recipes.recipe import ReproductionScale
+from backend.services.reproduction.reports import From, View
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import run_labels
+from pages.components.viewer.pair_hero import LAB_TRUTH
+from pages.parts.experiments.report_choice import (
+    choose_section,
+    choose_view,
+    found_results,
+    found_section,
+    whole_report,
+)
+from pages.parts.experiments.report_view import STYLE, draw
+from pages.parts.experiments.run_form import run_form, under_way
 
 require_person()
 st.html(STYLE)
@@ -66,6 +73,6 @@ draw(section, charts, run_labels())
 if view.source is not From.RUNS:
     parts = found_results(view.source, view.scale).parts
     run_form(view.scale, nothing_yet=not any(part.finished for part in parts))
-    if view.scale is Scale.LAB and name != "verdicts":  # there the section says so itself
+    if view.scale is ReproductionScale.LAB and name != "verdicts":  # there the section says so itself
         with st.container(key="sth-truth"):
             st.text(LAB_TRUTH)

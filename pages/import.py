@@ -3,11 +3,13 @@
 import streamlit as st
 
 from backend.domain import UserError, visible
-from backend.services import Outcome
-from pages.components.chrome import page_header
-from pages.components.gate import barred, require_person
-from pages.components.housekeeping import kept_runs, kept_sets, snapshot_button
-from pages.components.incoming import (
+from backend.services.traces.importer import ImportOutcome
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import barred, require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import services
+from pages.parts.imports.housekeeping import kept_runs, kept_sets, snapshot_button
+from pages.parts.imports.uploads import (
     corrected,
     corrections,
     mapping_form,
@@ -16,8 +18,6 @@ from pages.components.incoming import (
     preview_tables,
     sweep_uploads,
 )
-from pages.components.notice import notice
-from pages.components.session import services
 
 require_person()
 page_header("Import")
@@ -77,7 +77,7 @@ if paths:
             st.switch_page("jobs.py", query_params={"job": job.id})
         if now:
             bar, line = st.progress(0.0), st.empty()
-            outcomes: list[Outcome] = []
+            outcomes: list[ImportOutcome] = []
 
             def advance(done: int, total: int, name: str) -> None:
                 """Show how far the source under way has come."""

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from backend.domain import UserError
-from pages.components.chrome import page_header
-from pages.components.gate import barred, require_person
-from pages.components.job_details import job_dialog
-from pages.components.job_links import ways
-from pages.components.job_list import confirm_forget, history, under_way
-from pages.components.notice import notice
-from pages.components.session import run_labels, runs, services
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import barred, require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import run_labels, runs, services
+from pages.components.jobs.job_links import ways
+from pages.parts.jobs.job_details import job_dialog
+from pages.parts.jobs.job_list import confirm_forget, history, under_way
 
 require_person()
 header = page_header("Jobs")

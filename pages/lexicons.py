@@ -3,14 +3,15 @@
 import streamlit as st
 
 from backend.domain import UserError
-from pages.components.chrome import page_header
-from pages.components.gate import require_person
-from pages.components.lexicon_changes import suggestions, versions
-from pages.components.lexicon_figures import corrected_counts, entries_table, groups_table, scores_table
-from pages.components.lexicon_training import training_popover
-from pages.components.notice import notice
-from pages.components.session import services
-from pages.components.table import Column, Row, data_table
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import services
+from pages.components.table.table import data_table
+from pages.components.table.table_model import Column, Row
+from pages.parts.lexicons.lexicon_changes import suggestions, versions
+from pages.parts.lexicons.lexicon_figures import corrected_counts, entries_table, groups_table, scores_table
+from pages.parts.lexicons.lexicon_training import training_popover
 
 person = require_person()
 header = page_header("Lexicons")

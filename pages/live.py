@@ -3,9 +3,13 @@
 import streamlit as st
 
 from backend.domain import UserError
-from pages.components.chrome import page_header
-from pages.components.gate import barred, require_person
-from pages.components.live_controls import (
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import barred, require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import choose_lexicon, models, services
+from pages.components.live.live_setup import setup, specification, take_query
+from pages.components.viewer.pair_hero import LAB_TRUTH
+from pages.parts.live.live_controls import (
     STYLE,
     add_arm,
     arm_controls,
@@ -14,11 +18,7 @@ from pages.components.live_controls import (
     prompt_views,
     sampling_controls,
 )
-from pages.components.live_setup import setup, specification, take_query
-from pages.components.live_watch import actions, begin, recent, show, worker_notice
-from pages.components.notice import notice
-from pages.components.overview_hero import LAB_TRUTH
-from pages.components.session import choose_lexicon, models, services
+from pages.parts.live.live_watch import actions, begin, recent, show, worker_notice
 
 require_person()
 st.html(STYLE)

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from backend.services import ModelInfo
-from pages.components.chrome import page_header
-from pages.components.gate import barred, require_person
-from pages.components.lineage import Node, Tick, lineage
-from pages.components.model_details import made_by, model_details, runs_of
-from pages.components.model_forms import add_dialog
-from pages.components.model_words import kind_line
-from pages.components.session import services
+from backend.services.generation.models import ModelInfo
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import barred, require_person
+from pages.components.frame.session import services
+from pages.parts.models.lineage import Node, Tick, lineage
+from pages.parts.models.model_details import made_by, model_details, runs_of
+from pages.parts.models.model_forms import add_dialog
+from pages.parts.models.model_words import kind_line
 
 require_person()
 

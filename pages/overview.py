@@ -2,12 +2,10 @@
 
 import streamlit as st
 
-from pages.components.chrome import page_header
-from pages.components.gate import barred, require_person
-from pages.components.notice import notice
-from pages.components.overview_hero import LAB_TRUTH, lead, next_steps, show_pair
-from pages.components.overview_tables import pair_table, run_table
-from pages.components.session import (
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import barred, require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import (
     choose_grader,
     choose_lexicon,
     chosen_lexicon,
@@ -19,6 +17,8 @@ from pages.components.session import (
     summaries,
     telling,
 )
+from pages.components.viewer.pair_hero import LAB_TRUTH, lead, next_steps, show_pair
+from pages.parts.overview.overview_tables import pair_table, run_table
 
 require_person()
 if not runs():

@@ -4,11 +4,12 @@ import streamlit as st
 
 from backend.annotation import Role
 from backend.domain import UserError
-from pages.components.chrome import page_header
-from pages.components.gate import require_person, signs_in
-from pages.components.notice import notice
-from pages.components.session import services
-from pages.components.table import Column, Lines, Row, data_table
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import require_person, signs_in
+from pages.components.frame.notice import notice
+from pages.components.frame.session import services
+from pages.components.table.table import data_table
+from pages.components.table.table_model import Column, Lines, Row
 
 person = require_person()
 header = page_header("People")

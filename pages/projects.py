@@ -3,14 +3,15 @@
 import streamlit as st
 
 from backend.annotation import Role
-from pages.components.chrome import page_header
-from pages.components.gate import require_person
-from pages.components.project_details import project_details
-from pages.components.project_form import new_project
-from pages.components.project_words import no_projects
-from pages.components.quantity import Form
-from pages.components.session import services
-from pages.components.table import Column, Kind, Lines, Link, Row, Select, data_table
+from backend.report.numbers import Form
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import require_person
+from pages.components.frame.session import services
+from pages.components.labelling.project_words import no_projects
+from pages.components.table.table import Select, data_table
+from pages.components.table.table_model import Column, Kind, Lines, Link, Row
+from pages.parts.projects.project_details import project_details
+from pages.parts.projects.project_form import new_project
 
 person = require_person()
 header = page_header("Projects")

@@ -6,15 +6,15 @@ from dataclasses import replace
 import streamlit as st
 
 from backend.domain import UserError
-from pages.components.chrome import page_header
-from pages.components.gate import require_person
-from pages.components.notice import notice
-from pages.components.panes import pane_of
-from pages.components.session import choose_grader, choose_lexicon, run_labels, services
-from pages.components.token_controls import token_controls
-from pages.components.token_forks import children, open_trace, parent_line
-from pages.components.token_jobs import go_on_dialog, regenerate, score_with
-from pages.components.trace_view import Options, read_range, trace_view
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import choose_grader, choose_lexicon, run_labels, services
+from pages.components.live.token_jobs import go_on_dialog, regenerate, score_with
+from pages.components.viewer.panes import pane_of
+from pages.components.viewer.trace_view import Options, read_range, trace_view
+from pages.parts.reader.token_controls import token_controls
+from pages.parts.reader.token_forks import children, open_trace, parent_line
 
 require_person()
 trace_id = st.query_params.get("trace", "")

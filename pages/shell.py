@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.components.chrome import configure_page, load_style, navigation
-from pages.components.gate import person_foot, require_person
-from pages.components.job_card import job_card
+from pages.components.frame.chrome import configure_page, load_style, navigation
+from pages.components.frame.gate import person_foot, require_person
+from pages.parts.shell.job_card import job_card
 
 configure_page()
 load_style()

@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from backend.config import Settings
-from backend.services import Services, wire
+from backend.services import Services, build_services
 from tests.postgres_server import postgres, url
 
 __all__ = ["postgres", "url"]
@@ -51,7 +51,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def services(settings: Settings) -> Iterator[Services]:
     """Everything wired over a new, empty store."""
-    with wire(settings) as wired:
+    with build_services(settings) as wired:
         yield wired
 
 
@@ -67,7 +67,7 @@ def real_store(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> S
     with FileLock(shared / "real-store.lock"):
         if not made.is_dir():
             half = Settings(store=shared / "real-store.half")
-            with wire(half) as wired:
+            with build_services(half) as wired:
                 for outcome in wired.importing.run([shared_data / "traces", shared_data / "problems"]):
                     assert outcome.state in ("imported", "skipped"), outcome
             half.store.rename(made)

@@ -29,7 +29,7 @@ from backend.detect.features import (
     sizes,
     values_of,
 )
-from backend.detect.model import Unit
+from backend.detect.linear_model import Unit
 from backend.detect.tokens import Ints, Tokens, tokenise
 from backend.lexicon.entries import Lexicon
 from backend.lexicon.matcher import Matcher

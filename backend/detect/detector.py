@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from backend.detect import decoding
 from backend.detect.features import EDGE, Template, Vocabulary, attributes, keys, laid_out, sizes
-from backend.detect.model import SCALE, Model, Table, Unit
+from backend.detect.linear_model import SCALE, DetectorModel, TemplateWeights, Unit
 from backend.detect.tokens import Ints, Tokens, tokenise
 from backend.lexicon.entries import Lexicon
 from backend.lexicon.finder import Hit
@@ -33,7 +33,7 @@ class _Compiled:
 class Detector:
     """Finds cues as a trained model marks them. Not changed by use, so threads may share it."""
 
-    def __init__(self, model: Model, lexicon: Lexicon) -> None:
+    def __init__(self, model: DetectorModel, lexicon: Lexicon) -> None:
         """`lexicon` is the model's own, from `Model.as_lexicon`."""
         self.model, self.lexicon = model, lexicon
         self.entry_of = lexicon.entries
@@ -101,7 +101,7 @@ class Detector:
         summed: Ints = np.add.reduceat(scores, first, axis=0) + self._bias
         return summed
 
-    def _compiled(self, table: Table) -> _Compiled:
+    def _compiled(self, table: TemplateWeights) -> _Compiled:
         asked: Ints = np.zeros(len(table.values), dtype=np.int64)
         for place, (name, _) in enumerate(table.template):
             numbers = self._vocabulary.numbers[name]
@@ -112,7 +112,7 @@ class Detector:
         return _Compiled(table.template, asked[order], weights[order])
 
 
-def _values(tables: Sequence[Table]) -> dict[str, list[str]]:
+def _values(tables: Sequence[TemplateWeights]) -> dict[str, list[str]]:
     """Attribute -> the values that any feature asks for."""
     found: dict[str, dict[str, None]] = {name: {} for name in attributes([table.template for table in tables])}
     for table in tables:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.annotation import LabelKind, Span
-from backend.detect.model import Unit
+from backend.detect.linear_model import Unit
 from backend.detect.tokens import Ints, Tokens, tokenise
 
 _SENTENCE_WORDS = 5  # spans shorter than this on average are no sentences, even where they fill one ("Wait.")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from backend.annotation import LabelKind
 from backend.detect.design import Design
 from backend.detect.examples import Example
-from backend.detect.model import MOST_WEIGHT, SCALE, Model, Table, Unit
+from backend.detect.linear_model import MOST_WEIGHT, SCALE, DetectorModel, TemplateWeights, Unit
 from backend.detect.tokens import Ints
 from backend.domain import UserError
 from backend.lexicon.entries import Lexicon
@@ -46,7 +46,7 @@ class Bench:
         self.examples, self.labels, self.unit, self.lexicon = tuple(examples), tuple(labels), unit, lexicon
         self._design = Design(examples, labels, unit, lexicon)
 
-    def fit(self, chosen: Sequence[int] | None = None) -> Model:
+    def fit(self, chosen: Sequence[int] | None = None) -> DetectorModel:
         """A model of the examples with the numbers `chosen`, or of all. Raises UserError where they hold no cue."""
         owner = self._design.owner
         rows = np.arange(len(owner)) if chosen is None else np.flatnonzero(np.isin(owner, np.asarray(chosen)))
@@ -61,10 +61,10 @@ class Bench:
         best = np.sort(np.argsort(-size, kind="stable")[:_MOST_FEATURES])
         best = best[size[best] >= _LEAST_WEIGHT[self.unit]]
         tables = tuple(
-            Table(template, values, tuple(_hundredths(row) for row in weights[best[mine]]))
+            TemplateWeights(template, values, tuple(_hundredths(row) for row in weights[best[mine]]))
             for template, values, mine in self._design.worded(used[best])
         )
-        return Model(self.labels, self.unit, _hundredths(bias), tables, self.lexicon)
+        return DetectorModel(self.labels, self.unit, _hundredths(bias), tables, self.lexicon)
 
     def _regress(self, table: Any, state: Ints) -> tuple[Floats, Floats]:
         """Weights [features, states] and biases; a state that nothing has is out of reach."""

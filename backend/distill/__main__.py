@@ -6,7 +6,7 @@ The same words work after `accelerate launch -m`, on several GPUs.
 import sys
 from pathlib import Path
 
-from backend.distill.process import main
+from backend.distill.training_loop import main
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:

@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from backend.distill.plan import TrainPlan
-from backend.distill.settings import Method, Settings, Teacher
+from backend.distill.settings import Method, Teacher, TrainingSettings
+from backend.distill.train_plan import TrainPlan
 from backend.domain import UserError, visible
 
 _TEACHERS: Final = {Teacher.FIXED: "base", Teacher.EMA: "ema", Teacher.LIVE: "live"}
@@ -40,14 +40,14 @@ def arguments(plan: TrainPlan, folder: Path, *, cuda: bool = False, processes: i
     return _common(plan, folder, cuda, processes) | of_method[settings.method](settings, parts) | _vllm(plan)
 
 
-def rows_and_parts(settings: Settings, processes: int = 1) -> tuple[int, int]:
+def rows_and_parts(settings: TrainingSettings, processes: int = 1) -> tuple[int, int]:
     """Rows that go through the model of each process at once, and how often in an update (gradient accumulation)."""
     update = settings.rollouts // settings.updates
     rows = settings.micro_batch or -(-update // processes)
     return rows, max(1, update // (rows * processes))
 
 
-def copies(settings: Settings, problems: int) -> int:
+def copies(settings: TrainingSettings, problems: int) -> int:
     """How often the data set has to be repeated for a step to find enough rows.
 
     TRL drops what is left of a data set when it no longer fills a step, the same problems each time, so that they would
@@ -106,7 +106,7 @@ def _common(plan: TrainPlan, folder: Path, cuda: bool, processes: int) -> dict[s
     }
 
 
-def _rollouts(settings: Settings, parts: int) -> dict[str, Any]:
+def _rollouts(settings: TrainingSettings, parts: int) -> dict[str, Any]:
     return {
         "num_generations": settings.samples,
         "steps_per_generation": parts * settings.updates,
@@ -116,11 +116,11 @@ def _rollouts(settings: Settings, parts: int) -> dict[str, Any]:
     }
 
 
-def _sft(settings: Settings, parts: int) -> dict[str, Any]:
+def _sft(settings: TrainingSettings, parts: int) -> dict[str, Any]:
     return {"max_length": None, "packing": False, "dataset_kwargs": {"skip_prepare_dataset": True}}
 
 
-def _self_distillation(settings: Settings, parts: int) -> dict[str, Any]:
+def _self_distillation(settings: TrainingSettings, parts: int) -> dict[str, Any]:
     full = not settings.top_k
     return _rollouts(settings, parts) | {
         "max_prompt_length": None,
@@ -134,7 +134,7 @@ def _self_distillation(settings: Settings, parts: int) -> dict[str, Any]:
     }
 
 
-def _sdpo(settings: Settings, parts: int) -> dict[str, Any]:
+def _sdpo(settings: TrainingSettings, parts: int) -> dict[str, Any]:
     return _self_distillation(settings, parts) | {
         "distillation_weight": 1.0,
         "success_reward_threshold": _SUCCESS,
@@ -145,7 +145,7 @@ def _sdpo(settings: Settings, parts: int) -> dict[str, Any]:
     }
 
 
-def _grpo(settings: Settings, parts: int) -> dict[str, Any]:
+def _grpo(settings: TrainingSettings, parts: int) -> dict[str, Any]:
     return _rollouts(settings, parts) | {
         "beta": 0.0,
         "scale_rewards": "none",

@@ -17,7 +17,7 @@ from trl.experimental.sdft.loss_utils import (
     compute_topk_self_distillation_loss,
 )
 
-from backend.distill.settings import Remedy, Settings
+from backend.distill.settings import Remedy, TrainingSettings
 
 _LEAST: Final = 1e-6
 
@@ -32,7 +32,7 @@ class Terms(NamedTuple):
 
 
 def terms(
-    settings: Settings,
+    settings: TrainingSettings,
     student: torch.Tensor,
     teacher: torch.Tensor,
     ids: torch.Tensor,
@@ -51,7 +51,7 @@ def terms(
     return Terms(loss, plain.detach(), *entropies)
 
 
-def divergence(settings: Settings, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+def divergence(settings: TrainingSettings, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """Per token [B, T]: forward KL, Jensen-Shannon or reverse KL, over the student's top-k tokens or all."""
     if not settings.top_k or settings.top_k >= student.shape[-1]:
         return compute_full_logit_self_distillation_loss(student, teacher, distillation_alpha=settings.alpha)

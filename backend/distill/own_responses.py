@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from backend.distill.contexts import user_turn
-from backend.distill.plan import Item, TrainPlan
-from backend.distill.reading import Reader
-from backend.distill.sampling import Sampler, seed_of
-from backend.distill.sharing import kept
+from backend.distill.reply_reader import Reader
+from backend.distill.rollouts import Sampler, seed_of
+from backend.distill.shared_files import kept
+from backend.distill.train_plan import TrainingProblem, TrainPlan
 from backend.domain import Context, UserError, digest
 
 TRIES: Final = 3
@@ -72,7 +72,7 @@ def _kept(
 
 
 def _right(
-    plan: TrainPlan, items: dict[int, Item], context: Context, turn: int, sampler: Sampler, reader: Reader,
+    plan: TrainPlan, items: dict[int, TrainingProblem], context: Context, turn: int, sampler: Sampler, reader: Reader,
     render: Render,
 ) -> dict[int, list[int]]:  # fmt: skip
     """One response to each problem, by place, without its end mark; those that are right and ended by themselves."""
@@ -93,7 +93,7 @@ def _regenerated(plan: TrainPlan, sampler: Sampler, reader: Reader, render: Rend
     return [reader.reply(item, ids).text for item, ids in zip(plan.items, drawn, strict=True)]
 
 
-def _turn(plan: TrainPlan, place: int, item: Item, context: Context) -> str:
+def _turn(plan: TrainPlan, place: int, item: TrainingProblem, context: Context) -> str:
     other = plan.items[(place + 1) % len(plan.items)]
     solution = (other if context is Context.PLACEBO else item).solution
     return user_turn(item.question, context, solution=solution, gold=item.gold)

@@ -58,7 +58,7 @@ class Schedule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class TrainingSettings:
     """Everything that decides a training run besides model and problems. Defaults are the lab's.
 
     `context` is what the teacher (SDFT) or the writer (SFT) has in view; SDPO's is the sibling, whole (SOLUTION) or
@@ -127,7 +127,7 @@ class Settings:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> Settings:
+    def from_json(cls, raw: Mapping[str, Any]) -> TrainingSettings:
         """Back from JSON; settings it lacks have their defaults. Raises UserError for unknown ones and bad values."""
         kinds: dict[str, type] = {f.name: type(f.default) for f in dataclasses.fields(cls)}
         if unknown := sorted(set(raw) - set(kinds)):
@@ -137,7 +137,7 @@ class Settings:
         except (ValueError, TypeError) as error:
             raise UserError(f"A training setting can't be read: {error}.") from error
 
-    def differences(self, other: Settings) -> list[tuple[str, Any, Any]]:
+    def differences(self, other: TrainingSettings) -> list[tuple[str, Any, Any]]:
         """Name, the other's value and ours, of every setting that isn't the same."""
         pairs = [(f.name, getattr(other, f.name), getattr(self, f.name)) for f in dataclasses.fields(self)]
         return [(name, theirs, ours) for name, theirs, ours in pairs if theirs != ours]

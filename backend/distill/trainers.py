@@ -22,13 +22,13 @@ from trl.experimental.sdpo.sdpo_trainer import SuccessfulRolloutTeacherContextBu
 from trl.trainer.utils import selective_log_softmax
 
 from backend.distill import arguments, objective
-from backend.distill.batching import in_parts
+from backend.distill.batches import in_parts
 from backend.distill.contexts import user_turn
-from backend.distill.lengths import teacher_turn
-from backend.distill.plan import Item, TrainPlan
-from backend.distill.reading import Reader, Reply, shares
-from backend.distill.sampling import Sampler, seed_of
-from backend.distill.settings import Method, Settings
+from backend.distill.length_check import teacher_turn
+from backend.distill.reply_reader import Reader, Reply, shares
+from backend.distill.rollouts import Sampler, seed_of
+from backend.distill.settings import Method, TrainingSettings
+from backend.distill.train_plan import TrainingProblem, TrainPlan
 
 _MEASURED_ROWS = 64
 
@@ -69,10 +69,10 @@ class Rolling:
     """What our trainers of rollouts have in common. `reader`, `items` (by question) and `settings` are set on them."""
 
     reader: Reader
-    items: dict[str, Item]
-    settings: Settings
+    items: dict[str, TrainingProblem]
+    settings: TrainingSettings
 
-    def equip(self, settings: Settings, reader: Reader, items: Sequence[Item]) -> None:
+    def equip(self, settings: TrainingSettings, reader: Reader, items: Sequence[TrainingProblem]) -> None:
         """What is needed beside TRL's own arguments."""
         self.settings, self.reader = settings, reader
         self.items = {item.question: item for item in items}
@@ -257,7 +257,7 @@ def _reward(trainer: Callable[[], Any]) -> Callable[..., list[float]]:
     return correct
 
 
-def _prompts(items: Sequence[Item], settings: Settings) -> Dataset:
+def _prompts(items: Sequence[TrainingProblem], settings: TrainingSettings) -> Dataset:
     rows = []
     for place, item in enumerate(items):
         row: dict[str, Any] = {"prompt": [{"role": "user", "content": item.question}]}
@@ -274,7 +274,7 @@ def _labelled(pairs: Sequence[tuple[list[int], list[int]]]) -> Dataset:
     )
 
 
-def _lora(settings: Settings) -> LoraConfig | None:
+def _lora(settings: TrainingSettings) -> LoraConfig | None:
     if not settings.lora_rank:
         return None
     return LoraConfig(

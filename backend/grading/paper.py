@@ -20,7 +20,7 @@ from typing import Final
 
 from backend.grading.limits import TookTooLong, time_limit
 from backend.grading.normalise import normalise
-from backend.grading.verdict import Verdict
+from backend.grading.verdicts import Verdict
 
 Compare = Callable[[str, str], bool]
 

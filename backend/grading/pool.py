@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
-from backend.grading import countdown, paper, verify
-from backend.grading.process import WorkerProcess
-from backend.grading.verdict import MATH_VERIFY, PAPER, TOO_LONG, Verdict, Verdicts
+from backend.grading import countdown, paper, verify_rules
+from backend.grading.grader_process import WorkerProcess
+from backend.grading.verdicts import MATH_VERIFY, PAPER, TOO_LONG, Verdict, Verdicts
 
 _WINDOW: Final = 256
 _WINDOW_CHARACTERS: Final = 32_000_000
@@ -141,10 +141,10 @@ class GraderPool:
                 item.verdicts[PAPER] = paper.quick(answer, gold)
             except paper.NeedsAlgebra:
                 self._queue(item, PAPER, answer or "", gold, answer)
-        if certain := verify.quick(text, gold):
+        if certain := verify_rules.quick(text, gold):
             item.verdicts[MATH_VERIFY] = certain
-        elif len(text) > verify.TEXT_LIMIT:
-            item.verdicts[MATH_VERIFY] = verify.grade(text, gold)
+        elif len(text) > verify_rules.TEXT_LIMIT:
+            item.verdicts[MATH_VERIFY] = verify_rules.grade(text, gold)
         else:
             self._queue(item, MATH_VERIFY, text, gold, None)
         return item

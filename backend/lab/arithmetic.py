@@ -18,7 +18,7 @@ COUNTDOWN: Final = ("cd3", "cd4")
 FIND_X: Final = "fx"
 
 
-class Step(NamedTuple):
+class Equation(NamedTuple):
     """One equation, `left sign right = result`."""
 
     left: int
@@ -27,7 +27,7 @@ class Step(NamedTuple):
     result: int
 
 
-Steps = tuple[Step, ...]
+Steps = tuple[Equation, ...]
 
 
 def attempts(family: str, numbers: tuple[int, ...]) -> tuple[Steps, ...]:
@@ -41,7 +41,7 @@ def substitution(x: int, a: int, b: int) -> Steps:
     """The three steps of x * (x + a) + b."""
     factor = x + a
     product = x * factor
-    return Step(x, "+", a, factor), Step(x, "*", factor, product), Step(product, "+", b, product + b)
+    return Equation(x, "+", a, factor), Equation(x, "*", factor, product), Equation(product, "+", b, product + b)
 
 
 @lru_cache(maxsize=512)
@@ -63,14 +63,14 @@ def _continued(steps: Steps, rest: tuple[int, ...]) -> Iterator[Steps]:
             yield from _continued((*steps, step), rest[:k] + rest[k + 1 :])
 
 
-def _joined(value: int, number: int) -> Iterator[Step]:
+def _joined(value: int, number: int) -> Iterator[Equation]:
     """The steps that join two numbers; a difference is taken the way that isn't negative."""
     if value + number <= LARGEST:
-        yield Step(value, "+", number, value + number)
+        yield Equation(value, "+", number, value + number)
     if value * number <= LARGEST:
-        yield Step(value, "*", number, value * number)
+        yield Equation(value, "*", number, value * number)
     high, low = max(value, number), min(value, number)
-    yield Step(high, "-", low, high - low)
+    yield Equation(high, "-", low, high - low)
 
 
 def answer_of(family: str, steps: Steps) -> str:

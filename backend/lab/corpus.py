@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from backend.distill.contexts import TEMPLATES
 from backend.lab import grammar, tokenizer
 from backend.lab.arithmetic import FIND_X
-from backend.lab.problems import Key, question_of, training_keys
+from backend.lab.lab_problems import Key, question_of, training_keys
 
 SHARDS: Final = 2
 VERDICT_WEIGHT: Final = 5.0
@@ -39,7 +39,7 @@ Piece = tuple[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class TrainingBatch:
     """Token ids [rows, length], padded on the right; weight of each token's loss, and where verdicts begin."""
 
     ids: torch.Tensor
@@ -47,7 +47,7 @@ class Batch:
     verdicts: torch.Tensor
 
 
-def batch(seed: int, step: int, shard: int, rows: int) -> Batch:
+def batch(seed: int, step: int, shard: int, rows: int) -> TrainingBatch:
     """The batch of `step` for one of SHARDS shards, about `rows` rows: always the same for the same arguments."""
     pool = _pool(seed, step // _STEPS_A_POOL, rows)
     return pool[(step % _STEPS_A_POOL) * SHARDS + shard]
@@ -119,7 +119,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
 
 
 @lru_cache(maxsize=1)
-def _pool(seed: int, number: int, rows: int) -> list[Batch]:
+def _pool(seed: int, number: int, rows: int) -> list[TrainingBatch]:
     """The batches of some steps, cut from examples sorted by length so that little padding is computed."""
     rng = random.Random(f"{seed} {number}")  # noqa: S311  a corpus, no secret
     count = _STEPS_A_POOL * SHARDS
@@ -148,9 +148,9 @@ def _encoded(examples: list[tuple[Piece, ...]]) -> list[tuple[list[int], list[fl
     return texts
 
 
-def _padded(group: list[tuple[list[int], list[float], list[bool]]]) -> Batch:
+def _padded(group: list[tuple[list[int], list[float], list[bool]]]) -> TrainingBatch:
     shape = (len(group), max(len(ids) for ids, _, _ in group))
-    out = Batch(torch.zeros(shape, dtype=torch.long), torch.zeros(shape), torch.zeros(shape, dtype=torch.bool))
+    out = TrainingBatch(torch.zeros(shape, dtype=torch.long), torch.zeros(shape), torch.zeros(shape, dtype=torch.bool))
     for row, (ids, weights, verdicts) in enumerate(group):
         out.ids[row, : len(ids)] = torch.tensor(ids)
         out.weights[row, : len(ids)] = torch.tensor(weights)

@@ -17,10 +17,10 @@ import torch
 from backend.distill.contexts import user_turn
 from backend.domain import Context
 from backend.grading import countdown
-from backend.lab import model as models
-from backend.lab.problems import LabProblem, problem_set, solution
-from backend.lab.sample import sample
-from backend.measure import Estimate, mean_estimate
+from backend.lab import lab_model as models
+from backend.lab.lab_problems import LabProblem, problem_set, solution
+from backend.lab.sampler import sample
+from backend.measure.bootstrap import Estimate, mean_estimate
 
 # The paper's ten words, counted by its rule: every occurrence in the lowered text, within words too.
 CUES: Final = ("wait", "hmm", "perhaps", "maybe", "actually", "alternatively", "seems", "might", "likely", "check")
@@ -33,7 +33,7 @@ CONTEXTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class EvaluationFigures:
     """Means over problems with 95 % intervals: share of right responses, tokens and cues a response."""
 
     accuracy: Estimate
@@ -44,7 +44,7 @@ class Figures:
 def evaluate(
     folder: Path, name: str, *, context: str = "none", samples: int = 2, problems: int = 200, seed: int = 0,
     opening: str = "",
-) -> Figures:  # fmt: skip
+) -> EvaluationFigures:  # fmt: skip
     """The figures of the model in `folder` on the set `name`, `samples` responses a problem."""
     torch.set_num_threads(1)
     model, words = models.load(folder)
@@ -53,7 +53,7 @@ def evaluate(
     texts = sample(model, words, prompts, seed=seed, opening=opening)
     right = [is_right(chosen[k // samples], text) for k, text in enumerate(texts)]
     lengths = [len(words(text).input_ids) for text in texts]
-    return Figures(*(_mean(values, samples) for values in (right, lengths, [cues(text) for text in texts])))
+    return EvaluationFigures(*(_mean(values, samples) for values in (right, lengths, [cues(text) for text in texts])))
 
 
 def prompt(problem: LabProblem, context: str = "none") -> str:

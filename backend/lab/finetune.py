@@ -17,13 +17,13 @@ from typing import Any, Final
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from backend.lab import model as models
+from backend.lab import lab_model as models
 from backend.lab import tokenizer
-from backend.lab.corpus import Batch
+from backend.lab.corpus import TrainingBatch
 from backend.lab.evaluate import is_right, prompt
-from backend.lab.pretrain import Progress
-from backend.lab.problems import LabProblem, problem_set
-from backend.lab.sample import sample
+from backend.lab.lab_problems import LabProblem, problem_set
+from backend.lab.pretrain import PretrainProgress
+from backend.lab.sampler import sample
 
 STEPS: Final = 80
 PROBLEMS: Final = 1000
@@ -32,7 +32,7 @@ PEAK_RATE: Final = 5e-4
 TRIES: Final = 3
 SET: Final = "lab-cd3-train"
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[PretrainProgress], None]
 Pair = tuple[LabProblem, str]
 
 
@@ -68,7 +68,7 @@ def sft(
         tokens += int((part.weights > 0).sum())
         took = time.monotonic() - began
         left = took / (step + 1) * (steps - step - 1)
-        last = Progress(step + 1, steps, tokens, loss.item(), 0.0, tokens / max(took, 1e-9), left)
+        last = PretrainProgress(step + 1, steps, tokens, loss.item(), 0.0, tokens / max(took, 1e-9), left)
         if on_progress:
             on_progress(last)
     out.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def _rows(pairs: list[Pair], steps: int, seed: int) -> list[list[Pair]]:
     return [stream[k * ROWS : (k + 1) * ROWS] for k in range(steps)]
 
 
-def _batch(words: Any, rows: list[Pair]) -> Batch:
+def _batch(words: Any, rows: list[Pair]) -> TrainingBatch:
     prompts = [words(tokenizer.templated(problem.question)).input_ids for problem, _ in rows]
     responses = [words(text + tokenizer.END).input_ids for _, text in rows]
     length = max(len(p) + len(r) for p, r in zip(prompts, responses, strict=True))
@@ -111,10 +111,12 @@ def _batch(words: Any, rows: list[Pair]) -> Batch:
     for row, (before, after) in enumerate(zip(prompts, responses, strict=True)):
         ids[row, : len(before) + len(after)] = torch.tensor(before + after)
         weights[row, len(before) : len(before) + len(after)] = 1.0
-    return Batch(ids, weights, torch.zeros_like(ids, dtype=torch.bool))
+    return TrainingBatch(ids, weights, torch.zeros_like(ids, dtype=torch.bool))
 
 
-def _card(base: Path, guided: bool, seed: int, steps: int, responses: int, last: Progress | None) -> dict[str, Any]:
+def _card(
+    base: Path, guided: bool, seed: int, steps: int, responses: int, last: PretrainProgress | None
+) -> dict[str, Any]:
     words = f"python -m backend lab sft --base DIR --out DIR --seed {seed}" + " --guided" * guided
     figures = {"tokens": last.tokens, "loss": round(last.loss, 4)} if last else {}
     arm = "guided" if guided else "unguided"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from math import exp
 from typing import Final
 
-from backend.lab.arithmetic import FIND_X, Step, Steps, answer_of, attempts
+from backend.lab.arithmetic import FIND_X, Equation, Steps, answer_of, attempts
 
 MARK: Final = "\x1f"
 
@@ -203,12 +203,12 @@ def _told(task: Task, steps: Steps) -> str:
     return ", ".join(_equation(task, step, begins=not k) for k, step in enumerate(steps))
 
 
-def _equation(task: Task, step: Step, *, begins: bool = True) -> str:
+def _equation(task: Task, step: Equation, *, begins: bool = True) -> str:
     prefix = f"x = {step.left}, " if begins and task.family == FIND_X else ""
     return prefix + _written(step)
 
 
-def _written(step: Step) -> str:
+def _written(step: Equation) -> str:
     return f"{step.left} {step.sign} {step.right} = {step.result}"
 
 

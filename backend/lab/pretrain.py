@@ -25,10 +25,10 @@ from safetensors.torch import save_file
 from torch import multiprocessing
 
 from backend.domain import UserError
-from backend.lab import model as models
+from backend.lab import lab_model as models
 from backend.lab import tokenizer
 from backend.lab.corpus import SHARDS, batch
-from backend.lab.optim import load_state, optimisers, state_tensors
+from backend.lab.optimizers import load_state, optimisers, state_tensors
 
 CHECKPOINT: Final = "checkpoint.safetensors"
 STEPS: Final = 1600
@@ -42,7 +42,7 @@ _SPEED_WINDOW: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class PretrainProgress:
     """Where a run is: steps done of all, tokens so far, losses in nats, speed, and the time left in seconds."""
 
     step: int
@@ -55,7 +55,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PretrainPlan:
     """What decides a run's weights."""
 
     seed: int
@@ -64,7 +64,7 @@ class Plan:
     smoke: bool
 
 
-class Done(NamedTuple):
+class PretrainState(NamedTuple):
     """How far a run is: steps, tokens, and its smoothed losses in nats."""
 
     step: int
@@ -73,7 +73,7 @@ class Done(NamedTuple):
     verdict_loss: float
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[PretrainProgress], None]
 
 
 def pretrain(
@@ -91,7 +91,7 @@ def pretrain(
     A finished folder stays as it is. `on_progress` is called in the first process only, after every step; what it
     raises stops the run. Raises UserError where `out` holds an unfinished run with other settings.
     """
-    plan = Plan(seed, steps or (SMOKE_STEPS if smoke else STEPS), 4 if smoke else 15, smoke)
+    plan = PretrainPlan(seed, steps or (SMOKE_STEPS if smoke else STEPS), 4 if smoke else 15, smoke)
     if (out / models.CARD).exists():
         return
     out.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def rate_at(step: int, steps: int) -> float:
 
 
 def _train(
-    rank: int, processes: int, meeting: str, out: Path, plan: Plan, every: int, on_progress: OnProgress | None
+    rank: int, processes: int, meeting: str, out: Path, plan: PretrainPlan, every: int, on_progress: OnProgress | None
 ) -> None:
     torch.set_num_threads(1)
     if processes > 1:
@@ -136,7 +136,7 @@ def _train(
 
 
 def _step(
-    rank: int, processes: int, plan: Plan, step: int, model: Any, used: list[torch.optim.Optimizer]
+    rank: int, processes: int, plan: PretrainPlan, step: int, model: Any, used: list[torch.optim.Optimizer]
 ) -> tuple[float, float, int]:
     """One update; returns loss, verdict loss and tokens of all shards."""
     model.zero_grad(set_to_none=False)
@@ -164,24 +164,24 @@ def _step(
 class _Reporter:
     """Smooths the losses and turns them into Progress, going on from `before`."""
 
-    def __init__(self, plan: Plan, before: Done, on_progress: OnProgress | None) -> None:
+    def __init__(self, plan: PretrainPlan, before: PretrainState, on_progress: OnProgress | None) -> None:
         self._plan, self._done, self._tell = plan, before, on_progress
         self._times: list[tuple[float, int]] = [(time.monotonic(), before.tokens)]
 
-    def __call__(self, figures: tuple[float, float, int]) -> Done:
-        before = self._done if self._done.step else Done(0, 0, *figures[:2])
+    def __call__(self, figures: tuple[float, float, int]) -> PretrainState:
+        before = self._done if self._done.step else PretrainState(0, 0, *figures[:2])
         loss, verdicts = 0.95 * before.loss + 0.05 * figures[0], 0.95 * before.verdict_loss + 0.05 * figures[1]
-        now = self._done = Done(before.step + 1, before.tokens + figures[2], loss, verdicts)
+        now = self._done = PretrainState(before.step + 1, before.tokens + figures[2], loss, verdicts)
         self._times = [*self._times[-_SPEED_WINDOW:], (time.monotonic(), now.tokens)]
         took = max(1e-9, self._times[-1][0] - self._times[0][0])
         left = (self._plan.steps - now.step) * took / (len(self._times) - 1)
         if self._tell:
             speed = (now.tokens - self._times[0][1]) / took
-            self._tell(Progress(now.step, self._plan.steps, now.tokens, loss, verdicts, speed, left))
+            self._tell(PretrainProgress(now.step, self._plan.steps, now.tokens, loss, verdicts, speed, left))
         return now
 
 
-def _card(plan: Plan, last: Done) -> dict[str, Any]:
+def _card(plan: PretrainPlan, last: PretrainState) -> dict[str, Any]:
     words = (
         f"python -m backend lab pretrain --out DIR --seed {plan.seed} --steps {plan.steps}" + " --smoke" * plan.smoke
     )
@@ -189,7 +189,9 @@ def _card(plan: Plan, last: Done) -> dict[str, Any]:
     return {"kind": "base", **dataclasses.asdict(plan), **figures, "command": words}
 
 
-def _save_checkpoint(out: Path, plan: Plan, model: Any, used: list[torch.optim.Optimizer], done: Done) -> None:
+def _save_checkpoint(
+    out: Path, plan: PretrainPlan, model: Any, used: list[torch.optim.Optimizer], done: PretrainState
+) -> None:
     tensors = {f"model/{name}": p.detach() for name, p in model.named_parameters()}
     tensors |= {f"state/{name}": value for name, value in state_tensors(model, used).items()}
     told = {"plan": json.dumps(dataclasses.asdict(plan)), "done": json.dumps(done)}
@@ -198,10 +200,10 @@ def _save_checkpoint(out: Path, plan: Plan, model: Any, used: list[torch.optim.O
     part.replace(out / CHECKPOINT)
 
 
-def _checkpointed(out: Path, plan: Plan) -> Done:
+def _checkpointed(out: Path, plan: PretrainPlan) -> PretrainState:
     """How far the checkpoint in `out` is; nothing done if there is none."""
     if not (out / CHECKPOINT).exists():
-        return Done(0, 0, 0.0, 0.0)
+        return PretrainState(0, 0, 0.0, 0.0)
     with safe_open(out / CHECKPOINT, "pt") as file:
         told = file.metadata()
     if json.loads(told["plan"]) != dataclasses.asdict(plan):
@@ -209,10 +211,10 @@ def _checkpointed(out: Path, plan: Plan) -> Done:
             f"{out} holds an unfinished run with other settings ({told['plan']}): go on with those, "
             "choose another folder, or delete it."
         )
-    return Done(*json.loads(told["done"]))
+    return PretrainState(*json.loads(told["done"]))
 
 
-def _restore(out: Path, plan: Plan, model: Any, used: list[torch.optim.Optimizer]) -> Done:
+def _restore(out: Path, plan: PretrainPlan, model: Any, used: list[torch.optim.Optimizer]) -> PretrainState:
     done = _checkpointed(out, plan)
     if done.step:
         with safe_open(out / CHECKPOINT, "pt") as file:

@@ -22,7 +22,7 @@ import yaml
 from backend.domain import Group, UserError, digest, visible
 
 
-class Mode(StrEnum):
+class MatchMode(StrEnum):
     """Where a form may stand: anywhere, or only as a whole word."""
 
     SUBSTRING = "substring"
@@ -58,7 +58,7 @@ class Lexicon:
     version: str
     title: str
     description: str
-    mode: Mode
+    mode: MatchMode
     overlap: Overlap
     entries: tuple[Entry, ...]
     learned: str = ""
@@ -105,7 +105,7 @@ def from_data(read: Any, where: str) -> Lexicon:
     name = _text(where, data, "name")
     if not NAME.fullmatch(name):
         raise _bad(where, NAME_RULE)
-    mode = _choice(where, data, "mode", Mode)
+    mode = _choice(where, data, "mode", MatchMode)
     return Lexicon(
         name=name,
         version=_text(where, data, "version"),
@@ -117,10 +117,10 @@ def from_data(read: Any, where: str) -> Lexicon:
     )
 
 
-def plain(form: str, mode: Mode) -> str:
+def plain(form: str, mode: MatchMode) -> str:
     """`form` as it is compared: lower case; in word mode also straight apostrophes and single spaces."""
     lowered = form.lower()
-    return " ".join(lowered.replace("\u2019", "'").split()) if mode is Mode.WORD else lowered
+    return " ".join(lowered.replace("\u2019", "'").split()) if mode is MatchMode.WORD else lowered
 
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -176,7 +176,7 @@ def _choice(where: str, data: Mapping[str, Any], key: str, kind: type[_Choice], 
     return kind(value)
 
 
-def _entries(where: str, rows: Any, mode: Mode) -> tuple[Entry, ...]:
+def _entries(where: str, rows: Any, mode: MatchMode) -> tuple[Entry, ...]:
     if not isinstance(rows, list) or not rows:
         raise _bad(where, "entries must be a list of at least one entry")
     entries = tuple(_entry(where, number, row, mode) for number, row in enumerate(rows, start=1))
@@ -195,7 +195,7 @@ def _entries(where: str, rows: Any, mode: Mode) -> tuple[Entry, ...]:
     return entries
 
 
-def _entry(where: str, number: int, row: Any, mode: Mode) -> Entry:
+def _entry(where: str, number: int, row: Any, mode: MatchMode) -> Entry:
     fields = _mapping(where, row, _ENTRY_KEYS, f"no. {number}")
     name = _text(where, fields, "name", entry=f"no. {number}")
     forms = _forms(where, fields, "forms", name, mode) if "forms" in fields else (plain(name, mode),)
@@ -210,7 +210,7 @@ def _entry(where: str, number: int, row: Any, mode: Mode) -> Entry:
     )
 
 
-def _forms(where: str, fields: Mapping[str, Any], key: str, entry: str, mode: Mode) -> tuple[str, ...]:
+def _forms(where: str, fields: Mapping[str, Any], key: str, entry: str, mode: MatchMode) -> tuple[str, ...]:
     rows = fields.get(key, [])
     if not isinstance(rows, list):
         raise _bad(where, f"{key} must be a list", entry)

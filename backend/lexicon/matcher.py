@@ -24,7 +24,7 @@ from itertools import pairwise
 from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation
 
 from backend.domain import UserError, visible
-from backend.lexicon.entries import Entry, Lexicon, Mode, Overlap
+from backend.lexicon.entries import Entry, Lexicon, MatchMode, Overlap
 from backend.lexicon.folding import (
     DOTTED_I,
     EDGE,
@@ -45,7 +45,7 @@ class Matcher:
     def __init__(self, lexicon: Lexicon) -> None:
         """Raises UserError where a form could never match because an exception covers it."""
         self.lexicon = lexicon
-        self._words = lexicon.mode is Mode.WORD
+        self._words = lexicon.mode is MatchMode.WORD
         owned = [(form, entry) for entry in lexicon.entries for form in entry.forms]
         spared = {exception: None for entry in lexicon.entries for exception in entry.exceptions}
         patterns = [form for form, _ in owned] + list(spared)

@@ -32,7 +32,7 @@ MISSING: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class AgreementFigure:
     """A figure over `n` items with its 95 % interval, or a sentence that says why there is none."""
 
     value: float | None
@@ -63,7 +63,7 @@ def pairs_of(items: Sequence[Judged]) -> list[tuple[str, str]]:
     return sorted({pair for item in items for pair in combinations(sorted(item.spans), 2)})
 
 
-def span_f1(items: Sequence[Judged], criterion: Criterion, who: tuple[str, str] | None = None) -> Figure:
+def span_f1(items: Sequence[Judged], criterion: Criterion, who: tuple[str, str] | None = None) -> AgreementFigure:
     """F1 of spans between two people, or pooled over all pairs of people."""
     rows = []
     for item in items:
@@ -78,7 +78,7 @@ def span_f1(items: Sequence[Judged], criterion: Criterion, who: tuple[str, str] 
         return _nobody(who)
     table = _by_unit([item for item, _ in shared], np.array([row for _, row in shared]))
     if not table[:, 1].any():
-        return Figure(
+        return AgreementFigure(
             None, n=len(shared), why="Nobody marked anything in these items, so that there is nothing to agree on."
         )
     return _ratio(table, len(shared))
@@ -93,7 +93,7 @@ def _by_unit(items: Sequence[Judged], rows: Floats) -> Floats:
     return table
 
 
-def alpha(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure:
+def alpha(items: Sequence[Judged], who: tuple[str, str] | None = None) -> AgreementFigure:
     """Krippendorff's nominal alpha over characters."""
     shared = [item for item in items if _both(item, who)]
     if not shared:
@@ -104,9 +104,11 @@ def alpha(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure
     size = len(values)
     value = alpha_of(tables.sum(axis=0).reshape(size, size))
     if value is None:
-        return Figure(None, n=len(shared), why="Everybody left every character unmarked, so that alpha is undefined.")
+        return AgreementFigure(
+            None, n=len(shared), why="Everybody left every character unmarked, so that alpha is undefined."
+        )
     if len(tables) == 1:
-        return Figure(value, n=len(shared))
+        return AgreementFigure(value, n=len(shared))
     totals = resampled_means(tables)[::_STRIDE] * len(tables)
     return _with_interval(value, _alphas(totals.reshape(-1, size, size)), len(totals), len(shared))
 
@@ -153,18 +155,18 @@ def _alphas(tables: Floats) -> list[float]:
     return found
 
 
-def kappa(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Figure:
+def kappa(items: Sequence[Judged], who: tuple[str, str] | None = None) -> AgreementFigure:
     """Cohen's kappa over the machine's cues: is it one, or not? Of several people, the mean over pairs (Light)."""
     chosen = [item for item in items if item.answers is not None and item.cues and _both(item, who)]
     if not chosen:
-        return Figure(None, why="No two people finished an item that shows machine cues.")
+        return AgreementFigure(None, why="No two people finished an item that shows machine cues.")
     people = [who] if who else pairs_of(chosen)
     table = _by_unit(chosen, np.array([np.concatenate([_answers(item, pair) for pair in people]) for item in chosen]))
     value = _mean_kappa(table.sum(axis=0))
     if value is None:
-        return Figure(None, n=len(chosen), why="All answers are the same, so that kappa is undefined.")
+        return AgreementFigure(None, n=len(chosen), why="All answers are the same, so that kappa is undefined.")
     if len(table) == 1:
-        return Figure(value, n=len(chosen))
+        return AgreementFigure(value, n=len(chosen))
     means = resampled_means(table)[::_STRIDE]
     return _with_interval(value, _mean_kappas(means), len(means), len(chosen))
 
@@ -230,23 +232,25 @@ def _both(item: Judged, who: tuple[str, str] | None) -> bool:
     return len(item.spans) >= 2 if who is None else all(person in item.spans for person in who)
 
 
-def _nobody(who: tuple[str, str] | None) -> Figure:
+def _nobody(who: tuple[str, str] | None) -> AgreementFigure:
     people = "these two" if who else "two people"
-    return Figure(None, why=f"There is no item that {people} have finished, so that there is nothing to compare.")
+    return AgreementFigure(
+        None, why=f"There is no item that {people} have finished, so that there is nothing to compare."
+    )
 
 
-def _ratio(table: Floats, n: int) -> Figure:
+def _ratio(table: Floats, n: int) -> AgreementFigure:
     value = float(table[:, 0].sum() / table[:, 1].sum())
     if len(table) == 1:
-        return Figure(value, n=n)
+        return AgreementFigure(value, n=n)
     means = resampled_means(table)
     kept = means[:, 1] > 0
     return _with_interval(value, (means[kept, 0] / means[kept, 1]).tolist(), len(means), n)
 
 
-def _with_interval(value: float, many: Sequence[float], of: int, n: int) -> Figure:
+def _with_interval(value: float, many: Sequence[float], of: int, n: int) -> AgreementFigure:
     """The percentile interval; none where too many resamples are undefined."""
     if len(many) < LEVEL * of:
-        return Figure(value, n=n)
+        return AgreementFigure(value, n=n)
     low, high = sorted_interval(np.sort(np.array(many))[:, None], 1 - LEVEL)
-    return Figure(value, float(low[0]), float(high[0]), n)
+    return AgreementFigure(value, float(low[0]), float(high[0]), n)

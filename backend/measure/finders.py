@@ -20,7 +20,7 @@ from backend.measure.spans import Criterion, pairs
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class FinderFigures:
     """What a finder gets right over `units` resampled wholes. None where there is nothing to divide by.
 
     Of `found` marks `right` are right, of `gold` spans (in texts that say something about recall) `hit` were found.
@@ -47,7 +47,7 @@ class Contest:
         self._table = np.concatenate([_counts(texts, criterion) for texts in finders.values()], axis=1)
 
     @cached_property
-    def figures(self) -> dict[str, Figures]:
+    def figures(self) -> dict[str, FinderFigures]:
         """By finder."""
         return {name: self._figures(place) for place, name in enumerate(self._names)}
 
@@ -71,14 +71,14 @@ class Contest:
     def _part(self, place: int) -> Floats:
         return self._means[:, 4 * place : 4 * place + 4]
 
-    def _figures(self, place: int) -> Figures:
+    def _figures(self, place: int) -> FinderFigures:
         found, right, gold, hit = total = self._table[:, 4 * place : 4 * place + 4].sum(axis=0)
         many = self._part(place) if len(self._table) > 1 else total[None]
         with np.errstate(divide="ignore", invalid="ignore"):
             precision = _estimate(right / found, many[:, 1] / many[:, 0], int(found)) if found else None
             recall = _estimate(hit / gold, many[:, 3] / many[:, 2], int(gold)) if gold else None
         both = _estimate(_f1(total[None])[0], _f1(many), int(min(found, gold))) if precision and recall else None
-        return Figures(precision, recall, both, int(found), int(right), int(gold), int(hit), len(self._table))
+        return FinderFigures(precision, recall, both, int(found), int(right), int(gold), int(hit), len(self._table))
 
 
 def _counts(texts: Sequence[Compared], criterion: Criterion) -> Floats:

@@ -23,7 +23,7 @@ from backend.measure.bootstrap import LEVEL, Estimate, Floats, resampled_means, 
 from backend.measure.spans import Criterion, pairs
 
 
-class Found(NamedTuple):
+class FoundSpan(NamedTuple):
     """A stretch `[start, end)` a finder marked by `entry`, of a cue `group`."""
 
     start: int
@@ -40,7 +40,7 @@ class Compared:
     says that its people saw no marks of a machine.
     """
 
-    found: tuple[Found, ...]
+    found: tuple[FoundSpan, ...]
     gold: tuple[Span, ...]
     unit: str
     blind: bool = True
@@ -66,7 +66,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class FinderEvaluation:
     """A finder's score as a whole, by cue group and by entry (entries have no recall: gold names none)."""
 
     whole: Score
@@ -78,7 +78,7 @@ class Evaluation:
 _FOUND, _RIGHT, _GOLD, _HIT = range(4)
 
 
-def evaluate(texts: Sequence[Compared], criterion: Criterion = Criterion.OVERLAP) -> Evaluation:
+def evaluate(texts: Sequence[Compared], criterion: Criterion = Criterion.OVERLAP) -> FinderEvaluation:
     """Precision, recall and F1 over `texts`; whatever the group where the criterion is not exact.
 
     Exact asks for the same characters; groups are compared in the figures by group alone, for lexicons divide doubt
@@ -93,7 +93,7 @@ def evaluate(texts: Sequence[Compared], criterion: Criterion = Criterion.OVERLAP
         name: _score(tables.rows(f"e:{name}"), len(texts), tables.counts[f"e:{name}"], entry=True)
         for name in tables.entries
     }
-    return Evaluation(whole, groups, entries)
+    return FinderEvaluation(whole, groups, entries)
 
 
 class _Tables:

@@ -22,9 +22,11 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 from backend.annotation import Role
 from backend.config import ROOT, VARIABLES, Settings
 from backend.domain import Job, JobKind, JobState, Lane, UserError, visible
-from backend.services.acting import needs
-from backend.store import Jobs, LogLine, Store, StreamItem
+from backend.services.access.authorization import needs
+from backend.store import Store
+from backend.store.job_rows import Jobs, LogLine
 from backend.store.parts import disk_errors
+from backend.store.streams import StreamItem
 
 LOCK: Final = "worker.lock"
 LOG: Final = "worker.log"
@@ -200,7 +202,7 @@ def _duration(seconds: float) -> str:
     return f"{int(seconds)} seconds"
 
 
-class Progress:
+class JobProgress:
     """Says how far a job is, seldom enough for the ledger; and whether a person wants it stopped."""
 
     def __init__(self, jobs: Jobs, job: Job) -> None:

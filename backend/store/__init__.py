@@ -9,59 +9,20 @@ import time
 from pathlib import Path
 
 from backend.config import Settings
-from backend.store.annotation_rows import Taken, TextRow
-from backend.store.annotations import Annotations, Desk
+from backend.store.annotations import Annotations
 from backend.store.database import connect
-from backend.store.jobs import Jobs, LogLine, WorkerRow
-from backend.store.ledger import Ledger, PartRow, ProblemRow, SetRow, SourceRow, sqlite_url
-from backend.store.own_lexicons import OwnLexicons, OwnRow
-from backend.store.parts import GROUP_COLUMNS, PartWriter, disk_errors, remove_parts, sweep
-from backend.store.people import People
-from backend.store.progress import Progress, Tally
-from backend.store.projects import NewProject, Projects, VersionRow
-from backend.store.queries import VERDICTS, Queries
-from backend.store.registry import Fork, Registry
+from backend.store.job_rows import Jobs
+from backend.store.ledger import Ledger, sqlite_url
+from backend.store.lexicon_versions import OwnLexicons
+from backend.store.parts import disk_errors, remove_parts, sweep
+from backend.store.people_rows import People
+from backend.store.project_progress import ProgressCounts
+from backend.store.project_rows import Projects
+from backend.store.queries import Queries
+from backend.store.registry import Registry
 from backend.store.snapshot import write_snapshot
-from backend.store.streams import Kept, StreamItem, Streams
-from backend.store.trainings import EvaluationRow, RolloutRow, Standing, StepRow, Trainings
-
-__all__ = [
-    "GROUP_COLUMNS",
-    "VERDICTS",
-    "Annotations",
-    "Desk",
-    "EvaluationRow",
-    "Fork",
-    "Jobs",
-    "Kept",
-    "Ledger",
-    "LogLine",
-    "NewProject",
-    "OwnLexicons",
-    "OwnRow",
-    "PartRow",
-    "PartWriter",
-    "People",
-    "ProblemRow",
-    "Progress",
-    "Projects",
-    "Registry",
-    "RolloutRow",
-    "SetRow",
-    "SourceRow",
-    "Standing",
-    "StepRow",
-    "Store",
-    "StreamItem",
-    "Streams",
-    "Taken",
-    "Tally",
-    "TextRow",
-    "Trainings",
-    "VersionRow",
-    "WorkerRow",
-    "disk_errors",
-]
+from backend.store.streams import Streams
+from backend.store.trainings import Trainings
 
 DAY = 86_400.0
 
@@ -79,7 +40,7 @@ class Store:
         self.registry, self.trainings = Registry(engine), Trainings(engine)
         self.own_lexicons = OwnLexicons(engine)
         self.people, self.projects = People(engine), Projects(engine)
-        self.annotations, self.progress = Annotations(engine), Progress(engine)
+        self.annotations, self.progress = Annotations(engine), ProgressCounts(engine)
         self.queries = Queries(self.ledger, self.folder, settings.threads, settings.memory_mb)
 
     def close(self) -> None:

@@ -18,13 +18,13 @@ from backend.domain import UserError, visible
 from backend.store import annotation_tables as tables
 from backend.store.annotation_rows import Taken, item_of, label_of, label_values, scheme_of, taken_of, taken_values
 from backend.store.database import Database, now
-from backend.store.projects import touch
+from backend.store.project_rows import touch
 
 _CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class LabelTransaction:
     """What new rows are held against, as it is while they are entered.
 
     `person` is the writer, None for somebody unknown; `taken` says whether they have taken the item. `known` are the
@@ -120,7 +120,7 @@ class Annotations(Database):
         layer: Layer,
         ids: Sequence[str],
         roots: Sequence[str],
-        make: Callable[[Desk], Sequence[Label]],
+        make: Callable[[LabelTransaction], Sequence[Label]],
         limit: int = 0,
     ) -> dict[str, int]:
         """Add the rows that `make` returns for the log as it stands; returns id -> seq of all of `ids`.
@@ -141,7 +141,7 @@ class Annotations(Database):
         place: tuple[str, str, str, Layer],
         ids: Sequence[str],
         roots: Sequence[str],
-        make: Callable[[Desk], Sequence[Label]],
+        make: Callable[[LabelTransaction], Sequence[Label]],
         limit: int,
     ) -> dict[str, int]:
         """`enter`, once. On PostgreSQL annotators wait for each other only while they commit."""
@@ -283,7 +283,7 @@ def _desk(
     ids: Sequence[str],
     roots: Sequence[str],
     limit: int,
-) -> Desk:
+) -> LabelTransaction:
     place = {"project": project_id, "item": item_id, "person": person}
     row = connection.execute(_DESK[layer], place).first()
     if row is None:
@@ -291,7 +291,7 @@ def _desk(
     found, standing = _rows_of(connection, project_id, ids, roots), row.written
     if standing + len(ids) > limit:
         standing = connection.execute(_STANDING[layer], place).scalar_one()
-    return Desk(
+    return LabelTransaction(
         item=item_of(row),
         person=Person(person, row.person_name, Role(row.role)) if row.role else None,
         scheme=scheme_of(row.scheme),

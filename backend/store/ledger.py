@@ -15,9 +15,7 @@ from sqlalchemy import URL, Connection, Row, Table, delete, func, insert, select
 
 from backend.domain import Context, Run, RunInfo, Sampling
 from backend.store import tables
-from backend.store.database import Database, connect, now
-
-__all__ = ["Ledger", "PartRow", "ProblemRow", "SetRow", "SourceRow", "connect", "now", "sqlite_url"]
+from backend.store.database import Database, now
 
 
 class PartRow(NamedTuple):

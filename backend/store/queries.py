@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 from backend.domain import GRADERS, Context, SearchAs, TraceFilter, UserError, visible
 from backend.lexicon.folding import continues_word
 from backend.store.ledger import Ledger
-from backend.store.numbers import ATTEMPTS, Numbers
 from backend.store.parts import GROUP_COLUMNS, ROW_GROUP, disk_errors
+from backend.store.trace_numbers import ATTEMPTS, Numbers
 
 # Grader, as people name it -> the column that holds its verdict.
 VERDICTS = {"file": "file_correct", "paper": "paper_correct", "math-verify": "verify_correct"}

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Final
 
 from backend.domain import Lane
-from backend.worker.process import RunnerProcess
+from backend.worker.runner_process import RunnerProcess
 
 IDLE_SECONDS: Final = 300.0
 _AGAIN_SECONDS: Final = 10.0

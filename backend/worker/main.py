@@ -21,14 +21,14 @@ from filelock import Timeout
 
 from backend.config import Settings
 from backend.domain import UserError
-from backend.services import wire
+from backend.services import build_services
 from backend.services.jobs import BEAT_SECONDS, environment, worker_lock
-from backend.store import Jobs, Store
-from backend.store.jobs import system_url
-from backend.worker.flow import Flow
+from backend.store import Store
+from backend.store.job_rows import Jobs, system_url
+from backend.worker.job_supervisor import Supervisor
 from backend.worker.lanes import Lanes
-from backend.worker.process import RUNNER
-from backend.worker.supervise import Supervisor
+from backend.worker.queues import Flow
+from backend.worker.runner_process import RUNNER
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,11 @@ def run_worker(settings: Settings, *, once: bool = False, runner: Sequence[str] 
     `runner` is the command of the processes that do the work. Raises UserError where the store can't be opened, or has
     a worker already.
     """
-    with wire(settings) as services, _locked(services.store.folder, services.store.jobs), _signals() as stopping:
+    with (
+        build_services(settings) as services,
+        _locked(services.store.folder, services.store.jobs),
+        _signals() as stopping,
+    ):
         lanes = Lanes(runner, environment(settings), services.store.folder)
         supervisor = Supervisor(services, lanes, _NAME, stopping)
         with _present(services.store.jobs) as beat:

@@ -20,12 +20,12 @@ from typing import Any, BinaryIO, Final
 
 from backend.config import Settings, load
 from backend.domain import Job, JobKind, JobState, UserError, visible
-from backend.engines.opening import open_engine
+from backend.engines.compatibility import look_for_vllm
+from backend.engines.factory import open_engine
 from backend.engines.protocol import Engine, Family
-from backend.engines.suitable import look_for_vllm
-from backend.services import Services, wire
-from backend.services.jobs import JobCancelled, Progress
-from backend.worker.engines import EngineCache, Says
+from backend.services import Services, build_services
+from backend.services.jobs import JobCancelled, JobProgress
+from backend.worker.engine_cache import EngineCache, Says
 from backend.worker.tasks import carry_out, preload
 
 Say = Callable[[dict[str, Any]], None]
@@ -39,7 +39,7 @@ def main() -> None:
     say, inbox = _mouth(), _ear(sys.stdin.buffer)
     settings = load()
     engines = EngineCache(partial(_open, settings))
-    with wire(settings) as services:
+    with build_services(settings) as services:
         if "--preload" in sys.argv[1:]:
             try:
                 preload()
@@ -56,7 +56,7 @@ def main() -> None:
 
 def _do(services: Services, engines: EngineCache, job: Job) -> None:
     """Carry a job out and say in the ledger how it ended."""
-    jobs, progress = services.store.jobs, Progress(services.store.jobs, job)
+    jobs, progress = services.store.jobs, JobProgress(services.store.jobs, job)
 
     def says(what: str) -> None:
         progress.check()

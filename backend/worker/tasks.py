@@ -13,21 +13,22 @@ from typing import Any, Final, NamedTuple
 
 from backend.domain import Job, JobKind, UserError
 from backend.engines.protocol import Engine, Family
-from backend.services import Outcome, Services
-from backend.services.jobs import JobCancelled, Progress
+from backend.services import Services
+from backend.services.jobs import JobCancelled, JobProgress
+from backend.services.traces.importer import ImportOutcome
 
 Engines = Callable[[Family, str], Engine]
 Result = dict[str, Any]
 
 
-class Task(NamedTuple):
+class JobHandler(NamedTuple):
     """How a kind of job is done. `settle` needs no engine and is quick; it is called once nobody works on the job."""
 
-    carry_out: Callable[[Services, Job, Engines, Progress], Result]
+    carry_out: Callable[[Services, Job, Engines, JobProgress], Result]
     settle: Callable[[Services, Job], Result]
 
 
-def carry_out(services: Services, job: Job, engines: Engines, progress: Progress) -> Result:
+def carry_out(services: Services, job: Job, engines: Engines, progress: JobProgress) -> Result:
     """Do a job, or what is left of it; returns its result. Raises UserError, or JobCancelled where it was cancelled."""
     return TASKS[job.kind].carry_out(services, job, engines, progress)
 
@@ -39,10 +40,10 @@ def settle(services: Services, job: Job) -> Result:
 
 def preload() -> None:
     """Load the libraries of the default engine ahead of the first job: seconds a person would wait for."""
-    importlib.import_module("backend.engines.transformers_engine")
+    importlib.import_module("backend.engines.transformers.transformers_engine")
 
 
-def _generate(services: Services, job: Job, engines: Engines, progress: Progress) -> Result:
+def _generate(services: Services, job: Job, engines: Engines, progress: JobProgress) -> Result:
     return services.generating.carry_out(job, engines, progress)
 
 
@@ -50,11 +51,11 @@ def _settle_generate(services: Services, job: Job) -> Result:
     return services.generating.settle(job)
 
 
-def _score(services: Services, job: Job, engines: Engines, progress: Progress) -> Result:
+def _score(services: Services, job: Job, engines: Engines, progress: JobProgress) -> Result:
     return services.scoring.carry_out(job, engines, progress)
 
 
-def _distil(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
+def _distil(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
     return services.distilling.carry_out(job, progress)
 
 
@@ -62,7 +63,7 @@ def _settle_distil(services: Services, job: Job) -> Result:
     return services.distilling.settle(job)
 
 
-def _reproduce(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
+def _reproduce(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
     return services.reproducing.carry_out(job, progress)
 
 
@@ -70,21 +71,21 @@ def _settle_reproduce(services: Services, job: Job) -> Result:
     return services.reproducing.settle(job)
 
 
-def _agree(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
+def _agree(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
     return services.gamma.carry_out(job, progress)
 
 
-def _detect(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
+def _detect(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
     return services.detecting.carry_out(job, progress)
 
 
-def _import(services: Services, job: Job, _engines: Engines, progress: Progress) -> Result:
+def _import(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
     """Import the files and folders of a job. A source is stored whole or not at all, so a cancelled one leaves none."""
     plan = services.importing.plan([Path(path) for path in job.spec["paths"]])
     tokenizer = Path(job.spec["tokenizer"]) if job.spec.get("tokenizer") else None
     for skipped in plan.skipped:
         progress.log(f"Skipped {skipped.file}: {skipped.reason}.")
-    outcomes = [Outcome("failed", str(problem)) for problem in plan.failed]
+    outcomes = [ImportOutcome("failed", str(problem)) for problem in plan.failed]
     before, sizes = 0, [source.size for source in plan.sources]
     progress.begin(sum(sizes), "bytes")
 
@@ -104,7 +105,7 @@ def _import(services: Services, job: Job, _engines: Engines, progress: Progress)
     return _told(outcomes)
 
 
-def _stored(outcomes: list[Outcome]) -> Result:
+def _stored(outcomes: list[ImportOutcome]) -> Result:
     return {
         "runs": [outcome.run for outcome in outcomes if outcome.run],
         "problem_sets": [outcome.problem_set for outcome in outcomes if outcome.problem_set],
@@ -112,7 +113,7 @@ def _stored(outcomes: list[Outcome]) -> Result:
     }
 
 
-def _told(outcomes: list[Outcome]) -> Result:
+def _told(outcomes: list[ImportOutcome]) -> Result:
     """The result. Raises UserError where nothing could be taken in."""
     result = _stored(outcomes)
     if result["runs"] or result["problem_sets"]:
@@ -128,13 +129,13 @@ def _nothing(_services: Services, _job: Job) -> Result:
     return {}
 
 
-TASKS: Final[dict[JobKind, Task]] = {
-    JobKind.GENERATE: Task(_generate, _settle_generate),
-    JobKind.EVALUATE: Task(_generate, _settle_generate),
-    JobKind.SCORE: Task(_score, _nothing),
-    JobKind.IMPORT: Task(_import, _nothing),
-    JobKind.DISTIL: Task(_distil, _settle_distil),
-    JobKind.REPRODUCE: Task(_reproduce, _settle_reproduce),
-    JobKind.AGREE: Task(_agree, _nothing),
-    JobKind.DETECT: Task(_detect, _nothing),
+TASKS: Final[dict[JobKind, JobHandler]] = {
+    JobKind.GENERATE: JobHandler(_generate, _settle_generate),
+    JobKind.EVALUATE: JobHandler(_generate, _settle_generate),
+    JobKind.SCORE: JobHandler(_score, _nothing),
+    JobKind.IMPORT: JobHandler(_import, _nothing),
+    JobKind.DISTIL: JobHandler(_distil, _settle_distil),
+    JobKind.REPRODUCE: JobHandler(_reproduce, _settle_reproduce),
+    JobKind.AGREE: JobHandler(_agree, _nothing),
+    JobKind.DETECT: JobHandler(_detect, _nothing),
 }

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from backend.domain import Model, ModelKind
 from backend.engines.protocol import Decoding, Family, Piece, Request
-from backend.engines.transformers_engine import TransformersEngine
+from backend.engines.transformers.transformers_engine import TransformersEngine
 
 LAB = Path(__file__).resolve().parents[2] / "data" / "lab" / "lab-base"
 TOKENS, ROUNDS, BATCHES = 128, 3, (1, 16, 64)

@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from backend import exchange
 from backend.config import Settings
-from backend.services import Services, wire
+from backend.exchange.traces.read import read as read_drafts
+from backend.exchange.traces.scan import scan
+from backend.services import Services, build_services
 from tests.bench.bench_matching import SHARED, synthetic
 
 ROUNDS = 3
@@ -48,8 +49,8 @@ def loads(path: Path) -> None:
 
 def read(path: Path) -> None:
     """The importer's reading alone: looked at, hashed, checked, drafts made."""
-    for source in exchange.scan([path]).sources:
-        for _ in exchange.read(source):
+    for source in scan([path]).sources:
+        for _ in read_drafts(source):
             pass
 
 
@@ -71,7 +72,7 @@ def ratios(path: Path, work: Callable[[Path], float]) -> tuple[float, str]:
 
 def imported(path: Path) -> float:
     """Seconds of an import into a new store."""
-    with tempfile.TemporaryDirectory() as folder, wire(Settings(store=Path(folder) / "store")) as services:
+    with tempfile.TemporaryDirectory() as folder, build_services(Settings(store=Path(folder) / "store")) as services:
         services.lexicons.matchers()
         return seconds(lambda: taken(services, path))
 

@@ -19,9 +19,9 @@ import pyarrow as pa
 
 from backend.config import Settings
 from backend.domain import Run, RunInfo, TraceFilter, digest
-from backend.services import Services, wire
-from backend.store import PartWriter, ProblemRow, SourceRow
-from backend.store.parts import SCHEMAS
+from backend.services import Services, build_services
+from backend.store.ledger import ProblemRow, SourceRow
+from backend.store.parts import SCHEMAS, PartWriter
 
 TRACES, RUNS, SAMPLES, ROUNDS = 200_000, 8, 4, 7
 WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa " * 30
@@ -121,7 +121,7 @@ def best(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 def run() -> list[tuple[str, float, str]]:
     """(what, our time as a multiple of the plain query's, aim) for several filters, and for a process's first page."""
-    with tempfile.TemporaryDirectory() as folder, wire(Settings(store=Path(folder))) as services:
+    with tempfile.TemporaryDirectory() as folder, build_services(Settings(store=Path(folder))) as services:
         fill(services)
         paths = {
             kind: [str(Path(folder) / p.path) for p in services.store.ledger.parts(kind)]
@@ -137,7 +137,7 @@ def run() -> list[tuple[str, float, str]]:
             return lambda: database.sql(sql, params=paths).fetchall()
 
         rows = []
-        with wire(Settings(store=Path(folder))) as fresh:
+        with build_services(Settings(store=Path(folder))) as fresh:
             first, theirs = (
                 best(lambda: fresh.browsing.page(TraceFilter(), sort="problem"), 1),
                 best(plain("true", BY_PROBLEM)),

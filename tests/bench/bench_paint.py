@@ -19,7 +19,8 @@ _BROWSER_TESTS = Path(__file__).resolve().parents[1] / "browser"
 sys.path.insert(0, str(_BROWSER_TESTS))
 
 from conftest import CHROMIUM, FLAGS, start_server  # noqa: E402 - the folder isn't a package
-from trace_view_cases import long_text, pane  # noqa: E402
+
+from tests.browser.components.trace_view_cases import long_text, pane  # noqa: E402
 
 LONG, SHORT, LOADS = 80_000, 2_000, 5
 

@@ -12,12 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.config import ROOT, Settings
-from backend.engines.opening import open_engine
+from backend.engines.factory import open_engine
 from backend.engines.protocol import Done, Engine, Request
-from backend.services import Arm, GenerateSpec, Services, wire
-from backend.services.jobs import Progress
-from backend.services.plan import trace_seed
-from backend.services.presets import BASE, DECODING, HELD_OUT
+from backend.services import Services, build_services
+from backend.services.generation.job_plan import trace_seed
+from backend.services.generation.presets import BASE, DECODING, HELD_OUT
+from backend.services.generation.specs import GenerateSpec, RunArm
+from backend.services.jobs import JobProgress
 
 ROUNDS = 3
 
@@ -26,14 +27,14 @@ def run() -> list[tuple[str, float, str]]:
     """One row for 64 watched traces, one for 4."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(store=Path(folder) / "store", lab=ROOT / "data" / "lab")
-        with wire(settings) as services:
+        with build_services(settings) as services:
             model = services.models.ready(BASE)
             engine = open_engine(services.models.family([model]))
             return [_compare(services, engine, count) for count in (64, 4)]
 
 
 def _compare(services: Services, engine: Engine, count: int) -> tuple[str, float, str]:
-    spec = GenerateSpec((Arm(BASE),), problem_set=HELD_OUT, limit=count, decoding=DECODING, live=True)
+    spec = GenerateSpec((RunArm(BASE),), problem_set=HELD_OUT, limit=count, decoding=DECODING, live=True)
     bare, whole = [], []
     for _ in range(ROUNDS):
         bare.append(_bare(services, engine, spec))
@@ -59,7 +60,7 @@ def _bare(services: Services, engine: Engine, spec: GenerateSpec) -> float:
 def _whole(services: Services, engine: Engine, spec: GenerateSpec) -> float:
     job = services.generating.submit(spec)
     services.store.jobs.claim(job.id, "bench")
-    progress = Progress(services.store.jobs, job)
+    progress = JobProgress(services.store.jobs, job)
     start = time.process_time()
     services.generating.carry_out(job, lambda *_: engine, progress)
     return time.process_time() - start

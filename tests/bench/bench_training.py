@@ -20,10 +20,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl.experimental.sdft import SDFTConfig, SDFTTrainer
 
 from backend.distill import arguments, trainers
-from backend.distill.plan import Item, TrainPlan
-from backend.distill.reading import Reader
-from backend.distill.settings import Settings
-from backend.lab import problems
+from backend.distill.reply_reader import Reader
+from backend.distill.settings import TrainingSettings
+from backend.distill.train_plan import TrainingProblem, TrainPlan
+from backend.lab import lab_problems
 from tests.bench.bench_decode import checkpoint
 
 ROWS, TOKENS, WARM, STEPS, ROUNDS = 32, 128, 2, 5, 2
@@ -59,9 +59,9 @@ class WithGenerate(trainers.SelfDistillation):
 
 def plan(base: Path) -> TrainPlan:
     """32 problems with their solutions, 128 tokens a response."""
-    chosen = problems.problem_set("lab-cd3-train")[:ROWS]
-    items = tuple(Item(one.question, one.gold, problems.solution(one)) for one in chosen)
-    settings = Settings(steps=WARM + STEPS, prompts=ROWS, max_tokens=TOKENS, learning_rate=1e-6)
+    chosen = lab_problems.problem_set("lab-cd3-train")[:ROWS]
+    items = tuple(TrainingProblem(one.question, one.gold, lab_problems.solution(one)) for one in chosen)
+    settings = TrainingSettings(steps=WARM + STEPS, prompts=ROWS, max_tokens=TOKENS, learning_rate=1e-6)
     return TrainPlan(str(base), settings, items, checkpoint_every=10**6)
 
 

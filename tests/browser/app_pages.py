@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.trace_view_cases import SELECT
+from tests.browser.components.trace_view_cases import SELECT
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 45_000  # ms; generous, because nothing here is about speed

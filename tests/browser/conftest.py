@@ -19,12 +19,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from backend.config import Settings
-from backend.services import Comparison, PairStatistics, Services, wire
+from backend.services import Services, build_services
+from backend.services.traces.comparison import Comparison
+from backend.services.traces.pair_statistics import PairStatistics
 from tests.browser import full_store
 from tests.browser.app_pages import App
-from tests.browser.compare_parts import GRADER, LEXICON
+from tests.browser.components.trace_view_cases import View
 from tests.browser.full_store import FullApp
-from tests.browser.trace_view_cases import View
+from tests.browser.traces.compare_parts import GRADER, LEXICON
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -87,7 +89,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 def viewer_server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """The trace viewer's test page, and the folder it reads its cases from."""
     cases = tmp_path_factory.mktemp("cases")
-    return serve(ROOT / "tests/browser/harness_trace_view.py", {"TRACE_VIEW_CASES": str(cases)}), cases
+    return serve(ROOT / "tests/browser/components/harness_trace_view.py", {"TRACE_VIEW_CASES": str(cases)}), cases
 
 
 @pytest.fixture
@@ -152,7 +154,7 @@ def real_app(serve: Serve, real_store: Settings) -> str:
 @pytest.fixture(scope="session")
 def real_services(real_store: Settings) -> Iterator[Services]:
     """Everything wired over the same real traces, in the tests' own process."""
-    with wire(real_store) as wired:
+    with build_services(real_store) as wired:
         yield wired
 
 
@@ -224,7 +226,7 @@ def opened(app: App, pair_ids: list[str]) -> App:
 def full_app(browser: Browser, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullApp]:
     """The application over a store in which every page has something to show, opened by one of its people."""
     settings = Settings(store=tmp_path_factory.mktemp("full") / "store", graders=1)
-    with wire(settings) as services:
+    with build_services(settings) as services:
         states = full_store.fill(services)
     url = serve(ROOT / "app.py", {"SECOND_THOUGHTS_STORE": str(settings.store)})
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")

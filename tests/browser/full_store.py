@@ -11,17 +11,19 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from backend.distill.settings import Settings as Teaching
+from backend.distill.settings import TrainingSettings as Teaching
 from backend.domain import JobState, TraceFilter
-from backend.services import DistilSpec, EvaluationSpec, LabelDraft, ProjectSpec, Services
-from backend.services.jobs import Progress
-from backend.services.specs import Arm, GenerateSpec
+from backend.services import Services
+from backend.services.annotation.records import LabelDraft, ProjectSpec
+from backend.services.generation.specs import GenerateSpec, RunArm
+from backend.services.jobs import JobProgress
+from backend.services.training.training_specs import DistilSpec, EvaluationSpec
 from tests.browser.app_pages import App
-from tests.browser.live_cases import WORDS, Story, arm
+from tests.browser.live.live_cases import WORDS, Story, arm
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "pages"
-STAND_IN = ROOT / "tests" / "services" / "training_stand_in.py"
+STAND_IN = ROOT / "tests" / "services" / "training" / "training_stand_in.py"
 PEOPLE = ("Ada", "Ben")
 Query = dict[str, str]
 
@@ -73,7 +75,7 @@ def training(services: Services) -> str:
     )  # fmt: skip
     job = services.distilling.submit(spec)
     assert services.store.jobs.claim(job.id, "tester")
-    result = services.distilling.carry_out(job, Progress(services.store.jobs, job))
+    result = services.distilling.carry_out(job, JobProgress(services.store.jobs, job))
     services.store.jobs.finish(job.id, JobState.DONE, result=result)
     return str(job.spec["training"])
 
@@ -81,7 +83,7 @@ def training(services: Services) -> str:
 def jobs(services: Services) -> tuple[str, str]:
     """A job that was watched live, and one that failed; others wait and work."""
     base, sure = (services.models.get(name).id for name in ("lab-base", "lab-sft-guided"))
-    spec = GenerateSpec((Arm(base), Arm(sure)), problem_set="lab-cd3-test", limit=1, live=True, logprobs=True)
+    spec = GenerateSpec((RunArm(base), RunArm(sure)), problem_set="lab-cd3-test", limit=1, live=True, logprobs=True)
     story = Story(services, [arm(), arm("lab-sft-guided")])
     story.job = services.generating.submit(spec)
     story.begin()

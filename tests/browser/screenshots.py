@@ -16,8 +16,9 @@ from playwright.sync_api import Browser, sync_playwright
 from backend.annotation import NOT_A_CUE, key_of
 from backend.config import Settings
 from backend.domain import TraceFilter
-from backend.services import LabelDraft, ProjectSpec, Services, wire
-from tests.browser.annotate_parts import as_person
+from backend.services import Services, build_services
+from backend.services.annotation.records import LabelDraft, ProjectSpec
+from tests.browser.annotation.annotate_parts import as_person
 from tests.browser.app_pages import ROOT, App
 from tests.browser.conftest import CHROMIUM, FLAGS, start_server
 from tests.conftest import SHARED
@@ -36,7 +37,7 @@ def main() -> int:
         return complain(f"There is no Chromium at {CHROMIUM}: install the package chromium.")
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(store=Path(folder) / "store")
-        with wire(settings) as services:
+        with build_services(settings) as services:
             for outcome in services.importing.run([SHARED / "traces"]):
                 if outcome.state == "failed":
                     return complain(outcome.sentence)

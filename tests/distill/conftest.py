@@ -20,9 +20,9 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def lab() -> tuple[Any, Any]:
     """The lab's base and its tokenizer; nobody may change them."""
-    from backend.lab import model
+    from backend.lab import lab_model
 
-    return model.load(LAB)
+    return lab_model.load(LAB)
 
 
 @pytest.fixture(scope="session")

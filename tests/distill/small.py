@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from backend.distill import process
-from backend.distill.plan import Item, TrainPlan
-from backend.distill.settings import Method, Settings
-from backend.lab import problems
+from backend.distill import training_loop
+from backend.distill.settings import Method, TrainingSettings
+from backend.distill.train_plan import TrainingProblem, TrainPlan
+from backend.lab import lab_problems
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "data" / "lab" / "lab-base"
@@ -27,19 +27,19 @@ SMALL: dict[str, Any] = {"steps": 3, "prompts": 4, "max_tokens": 24, "learning_r
 REWARDED: dict[str, Any] = {"prompts": 2, "samples": 4, "max_tokens": 96}
 
 
-def items(count: int, start: int = 0) -> tuple[Item, ...]:
+def items(count: int, start: int = 0) -> tuple[TrainingProblem, ...]:
     """Problems the lab's base was trained on, with their worked solutions."""
-    chosen = problems.problem_set("lab-cd3-train")[start : start + count]
-    return tuple(Item(one.question, one.gold, problems.solution(one)) for one in chosen)
+    chosen = lab_problems.problem_set("lab-cd3-train")[start : start + count]
+    return tuple(TrainingProblem(one.question, one.gold, lab_problems.solution(one)) for one in chosen)
 
 
-def settings(method: Method = Method.SDFT, **changes: Any) -> Settings:
+def settings(method: Method = Method.SDFT, **changes: Any) -> TrainingSettings:
     """Settings of a small training."""
     needed = REWARDED if method in (Method.GRPO, Method.SDPO) else {"max_tokens": 96} if method is Method.SFT else {}
-    return Settings(**(SMALL | {"method": method} | needed | changes))
+    return TrainingSettings(**(SMALL | {"method": method} | needed | changes))
 
 
-def plan(asked: Settings, of: tuple[Item, ...], **changes: Any) -> TrainPlan:
+def plan(asked: TrainingSettings, of: tuple[TrainingProblem, ...], **changes: Any) -> TrainPlan:
     """A small plan: it evaluates nothing, answers nothing on the way, and saves at every step."""
     rest: dict[str, Any] = {"base": str(LAB), "evaluate_every": 1000, "checkpoint_every": 1, "watch_every": 1000}
     return TrainPlan(settings=asked, items=of, **(rest | changes))
@@ -59,7 +59,7 @@ def train(
         if say:
             say(event)
 
-    process.run(asked, folder, both, pausing)
+    training_loop.run(asked, folder, both, pausing)
     return said
 
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from backend.distill import arguments
-from backend.distill.plan import Evaluation, Item, TrainPlan
-from backend.distill.settings import Method, Remedy, Schedule, Settings, Teacher
+from backend.distill.settings import Method, Remedy, Schedule, Teacher, TrainingSettings
+from backend.distill.train_plan import Evaluation, TrainingProblem, TrainPlan
 from backend.domain import Context, UserError
 
-ITEM = Item("Use 2, 3 to make 6.", "2 * 3", "<think>\n2 * 3 = 6\n</think>\n\n\\boxed{2 * 3}")
+ITEM = TrainingProblem("Use 2, 3 to make 6.", "2 * 3", "<think>\n2 * 3 = 6\n</think>\n\n\\boxed{2 * 3}")
 
 
 def plan(**settings: Any) -> TrainPlan:
-    return TrainPlan("nowhere", Settings(**settings), (ITEM,))
+    return TrainPlan("nowhere", TrainingSettings(**settings), (ITEM,))
 
 
 def config_of(method: Method) -> Any:
@@ -82,7 +82,7 @@ def test_the_traps_of_trl_are_turned_off() -> None:
     ],
 )
 def test_rows_and_parts_make_up_an_update(changes: dict[str, Any], processes: int, wanted: tuple[int, int]) -> None:
-    asked = Settings(**changes)
+    asked = TrainingSettings(**changes)
     rows, parts = arguments.rows_and_parts(asked, processes)
     assert (rows, parts) == wanted
     assert rows * parts * processes * asked.updates == asked.rollouts
@@ -101,7 +101,7 @@ def test_rows_and_parts_make_up_an_update(changes: dict[str, Any], processes: in
     ],
 )
 def test_no_problem_is_left_over(problems: int, prompts: int, steps: int, wanted: int) -> None:
-    asked = Settings(prompts=prompts, steps=steps)
+    asked = TrainingSettings(prompts=prompts, steps=steps)
     found = arguments.copies(asked, problems)
     assert found == wanted
     rows = found * problems
@@ -109,13 +109,13 @@ def test_no_problem_is_left_over(problems: int, prompts: int, steps: int, wanted
 
 
 def test_copies_of_responses_fill_a_batch() -> None:
-    assert arguments.copies(Settings(method=Method.SFT, prompts=32), 5) == 7
-    assert arguments.copies(Settings(method=Method.SFT, prompts=32), 100) == 1
+    assert arguments.copies(TrainingSettings(method=Method.SFT, prompts=32), 5) == 7
+    assert arguments.copies(TrainingSettings(method=Method.SFT, prompts=32), 100) == 1
 
 
 @pytest.mark.parametrize(("every", "updates", "wanted"), [(10, 1, 10), (10, 4, 12), (1, 2, 2), (8, 4, 8)])
 def test_a_checkpoint_never_falls_between_updates_of_the_same_rollouts(every: int, updates: int, wanted: int) -> None:
-    asked = TrainPlan("nowhere", Settings(updates=updates), (ITEM,), checkpoint_every=every)
+    asked = TrainPlan("nowhere", TrainingSettings(updates=updates), (ITEM,), checkpoint_every=every)
     assert arguments.save_steps(asked) == wanted
 
 
@@ -172,20 +172,20 @@ def test_vllm_is_refused_where_it_is_not_installed(monkeypatch: pytest.MonkeyPat
 )
 def test_what_cannot_be_trained_is_refused_in_a_sentence(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        Settings(**changes).check()
+        TrainingSettings(**changes).check()
 
 
 @pytest.mark.parametrize("raw", [{"steps": "many"}, {"steps": None}, {"method": "DPO"}, {"teacher_forcing": 1}])
 def test_settings_that_cannot_be_read_are_refused(raw: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="training setting"):
-        Settings.from_json(raw)
+        TrainingSettings.from_json(raw)
 
 
 def test_a_plan_comes_back_from_its_file(tmp_path: Path) -> None:
     asked = TrainPlan(
         "base",
-        Settings(method=Method.SDPO, context=Context.SOLUTION_NO_THINK, samples=4, remedy=Remedy.CLIP),
-        (ITEM, Item("ü“\u2028?")),
+        TrainingSettings(method=Method.SDPO, context=Context.SOLUTION_NO_THINK, samples=4, remedy=Remedy.CLIP),
+        (ITEM, TrainingProblem("ü“\u2028?")),
         evaluations=(Evaluation("held out", (ITEM,), context=Context.PLACEBO, ends=True),),
         watched=(ITEM,),
         vllm="colocate",

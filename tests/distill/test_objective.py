@@ -12,8 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from backend.distill import objective
-from backend.distill.reading import shares
-from backend.distill.settings import Remedy, Settings
+from backend.distill.reply_reader import shares
+from backend.distill.settings import Remedy, TrainingSettings
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -69,7 +69,7 @@ Q = torch.tensor([[[0.7, 0.1, 0.02, 0.18]]], dtype=torch.float64).log()
     ],
 )
 def test_hand_computed_divergences(alpha: float, tail: bool, wanted: float) -> None:
-    asked = Settings(alpha=alpha, top_k=2, tail=tail)
+    asked = TrainingSettings(alpha=alpha, top_k=2, tail=tail)
     for kind in (torch.float64, torch.float32):
         assert float(objective.divergence(asked, P.to(kind), Q.to(kind))) == pytest.approx(wanted, abs=1e-5)
 
@@ -87,7 +87,7 @@ def test_divergence_is_the_dense_reference(
     seed: int, size: int, top_k: int, alpha: float, tail: bool, scale: float
 ) -> None:
     student, teacher = logits((2, 3, size), seed, scale), logits((2, 3, size), seed + 1, scale)
-    asked = Settings(alpha=alpha, top_k=top_k, tail=tail)
+    asked = TrainingSettings(alpha=alpha, top_k=top_k, tail=tail)
     wanted = reference(student.numpy(), teacher.numpy(), top_k, alpha, tail)
     got = objective.divergence(asked, student, teacher)
     assert got.shape == (2, 3)
@@ -100,7 +100,7 @@ def test_divergence_is_the_dense_reference(
 @pytest.mark.parametrize(("alpha", "top_k", "tail"), [(0.5, 5, True), (0.0, 5, False), (1.0, 0, True)])
 def test_gradient_is_that_of_finite_differences(alpha: float, top_k: int, tail: bool) -> None:
     student, teacher = logits((1, 2, 9), 4).requires_grad_(), logits((1, 2, 9), 5)
-    asked = Settings(alpha=alpha, top_k=top_k, tail=tail)
+    asked = TrainingSettings(alpha=alpha, top_k=top_k, tail=tail)
     (got,) = torch.autograd.grad(objective.divergence(asked, student, teacher).sum(), student)
     step, base = 1e-6, student.detach().numpy()
     for place in np.ndindex(base.shape):
@@ -115,7 +115,7 @@ def test_gradient_is_that_of_finite_differences(alpha: float, top_k: int, tail: 
 def test_the_teacher_gets_no_gradient_from_a_remedy_either() -> None:
     student, teacher = logits((1, 3, 8), 1).requires_grad_(), logits((1, 3, 8), 2).requires_grad_()
     ids, mask = torch.tensor([[1, 2, 3]]), torch.ones(1, 3, dtype=torch.long)
-    found = objective.terms(Settings(remedy=Remedy.ROUTE), student, teacher, ids, mask)
+    found = objective.terms(TrainingSettings(remedy=Remedy.ROUTE), student, teacher, ids, mask)
     assert torch.autograd.grad(found.loss.sum(), teacher, allow_unused=True)[0] is None
     assert not found.divergence.requires_grad and not found.student_entropy.requires_grad
 
@@ -123,9 +123,9 @@ def test_the_teacher_gets_no_gradient_from_a_remedy_either() -> None:
 def test_a_clipped_token_counts_no_more_and_teaches_nothing() -> None:
     student, teacher = logits((2, 6, 12), 1).requires_grad_(), logits((2, 6, 12), 2)
     ids, mask = torch.zeros(2, 6, dtype=torch.long), torch.ones(2, 6, dtype=torch.long)
-    plain = objective.terms(Settings(), student, teacher, ids, mask)
+    plain = objective.terms(TrainingSettings(), student, teacher, ids, mask)
     limit = float(plain.divergence.median())
-    found = objective.terms(Settings(remedy=Remedy.CLIP, token_clip=limit), student, teacher, ids, mask)
+    found = objective.terms(TrainingSettings(remedy=Remedy.CLIP, token_clip=limit), student, teacher, ids, mask)
     above = plain.divergence > limit
     assert 0 < int(above.sum()) < above.numel()
     assert float(found.loss.detach().max()) == pytest.approx(limit)
@@ -160,7 +160,7 @@ def test_routing_follows_its_formula(rewarded: bool) -> None:
     ids = torch.randint(14, (3, 10), generator=torch.Generator().manual_seed(9))
     mask = (torch.arange(10) < torch.tensor([[10], [6], [3]])).long()
     advantages = torch.tensor([0.5, -0.25, 0.0], dtype=torch.float64) if rewarded else None
-    asked = Settings(remedy=Remedy.ROUTE, route_share=0.3)
+    asked = TrainingSettings(remedy=Remedy.ROUTE, route_share=0.3)
     found = objective.terms(asked, student, teacher, ids, mask, advantages)
     given = None if advantages is None else advantages.numpy()
     wanted = routed_reference(0.3, student.detach().numpy(), teacher.numpy(), ids.numpy(), mask.numpy(), given)
@@ -180,7 +180,7 @@ def test_the_teacher_attracts_where_the_student_is_sure_and_repels_at_a_fork() -
     student = torch.tensor([[sure, sure, sure, fork]], dtype=torch.float64, requires_grad=True)
     teacher = torch.tensor([[[9.0, 0, 0, 0]] * 3 + [[3.0, 0, 0, 0]]], dtype=torch.float64)
     ids, mask = torch.zeros(1, 4, dtype=torch.long), torch.ones(1, 4, dtype=torch.long)
-    found = objective.terms(Settings(remedy=Remedy.ROUTE, route_share=0.25), student, teacher, ids, mask)
+    found = objective.terms(TrainingSettings(remedy=Remedy.ROUTE, route_share=0.25), student, teacher, ids, mask)
     (got,) = torch.autograd.grad(found.loss.sum(), student)
     assert torch.all(got[0, :3, 0] < 0), "a step of descent makes the drawn token likelier"
     assert got[0, 3, 0] > 0, "and here less likely"
@@ -197,7 +197,7 @@ def test_a_batch_that_teaches_nothing_has_a_loss_of_zero_and_gradients_of_zero()
     student = logits((2, 3, 7), 3).requires_grad_()
     mask, ids = torch.zeros(2, 3, dtype=torch.long), torch.zeros(2, 3, dtype=torch.long)
     for remedy in Remedy:
-        found = objective.terms(Settings(remedy=remedy), student, logits((2, 3, 7), 4), ids, mask)
+        found = objective.terms(TrainingSettings(remedy=remedy), student, logits((2, 3, 7), 4), ids, mask)
         loss = objective.token_mean(found.loss, mask)
         (got,) = torch.autograd.grad(loss, student)
         assert float(loss.detach()) == 0 and torch.all(got == 0)

@@ -15,9 +15,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from backend.distill.plan import Item, TrainPlan
+from backend.distill.callbacks import TEACHER
 from backend.distill.settings import Method, Teacher
-from backend.distill.watch import TEACHER
+from backend.distill.train_plan import TrainingProblem, TrainPlan
 from backend.domain import UserError
 from tests.distill.small import LAB, ROOT, Event, distance, of_kind, plan, settings, train, weights
 
@@ -65,7 +65,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stopped_training_ends_with_the_same_bits(
-    kind: str, four: tuple[Item, ...], tmp_path: Path, shared: str
+    kind: str, four: tuple[TrainingProblem, ...], tmp_path: Path, shared: str
 ) -> None:
     asked = plan(settings(**KINDS[kind], steps=STEPS), four, shared=shared)
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
@@ -83,7 +83,7 @@ def test_a_stopped_training_ends_with_the_same_bits(
         assert distance(weights(whole / f"checkpoint-{STEPS}"), load_file(LAB / "model.safetensors")) > 0
 
 
-def test_a_killed_process_goes_on_with_its_moving_teacher(four: tuple[Item, ...], tmp_path: Path) -> None:
+def test_a_killed_process_goes_on_with_its_moving_teacher(four: tuple[TrainingProblem, ...], tmp_path: Path) -> None:
     """kill -9 right after a checkpoint. Without the teacher's own weights it would start at the base again."""
     asked = plan(settings(teacher=Teacher.EMA, teacher_rate=0.5, steps=STEPS), four)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -124,7 +124,7 @@ def test_a_killed_process_goes_on_with_its_moving_teacher(four: tuple[Item, ...]
     assert moved > 1e-4
 
 
-def test_a_step_that_was_said_but_not_saved_is_trained_again(four: tuple[Item, ...], folder: Path) -> None:
+def test_a_step_that_was_said_but_not_saved_is_trained_again(four: tuple[TrainingProblem, ...], folder: Path) -> None:
     asked = plan(settings(steps=2), four, checkpoint_every=1)
     with pytest.raises(Killed):
         train(asked, folder, say=stopped_at(2, "step"))
@@ -135,14 +135,16 @@ def test_a_step_that_was_said_but_not_saved_is_trained_again(four: tuple[Item, .
     assert [event["k"] for event in again] == ["begin", "done"], "what is done is not done again"
 
 
-def test_only_the_newest_checkpoint_can_be_gone_on_from(four: tuple[Item, ...], folder: Path) -> None:
+def test_only_the_newest_checkpoint_can_be_gone_on_from(four: tuple[TrainingProblem, ...], folder: Path) -> None:
     train(plan(settings(steps=2), four), folder)
     assert not (folder / "checkpoint-1" / "optimizer.pt").exists(), "three times the size of the weights"
     assert (folder / "checkpoint-2" / "optimizer.pt").is_file()
     assert distance(weights(folder / "checkpoint-1"), weights(folder / "checkpoint-2")) > 0
 
 
-def test_a_training_that_stops_making_sense_keeps_its_checkpoints(four: tuple[Item, ...], folder: Path) -> None:
+def test_a_training_that_stops_making_sense_keeps_its_checkpoints(
+    four: tuple[TrainingProblem, ...], folder: Path
+) -> None:
     """A learning rate of 1 destroys the model at once."""
     asked = plan(settings(steps=12, learning_rate=1.0, clip_norm=1e6, max_tokens=8), four)
     with pytest.raises(UserError, match=r"diverged at step \d+: .*checkpoints before it are kept"):
@@ -151,7 +153,9 @@ def test_a_training_that_stops_making_sense_keeps_its_checkpoints(four: tuple[It
     assert kept and all(torch.isfinite(weight).all() for weight in weights(kept[0].parent).values())
 
 
-def test_a_model_of_numbers_that_are_none_is_stopped_with_a_sentence(four: tuple[Item, ...], tmp_path: Path) -> None:
+def test_a_model_of_numbers_that_are_none_is_stopped_with_a_sentence(
+    four: tuple[TrainingProblem, ...], tmp_path: Path
+) -> None:
     import shutil
 
     from safetensors.torch import save_file

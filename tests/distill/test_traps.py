@@ -13,15 +13,15 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 
-from backend.distill import trainers
+from backend.distill import trainers, training_loop
 from backend.distill.contexts import user_turn
-from backend.distill.evaluating import Prompts
-from backend.distill.plan import Evaluation, Item, TrainPlan
-from backend.distill.reading import Reader
-from backend.distill.sampling import ends
+from backend.distill.evaluator import Prompts
+from backend.distill.reply_reader import Reader
+from backend.distill.rollouts import ends
 from backend.distill.settings import Method, Teacher
+from backend.distill.train_plan import Evaluation, TrainingProblem, TrainPlan
 from backend.domain import Context, UserError
-from tests.distill.small import LAB, Event, distance, items, plan, process, settings
+from tests.distill.small import LAB, Event, distance, items, plan, settings
 
 
 class Shown(TrainerCallback):
@@ -86,7 +86,7 @@ def test_a_long_solution_reaches_the_teacher_whole_in_the_chat_template(folder: 
     assert not trainer.model.is_gradient_checkpointing
 
 
-def test_a_moving_teacher_takes_its_share_of_the_student(four: tuple[Item, ...], folder: Path) -> None:
+def test_a_moving_teacher_takes_its_share_of_the_student(four: tuple[TrainingProblem, ...], folder: Path) -> None:
     trainer = trainer_of(plan(settings(steps=1, teacher=Teacher.EMA, teacher_rate=0.25, max_tokens=8), four), folder)
     trainer.train()
     student, base = weights_of(trainer.model), base_weights()
@@ -104,19 +104,19 @@ def test_a_moving_teacher_takes_its_share_of_the_student(four: tuple[Item, ...],
         ({"evaluations": "long"}, "Problem 2 of the evaluation “held out” has"),
         ({"items": ()}, "no problem to train on"),
         ({"settings": settings(learning_rate=2.0)}, "learning rate can't be 2"),
-        ({"items": (Item("Use 2, 3 to make 6.", "2 * 3"),)}, "shows a correct solution"),
+        ({"items": (TrainingProblem("Use 2, 3 to make 6.", "2 * 3"),)}, "shows a correct solution"),
         ({"base": str(LAB / "nowhere")}, "can't be read"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_begun(
-    changes: dict[str, Any], said: str, four: tuple[Item, ...], folder: Path
+    changes: dict[str, Any], said: str, four: tuple[TrainingProblem, ...], folder: Path
 ) -> None:
     long = (four[0], replace(four[1], solution="Wait. " * 1100))
     known: dict[str, Any] = {"items": long, "evaluations": (Evaluation("held out", long, Context.SOLUTION),)}
     given = {name: known[name] if value == "long" else value for name, value in changes.items()}
     events: list[Event] = []
     with pytest.raises(UserError, match=said):
-        process.run(replace(plan(settings(), four), **given), folder, events.append, lambda: False)
+        training_loop.run(replace(plan(settings(), four), **given), folder, events.append, lambda: False)
     assert not events and not list(folder.iterdir())
 
 
@@ -201,7 +201,7 @@ def test_responses_without_a_teacher_do_not_thin_out_the_loss(siblings: Any) -> 
     assert torch.all(nothing == 0)
 
 
-def test_advantages_are_not_divided_by_their_deviation(four: tuple[Item, ...], folder: Path) -> None:
+def test_advantages_are_not_divided_by_their_deviation(four: tuple[TrainingProblem, ...], folder: Path) -> None:
     trainer = trainer_of(plan(settings(Method.GRPO, steps=1), four), folder)
     seen: list[torch.Tensor] = []
     plain = trainer.compute_loss

@@ -6,7 +6,7 @@ import pytest
 
 from backend.domain import UserError
 from backend.grading import countdown
-from backend.lab.problems import SETS, LabProblem, held_out, parse, problem_set, size_of, solution, training_keys
+from backend.lab.lab_problems import SETS, LabProblem, held_out, parse, problem_set, size_of, solution, training_keys
 
 
 def right(problem: LabProblem, response: str) -> bool:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend.lab import model, tokenizer
+from backend.lab import lab_model, tokenizer
 from backend.lab.evaluate import cues, is_right, prompt
 from backend.lab.finetune import sft
-from backend.lab.problems import problem_set
-from backend.lab.sample import sample
+from backend.lab.lab_problems import problem_set
+from backend.lab.sampler import sample
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "lab"
 NAMES = ("lab-base", "lab-sft-unguided", "lab-sft-guided")
@@ -26,19 +26,25 @@ def one_thread() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_models_are_whole_and_small(name: str) -> None:
     files = {path.name: path.stat().st_size for path in (DATA / name).iterdir()}
-    assert files.keys() >= {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", model.CARD}
+    assert files.keys() >= {
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        lab_model.CARD,
+    }
     assert not [file for file in files if file.endswith((".bin", ".pt", ".pth", ".pkl", ".part"))]
     assert sum(files.values()) < 5_000_000
-    loaded, words = model.load(DATA / name)
+    loaded, words = lab_model.load(DATA / name)
     assert loaded.num_parameters() <= 1_500_000
     assert loaded.config.max_position_embeddings >= 1024 and loaded.config.head_dim in (32, 64)
     assert words.get_vocab() == tokenizer.build().get_vocab()
-    assert json.loads((DATA / name / model.CARD).read_text())["kind"] == name.removeprefix("lab-")
+    assert json.loads((DATA / name / lab_model.CARD).read_text())["kind"] == name.removeprefix("lab-")
 
 
 def figures(name: str, context: str, opening: str = "") -> tuple[float, float]:
     """Share of right responses and cues a response, on 50 held-out problems."""
-    loaded, words = model.load(DATA / name)
+    loaded, words = lab_model.load(DATA / name)
     problems = problem_set("lab-cd3-test")[:50]
     texts = sample(loaded, words, [prompt(p, context) for p in problems], seed=1, opening=opening)
     right = [is_right(p, text) for p, text in zip(problems, texts, strict=True)]

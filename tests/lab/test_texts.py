@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from backend.grading import countdown
 from backend.lab import corpus, grammar, tokenizer
 from backend.lab.evaluate import CONTEXTS, CUES, prompt
-from backend.lab.problems import SETS, problem_set, solution
+from backend.lab.lab_problems import SETS, problem_set, solution
 
 WORDS = tokenizer.build()
 SEEDS = st.integers(0, 2**32)

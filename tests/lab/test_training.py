@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
+from backend.cli import lab
 from backend.domain import UserError
-from backend.lab import cli, model
+from backend.lab import lab_model
 from backend.lab.finetune import sft
-from backend.lab.pretrain import CHECKPOINT, Progress, pretrain
+from backend.lab.pretrain import CHECKPOINT, PretrainProgress, pretrain
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 24
@@ -41,27 +42,27 @@ def assert_same_weights(one: Path, other: Path) -> None:
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(whole: Path, tmp_path: Path) -> None:
-    seen: list[Progress] = []
+    seen: list[PretrainProgress] = []
 
-    def stop(now: Progress) -> None:
+    def stop(now: PretrainProgress) -> None:
         seen.append(now)
         if now.step == 17:
             raise Stop
 
     with pytest.raises(Stop):
         pretrain(tmp_path, seed=4, steps=STEPS, smoke=True, processes=1, on_progress=stop)
-    assert not (tmp_path / model.CARD).exists()
+    assert not (tmp_path / lab_model.CARD).exists()
     pretrain(tmp_path, seed=4, steps=STEPS, smoke=True, processes=1, on_progress=seen.append)
     assert [now.step for now in seen] == [*range(1, 18), *range(11, STEPS + 1)]
     assert seen[-1].loss < seen[0].loss and seen[-1].tokens > 0 and seen[-1].seconds_left == 0
     assert_same_weights(whole, tmp_path)
     assert not list(tmp_path.glob("checkpoint*"))
-    assert json.loads((tmp_path / model.CARD).read_text()) == json.loads((whole / model.CARD).read_text())
+    assert json.loads((tmp_path / lab_model.CARD).read_text()) == json.loads((whole / lab_model.CARD).read_text())
 
 
 @pytest.mark.stress
 def test_a_killed_run_of_two_processes_goes_on_to_the_same_weights(whole: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "backend.lab.cli", "pretrain", "--out", str(tmp_path), "--smoke"]
+    command = [sys.executable, "-m", "backend.cli.lab", "pretrain", "--out", str(tmp_path), "--smoke"]
     command += ["--seed", "4", "--steps", str(STEPS)]
     run = subprocess.Popen(
         command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
@@ -73,7 +74,7 @@ def test_a_killed_run_of_two_processes_goes_on_to_the_same_weights(whole: Path, 
     finally:
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
-    assert not (tmp_path / model.CARD).exists()
+    assert not (tmp_path / lab_model.CARD).exists()
     pretrain(tmp_path, seed=4, steps=STEPS, smoke=True, processes=1)
     assert_same_weights(whole, tmp_path)
 
@@ -86,7 +87,7 @@ def test_another_seed_gives_another_model(whole: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_of_another_run_is_left_alone(tmp_path: Path) -> None:
-    def stop(now: Progress) -> None:
+    def stop(now: PretrainProgress) -> None:
         if now.step == 11:
             raise Stop
 
@@ -104,10 +105,10 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_command_line_prints_and_writes_problem_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["problems", "lab-cd3-test"]) == 0
+    assert lab.main(["problems", "lab-cd3-test"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 200
-    assert cli.main(["problems", "lab-fx-test", "--jsonl", str(tmp_path / "fx.jsonl")]) == 0
+    assert lab.main(["problems", "lab-fx-test", "--jsonl", str(tmp_path / "fx.jsonl")]) == 0
     rows = [json.loads(line) for line in (tmp_path / "fx.jsonl").read_text().splitlines()]
     assert len(rows) == 200 and rows[0].keys() == {"family", "question", "gold", "numbers", "target", "difficulty"}
-    assert cli.main(["problems", "lab-nothing"]) == 2
+    assert lab.main(["problems", "lab-nothing"]) == 2
     assert "no problem set 'lab-nothing'" in capsys.readouterr().err

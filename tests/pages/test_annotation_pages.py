@@ -14,9 +14,10 @@ from streamlit.testing.v1 import AppTest
 from backend.annotation import DEFAULT_SCHEME, AnnotatedText, LabelKind, Project, Role, Scheme
 from backend.config import Settings
 from backend.domain import JobState
-from backend.services import LabelDraft, Services, wire
-from pages.components.agreement_tables import MEASURES, records
-from pages.components.chart_view import to_csv
+from backend.services import Services, build_services
+from backend.services.annotation.records import LabelDraft
+from pages.components.charts.chart_view import to_csv
+from pages.parts.agreement.agreement_tables import MEASURES, records
 from tests.pages.test_pages import SHELL, forget, said, sound
 
 TEXT = "Wait, maybe so. Hmm, I think 7 is right. Wait!"
@@ -32,7 +33,7 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]
     settings = Settings(store=tmp_path / "store", lab=tmp_path / "lab", graders=1)
     for name, value in {"STORE": settings.store, "LAB": settings.lab, "DEMO": "off"}.items():
         monkeypatch.setenv(f"SECOND_THOUGHTS_{name}", str(value))
-    with wire(settings) as services:
+    with build_services(settings) as services:
         yield services
     forget()
 

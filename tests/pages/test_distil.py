@@ -13,22 +13,23 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.config import Settings as Store
-from backend.distill.settings import Method, Remedy, Settings, Teacher
+from backend.distill.settings import Method, Remedy, Teacher, TrainingSettings
 from backend.domain import Context, Job, JobKind, JobState, Lane
-from backend.services import DistilSpec, EvaluationSpec, Services, wire
-from backend.services.distil_presets import paper_settings
-from backend.services.jobs import Progress
-from backend.store import EvaluationRow, StepRow
-from pages.components.distil_charts import wilson
-from pages.components.distil_curves import compare_pair, evaluation_rows, main_charts, more_charts, thinned
-from pages.components.distil_head import steps_csv
-from pages.components.distil_panes import cues_of
-from pages.components.distil_watch import look_every, visible_lines
-from pages.components.distil_words import LABELS, differences, pace, state_line
-from pages.components.job_links import ways
+from backend.services import Services, build_services
+from backend.services.jobs import JobProgress
+from backend.services.training.training_presets import paper_settings
+from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.store.trainings import EvaluationRow, StepRow
+from pages.components.jobs.job_links import ways
+from pages.parts.distil.step_charts import wilson
+from pages.parts.distil.training_curves import compare_pair, evaluation_rows, main_charts, more_charts, thinned
+from pages.parts.distil.training_head import steps_csv
+from pages.parts.distil.training_panes import cues_of
+from pages.parts.distil.training_view import look_every, visible_lines
+from pages.parts.distil.training_words import LABELS, differences, pace, state_line
 from tests.pages.test_pages import forget, opened, said, sound
 
-STAND_IN = Path(__file__).resolve().parents[1] / "services" / "training_stand_in.py"
+STAND_IN = Path(__file__).resolve().parents[1] / "services" / "training" / "training_stand_in.py"
 EVALUATIONS = (EvaluationSpec("lab-cd3-test", limit=4, last_samples=1), EvaluationSpec(seen=True, limit=2))
 
 
@@ -37,7 +38,7 @@ def lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]:
     """An empty store with the shipped models, which the pages read; nobody works on its jobs."""
     forget()
     monkeypatch.setenv("SECOND_THOUGHTS_STORE", str(tmp_path / "store"))
-    with wire(Store(store=tmp_path / "store", graders=1)) as services:
+    with build_services(Store(store=tmp_path / "store", graders=1)) as services:
         yield services
     forget()
 
@@ -45,11 +46,11 @@ def lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]:
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """A store with one finished training: everything in it went the way of a real one, but nothing was learned."""
-    with wire(Store(store=tmp_path_factory.mktemp("taught") / "store", graders=1)) as services:
+    with build_services(Store(store=tmp_path_factory.mktemp("taught") / "store", graders=1)) as services:
         services.distilling.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
         job = services.distilling.submit(spec(services))
         assert services.store.jobs.claim(job.id, "test")
-        result = services.distilling.carry_out(job, Progress(services.store.jobs, job))
+        result = services.distilling.carry_out(job, JobProgress(services.store.jobs, job))
         services.store.jobs.finish(job.id, JobState.DONE, result=result)
         yield services
 
@@ -65,7 +66,7 @@ def shown(taught: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
 
 def spec(services: Services, **changes: Any) -> DistilSpec:
     values = {"problem_set": "lab-cd3-train", "size": 8, "evaluations": EVALUATIONS, "evaluate_every": 2}
-    settings = Settings(steps=4, prompts=4)
+    settings = TrainingSettings(steps=4, prompts=4)
     values |= {"checkpoint_every": 2, "name": "quick"}
     return DistilSpec(services.models.get("lab-base").id, settings, **{**values, **changes})
 
@@ -179,7 +180,7 @@ def test_models_that_cannot_be_trained_from_are_not_offered(lab: Services) -> No
 def test_the_papers_settings_can_be_taken(lab: Services) -> None:
     test = set_up()
     sound(next(b for b in test.button if b.label == "Take the paper’s settings").click().run())
-    paper, _ = paper_settings(Settings())
+    paper, _ = paper_settings(TrainingSettings())
     assert (
         (field(test, "Problems a step").value, field(test, "Steps").value) == (paper.prompts, paper.steps) != (32, 50)
     )
@@ -199,7 +200,7 @@ def test_a_store_without_models_says_what_a_training_needs(monkeypatch: pytest.M
 
 
 def test_differences_from_the_paper_name_both_values() -> None:
-    ours = Settings(method=Method.SDFT, learning_rate=2e-4, lora_rank=8, lora_alpha=16, alpha=1.0)
+    ours = TrainingSettings(method=Method.SDFT, learning_rate=2e-4, lora_rank=8, lora_alpha=16, alpha=1.0)
     paper, _ = paper_settings(ours)
     found = {name: (theirs, here) for name, theirs, here in differences(ours, paper)}
     assert found["Steps"] == (f"{paper.steps}", "50") and found["Learning rate"] == ("1e-05", "0.0002")
@@ -209,10 +210,10 @@ def test_differences_from_the_paper_name_both_values() -> None:
 
 
 def test_settings_without_effect_are_no_difference() -> None:
-    ours = Settings(method=Method.GRPO, alpha=1.0, top_k=5, teacher_rate=0.5, prompts=1, samples=2)
+    ours = TrainingSettings(method=Method.GRPO, alpha=1.0, top_k=5, teacher_rate=0.5, prompts=1, samples=2)
     names = {name for name, *_ in differences(ours, paper_settings(ours)[0])}
     assert "Divergence" not in names and "Tokens of the divergence" not in names and "Problems a step" in names
-    assert set(LABELS) == set(Settings().to_json()) - {"method", "context"}
+    assert set(LABELS) == set(TrainingSettings().to_json()) - {"method", "context"}
 
 
 # -- a training -------------------------------------------------------------------------------------

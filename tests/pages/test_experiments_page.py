@@ -13,21 +13,21 @@ from streamlit.testing.v1 import AppTest
 
 from backend.config import Settings
 from backend.domain import Job, JobKind, Lane
-from backend.exchange.report import Figure, Report, Table, written
-from backend.exchange.report_files import csv_files, escape_latex, latex_files
-from backend.exchange.report_html import html
-from backend.services import Services, wire
-from backend.services.experiments import SECTIONS, From, View
-from pages.components.experiment_view import page_table, row_links
+from backend.report.files import csv_files, escape_latex, latex_files
+from backend.report.html import html
+from backend.report.model import Figure, Report, Table, written
+from backend.services import Services, build_services
+from backend.services.reproduction.reports import SECTIONS, From, View
+from pages.parts.experiments.report_view import page_table, row_links
 from tests.pages.test_pages import HOSTILE, fill, forget, opened, said, sound
-from tests.unit.test_report import Reader
+from tests.report.test_report import Reader
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """A small store without experiments; the shipped results lie beside it."""
     folder = tmp_path_factory.mktemp("experiments")
-    with wire(Settings(store=folder / "store", graders=1)) as services:
+    with build_services(Settings(store=folder / "store", graders=1)) as services:
         fill(services, folder)
         yield services
 

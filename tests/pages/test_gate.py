@@ -13,10 +13,12 @@ from streamlit.testing.v1.util import patch_config_options
 
 from backend.annotation import DEFAULT_SCHEME, AnnotatedText, Person, Role
 from backend.config import Settings
-from backend.distill.settings import Settings as Teaching
+from backend.distill.settings import TrainingSettings as Teaching
 from backend.domain import Job, JobKind, JobState, Lane, UserError
-from backend.services import Arm, DistilSpec, GenerateSpec, Question, Services, wire
-from backend.services.acting import may, watch
+from backend.services import Services, build_services
+from backend.services.access.authorization import may, watch
+from backend.services.generation.specs import GenerateSpec, Question, RunArm
+from backend.services.training.training_specs import DistilSpec
 from tests.pages.test_pages import SHELL, forget, said, sound
 
 ISSUER = "https://accounts.example"
@@ -38,7 +40,7 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]
     values = {"STORE": settings.store, "LAB": settings.lab, "DEMO": "off", "ADMINS": "boss@example.org"}
     for name, value in values.items():
         monkeypatch.setenv(f"SECOND_THOUGHTS_{name}", str(value))
-    with wire(settings) as services:
+    with build_services(settings) as services:
         yield services
     watch(lambda: None)
     forget()
@@ -153,8 +155,8 @@ def test_a_role_taken_away_is_gone_at_once_though_the_gate_was_passed(store: Ser
 
         from backend.annotation import Role
         from backend.domain import JobKind, Lane, UserError
-        from pages.components.gate import require_person
-        from pages.components.session import services
+        from pages.components.frame.gate import require_person
+        from pages.components.frame.session import services
 
         person = require_person()
         services().jobs.submit(JobKind.EVALUATE, "before", {}, Lane.BATCH)
@@ -215,7 +217,7 @@ def test_what_a_name_on_trust_may_do_is_a_setting(store: Services, monkeypatch: 
 # -- the use cases ----------------------------------------------------------------------------------
 
 SPEC = DistilSpec("m", Teaching(steps=1, prompts=1), "set", size=2, name="q")
-ASKED = GenerateSpec((Arm("m"),), questions=(Question("1 + 1?", "2"),))
+ASKED = GenerateSpec((RunArm("m"),), questions=(Question("1 + 1?", "2"),))
 WRITES: dict[str, Callable[[Services, Path], object]] = {
     "import: plan": lambda s, path: s.importing.plan([path]),
     "import: peek": lambda s, path: s.importing.peek(path),
@@ -270,7 +272,7 @@ def test_what_becomes_a_job_is_refused_as_a_job(services: Services) -> None:
     watch(lambda: Person("p", "Vi", Role.VIEWER))
     try:
         with pytest.raises(UserError, match="this takes admin"):
-            services.generating.submit(GenerateSpec((Arm(base.id),), questions=ASKED.questions))
+            services.generating.submit(GenerateSpec((RunArm(base.id),), questions=ASKED.questions))
     finally:
         watch(lambda: None)
     assert not services.jobs.all() and may(Role.ADMIN)

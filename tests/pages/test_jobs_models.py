@@ -12,11 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from backend.config import Settings
 from backend.domain import Job, JobKind, JobState, Lane, Run, RunInfo
-from backend.services import Services, wire
-from pages.components import job_words
-from pages.components.job_links import traces_made, ways
-from pages.components.lineage import Branch, Node, choice, tree
-from pages.components.model_words import facts_line, size
+from backend.services import Services, build_services
+from pages.components.jobs import job_words
+from pages.components.jobs.job_links import traces_made, ways
+from pages.parts.models.lineage import Branch, Node, choice, tree
+from pages.parts.models.model_words import facts_line, size
 from tests.pages.test_pages import forget, opened, said, sound
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -149,7 +149,7 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]
     monkeypatch.setenv("SECOND_THOUGHTS_STORE", str(settings.store))
     monkeypatch.setenv("SECOND_THOUGHTS_LAB", str(settings.lab))
     monkeypatch.setenv("SECOND_THOUGHTS_DEMO", "off")
-    with wire(settings) as services:
+    with build_services(settings) as services:
         yield services
     forget()
 

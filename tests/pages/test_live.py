@@ -18,12 +18,12 @@ from backend.config import Settings
 from backend.domain import Context, JobState, problem_id
 from backend.lexicon.entries import load_all
 from backend.lexicon.matcher import Matcher
-from backend.services import Services, wire
-from backend.services.specs import Arm, GenerateSpec, Question
-from pages.components import stream_route
-from pages.components.live_setup import new_seed
-from pages.components.live_stream import GrowingText, Teller
-from tests.browser.live_cases import WORDS, Story, arm
+from backend.services import Services, build_services
+from backend.services.generation.specs import GenerateSpec, Question, RunArm
+from pages.components.live import stream_route
+from pages.components.live.live_setup import new_seed
+from pages.components.live.live_stream import GrowingText, StreamWriter
+from tests.browser.live.live_cases import WORDS, Story, arm
 
 ROOT = Path(__file__).resolve().parents[2]
 SHELL = ROOT / "pages" / "shell.py"
@@ -42,7 +42,7 @@ def live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]:
     monkeypatch.setenv("SECOND_THOUGHTS_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("SECOND_THOUGHTS_LAB", str(tmp_path / "lab"))
     monkeypatch.setenv("SECOND_THOUGHTS_DEMO", "off")
-    with wire(Settings(store=tmp_path / "store", lab=tmp_path / "lab", graders=1)) as services:
+    with build_services(Settings(store=tmp_path / "store", lab=tmp_path / "lab", graders=1)) as services:
         base = services.models.add_endpoint("http://127.0.0.1:9/v1", "small", name="small-base")
         services.models.add_endpoint("http://127.0.0.1:9/v1", "sure", name="small-sure", parent=base.id)
         yield services
@@ -90,7 +90,7 @@ def test_generate_queues_what_is_set_up_and_goes_there(live: Services) -> None:
     press(test, "Generate")
     (spec,) = specs(live)
     base, sure = (live.models.get(name).id for name in ("small-base", "small-sure"))
-    assert spec.arms == (Arm(base), Arm(sure, prefix="Maybe"), Arm(sure, Context.ANSWER))
+    assert spec.arms == (RunArm(base), RunArm(sure, prefix="Maybe"), RunArm(sure, Context.ANSWER))
     assert [question.question for question in spec.questions] == [live.problems.pick("lab-cd3-test", 7).question]
     assert (spec.live, spec.logprobs, spec.decoding.temperature, spec.dataset) == (True, True, 0.0, "lab-cd3-test")
     assert live.jobs.all()[0].id in test.query_params["job"]
@@ -225,7 +225,7 @@ def test_marks_of_a_growing_text_are_those_of_the_whole(name: str) -> None:
 
 
 def test_pieces_of_traces_that_are_not_shown_are_not_told() -> None:
-    teller = Teller(Matcher(LEXICONS["doubts"]), "doubts", problem=9)
+    teller = StreamWriter(Matcher(LEXICONS["doubts"]), "doubts", problem=9)
     plan = {"k": "plan", "arms": [arm()] * 6, "problems": [{"question": "q", "gold": None}] * 2, "samples": 1}
     told = teller.tell([(1, plan), (2, {"k": "piece", "i": 0, "t": "no"}), (3, {"k": "piece", "i": 1, "t": "yes"})])
     assert (told[0]["focus"], len(told[0]["arms"])) == ([1, 0], 4)

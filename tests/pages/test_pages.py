@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from backend.config import Settings
-from backend.services import Services, wire
+from backend.services import Services, build_services
 
 SHELL = Path(__file__).resolve().parents[2] / "pages" / "shell.py"
 PAGES = ("overview", "browse", "compare", "reader", "import")
@@ -28,7 +28,7 @@ def forget() -> None:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """A base model and its variant over three problems, and a run of other problems."""
     folder = tmp_path_factory.mktemp("small")
-    with wire(Settings(store=folder / "store")) as services:
+    with build_services(Settings(store=folder / "store")) as services:
         fill(services, folder)
         yield services
 
@@ -199,7 +199,7 @@ def test_an_import_can_go_on_without_the_page(tmp_path: Path, empty: None, setti
     test.text_input(key="path").set_value(str(file)).run()
     next(button for button in test.button if button.label == "Import in the background").click().run()
     sound(test)
-    with wire(settings) as services:
+    with build_services(settings) as services:
         (job,) = services.jobs.open()
         assert (job.kind.value, job.spec["paths"]) == ("import", [str(file)])
 

@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from backend.services import Outcome, Services
+from backend.services import Services
+from backend.services.traces.importer import ImportOutcome
 
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
 
@@ -27,7 +28,7 @@ def write(path: Path, rows: Sequence[dict[str, Any]], *, ascii_only: bool = Fals
     return path
 
 
-def take(services: Services, *paths: Path, **options: Any) -> list[Outcome]:
+def take(services: Services, *paths: Path, **options: Any) -> list[ImportOutcome]:
     """Import, to the end."""
     return list(services.importing.run(paths, **options))
 

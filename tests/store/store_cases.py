@@ -11,8 +11,10 @@ from typing import Any
 
 from backend.config import Settings
 from backend.domain import Run, RunInfo, problem_id
-from backend.store import GROUP_COLUMNS, Ledger, PartWriter, ProblemRow, SourceRow, Store
-from backend.store.ledger import connect, sqlite_url
+from backend.store import Store
+from backend.store.database import connect
+from backend.store.ledger import Ledger, ProblemRow, SourceRow, sqlite_url
+from backend.store.parts import GROUP_COLUMNS, PartWriter
 
 LEXICON = "doubts@0123456789abcdef"
 

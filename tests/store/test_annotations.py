@@ -26,7 +26,10 @@ from backend.annotation import (
 )
 from backend.config import Settings
 from backend.domain import Section, SectionSpan, UserError
-from backend.store import Desk, NewProject, Store, Taken, TextRow
+from backend.store import Store
+from backend.store.annotation_rows import Taken, TextRow
+from backend.store.annotations import LabelTransaction
+from backend.store.project_rows import NewProject
 
 TEXT = "Wait, maybe so. Hmm."
 SHA = hashlib.sha256(TEXT.encode()).hexdigest()
@@ -58,8 +61,8 @@ def label(name: str, root: str = "", op: Op = Op.PUT, person: str = "p1", **give
     return Label(name, root or name, "a1", "a1-00000", person, op, **place)
 
 
-def enter(store: Store, *rows: Label, person: str = "p1", check: Callable[[Desk], None] = lambda _: None):
-    def make(desk: Desk) -> Sequence[Label]:
+def enter(store: Store, *rows: Label, person: str = "p1", check: Callable[[LabelTransaction], None] = lambda _: None):
+    def make(desk: LabelTransaction) -> Sequence[Label]:
         check(desk)
         return [row for row in rows if row.id not in desk.known]
 
@@ -148,7 +151,7 @@ def test_a_row_is_entered_once(store: Store) -> None:
 
 def test_rows_are_held_against_what_stands(store: Store) -> None:
     add(store)
-    seen: list[Desk] = []
+    seen: list[LabelTransaction] = []
     enter(store, label("x"), label("y"), check=seen.append)
     store.annotations.take(item(), "p1")
     enter(store, label("x2", "x", Op.WITHDRAW), label("y2", "y", label="hedge"), label("y"), check=seen.append)
@@ -208,7 +211,7 @@ def test_a_closed_or_deleted_project_gives_and_takes_nothing(store: Store) -> No
     ):
         with pytest.raises(UserError, match="closed"):
             refused()
-    seen: list[Desk] = []
+    seen: list[LabelTransaction] = []
     enter(store, check=seen.append)
     assert not seen[0].open
     store.projects.delete("a1")

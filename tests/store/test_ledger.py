@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, text
-from store_cases import LEXICON, add_many, dump, open_store, run_of
 
 from backend.domain import Context, RunInfo, Sampling, UserError, problem_id
-from backend.store import Ledger, PartRow, ProblemRow, SetRow, SourceRow
-from backend.store.ledger import connect, sqlite_url
+from backend.store.database import connect
+from backend.store.ledger import Ledger, PartRow, ProblemRow, SetRow, SourceRow, sqlite_url
 from backend.store.migrations import MIGRATIONS, migrate
+from tests.store.store_cases import LEXICON, add_many, dump, open_store, run_of
 
 SPAWN = multiprocessing.get_context("spawn")
 

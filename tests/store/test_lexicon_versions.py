@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from backend.store import OwnLexicons, OwnRow
 from backend.store.database import connect
+from backend.store.lexicon_versions import OwnLexicons, OwnRow
 
 ROW = OwnRow("mine@1", "mine", "list", "Mine \u202e<b>", "a note", "ada", {"f1": 0.5})
 CONTENT = {"entries": ["等等", "\u2028", "a\u0000b"]}

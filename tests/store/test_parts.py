@@ -11,12 +11,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from store_cases import LEXICON, counted, listing, put, trace
 
 from backend.config import Settings
 from backend.domain import TraceFilter, UserError
-from backend.store import PartWriter, Store
-from backend.store.parts import SCHEMAS
+from backend.store import Store
+from backend.store.parts import SCHEMAS, PartWriter
+from tests.store.store_cases import LEXICON, counted, listing, put, trace
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = TraceFilter(lexicon=LEXICON)
@@ -98,10 +98,11 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, kind: str) -> None:
 import random, sys
 sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
 from pathlib import Path
-from store_cases import counted, listing, put, trace
+from tests.store.store_cases import counted, listing, put, trace
 from backend.config import Settings
 from backend.domain import UserError
-from backend.store import PartWriter, Store
+from backend.store import Store
+from backend.store.parts import PartWriter
 store = Store(Settings(store=Path(sys.argv[1])))
 put(store, "kept", [trace("kept", 0)])
 before = listing(store.folder)

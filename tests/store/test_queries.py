@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_cases import LEXICON, counted, put, trace
 
 from backend.config import Settings
 from backend.domain import SearchAs, TraceFilter, UserError, problem_id
-from backend.store import GROUP_COLUMNS, VERDICTS, Store
-from backend.store.queries import SORTS
+from backend.store import Store
+from backend.store.parts import GROUP_COLUMNS
+from backend.store.queries import SORTS, VERDICTS
+from tests.store.store_cases import LEXICON, counted, put, trace
 
 QUESTIONS = ("one?", "two?", "三?")
 WORDS = st.sampled_from(

@@ -10,13 +10,13 @@ from typing import Any
 
 import duckdb
 import pytest
-from store_cases import LEXICON, counted, put, trace
 
 from backend.config import Settings
 from backend.domain import UserError
-from backend.services import wire
+from backend.services import build_services
 from backend.store import Store
 from backend.store.snapshot import COMMENTS
+from tests.store.store_cases import LEXICON, counted, put, trace
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_rows_join_and_are_the_stores(filled: Store, tmp_path: Path) -> None:
 
 
 def test_figures_equal_those_of_the_services(real_store: Settings, tmp_path: Path) -> None:
-    with wire(real_store) as services:
+    with build_services(real_store) as services:
         services.runs.snapshot(tmp_path / "real.duckdb")
         summaries = services.runs.summaries("kim2026")
         densities = services.runs.densities()

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from backend.domain import Job, JobKind, JobState, Lane, UserError
-from backend.store import Jobs, Kept, Streams
 from backend.store.database import connect
+from backend.store.job_rows import Jobs
+from backend.store.streams import Kept, Streams
 
 
 @pytest.fixture

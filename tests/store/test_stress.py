@@ -14,7 +14,7 @@ import pytest
 
 from backend.config import ROOT, Settings
 from backend.domain import TraceFilter
-from backend.services import wire
+from backend.services import build_services
 
 FILES = 4
 
@@ -36,8 +36,8 @@ def sources(folder: Path, rows: int) -> Path:
 def importing(folder: Path, store: Path) -> subprocess.Popen[bytes]:
     """An import under way, its parts kept small so that it writes many."""
     code = (
-        "import sys, backend.services.importing as importing; importing.PART_BYTES = 200_000; "
-        "from backend.cli import main; sys.exit(main(sys.argv[1:]))"
+        "import sys, backend.services.traces.importer as importing; importing.PART_BYTES = 200_000; "
+        "from backend.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, "import", str(folder), "--store", str(store)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -45,7 +45,7 @@ def importing(folder: Path, store: Path) -> subprocess.Popen[bytes]:
 
 def check(settings: Settings, rows: int) -> int:
     """Assert that the store is whole; returns how many runs it holds."""
-    with wire(settings) as services:
+    with build_services(settings) as services:
         runs = services.runs.all()
         parts = [part for kind in ("traces", "cues", "counts") for part in services.store.ledger.parts(kind)]
         assert {part.run_id for part in parts} == {run.id for run in runs}
@@ -72,7 +72,7 @@ def killed_at(moments: list[float], folder: Path, store: Path, rows: int) -> Non
     _, error = process.communicate(timeout=300)
     assert process.returncode == 0, error
     assert check(settings, rows) == FILES
-    with wire(settings) as services:
+    with build_services(settings) as services:
         registered = services.store.ledger.part_paths()
         services.store.sweep(older_than=-1)
         left = {p.relative_to(store).as_posix() for p in (store / "parts").rglob("*") if p.is_file()}

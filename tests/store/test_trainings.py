@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import create_engine, inspect, text
 
 from backend.domain import Context, Training
-from backend.store import EvaluationRow, Ledger, RolloutRow, Standing, StepRow, Trainings
 from backend.store.database import connect
-from backend.store.ledger import sqlite_url
+from backend.store.ledger import Ledger, sqlite_url
+from backend.store.trainings import EvaluationRow, RolloutRow, Standing, StepRow, Trainings
 
 
 @pytest.fixture

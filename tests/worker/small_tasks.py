@@ -14,14 +14,14 @@ from typing import Any
 from backend.config import load
 from backend.domain import Job, JobKind, UserError
 from backend.services import Services
-from backend.services.jobs import JobCancelled, Progress
-from backend.store import Kept
+from backend.services.jobs import JobCancelled, JobProgress
+from backend.store.streams import Kept
 from backend.worker import runner
 from backend.worker.main import configure_logging, run_worker
-from backend.worker.tasks import TASKS, Task
+from backend.worker.tasks import TASKS, JobHandler
 
 
-def items(services: Services, job: Job, _engines: Any, progress: Progress) -> dict[str, Any]:
+def items(services: Services, job: Job, _engines: Any, progress: JobProgress) -> dict[str, Any]:
     """Keep `items` things, `pause` seconds each, going on where an earlier attempt stopped."""
     spec, streams = job.spec, services.store.streams
     done = {kept.problem for kept in streams.kept(job.id)}
@@ -58,7 +58,7 @@ def mood(name: str, number: int, services: Services, job: Job) -> None:
         time.sleep(600)
 
 
-def dies(services: Services, job: Job, _engines: Any, progress: Progress) -> dict[str, Any]:
+def dies(services: Services, job: Job, _engines: Any, progress: JobProgress) -> dict[str, Any]:
     """Dies whenever it is tried."""
     print("no memory left", file=sys.stderr, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -69,8 +69,8 @@ def kept_items(services: Services, job: Job) -> dict[str, Any]:
     return {"items": len(services.store.streams.kept(job.id))}
 
 
-TASKS[JobKind.GENERATE] = Task(items, kept_items)
-TASKS[JobKind.EVALUATE] = Task(dies, kept_items)
+TASKS[JobKind.GENERATE] = JobHandler(items, kept_items)
+TASKS[JobKind.EVALUATE] = JobHandler(dies, kept_items)
 
 if __name__ == "__main__":
     verb = sys.argv[1]

@@ -13,13 +13,13 @@ from typing import Any
 from backend.config import load
 from backend.domain import Job, JobKind
 from backend.services import Services
-from backend.services.distilling import DistilService
-from backend.services.jobs import Progress
+from backend.services.jobs import JobProgress
+from backend.services.training.trainings import DistilService
 from backend.worker import runner
 from backend.worker.main import configure_logging, run_worker
-from backend.worker.tasks import TASKS, Task
+from backend.worker.tasks import TASKS, JobHandler
 
-STAND_IN = Path(__file__).resolve().parents[1] / "services" / "training_stand_in.py"
+STAND_IN = Path(__file__).resolve().parents[1] / "services" / "training" / "training_stand_in.py"
 DistilService.launch = staticmethod(lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)])
 
 
@@ -34,14 +34,14 @@ class Warm:
         self.note.write_text("closed")
 
 
-def opens(services: Services, job: Job, engines: Any, progress: Progress) -> dict[str, Any]:
+def opens(services: Services, job: Job, engines: Any, progress: JobProgress) -> dict[str, Any]:
     """Leaves an engine warm, as a generating job does."""
     model = services.models.get("lab-base")
     engines(services.models.family([model]), "auto")
     return {"runner": os.getpid()}
 
 
-TASKS[JobKind.GENERATE] = Task(opens, lambda _services, _job: {})
+TASKS[JobKind.GENERATE] = JobHandler(opens, lambda _services, _job: {})
 
 if __name__ == "__main__":
     runner.open_engine = lambda *_args, **_kwargs: Warm(load().store)  # type: ignore[assignment,return-value]

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worker_cases import Bench, bench_on, until
 
 from backend.config import ROOT, Settings
-from backend.distill.settings import Settings as Teaching
+from backend.distill.settings import TrainingSettings as Teaching
 from backend.domain import Job, JobState
-from backend.services import DistilSpec, EvaluationSpec, Services, wire
+from backend.services import Services, build_services
+from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from tests.worker.worker_cases import Bench, bench_on, until
 
 WORKER = (sys.executable, str(Path(__file__).with_name("small_training.py")), "worker")
 
@@ -27,7 +28,7 @@ WORKER = (sys.executable, str(Path(__file__).with_name("small_training.py")), "w
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Services, Bench]]:
     """One worker for the whole file."""
     settings = Settings(store=tmp_path_factory.mktemp("distil") / "store", graders=1)
-    with wire(settings) as services, bench_on(settings) as bench:
+    with build_services(settings) as services, bench_on(settings) as bench:
         bench.start(WORKER)
         yield services, bench
 
@@ -120,7 +121,7 @@ def test_the_shipped_model_is_taught_on_the_command_line(tmp_path: Path) -> None
     assert (told["state"], told["step"], told["models"]) == ("done", 2, ["taught · step 1", "taught · step 2"])
     assert [(row["step"], row["values"]["traces"]) for row in told["evaluations"]] == [(2, 6)]
     assert "step 2 of 2" in done.stderr
-    with wire(Settings(store=tmp_path)) as services:
+    with build_services(Settings(store=tmp_path)) as services:
         steps = services.distilling.steps(told["id"])
         assert [row.step for row in steps] == [0, 1, 2]
         assert "loss" not in steps[0].values and steps[1].values["loss"] > 0 and steps[2].values["divergence"] > 0

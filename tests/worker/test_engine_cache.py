@@ -9,7 +9,7 @@ import pytest
 
 from backend.domain import Model, ModelKind
 from backend.engines.protocol import Engine, Family
-from backend.worker.engines import EngineCache, Says
+from backend.worker.engine_cache import EngineCache, Says
 
 
 class Opened:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from worker_cases import SMALL, Bench, bench_on, until
 
 from backend.config import Settings
 from backend.domain import Job, JobState, Lane
 from backend.services.jobs import LOG
+from tests.worker.worker_cases import SMALL, Bench, bench_on, until
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from worker_cases import Bench, bench_on, until
 
 from backend.config import Settings
 from backend.domain import JobKind, JobState, Lane, UserError
 from backend.worker.main import run_worker
+from tests.worker.worker_cases import Bench, bench_on, until
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from backend.config import Settings
 from backend.domain import JobKind, JobState, Lane, UserError
-from backend.services.jobs import JobService, Progress
+from backend.services.jobs import JobProgress, JobService
 from backend.store import Store
 
 
@@ -61,7 +61,7 @@ def test_a_worker_that_died_is_shown_within_fifteen_seconds(jobs: JobService, st
 
 def test_the_speed_is_of_this_attempt_and_writes_are_few(jobs: JobService, store: Store, clock: Clock) -> None:
     job = jobs.submit(JobKind.GENERATE, "a job", {}, Lane.BATCH)
-    progress = Progress(store.jobs, job)
+    progress = JobProgress(store.jobs, job)
     progress.begin(1000, "traces", 600)
     assert (jobs.get(job.id).done, jobs.get(job.id).rate) == (600, None)
     for i in range(1, 101):
@@ -85,7 +85,7 @@ def test_the_speed_is_of_this_attempt_and_writes_are_few(jobs: JobService, store
 
 def test_a_cancellation_is_seen_soon_and_the_ledger_asked_seldom(jobs: JobService, store: Store, clock: Clock) -> None:
     job = jobs.submit(JobKind.GENERATE, "a job", {}, Lane.LIVE)
-    progress = Progress(store.jobs, job)
+    progress = JobProgress(store.jobs, job)
     assert store.jobs.claim(job.id, "local") and not progress.cancelled()
     assert jobs.cancel(job.id).state is JobState.CANCELLING
     assert not progress.cancelled(), "asked a moment ago"

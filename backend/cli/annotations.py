@@ -1,0 +1,125 @@
+"""The verb `annotations`: projects listed, their labels written to files, and files made into projects.
+
+Owns its options, and who is at work on the command line. Knows nothing of formats or of projects.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from backend.annotation import Person, Project
+from backend.domain import UserError, visible
+from backend.services import Services
+
+Verb = Callable[[str, object, str], argparse.ArgumentParser]
+
+
+def add_verbs(verb: Verb) -> None:
+    """Add the verb to the parser behind `verb`."""
+    sub = verb("annotations", _annotations, "List annotation projects, write their labels to files, or read them in.")
+    actions = sub.add_subparsers(required=True, metavar="projects | formats | export | import")
+    known = actions.add_parser("projects", help="every project, with how far it is")
+    known.set_defaults(act=_projects)
+    known.add_argument("--json", action="store_true", help="one JSON object a project, one a line")
+    forms = actions.add_parser("formats", help="the formats there are")
+    forms.set_defaults(act=_formats)
+    out = actions.add_parser("export", help="write a project's labels")
+    out.set_defaults(act=_export)
+    out.add_argument("project", metavar="PROJECT", help="its id, or its name")
+    out.add_argument("form", nargs="?", default="jsonl", metavar="FORMAT", help="jsonl (default); `formats` lists them")
+    out.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: named like the project)")
+    out.add_argument("--traces", action="store_true", help="with trace, run and stratum, which name the model")
+    out.add_argument("--history", action="store_true", help="with every row of the log")
+    into = actions.add_parser("import", help="make a project of files")
+    into.set_defaults(act=_import)
+    into.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files, folders or archives")
+    into.add_argument("--name", default="", metavar="NAME", help="what the project is called (default: as in the file)")
+    into.add_argument("--gold", action="store_true", help="take every label for an adjudicated one")
+    into.add_argument("--format", default="", metavar="FORMAT", help="whatever the content says")
+    for each in (out, into):
+        each.add_argument("--as", dest="who", default="", metavar="NAME", help="who is at work (default: your login)")
+    for each in (known, forms, out, into):
+        each.add_argument("--store", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="folder of the store")
+
+
+def _annotations(services: Services, options: argparse.Namespace) -> None:
+    options.act(services, options)
+
+
+def _projects(services: Services, options: argparse.Namespace) -> None:
+    for info in services.projects.all():
+        project = info.project
+        labels = sum(one.labels for one in info.progress)
+        if options.json:
+            row = {"id": project.id, "name": project.name, "state": project.state, "items": info.items}
+            row |= {"finished": info.finished, "settled": info.settled, "labels": labels, "created": project.created}
+            print(json.dumps(row, ensure_ascii=False))
+        else:
+            print(f"{project.id}  {visible(project.name, 40):40} {project.state:6} {info.items:>6,} items  "
+                  f"{info.finished:,} finished, {info.settled:,} adjudicated, {labels:,} labels")  # fmt: skip
+
+
+def _formats(services: Services, _options: argparse.Namespace) -> None:
+    for each in services.label_files.formats():
+        ways = " and ".join(way for way, able in (("out", each.writes), ("in", each.reads)) if able)
+        print(f"{each.name:20} {ways:11} {each.title}: {each.holds}")
+
+
+def _export(services: Services, options: argparse.Namespace) -> None:
+    actor, project = _at_work(services, options.who), _project(services, options.project)
+    found = services.label_files.export(
+        actor.id, project.id, options.form, traces=options.traces, history=options.history
+    )
+    path = (options.out or Path(found.name)).expanduser()
+    try:
+        path.write_bytes(found.data)
+    except OSError as error:
+        raise UserError(f"{visible(str(path))} can't be written: {error.strerror or error}.") from None
+    for note in found.notes:
+        print(visible(note), file=sys.stderr)
+    print(f"written  {visible(str(path))} ({len(found.data):,} bytes)")
+
+
+def _import(services: Services, options: argparse.Namespace) -> None:
+    actor = _at_work(services, options.who)
+    files = [path.expanduser() for path in options.files]
+    project = services.label_files.import_(actor.id, files, options.name, options.gold, options.format)
+    for note in project.sampling.get("notes", ()):
+        print(visible(note), file=sys.stderr)
+    info, labelled = services.projects.info(project.id), services.annotating.labelled(project.id)
+    own = sum(len(labels) for one in labelled for labels in one.by_person.values())
+    people = ", ".join(visible(one.name, 40) for one in info.progress)
+    print(f"imported  {project.id}  {visible(project.name, 60)}: {info.items:,} texts, {own:,} labels"
+          f"{f' of {people}' if people else ''}, {sum(len(one.gold) for one in labelled):,} gold labels")  # fmt: skip
+
+
+def _at_work(services: Services, who: str) -> Person:
+    """The person of that name or e-mail address; without one, the login of whoever calls, entered where it is new."""
+    if not who:
+        return services.people.local(_login())
+    found = [person for person in services.people.all() if who in (person.id, person.name, person.email)]
+    if len(found) != 1:
+        how = "nobody" if not found else f"{len(found)} people"
+        raise UserError(f"There is {how} called '{visible(who, 60)}' here: give a name, an e-mail address or an id.")
+    return found[0]
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user on this machine
+        return "command line"
+
+
+def _project(services: Services, named: str) -> Project:
+    """The project of that id or name."""
+    found = [info.project for info in services.projects.all() if named in (info.project.id, info.project.name)]
+    if len(found) > 1:
+        ids = ", ".join(project.id for project in found)
+        raise UserError(f"{len(found)} projects are called '{visible(named, 60)}': give the id of one of {ids}.")
+    return found[0] if found else services.projects.get(named)

@@ -1,0 +1,114 @@
+"""What a training process is told, and what it says: the two sides of `python -m backend.distill FOLDER`.
+
+Owns the folder's files and the names of the lines. Loads no model library; knows nothing of trainers or of the store.
+
+The folder holds `plan.json` and is where checkpoints go (`checkpoint-N`, Hugging Face folders that load as models).
+The process says one JSON object a line on standard output, each with `k`, its kind:
+
+- `begin`: step (where it goes on), steps, prompts ({student, teacher}: the exact text of the first problem, rendered),
+  train (how many rows or problems), device.
+- `note`: text; what is being done now.
+- `step`: step, values (see `STEP_VALUES`), sampled ([{question, gold, text, correct, tokens, finish}], a few rollouts)
+  and watched ([{problem, text, correct, tokens, finish}], responses to the plan's watched problems, `problem` being
+  their index; may be empty). Step 0 comes before any update and has neither loss nor divergence.
+- `traces`: step, evaluation (its index), traces ([{problem, sample, text, prompt, tokens, finish, seed}]): an
+  evaluation, whole.
+- `checkpoint`: step, folder (a name in the plan's folder).
+- `failed`: reason, a sentence. `paused`: step. `done`: step.
+
+It reads lines too: `pause` has it save a checkpoint after the step under way and end; when its standard input closes
+it ends at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from backend.distill.settings import TrainingSettings
+from backend.domain import Context
+
+PLAN: Final = "plan.json"
+
+# What a step's values may hold. Cue counts and densities are per lexicon (its name), density per 1,000 tokens, pooled;
+# entropies and divergence are means over response tokens in nats; `cue_share` is the share of the divergence that
+# falls on tokens of kim2026-words cues, beside `cue_tokens`, the share of tokens they are.
+STEP_VALUES: Final = (
+    *("loss", "score", "finished", "length", "cues", "density", "student_entropy", "teacher_entropy", "divergence"),
+    *("cue_share", "cue_tokens", "grad_norm", "learning_rate", "seconds", "tokens", "taught"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProblem:
+    """A problem as the process needs it: `solution` is a worked one, thinking included, where there is one."""
+
+    question: str
+    gold: str | None = None
+    solution: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A problem set to answer every so often. `items` and `name` say what; at the last step `last_samples` are drawn
+    of all items, before that `samples` of the first `first` items (0: all), or with `ends` nothing at all.
+    """
+
+    name: str
+    items: tuple[TrainingProblem, ...]
+    context: Context = Context.NONE
+    first: int = 0
+    samples: int = 1
+    last_samples: int = 2
+    temperature: float = 0.8
+    seed: int = 0
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrainPlan:
+    """All a training process is told. `base` is a model's folder; `lexicons` the folder of the lexicon files.
+
+    Every `evaluate_every` steps (and at 0 and the end) it evaluates, every `checkpoint_every` it saves, every
+    `watch_every` it answers the watched problems. `threads` 0 leaves the number to torch. `vllm` says who draws the
+    rollouts: "" this process, "colocate" a vLLM engine in it, "server:URL" a vLLM server.
+    """
+
+    base: str
+    settings: TrainingSettings
+    items: tuple[TrainingProblem, ...]
+    evaluations: tuple[Evaluation, ...] = ()
+    watched: tuple[TrainingProblem, ...] = ()
+    evaluate_every: int = 10
+    checkpoint_every: int = 10
+    watch_every: int = 1
+    lexicons: str = ""
+    threads: int = 1
+    shared: str = ""  # a folder for what runs of the same base and problems have in common; "" for none
+    vllm: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Put the plan into `folder`."""
+        (folder / PLAN).write_text(json.dumps(dataclasses.asdict(self), ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> TrainPlan:
+        """The plan in `folder`."""
+        raw: dict[str, Any] = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        raw["settings"] = TrainingSettings.from_json(raw["settings"])
+        raw["items"] = _items(raw["items"])
+        raw["watched"] = _items(raw["watched"])
+        raw["evaluations"] = tuple(_evaluation(one) for one in raw["evaluations"])
+        return cls(**raw)
+
+
+def _items(rows: list[dict[str, Any]]) -> tuple[TrainingProblem, ...]:
+    return tuple(TrainingProblem(**row) for row in rows)
+
+
+def _evaluation(raw: Mapping[str, Any]) -> Evaluation:
+    return Evaluation(**(dict(raw) | {"items": _items(raw["items"]), "context": Context(raw["context"])}))

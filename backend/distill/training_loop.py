@@ -1,0 +1,165 @@
+"""One training run in a process of its own, from its plan to its last checkpoint (see `plan` for what it says).
+
+Owns the order: read, load, go on where it was, train. Knows nothing of the store or of jobs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from backend.distill import arguments, length_check, own_responses, trainers
+from backend.distill.callbacks import Watch, newest_checkpoint, restore_teacher
+from backend.distill.evaluator import Evaluator, Prompts, Say
+from backend.distill.reply_reader import Reader
+from backend.distill.rollouts import Sampler, ends
+from backend.distill.settings import Method
+from backend.distill.train_plan import TrainingProblem, TrainPlan
+from backend.domain import UserError, visible
+
+
+def main(folder: Path) -> int:
+    """Train what the plan in `folder` says; returns the exit code: 0 done or paused, 3 failed for a reason told."""
+    say, pause = _mouth(), _ear()
+    transformers_logging.set_verbosity_error()
+    try:
+        run(TrainPlan.read(folder), folder, say, pause.is_set)
+    except UserError as error:
+        say({"k": "failed", "reason": str(error)})
+        return 3
+    except torch.cuda.OutOfMemoryError:
+        say({"k": "failed", "reason": _no_memory()})
+        return 3
+    return 0
+
+
+def run(plan: TrainPlan, folder: Path, say: Say, pausing: Callable[[], bool]) -> None:
+    """Train, or go on from the last whole checkpoint. Raises UserError where that can't be done or goes wrong."""
+    if plan.threads:
+        torch.set_num_threads(plan.threads)
+    model, tokenizer = _load(plan)
+    reader, prompts = Reader(tokenizer, ends(model, tokenizer), plan.lexicons), Prompts(tokenizer)
+    evaluator = Evaluator(plan, reader, prompts)
+    _check(plan, model, prompts)
+    reached, checkpoint = newest_checkpoint(folder) or (0, None)
+    if _first_process():
+        _drop_halves(folder, reached)
+    device = torch.cuda.get_device_name() if model.device.type == "cuda" else "CPU"
+    begun = {"step": reached, "steps": plan.settings.steps, "train": len(plan.items), "device": device}
+    say({"k": "begin", **begun, "prompts": _shown(plan, prompts)})
+    watch = Watch(plan, say, reader, evaluator, pausing)
+    if checkpoint is None and _first_process():
+        say({"k": "note", "text": "answering as it is before anything is taught"})
+        watch.tell_start(Sampler(model, tokenizer))
+    if reached < plan.settings.steps:
+        trainer = trainers.build(plan, folder, model, tokenizer, reader, _rows(plan, model, reader, prompts, say))
+        trainer.add_callback(watch)
+        watch.trainer = trainer
+        if checkpoint:
+            restore_teacher(trainer, checkpoint)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        reached = int(trainer.state.global_step)
+    if _first_process():
+        say({"k": "paused" if watch.paused else "done", "step": reached})
+
+
+def _load(plan: TrainPlan) -> tuple[Any, Any]:
+    """Model and tokenizer; only safetensors are read, and no code that comes with a model is run."""
+    cuda = torch.cuda.is_available()
+    half = cuda and plan.settings.lora_rank > 0
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(plan.base, trust_remote_code=False, padding_side="left")
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            plan.base, use_safetensors=True, trust_remote_code=False, dtype=torch.bfloat16 if half else torch.float32
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise UserError(f"The model in {visible(plan.base)} can't be read: {visible(str(error), 300)}.") from error
+    return model.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if cuda else "cpu"), tokenizer
+
+
+def _rows(plan: TrainPlan, model: Any, reader: Reader, prompts: Prompts, say: Say) -> list[Any]:
+    """What is trained on: problems, or for SFT the base's own responses to them."""
+    if plan.settings.method is not Method.SFT:
+        return list(plan.items)
+    say({"k": "note", "text": f"writing responses to {len(plan.items):,} problems to learn from"})
+    tokenizer = reader.tokenizer
+    found = own_responses.pairs(plan, Sampler(model, tokenizer), reader, prompts.ids, int(tokenizer.eos_token_id))
+    say({"k": "note", "text": f"learning from {own_responses.sizes(found)}"})
+    return list(found)
+
+
+def _check(plan: TrainPlan, model: Any, prompts: Prompts) -> None:
+    """Refuse what can't be trained before anything is begun."""
+    plan.settings.check()
+    if not plan.items and plan.settings.steps:
+        raise UserError("There is no problem to train on: choose a problem set that has some.")
+    arguments.check_vllm(plan)
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    length_check.check(plan, int(most or 10**9), lambda turn: len(prompts.ids(turn)))
+
+
+def _shown(plan: TrainPlan, prompts: Prompts) -> dict[str, str]:
+    """The exact prompts of the first problem."""
+    if not plan.items:
+        return {}
+    first: TrainingProblem = plan.items[0]
+    shown = {"student": prompts.text(first.question)}
+    if plan.settings.method is Method.SDFT:
+        shown["teacher"] = prompts.text(length_check.teacher_turns(plan)[0])
+    return shown
+
+
+def _drop_halves(folder: Path, reached: int) -> None:
+    """Checkpoints that were being written when the process died, and those of steps that will be trained again."""
+    for path in folder.glob("checkpoint-*"):
+        if not (path / "whole.json").is_file() or int(path.name.rpartition("-")[2]) > reached:
+            shutil.rmtree(path)
+
+
+def _first_process() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _no_memory() -> str:
+    return (
+        "The GPU's memory is not enough. Choose a smaller micro batch, shorter responses, an adapter (LoRA) instead of "
+        "all weights, or more GPUs."
+    )
+
+
+def _mouth() -> Say:
+    """Writes lines to what was standard output; what libraries print there goes to standard error from now on."""
+    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+
+    def say(word: dict[str, Any]) -> None:
+        out.write(json.dumps(word, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+
+    return say
+
+
+def _ear() -> Event:
+    """Set once `pause` was read. The process ends as soon as a pipe to it closes: whoever started it is gone."""
+    pause = Event()
+    if not stat.S_ISFIFO(os.fstat(0).st_mode):
+        return pause
+
+    def listen() -> None:
+        for line in sys.stdin:
+            if line.strip() == "pause":
+                pause.set()
+        os._exit(4)
+
+    Thread(target=listen, daemon=True).start()
+    return pause

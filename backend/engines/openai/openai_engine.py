@@ -1,0 +1,279 @@
+"""Any OpenAI-compatible server as an engine, by chat completions.
+
+Owns what is asked of such a server, what it turns out not to give (which is remembered and said), and how its answer
+becomes a response. Knows nothing of tokenizers: the server keeps its model's to itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, NamedTuple
+
+import openai
+
+from backend.domain import Finish, Model, UserError, visible
+from backend.engines.alignment import Growing, ServedToken, place
+from backend.engines.openai.addresses import api_address, key_of
+from backend.engines.openai.client import Broken, Served
+from backend.engines.protocol import Abilities, Alternative, Cancelled, Done, Event, Request, Starter, Token
+
+MOST_TOP = 20
+FINISHES = {"stop": Finish.STOP, "length": Finish.LENGTH}
+# What may be left out of a request, and the words by which a server that refuses it names it. "neutral" are settings
+# that change nothing: they are sent because many servers else draw by defaults that come with the model.
+_OPTIONAL = {
+    "stream_options": ("stream_options",),
+    "logprobs": ("logprob",),
+    "seed": ("seed",),
+    "neutral": ("top_k", "min_p", "repetition_penalty"),
+}
+NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
+_LACKS = {
+    "logprobs": "The server gives no log-probabilities.",
+    "seed": "The server takes no seeds: the same request gives another response each time.",
+    "prefix": "The server can't go on from words put into the model's mouth.",
+}
+
+
+class OpenAIEngine:
+    """Serves one endpoint. Requests run side by side; samples are requests of their own, each with its seed.
+
+    Tokens have no ids; where the server gives no log-probabilities, each chunk of its stream counts as one token.
+    Log-probabilities are as the server gives them: most give the model's own, before temperature. The thoughts of a
+    reasoning server come as `<think>\\n…\\n</think>\\n\\n` before its answer.
+    """
+
+    def __init__(self, model: Model, *, timeout: float = 300, retries: int = 3) -> None:
+        """`timeout`: seconds of silence until a response is given up. Raises UserError for a bad address or no key."""
+        address, variable = api_address(model.location), str(model.settings.get("key") or "")
+        self._model = model
+        key = key_of(variable, os.environ, address)
+        self._served = Served(address, key, variable, timeout=timeout, retries=retries)
+        self._name = str(model.settings.get("model") or "")
+        self._looked = False
+        self._lacks: set[str] = set()
+        self._limit = "max_tokens"
+        self._goes_on: bool | None = None
+        self._trying = asyncio.Lock()
+
+    @property
+    def abilities(self) -> Abilities:
+        """What this server gives, as far as it has been asked."""
+        lacks = self._lacks | ({"prefix"} if self._goes_on is False else set())
+        missing = [sentence for lack, sentence in _LACKS.items() if lack in lacks]
+        return Abilities(
+            name="openai",
+            logprobs="logprobs" not in lacks,
+            entropy=False,
+            top=0 if "logprobs" in lacks else MOST_TOP,
+            seeds="seed" not in lacks,
+            bans=False,
+            prefix="prefix" not in lacks,
+            scoring=False,
+            missing=(*missing, "The server gives no entropies, scores no texts and doesn't tell its token ids."),
+        )
+
+    def render(self, request: Request) -> str:
+        """Nothing: the server applies the chat template."""
+        return ""
+
+    def count(self, text: str) -> int | None:
+        """None: the server keeps its tokenizer to itself."""
+        return None
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """Raise UserError where the server isn't there, hasn't the model, or for the first request it can't serve."""
+        self._look()
+        for request in requests:
+            if reason := self._refused(request):
+                raise UserError(reason)
+
+    def generate(self, requests: Sequence[Request], cancelled: Cancelled = lambda: False) -> Iterator[Event]:
+        """Answer all requests; see Engine. Raises UserError where the server isn't there or hasn't the model."""
+        self._look()
+        yield from self._served.stream({request.key: self._answer(request) for request in requests}, cancelled)
+
+    def score(self, model: str, user: str, text: str, *, top: int = 0, system: str = "") -> list[Token]:
+        """Raises UserError: chat completions can't be asked about a given text."""
+        raise UserError(f"{self._model.name} is asked by chat completions, which can't score a text: use its weights.")
+
+    def starters(self, words: Sequence[str]) -> list[Starter]:
+        """None: the server doesn't tell its token ids."""
+        return []
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._served.close()
+
+    def _look(self) -> None:
+        """Once: see that the server answers, and find the model's name there."""
+        if self._looked:
+            return
+        listed = self._served.ask(self._served.models())
+        names = [str(entry["id"]) for entry in listed]
+        shown = ", ".join(visible(name, 60) for name in names[:12]) + (", …" if len(names) > 12 else "")
+        if not self._name and len(names) != 1:
+            has = f"it has {shown}" if names else "it doesn't list them"
+            raise UserError(f"Say which model of the server at {self._served.address} {self._model.name} is: {has}.")
+        self._name = self._name or names[0]
+        if names and self._name not in names:
+            name = visible(self._name, 60)
+            raise UserError(f"The server at {self._served.address} has no model {name!r}; it has {shown}.")
+        self._looked = True
+
+    def _refused(self, request: Request) -> str:
+        if request.model != self._model.name:
+            return f"{visible(request.model, 60)!r} is not served here: {self._served.address} is {self._model.name}."
+        if request.decoding.banned:
+            return f"{self._model.name} can't be kept from words: the server doesn't tell its token ids."
+        if request.prefix and self._goes_on is False:
+            return f"{self._model.name} can't be given a first word. {_LACKS['prefix']}"
+        return ""
+
+    async def _answer(self, request: Request) -> AsyncIterator[Event]:
+        if request.prefix and self._goes_on is None:
+            async with self._trying:
+                self._goes_on = await self._knows_prefixes() if self._goes_on is None else self._goes_on
+        if reason := self._refused(request):
+            raise Broken(reason)
+        growing, thinking = Growing(request.key, request.decoding.stop), Thinking()
+        finish, tokens = "", None
+        async with AsyncExitStack() as opened:
+            response = await self._begin(request, opened)
+            if request.prefix:
+                yield growing.force(
+                    request.prefix, place(0, request.prefix, [ServedToken(request.prefix)], forced=True)
+                )
+            async for chunk in self._served.chunks(response):
+                with self._served.reading():
+                    part = read_chunk(chunk, thinking, request.decoding.top)
+                finish, tokens = part.finish or finish, part.tokens or tokens
+                if part.text and not part.logprobs:
+                    self._lacks.add("logprobs")
+                if piece := growing.say(part.text, part.said):
+                    yield piece
+                if growing.stopped:
+                    break
+        if not (finish or growing.stopped):
+            raise Broken(f"The server at {self._served.address} ended the response half-way; what came of it is kept.")
+        counted = None if request.prefix or growing.stopped else tokens
+        yield Done(request.key, Finish.STOP if growing.stopped else FINISHES.get(finish, Finish.UNKNOWN), "", counted)
+
+    async def _begin(self, request: Request, opened: AsyncExitStack) -> openai.AsyncAPIResponse[Any]:
+        """Ask, and ask again without what the server refuses and needn't have. Raises openai.OpenAIError."""
+        left_out = self._lacks & set(_OPTIONAL)
+        create = self._served.client.chat.completions.with_streaming_response.create
+        while True:
+            try:
+                response = await opened.enter_async_context(create(**self._body(request, left_out)))
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                if not self._give_way(error.message.lower(), left_out):
+                    raise
+            else:
+                self._lacks |= left_out
+                return response
+
+    def _give_way(self, message: str, left_out: set[str]) -> bool:
+        """Add to `left_out` what the refusal names, or all of it where it names nothing; False where all is out."""
+        if "max_completion_tokens" in message and self._limit == "max_tokens":
+            self._limit = "max_completion_tokens"
+            return True
+        sent = set(_OPTIONAL) - left_out
+        named = {option for option in sent if any(word in message for word in _OPTIONAL[option])}
+        left_out |= named or sent
+        return bool(sent)
+
+    def _body(self, request: Request, left_out: set[str]) -> dict[str, Any]:
+        decoding = request.decoding
+        messages = [{"role": "system", "content": request.system}] if request.system else []
+        messages.append({"role": "user", "content": request.user})
+        extra: dict[str, Any] = {} if "neutral" in left_out else dict(NEUTRAL)
+        if decoding.top_k:
+            extra["top_k"] = decoding.top_k
+        if request.prefix:
+            messages.append({"role": "assistant", "content": request.prefix})
+            extra |= {"continue_final_message": True, "add_generation_prompt": False}
+        body: dict[str, Any] = {
+            "model": self._name,
+            "messages": messages,
+            "stream": True,
+            "temperature": decoding.temperature,
+            "top_p": decoding.top_p,
+            self._limit: decoding.max_tokens,
+            "extra_body": extra,
+        }
+        if "seed" not in left_out:
+            body["seed"] = decoding.seed
+        if "stream_options" not in left_out:
+            body["stream_options"] = {"include_usage": True}
+        if "logprobs" not in left_out:
+            body["logprobs"] = True
+            # One more than wanted: some servers count the token that was drawn among them, however unlikely it was.
+            body |= {"top_logprobs": min(decoding.top + 1, MOST_TOP)} if decoding.top else {}
+        return body
+
+    async def _knows_prefixes(self) -> bool:
+        """Whether the server reads the setting: one that doesn't would answer anew and say nothing of it."""
+        try:
+            await self._served.client.chat.completions.create(
+                model=self._name,
+                messages=[{"role": "user", "content": "?"}],
+                extra_body={"continue_final_message": "neither", self._limit: 1},
+            )
+        except (openai.BadRequestError, openai.UnprocessableEntityError):
+            return True
+        return False
+
+
+class StreamChunk(NamedTuple):
+    """What one chunk of a stream says."""
+
+    text: str = ""
+    said: tuple[ServedToken, ...] = ()
+    finish: str = ""
+    tokens: int | None = None
+    logprobs: bool = False
+
+
+class Thinking:
+    """Joins the thoughts that a reasoning server sends apart with its answer, as the model itself writes them."""
+
+    def __init__(self) -> None:
+        """Nothing was said yet."""
+        self._thought = ""
+
+    def read(self, delta: dict[str, Any]) -> list[str]:
+        """The text that a chunk adds, in parts: marks, a thought, a piece of the answer."""
+        thought = delta.get("reasoning_content") or delta.get("reasoning") or ""
+        content = delta.get("content") or delta.get("refusal") or ""
+        opening = closing = ""
+        if thought and not self._thought:
+            opening = "<think>" if thought.startswith("\n") else "<think>\n"
+        self._thought = thought or self._thought
+        if content and self._thought:
+            closing = "</think>" if self._thought.endswith("\n") else "\n</think>"
+            closing += "" if content.startswith("\n") else "\n\n"
+            self._thought = ""
+        return [part for part in (opening, thought, closing, content) if part]
+
+
+def read_chunk(chunk: dict[str, Any], thinking: Thinking, top: int) -> StreamChunk:
+    """One chunk of a chat completion's stream, with the `top` likeliest of each token; raises as `reading` expects."""
+    tokens = (chunk.get("usage") or {}).get("completion_tokens")
+    if not (choices := chunk.get("choices")):
+        return StreamChunk(tokens=tokens)
+    choice = choices[0]
+    parts = thinking.read(choice.get("delta") or {})
+    entries = (choice.get("logprobs") or {}).get("content") or ()
+    marks = [ServedToken(part) for part in parts if part.strip() in ("<think>", "</think>")]
+    said = [*marks, *(_said(entry, top) for entry in entries)] if entries else [ServedToken(part) for part in parts]
+    return StreamChunk("".join(parts), tuple(said), choice.get("finish_reason") or "", tokens, bool(entries))
+
+
+def _said(entry: dict[str, Any], top: int) -> ServedToken:
+    others = [Alternative(str(other["token"]), float(other["logprob"])) for other in entry.get("top_logprobs") or ()]
+    best = sorted(others, key=lambda other: -other.logprob)[:top]
+    return ServedToken(str(entry["token"]), None, float(entry["logprob"]), tuple(best))

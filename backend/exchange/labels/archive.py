@@ -1,0 +1,159 @@
+"""Trees of small files, as zip archives and as folders.
+
+Owns safe names out of any words, and reading a tree that may be hostile: paths that lead out of it, archives that would
+grow without end, entries that can't be read. Nothing is ever unpacked to disk. Knows nothing of what the files hold.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import re
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+from backend.domain import visible
+from backend.exchange.traces.input_files import open_regular, shown_name, whole
+from backend.exchange.traces.source import RowError
+
+FILE_LIMIT: Final = 64 * 2**20  # bytes of one file, unpacked
+TREE_LIMIT: Final = 512 * 2**20  # of all of them together
+FILES: Final = 200_000
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_RESERVED: Final = frozenset({"con", "prn", "aux", "nul", *(f"{p}{n}" for p in ("com", "lpt") for n in range(10))})
+_LONGEST = 60
+_DAMAGED = (zlib.error, lzma.LZMAError)
+_STAMP = (1980, 1, 1, 0, 0, 0)  # so that the same labels make the same file
+
+
+class SafeNames:
+    """File names made of words that may be anything, each name given once."""
+
+    def __init__(self, otherwise: str, taken: Iterable[str] = ()) -> None:
+        """`otherwise` stands for words of which nothing is left; names in `taken` aren't given."""
+        self._otherwise = otherwise
+        self._given = {name.casefold() for name in taken} | _RESERVED
+
+    def name(self, words: str) -> str:
+        """A name of ASCII letters, digits, "-" and "_" that looks like `words`."""
+        stem = safe(words) or self._otherwise
+        name, number = stem, 1
+        while name.casefold() in self._given:
+            number += 1
+            name = f"{stem}-{number}"
+        self._given.add(name.casefold())
+        return name
+
+
+def safe(words: str) -> str:
+    """`words` as ASCII letters, digits, "-" and "_"; "" where nothing is left."""
+    plain = unicodedata.normalize("NFKD", words[: 4 * _LONGEST]).encode("ascii", "ignore").decode()
+    return _UNSAFE.sub("-", plain).strip("-")[:_LONGEST].rstrip("-")
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """A zip archive of these files."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            info = zipfile.ZipInfo(name, _STAMP)
+            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            archive.writestr(info, content)
+    return stream.getvalue()
+
+
+class Tree(Protocol):
+    """Files by their path in a tree, "/" between the parts."""
+
+    def names(self) -> list[str]:
+        """The paths of all files, in order."""
+        ...
+
+    def content(self, name: str) -> bytes:
+        """A file's bytes. Raises RowError."""
+        ...
+
+
+class Folder:
+    """A folder on disk, or only some files of it."""
+
+    def __init__(self, path: Path, only: Iterable[Path] | None = None) -> None:
+        """Of everything below `path`; links to folders aren't followed."""
+        found = path.rglob("*") if only is None else only
+        self._files = {shown_name(each.relative_to(path)): each for each in sorted(found) if each.is_file()}
+        self._left = _Allowance()
+
+    def names(self) -> list[str]:
+        """The paths of all files, in order."""
+        if len(self._files) > FILES:
+            raise RowError(f"it holds {len(self._files):,} files; at most {FILES:,} can be read")
+        return list(self._files)
+
+    def content(self, name: str) -> bytes:
+        """A file's bytes."""
+        with open_regular(self._files[name], name) as stream:
+            return self._left.taken(name, stream.read(FILE_LIMIT + 1))
+
+
+class Archive:
+    """A zip archive, read in memory."""
+
+    def __init__(self, raw: bytes) -> None:
+        """Of its bytes. Raises RowError where it is no archive, or one with paths that lead out of it."""
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(raw))
+        except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
+            raise RowError(f"it is no readable zip archive ({visible(str(error), 80)})") from None
+        self._left = _Allowance()
+        self._files = dict(self._entries())
+
+    def _entries(self) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+        entries = [info for info in self._zip.infolist() if not info.is_dir()]
+        if len(entries) > FILES:
+            raise RowError(f"it holds {len(entries):,} files; at most {FILES:,} can be read")
+        for info in entries:
+            parts = info.filename.replace("\\", "/").split("/")
+            if ".." in parts or parts[0] == "" or ":" in parts[0]:
+                raise RowError(f"its file '{visible(info.filename, 80)}' has a path that leads out of the archive")
+            if "__MACOSX" not in parts:
+                yield "/".join(part for part in parts if part not in ("", ".")), info
+
+    def names(self) -> list[str]:
+        """The paths of all files, in order."""
+        return sorted(self._files)
+
+    def content(self, name: str) -> bytes:
+        """A file's bytes; what the archive says of its size isn't believed."""
+        try:
+            with self._zip.open(self._files[name]) as stream:
+                return self._left.taken(name, stream.read(FILE_LIMIT + 1))
+        except RowError:
+            raise
+        except (zipfile.BadZipFile, *_DAMAGED, EOFError, OSError, RuntimeError, ValueError) as error:
+            why = "it is encrypted" if "encrypted" in str(error) else str(error) or "it is damaged"
+            raise RowError(f"its file '{visible(name, 80)}' can't be unpacked ({visible(why, 80)})") from None
+
+
+class _Allowance:
+    """How much of a tree may still be read."""
+
+    def __init__(self) -> None:
+        self._left = TREE_LIMIT
+
+    def taken(self, name: str, content: bytes) -> bytes:
+        if len(content) > FILE_LIMIT:
+            raise RowError(f"its file '{visible(name, 80)}' is larger than {FILE_LIMIT >> 20} MiB")
+        self._left -= len(content)
+        if self._left < 0:
+            raise RowError(f"its files are larger than {TREE_LIMIT >> 20} MiB together, the most that can be read")
+        return content
+
+
+def open_archive(path: Path, shown: str) -> Archive:
+    """The archive of that path. Raises ImportProblem or RowError."""
+    with open_regular(path, shown) as stream:
+        return Archive(whole(stream, TREE_LIMIT))

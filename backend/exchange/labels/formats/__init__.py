@@ -1,0 +1,1 @@
+"""The formats of annotated texts, one module for reading or writing each."""

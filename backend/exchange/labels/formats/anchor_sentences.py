@@ -1,0 +1,87 @@
+"""Thought-anchors' sentence labels: `chunks_labeled.json`, beside the `base_solution.json` it was cut from.
+
+Owns that layout and finding each sentence in the response again. The labels were made by a model, not by people. Knows
+nothing of projects, lexicons or traces in the store.
+
+Every sentence becomes a span. Two of the labels say that the model doubts or checks itself; the others say that it does
+neither, and are negative in the scheme.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from backend.annotation import AnnotatedSpan, AnnotatedText, LabelKind, Scheme
+from backend.domain import Group, ImportProblem
+from backend.exchange.traces.input_files import open_regular, reading, shown_name, whole
+from backend.exchange.traces.rows import JSON_LIMIT, load_object
+
+LABELLED_BY: Final = "a model"
+_LABELS, _SOLUTION = "chunks_labeled.json", "base_solution.json"
+_CUES: Final = {"uncertainty_management": Group.HESITATION, "self_checking": Group.VERIFICATION}
+_OTHERS: Final = (
+    *("problem_setup", "plan_generation", "fact_retrieval", "active_computation"),
+    *("result_consolidation", "final_answer_emission"),
+)
+SCHEME: Final = Scheme(
+    (
+        *(LabelKind(tag, tag.replace("_", " "), group) for tag, group in _CUES.items()),
+        *(LabelKind(tag, tag.replace("_", " "), negative=True) for tag in _OTHERS),
+    ),
+    (),
+)
+
+
+def read(raw: bytes, shown: str, text: str | None = None) -> AnnotatedText:
+    """The sentences of one file. `text` is the response they were cut from; without it they are joined by spaces.
+
+    Raises ImportProblem where the file is another or a sentence isn't in the text, naming its number.
+    """
+    try:
+        rows = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise ImportProblem(shown, "it is not JSON") from None
+    if not isinstance(rows, list) or not rows or not all(map(_labelled, rows)):
+        raise ImportProblem(shown, "it is no list of sentences with 'chunk' and 'function_tags'")
+    if text is None:
+        text = " ".join(row["chunk"] for row in rows)
+    spans = tuple(span for span in _spans(rows, text, shown) if SCHEME.get(span.label))
+    return AnnotatedText(shown, text, spans, meta={"labelled by": LABELLED_BY})
+
+
+def read_folder(folder: Path) -> list[AnnotatedText]:
+    """Every labelled response below `folder`, in the order of their paths. Raises ImportProblem."""
+    found = []
+    for path in sorted(folder.rglob(_LABELS)):
+        shown, beside = shown_name(path.relative_to(folder)), path.with_name(_SOLUTION)
+        with open_regular(path, shown) as stream, reading(shown):
+            raw = whole(stream, JSON_LIMIT)
+        text = load_object(beside, shown_name(beside.relative_to(folder))).get("solution") if beside.exists() else None
+        found.append(read(raw, shown, text if isinstance(text, str) else None))
+    if not found:
+        raise ImportProblem(shown_name(folder), f"it holds no {_LABELS}")
+    return found
+
+
+def _labelled(row: Any) -> bool:
+    return isinstance(row, Mapping) and isinstance(row.get("chunk"), str) and isinstance(row.get("function_tags"), list)
+
+
+def _spans(rows: Sequence[Mapping[str, Any]], text: str, shown: str) -> Iterator[AnnotatedSpan]:
+    """Each sentence where it stands in `text`: one after the other, whatever white space is in it there."""
+    at = 0
+    for number, row in enumerate(rows, 1):
+        words = row["chunk"].split()
+        if not words:
+            continue
+        found = re.compile(r"\s*".join(map(re.escape, words))).search(text, at)
+        if found is None:
+            raise ImportProblem(shown, "this sentence doesn't stand in the response it belongs to", number)
+        at = found.end()
+        if row["function_tags"]:
+            yield AnnotatedSpan(found.start(), at, str(row["function_tags"][0]), annotator=LABELLED_BY)

@@ -1,0 +1,48 @@
+"""The list of known formats, in the order in which they are tried on a first row.
+
+Owns that order alone: a format whose keys include another's comes before it.
+"""
+
+from __future__ import annotations
+
+from backend.exchange.traces.formats import (
+    companion,
+    generations,
+    harness,
+    mapped,
+    openai_batch,
+    openai_chat,
+    paper_chain,
+    paper_eval,
+    problem_sets,
+    thip,
+    thought_anchors,
+    verl,
+)
+from backend.exchange.traces.source import Format, Row
+
+KNOWN: tuple[Format, ...] = (
+    paper_chain.FORMAT,
+    paper_chain.COLLECTED,
+    paper_eval.FORMAT,
+    companion.FORMAT,
+    harness.FORMAT,
+    thip.FORMAT,
+    thought_anchors.FORMAT,
+    verl.FORMAT,
+    openai_batch.FORMAT,
+    generations.FORMAT,
+    problem_sets.FORMAT,
+    openai_chat.FORMAT,
+)
+_BY_NAME = {each.name: each for each in (*KNOWN, mapped.FORMAT)}
+
+
+def detect(row: Row) -> Format | None:
+    """The format a first row is written in, judged by its keys."""
+    return next((each for each in KNOWN if each.matches(row)), None)
+
+
+def named(name: str) -> Format:
+    """The format of that name. Raises KeyError."""
+    return _BY_NAME[name]

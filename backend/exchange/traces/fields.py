@@ -1,0 +1,148 @@
+"""Typed looks into a row: the text, list or number a format expects, or a clause saying what stands there instead.
+
+Owns the meanings of loosely written values (verdicts, token counts, finish reasons). Knows nothing
+of files or of any one format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from backend.domain import Finish
+from backend.exchange.traces.json_text import type_name
+from backend.exchange.traces.source import Row, RowError
+
+_FINISHES = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "finished", "complete"), Finish.STOP),
+    **dict.fromkeys(("length", "max_tokens", "max_length", "max_new_tokens", "truncated"), Finish.LENGTH),
+}
+_TRUE = {"true", "1", "1.0", "yes", "correct", "right"}
+_FALSE = {"false", "0", "0.0", "no", "incorrect", "wrong"}
+
+
+def text(row: Row, key: str) -> str:
+    """A text that must be there."""
+    if key not in row:
+        raise RowError(f"'{key}' is missing (it has {listed(row)})")
+    value = row[key]
+    if not isinstance(value, str):
+        raise RowError(f"'{key}' should be text, but is {type_name(value)}")
+    return value
+
+
+def optional_text(row: Row, key: str) -> str | None:
+    """A text or number as text; None where it is absent or null."""
+    return as_text(row.get(key), key)
+
+
+def as_text(value: Any, name: str) -> str | None:
+    """Text as it is, a number in its shortest form, None for null; a list or an object is an error."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        raise RowError(f"'{name}' should be text, but is {type_name(value)}")
+    return str(value)
+
+
+def written(value: Any, name: str) -> str | None:
+    """Like `as_text`, but a list of one stands for its item, and other lists and objects become JSON text."""
+    if isinstance(value, list) and len(value) == 1:
+        return written(value[0], name)
+    return orjson.dumps(value).decode() if isinstance(value, dict | list) else as_text(value, name)
+
+
+def texts(row: Row, key: str) -> list[str]:
+    """A list of one or more texts that must be there."""
+    if key not in row:
+        raise RowError(f"'{key}' is missing (it has {listed(row)})")
+    values = row[key]
+    if not isinstance(values, list):
+        raise RowError(f"'{key}' should be a list of texts, but is {type_name(values)}")
+    for place, value in enumerate(values, 1):
+        if not isinstance(value, str):
+            raise RowError(f"'{key}' should hold texts alone, but its item {place} is {type_name(value)}")
+    if not values:
+        raise RowError(f"'{key}' is an empty list")
+    return values
+
+
+def per_sample(row: Row, key: str, count: int, *, shorter: bool = False) -> list[Any]:
+    """`count` values, one a response. Absent or null: all None. With `shorter`, missing ones at the end are None."""
+    values = row.get(key)
+    if values is None:
+        return [None] * count
+    if not isinstance(values, list):
+        raise RowError(f"'{key}' should be a list, but is {type_name(values)}")
+    if len(values) > count or (len(values) < count and not shorter):
+        raise RowError(f"'{key}' has {len(values)} items for {count} responses")
+    return values + [None] * (count - len(values))
+
+
+def verdict(value: Any, name: str) -> bool | None:
+    """True or false out of a boolean, 0/1 or a word; None for null and empty text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in _TRUE or word in _FALSE:
+            return word in _TRUE
+        if not word:
+            return None
+    raise RowError(f"'{name}' should be true, false, 0 or 1, but is {_short(value)}")
+
+
+def count(value: Any, name: str) -> int | None:
+    """A whole number of zero or more, also written as text or as 12.0; None for null and empty text."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 19:
+        return int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 and value == int(value):
+        return int(value)
+    raise RowError(f"'{name}' should be a whole number, but is {_short(value)}")
+
+
+def finish(value: Any) -> Finish:
+    """The finish reason; words of other kinds are unknown."""
+    return _FINISHES.get(value.strip().lower(), Finish.UNKNOWN) if isinstance(value, str) else Finish.UNKNOWN
+
+
+def unknown_finish(key: str, value: Any) -> Row:
+    """The raw finish reason for `extra` where `finish` can't express it; empty otherwise."""
+    return {key: value} if value is not None and finish(value) is Finish.UNKNOWN else {}
+
+
+def rest(row: Row, used: Iterable[str]) -> Row:
+    """The fields not in `used`."""
+    left = dict(row)
+    for key in used:
+        left.pop(key, None)
+    return left
+
+
+def sliced(row: Row, keys: Sequence[str], count: int, *, shorter: bool = False) -> list[Row]:
+    """One object a response with its share of the lists `keys`; lists that are absent are left out."""
+    shares: list[Row] = [{} for _ in range(count)]
+    for key in keys:
+        if key in row:
+            for share, value in zip(shares, per_sample(row, key, count, shorter=shorter), strict=True):
+                share[key] = value
+    return shares
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Names for a sentence: the first few, and how many more there are."""
+    every = [name if len(name) <= 40 else name[:40] + "…" for name in names]
+    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "") or "nothing"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return type_name(value)
+    shown = repr(value)
+    return shown if len(shown) <= 40 else shown[:40] + "…"

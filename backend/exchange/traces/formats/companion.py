@@ -1,0 +1,49 @@
+"""The companion paper's evaluation dump: the paper's keys without lengths, its lineage in the folders' names.
+
+Owns the reading of `base|limo/<model>/<set>/test_<template>_t0.0_k1_s0_e30.jsonl`. Rows are those of
+`paper_eval`. Knows nothing of grading or cues.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backend.domain import RunInfo, Sampling
+from backend.exchange.traces.formats.paper_eval import drafts
+from backend.exchange.traces.source import Format, Proposal, Row, ScannedFile
+from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file
+
+_FILE = re.compile(r"[^_]+_(?P<template>.+)_t(?P<t>\d+(?:\.\d+)?)_k(?P<k>\d+)_s(?P<s>-?\d+)_e(?P<e>-?\d+)")
+_SETS = {"aime": "AIME24", "amc": "AMC23", "math": "MATH500"}  # this repository's own short names
+_TRAININGS = {"limo": "LIMO"}
+
+
+def _matches(row: Row) -> bool:
+    return "generated_responses" in row
+
+
+def _describe(found: ScannedFile) -> Iterator[Proposal]:
+    name = _FILE.fullmatch(found.stem)
+    placed = len(found.folders) >= 3 and found.folders[-3].lower() in ("base", *_TRAININGS)
+    if not (placed or (name and len(found.folders) >= 2 and found.folders[-1] in _SETS)):
+        model, dataset = from_file(found)
+        yield Proposal(RunInfo(model, dataset, format=FORMAT.name, source=found.shown, note=UNNAMED))
+        return
+    base, folder = found.folders[-2:]
+    variant = _TRAININGS.get(found.folders[-3].lower()) if placed else None
+    yield Proposal(
+        RunInfo(
+            f"{base} · {variant}" if variant else base,
+            _SETS.get(folder.lower()) or dataset_label(folder),
+            parent=base if variant else None,
+            variant=variant,
+            sampling=Sampling(temperature=float(name["t"]), template=name["template"]) if name else Sampling(),
+            format=FORMAT.name,
+            source=found.shown,
+            note=f"k={name['k']}, problems {name['s']} to {name['e']}" if name else "",
+        )
+    )
+
+
+FORMAT = Format("companion evaluation", _matches, _describe, drafts)

@@ -1,0 +1,81 @@
+"""verl's rollout and validation dumps: `{step}.jsonl` with decoded `input` and `output`.
+
+Owns that format's keys. verl decodes prompts with the special tokens left out, so roles are gone and
+`<think>` survives only where it is an ordinary word: traces are marked as of unknown roles. Every step
+is a run of its own, for every step is another checkpoint. Knows nothing of grading or cues.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backend.domain import RunInfo, SourceRef, TraceDraft
+from backend.exchange.traces import fields
+from backend.exchange.traces.source import Format, Proposal, Row, RowError, ScannedFile, Source
+from backend.exchange.traces.source_names import UNNAMED, dataset_label, joined, model_label
+
+# What chat templates leave of the last user turn once their special tokens are gone.
+_LAST_USER = re.compile(r"(?:\A|.*\n)user\n(?P<question>.*?)(?:\nassistant\n?(?:<think>\n?)?)?\Z", re.DOTALL)
+_USED = ("input", "output", "gts", "acc", "score", "step", "pred")
+
+
+def _matches(row: Row) -> bool:
+    return {"input", "output"} <= row.keys() and not row.keys().isdisjoint(("gts", "score"))
+
+
+def _step(row: Row) -> str:
+    step = row.get("step")
+    if isinstance(step, bool) or not isinstance(step, int | None):
+        raise RowError(f"'step' should be a whole number, but is {step!r:.40}")
+    return "" if step is None else f"step {step}"
+
+
+def _describe(found: ScannedFile) -> Iterator[Proposal]:
+    """Path: `<rollout folder>/<step>.jsonl`; the folder is the only name a training run has here."""
+    numbered = found.stem.isdigit() and found.folders
+    model, checkpoint = model_label(found.folders) if numbered else (found.stem, "")
+    source, step = found.row.get("data_source"), _step(found.row)
+    yield Proposal(
+        RunInfo(
+            " · ".join(filter(None, (model, checkpoint, step))),
+            dataset_label(source) if isinstance(source, str) and source else "training rollouts",
+            variant=step or None,
+            format=FORMAT.name,
+            source=found.shown,
+            note=joined("roles unknown", UNNAMED.replace("file", "folder") if numbered else UNNAMED),
+        ),
+        step,
+    )
+
+
+def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
+    prompt = fields.text(row, "input")
+    last_user = _LAST_USER.match(prompt)
+    yield TraceDraft(
+        last_user["question"] if last_user else prompt,
+        fields.text(row, "output"),
+        ref,
+        gold=fields.written(row.get("gts"), "gts"),
+        prompt=prompt,
+        answer=fields.written(row.get("pred"), "pred"),
+        verdict=_verdict(row),
+        roles_known=False,
+        extra={**fields.rest(row, _USED), **{key: row[key] for key in ("score", "acc", "step") if key in row}},
+    )
+
+
+def _verdict(row: Row) -> bool | None:
+    """`acc`, or else a `score` of exactly 0 or 1: any other reward says nothing about right and wrong."""
+    for key in ("acc", "score"):
+        value = row.get(key)
+        if value is None:
+            continue
+        if not isinstance(value, int | float):
+            raise RowError(f"'{key}' should be a number, but is {value!r:.40}")
+        if value in (0, 1):
+            return bool(value)
+    return None
+
+
+FORMAT = Format("verl rollouts", _matches, _describe, _drafts, split=_step)

@@ -1,0 +1,115 @@
+"""Drafts out of a source, in the file's order, one row in memory at a time.
+
+Owns the numbering of samples across rows, progress, and the naming of file and row in errors. Knows
+nothing of any one format. Reading stops at the first bad row: what came before it is the caller's to discard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from backend.domain import ImportProblem, SourceRef, TraceDraft, problem_id
+from backend.exchange.traces.detection import named
+from backend.exchange.traces.formats.mapped import columns_of
+from backend.exchange.traces.rows import rows_of
+from backend.exchange.traces.scan import part_of
+from backend.exchange.traces.source import Advance, Draft, Format, Preview, Row, RowError, Source
+
+_REPORT_EVERY = 2**18  # bytes between two calls of on_progress
+
+
+def read(source: Source, *, on_progress: Callable[[int], None] | None = None) -> Iterator[Draft]:
+    """The source's traces, or its problems. `on_progress` is told the bytes read so far, ending with source.size.
+
+    Rows of the same problem are samples of it, numbered in the order of the file unless the source numbers them.
+    Raises ImportProblem, naming file, row and reason, for the first row that can't be taken.
+    """
+    form, numbering = named(source.format), _Numbering()
+    explicit = form.explicit or bool(source.mapping and source.mapping.sample)
+    taken = 0
+    for row, ref in _records(form, source, _progress(source.size, on_progress)):
+        drafts = _drafts(form, row, ref, source)
+        taken += len(drafts)
+        yield from numbering.checked(drafts) if explicit else numbering.numbered(drafts)
+    if not taken:
+        raise ImportProblem(source.files[0].shown, "it holds no rows of this run")
+    if on_progress:
+        on_progress(source.size)
+
+
+def preview(source: Source, rows: int = 5) -> Preview:
+    """The first rows as they stand and the drafts they become. Raises ImportProblem like `read`."""
+    form = named(source.format)
+    first = list(islice(_records(form, source, lambda size: None), rows))
+    columns = dict.fromkeys(name for row, _ in first for name in columns_of(row))
+    drafts = [draft for row, ref in first for draft in _drafts(form, row, ref, source)]
+    return Preview(tuple(columns), [row for row, _ in first], drafts)
+
+
+def _records(form: Format, source: Source, advance: Advance) -> Iterator[tuple[Row, SourceRef]]:
+    """The rows that belong to this run, with their places."""
+    parted = bool(form.split or (source.mapping and source.mapping.model))
+    for row, ref in form.rows(source, advance) if form.rows else _plain(source, advance):
+        try:
+            mine = not parted or part_of(form, row, source.mapping) == source.key
+        except RowError as error:
+            raise ImportProblem(ref.file, str(error), ref.row) from None
+        if mine:
+            yield row, ref
+
+
+def _plain(source: Source, advance: Advance) -> Iterator[tuple[Row, SourceRef]]:
+    for file in source.files:
+        for number, row in rows_of(file, advance):
+            yield row, SourceRef(file.shown, file.sha256, number)
+
+
+def _drafts(form: Format, row: Row, ref: SourceRef, source: Source) -> Sequence[Draft]:
+    try:
+        return list(form.drafts(row, ref, source))
+    except RowError as error:
+        raise ImportProblem(ref.file, str(error), error.row or ref.row) from None
+
+
+def _progress(size: int, report: Callable[[int], None] | None) -> Advance:
+    done = told = 0
+
+    def advance(step: int) -> None:
+        nonlocal done, told
+        done += step
+        if report and done - told >= _REPORT_EVERY:
+            told = done
+            report(min(done, size))
+
+    return advance
+
+
+class _Numbering:
+    """Sample numbers of problems that stand in several rows."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, int] = {}
+        self._rows: dict[tuple[str, int], int] = {}
+
+    def numbered(self, drafts: Sequence[Draft]) -> Iterator[Draft]:
+        """A row's drafts (of one problem), counted on from the problem's earlier rows."""
+        traces = [draft for draft in drafts if isinstance(draft, TraceDraft)]
+        if not traces:
+            return iter(drafts)
+        problem = problem_id(traces[0].question)
+        first = self._next.get(problem, 0)
+        self._next[problem] = first + len(traces)
+        return iter(traces if not first else [replace(draft, sample=draft.sample + first) for draft in traces])
+
+    def checked(self, drafts: Sequence[Draft]) -> Iterator[Draft]:
+        """Drafts with the source's own numbers. Raises ImportProblem where a problem has one twice."""
+        for draft in drafts:
+            if isinstance(draft, TraceDraft):
+                place = (problem_id(draft.question), draft.sample)
+                if place in self._rows:
+                    reason = f"sample {draft.sample} of this problem was in row {self._rows[place]} already"
+                    raise ImportProblem(draft.source.file, reason, draft.source.row)
+                self._rows[place] = draft.source.row
+            yield draft

@@ -1,0 +1,190 @@
+"""Rows out of JSON Lines, JSON, CSV and Parquet, one at a time.
+
+Owns telling these four apart by content and streaming their rows as plain JSON-able objects.
+Knows nothing of formats: a row is a row here.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import math
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backend.domain import ImportProblem
+from backend.exchange.traces.input_files import ROW_LIMIT, lines, open_regular, open_unchanged, reading, whole
+from backend.exchange.traces.json_text import parse, parse_object, type_name
+from backend.exchange.traces.source import Advance, Row, RowError, Shape, SourceFile
+
+JSON_LIMIT = 128 * 2**20  # bytes of a JSON file that isn't JSON Lines: it is parsed whole
+DATA_SUFFIXES = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq"}
+_SUFFIX_SHAPES = {".csv": Shape.CSV, ".tsv": Shape.CSV, ".parquet": Shape.PARQUET, ".pq": Shape.PARQUET}
+_BATCH = 32  # rows decoded at once: 16 samples of 100 kB a row are then 50 MB
+csv.field_size_limit(ROW_LIMIT)  # process-wide: the standard module has no other place for it
+
+
+def rows_of(file: SourceFile, advance: Advance = lambda size: None) -> Iterator[tuple[int, Row]]:
+    """Numbered rows (JSON Lines: the line; others: 1 is the first record). Raises ImportProblem."""
+    with open_unchanged(file) as stream, reading(file.shown):
+        yield from _READERS[file.shape](stream, advance)
+
+
+def load_object(path: Path, shown: str) -> Row:
+    """A small JSON file that must hold one object. Raises ImportProblem."""
+    with open_regular(path, shown) as stream, reading(shown):
+        return parse_object(whole(stream, JSON_LIMIT))
+
+
+def first_row(path: Path, shown: str) -> tuple[Shape, Row] | None:
+    """Shape and first row, judged by content; None when the file holds no rows at all, being of another kind.
+
+    A file that is neither named like data nor readable as data is of another kind; one that is named
+    so and can't be read raises ImportProblem.
+    """
+    named = path.suffix.lower() in DATA_SUFFIXES
+    with open_regular(path, shown) as stream, reading(shown):
+        head = stream.read(4096)
+        stream.seek(0)
+        try:
+            shape = _shape(stream, head, path.suffix.lower())
+            stream.seek(0)
+            row = next(_READERS[shape](stream, lambda size: None), None) if shape else None
+        except RowError:
+            if named or head.startswith(b"PAR1"):
+                raise
+            return None
+    if row is None and named:
+        raise ImportProblem(shown, "it holds no rows" if head else "it is empty")
+    return (shape, row[1]) if shape and row else None
+
+
+def _shape(stream: BinaryIO, head: bytes, suffix: str) -> Shape | None:
+    if head.startswith(b"PAR1"):
+        return Shape.PARQUET
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    start = head.decode(encoding, "ignore").lstrip()[:1]
+    if start == "[" and suffix not in (".csv", ".tsv"):
+        return Shape.JSON
+    if start == "{" and suffix not in (".csv", ".tsv"):
+        return _json_shape(stream, suffix)
+    if suffix in _SUFFIX_SHAPES or suffix in DATA_SUFFIXES:
+        return _SUFFIX_SHAPES.get(suffix, Shape.JSONL)
+    return Shape.CSV if any(mark in head.split(b"\n", 1)[0] for mark in (b",", b"\t", b";")) else None
+
+
+def _json_shape(stream: BinaryIO, suffix: str) -> Shape:
+    """JSON Lines when the first line is a whole object, one JSON object over several lines otherwise."""
+    number, first = next(lines(stream), (1, b""))
+    try:
+        parse(first)
+    except RowError as error:
+        stream.seek(0)
+        if suffix in (".jsonl", ".ndjson"):
+            raise RowError(str(error), number) from None
+        parse(whole(stream, JSON_LIMIT))
+        return Shape.JSON
+    return Shape.JSONL
+
+
+def _jsonl_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
+    for number, raw in lines(stream, advance):
+        try:
+            row = parse_object(raw)
+        except RowError as error:
+            raise RowError(str(error), number) from None
+        yield number, row
+
+
+def _json_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
+    raw = whole(stream, JSON_LIMIT)
+    value = parse(raw)
+    for number, row in enumerate(value if isinstance(value, list) else [value], 1):
+        if not isinstance(row, dict):
+            raise RowError(f"it should be a JSON object, but is {type_name(row)}", number)
+        yield number, row
+    advance(len(raw))
+
+
+def _csv_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
+    number = 0
+    source = _texts(stream, advance)
+    try:
+        first = next(source, "")
+        delimiter = max(",\t;", key=first.count)
+        header = next(csv.reader(_chain(first, source), delimiter=delimiter, strict=True), [])
+        if repeated := next((name for name in header if header.count(name) > 1), None):
+            raise RowError(f"the column '{repeated}' appears twice in its header")
+        for cells in csv.reader(source, delimiter=delimiter, strict=True):
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise RowError(f"it has {len(cells)} cells where the header names {len(header)} columns")
+            number += 1
+            yield number, dict(zip(header, cells, strict=True))
+    except (csv.Error, RowError) as error:
+        raise RowError(str(error), number + 1) from None
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _texts(stream: BinaryIO, advance: Advance) -> Iterator[str]:
+    """Decoded lines with their ends; blank ones matter inside a quoted cell, so they are kept."""
+    for _, raw in lines(stream, advance, blank=True):
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError as fault:
+            raise RowError(f"byte {fault.start + 1} of a line (0x{raw[fault.start]:02x}) is not valid UTF-8") from None
+        if "\0" in text:
+            raise RowError(f"byte {raw.index(0) + 1} of a line is a NUL byte")
+        yield text
+
+
+def _parquet_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
+    number = 0
+    try:
+        file = pq.ParquetFile(stream)
+        share = _size(stream) / max(file.metadata.num_rows, 1)
+        for batch in file.iter_batches(batch_size=_BATCH):
+            for row in batch.to_pylist():
+                number += 1
+                yield number, {name: jsonable(value) for name, value in row.items()}
+            advance(int(share * batch.num_rows))
+    except (pa.ArrowException, OSError, ValueError, MemoryError, RecursionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160].rstrip(". ")
+        raise RowError(f"it can't be read as Parquet ({reason})", number + 1 if number else None) from None
+
+
+def _size(stream: BinaryIO) -> int:
+    return stream.seek(0, 2)
+
+
+def jsonable(value: Any) -> Any:
+    """A value out of Parquet as JSON can hold it: NaN is null, dates are ISO 8601, bytes base64, decimals text."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
+    if isinstance(value, dict):
+        return {str(name): jsonable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
+
+
+_READERS: dict[Shape, Callable[[BinaryIO, Advance], Iterator[tuple[int, Row]]]] = {
+    Shape.JSONL: _jsonl_rows,
+    Shape.JSON: _json_rows,
+    Shape.CSV: _csv_rows,
+    Shape.PARQUET: _parquet_rows,
+}

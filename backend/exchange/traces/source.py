@@ -1,0 +1,219 @@
+"""What an import is about to do: sources, the runs they would become, and what was left aside.
+
+Owns the values that scanning, reading and the formats hand each other. Knows nothing of files'
+bytes, of any one format, of databases, grading or cues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from backend.domain import Context, ImportProblem, ProblemDraft, RunInfo, Sampling, SourceRef, TraceDraft
+
+Row = dict[str, Any]
+Draft = TraceDraft | ProblemDraft
+Advance = Callable[[int], None]  # called with the bytes read since the last call
+
+
+class RowError(ValueError):
+    """A row that can't be taken: the reason as a clause; the reader adds the file and, where absent, the row."""
+
+    def __init__(self, reason: str, row: int | None = None) -> None:
+        """`row` is 1-based; None means the row being read."""
+        super().__init__(reason)
+        self.row = row
+
+
+class Shape(StrEnum):
+    """How a file lays out its rows."""
+
+    JSONL = "JSON Lines"
+    JSON = "JSON"
+    CSV = "CSV"
+    PARQUET = "Parquet"
+
+
+class SourceKind(StrEnum):
+    """What a source becomes."""
+
+    RUN = "run"
+    PROBLEMS = "problems"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """Which column plays which part; dotted names reach into nested objects and lists. None: no column does.
+
+    Without `text` the rows are problems, not traces. `text` may hold a list of responses; the other
+    columns are then taken per response where they hold lists. `model` divides the rows into runs.
+    """
+
+    question: str | None = None
+    text: str | None = None
+    gold: str | None = None
+    prompt: str | None = None
+    sample: str | None = None
+    tokens: str | None = None
+    finish: str | None = None
+    answer: str | None = None
+    verdict: str | None = None
+    reasoning: str | None = None
+    model: str | None = None
+
+    def used(self) -> dict[str, str]:
+        """Part -> column, for the parts that have one."""
+        pairs = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {part: column for part, column in pairs if column}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file as it was when looked at. `shown` names it to people; `size` is in bytes, `modified` in ns."""
+
+    path: Path
+    shown: str
+    sha256: str
+    size: int
+    modified: int
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One future run, or one problem set.
+
+    `key` tells the runs of the same files apart ("round 2", "step 10", a model's name), `beside` are
+    files that belong to it and hold no rows of their own (settings, requests).
+    """
+
+    format: str
+    kind: SourceKind
+    files: tuple[SourceFile, ...]
+    info: RunInfo
+    key: str = ""
+    mapping: ColumnMapping | None = None
+    beside: tuple[SourceFile, ...] = ()
+
+    @property
+    def sha256s(self) -> tuple[str, ...]:
+        """SHA-256 of each file, in reading order."""
+        return tuple(file.sha256 for file in self.files)
+
+    @property
+    def size(self) -> int:
+        """Bytes to read."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file of a folder that holds nothing to import, and why, as a clause."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What a scan found."""
+
+    sources: list[Source]
+    skipped: list[Skipped]
+    failed: list[ImportProblem]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The first rows as they stand, their columns (dotted), and the drafts they become."""
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+    drafts: list[Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """A person's corrections of a proposed run. None leaves the proposal as it is."""
+
+    model: str | None = None
+    dataset: str | None = None
+    variant: str | None = None
+    parent: str | None = None
+    context: Context | None = None
+    tokenizer: str | None = None
+    note: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    template: str | None = None
+    system: str | None = None
+
+    def apply(self, info: RunInfo) -> RunInfo:
+        """`info` with every given value in place of the proposed one."""
+        given = {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) is not None}
+        drawn = {each.name: given.pop(each.name) for each in fields(Sampling) if each.name in given}
+        return replace(info, sampling=replace(info.sampling, **drawn), **given)
+
+    def on(self, source: Source) -> Source:
+        """`source` with its run corrected."""
+        return replace(source, info=self.apply(source.info))
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedFile:
+    """A file whose first row has been looked at. `names` are the parts of its path, labels are read from them."""
+
+    path: Path
+    shown: str
+    names: tuple[str, ...]
+    shape: Shape
+    row: Row
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Names of the folders above the file, outermost first."""
+        return self.names[:-1]
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its last suffix."""
+        return Path(self.names[-1]).stem
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A run that a file (or a part of it, named by `key`) would become."""
+
+    info: RunInfo
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way of writing traces down. The formats' modules make one each; scan and read know nothing else of them.
+
+    matches: does the first row look so, judged by its keys alone (wrong types are errors, not other formats)?
+    describe: the runs a file becomes. drafts: the drafts of one row; raises RowError.
+    split: the part of the file a row belongs to, where parts are runs of their own (then `describe`
+    is asked once for each part, with that part's first row).
+    group: files with the same text become one source. beside: why a file next to a source of this
+    format is read with it, or left, instead of being imported; None: it stands for itself.
+    rows: reads a source whose rows span several files. explicit: rows number their own samples.
+    """
+
+    name: str
+    matches: Callable[[Row], bool]
+    describe: Callable[[ScannedFile], Iterable[Proposal]]
+    drafts: Callable[[Row, SourceRef, Source], Iterable[Draft]]
+    kind: SourceKind = SourceKind.RUN
+    split: Callable[[Row], str] | None = None
+    group: Callable[[ScannedFile], str] | None = None
+    beside: Callable[[ScannedFile, Sequence[ScannedFile]], str | None] | None = None
+    rows: Callable[[Source, Advance], Iterator[tuple[Row, SourceRef]]] | None = None
+    explicit: bool = False

@@ -1,0 +1,146 @@
+"""A report's tables as CSV and LaTeX, its figures as SVG: contents by file name, to be zipped or written to a folder.
+
+Owns file names and both table formats. Numbers in CSV are unrounded; LaTeX tables need booktabs. Knows nothing of what
+is measured.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from backend.domain import UserError, visible
+from backend.report.html import html
+from backend.report.model import MINUS, Cell, Figure, Records, Report, Table, head, picture_records, table_records
+from backend.report.svg import svg
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "^": r"\textasciicircum{}",
+    "_": r"\_", "~": r"\textasciitilde{}", "%": r"\%", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", MINUS: "$-$", "–": "--", "’": "'", "“": "``", "”": "''", "→": r"$\to$", "·": r"$\cdot$",
+}  # fmt: skip
+
+
+def csv_files(report: Report) -> dict[str, str]:
+    """File name -> CSV, one a table and figure, and origin.csv with where all of it comes from."""
+    found = {f"{table.id}.csv": csv_text(table_records(table)) for table in report.tables}
+    found |= {f"figure-{picture.id}.csv": csv_text(picture_records(picture)) for picture in report.pictures}
+    origin = Records(("what", "said"), tuple({"what": name, "said": said} for name, said in report.provenance))
+    return {_safe(name): text for name, text in found.items()} | {"origin.csv": csv_text(origin)}
+
+
+def latex_files(report: Report) -> dict[str, str]:
+    """File name -> LaTeX, one a table, each with its origin in comments."""
+    origin = "".join(f"% {_comment(name)}: {_comment(said)}\n" for name, said in report.provenance)
+    return {_safe(f"{table.id}.tex"): origin + latex_table(table) for table in report.tables}
+
+
+def svg_files(report: Report) -> dict[str, str]:
+    """File name -> SVG, one a figure."""
+    return {_safe(f"{picture.id}.svg"): svg(picture, alone=True) for picture in report.pictures}
+
+
+def csv_text(records: Records) -> str:
+    """Records as CSV (RFC 4180) under a line of names. A text that a spreadsheet would run gets an apostrophe."""
+    out = io.StringIO()
+    extra = dict.fromkeys(name for row in records.rows for name in row if name not in records.names)
+    writer = csv.DictWriter(out, fieldnames=[*records.names, *extra])
+    writer.writeheader()
+    writer.writerows({name: _csv_cell(value) for name, value in row.items()} for row in records.rows)
+    return out.getvalue()
+
+
+def latex_table(table: Table) -> str:
+    """A table as LaTeX with booktabs; an interval stands in small type behind its number."""
+    heads = " & ".join(escape_latex(head(column, table)) for column in table.columns)
+    rows = [" & ".join(_latex_cell(row.cells.get(column.id)) for column in table.columns) for row in table.rows]
+    title = f"{table.title} (paper)" if table.paper else table.title
+    lines = [
+        r"\begin{table}",
+        rf"\caption{{{escape_latex(title)}. {escape_latex(table.note)}}}".replace(". }", ".}"),
+        rf"\label{{tab:{re.sub('[^a-z0-9-]', '-', table.id.lower())}}}",
+        rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}",
+        r"\toprule",
+        rf"{heads} \\",
+        r"\midrule",
+        *(rf"{row} \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape_latex(text: str) -> str:
+    """Any text as LaTeX that prints it as it is: specials escaped, controls written out."""
+    return "".join(_LATEX.get(c, c) for c in visible(" ".join(text.split()), 2_000))
+
+
+def zipped(files: Mapping[str, str]) -> bytes:
+    """The files as one ZIP; the same files always give the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name), text.encode("utf-8"), zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> int:
+    """Write the files into a folder, made if missing; returns how many. Raises UserError where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            half = folder / f".{name}.half"
+            half.write_text(text, encoding="utf-8", newline="")
+            half.replace(folder / name)
+    except OSError as error:
+        raise UserError(f"The folder {visible(str(folder))} can't be written: {error.strerror or error}.") from error
+    return len(files)
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return ""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _latex_cell(cell: Cell) -> str:
+    if not isinstance(cell, Figure):
+        return escape_latex(cell or "")
+    ends = rf" {{\small {escape_latex(cell.ends)}}}" if cell.ends else ""
+    return escape_latex(cell.text) + ends
+
+
+def _comment(text: str) -> str:
+    return visible(" ".join(text.split()), 1_000)
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+
+
+# Kind -> contents by file name.
+FILES: Final[Mapping[str, Callable[[Report], dict[str, str]]]] = {
+    "csv": csv_files,
+    "latex": latex_files,
+    "svg": svg_files,
+}
+
+
+def write_html(report: Report, path: Path) -> int:
+    """Write a report as one HTML file; returns its size in bytes. Raises UserError where that fails."""
+    text = html(report)
+    try:
+        half = path.with_name(f".{path.name}.half")
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+    except OSError as error:
+        raise UserError(f"The report can't be written to {visible(str(path))}: {error.strerror or error}.") from error
+    return len(text.encode())

@@ -1,0 +1,1 @@
+"""Who may do what: people, roles, authorization, and the names people may choose."""

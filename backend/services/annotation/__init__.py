@@ -1,0 +1,1 @@
+"""Annotation projects: their samples, labels, rules, agreement, adjudication and files."""

@@ -1,0 +1,101 @@
+"""A label scheme for texts that come from elsewhere, whose labels may be called anything.
+
+Owns how foreign labels become keys of a scheme that people can work with, and which of ours they are. Knows nothing of
+files.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
+
+from backend.annotation import DEFAULT_SCHEME, AnnotatedText, LabelKind, Scheme
+from backend.domain import UserError
+from backend.services.access.display_names import comparable, one_line
+
+_KEY, _NAME, _DESCRIPTION = 40, 60, 500
+_OTHER = re.compile(r"[^a-z0-9]+")
+
+
+class Fitted(NamedTuple):
+    """Texts with labels and flags of a scheme."""
+
+    scheme: Scheme
+    texts: tuple[AnnotatedText, ...]
+
+
+def fitted(texts: Sequence[AnnotatedText], said: Scheme | None) -> Fitted:
+    """The texts under the scheme their file brings, `said`, or under one made of the labels they have.
+
+    Labels that are all of the default scheme get that. Keys that can't be kept are replaced in the texts too.
+    """
+    used = dict.fromkeys(span.label for text in texts for span in text.spans)
+    flags = dict.fromkeys(span.flag for text in texts for span in text.spans if span.flag)
+    known = {label.key: label for label in DEFAULT_SCHEME.labels}
+    if said is None and used.keys() <= known.keys():
+        said = DEFAULT_SCHEME
+    kinds = list(said.labels) if said else []
+    listed = {label.key for label in kinds}
+    kinds += [known.get(label, LabelKind(label, label)) for label in used if label not in listed]
+    names = _Names()
+    labels = {kind.key: _plain(kind, names) for kind in kinds}
+    plain = _flags([*(said or DEFAULT_SCHEME).flags, *flags])
+    scheme = Scheme(tuple(labels.values()), tuple(dict.fromkeys(plain.values())))
+    keys = {old: label.key for old, label in labels.items()}
+    if all(old == new for old, new in (*keys.items(), *plain.items())):
+        return Fitted(scheme, tuple(texts))
+    return Fitted(scheme, tuple(_renamed(text, keys, plain) for text in texts))
+
+
+def _renamed(text: AnnotatedText, keys: dict[str, str], flags: dict[str, str]) -> AnnotatedText:
+    spans = (replace(span, label=keys[span.label], flag=flags[span.flag] if span.flag else "") for span in text.spans)
+    return replace(text, spans=tuple(spans))
+
+
+class _Names:
+    """Keys and names, each given once."""
+
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+        self._names: set[str] = set()
+
+    def key(self, wanted: str) -> str:
+        plain = unicodedata.normalize("NFKD", wanted).encode("ascii", "ignore").decode().lower()
+        return _given(_OTHER.sub("-", plain).strip("-")[:_KEY].strip("-") or "label", self._keys, "-{}", _KEY)
+
+    def name(self, wanted: str, key: str) -> str:
+        return _given(_shown(wanted, _NAME) or key, self._names, " ({})", _NAME)
+
+
+def _plain(kind: LabelKind, names: _Names) -> LabelKind:
+    key = names.key(kind.key)
+    description = _shown(kind.description, _DESCRIPTION)
+    return replace(kind, key=key, name=names.name(kind.name, key), description=description)
+
+
+def _flags(wanted: Iterable[str]) -> dict[str, str]:
+    """Flag -> what it is called here."""
+    given: set[str] = set()
+    return {flag: _given(_shown(flag, _NAME) or "flag", given, " ({})", _NAME) for flag in dict.fromkeys(wanted)}
+
+
+def _shown(words: str, limit: int) -> str:
+    """`words` on one line and cut to `limit`; "" where they can't be shown."""
+    with suppress(UserError):
+        return one_line("It", " ".join(words.split())[:limit].strip(), limit)
+    return ""
+
+
+def _given(wanted: str, given: set[str], more: str, limit: int) -> str:
+    """`wanted`, or with a number where that is given already."""
+    name, number = wanted, 1
+    while comparable(name) in given:
+        number += 1
+        ending = more.format(number)
+        name = wanted[: limit - len(ending)] + ending
+    given.add(comparable(name))
+    return name

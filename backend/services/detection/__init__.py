@@ -1,0 +1,1 @@
+"""Learned detectors and gold: training, measuring and suggesting changes to lexicons."""

@@ -1,0 +1,188 @@
+"""What labels are for: how far each lexicon can be trusted, what a run's counts really are, and what to change.
+
+Owns which labels count as gold, and how a lexicon's marks are set against them. Knows nothing of formulas
+(measure/gold.py), of how a change is chosen (suggesting.py) or of pages.
+
+Gold are the labels of items an adjudicator settled; in a project whose items need one annotator, also those that
+annotator finished. A label that says "not a cue" marks nothing. Recall rests on blind items alone, for people who see a
+machine's marks find less of what it missed; where a project shows no machine cues, all its items are blind.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.annotation import Item, Label, Labelled, Op, Project, Scheme, Span
+from backend.domain import UserError, visible
+from backend.lexicon.entries import Lexicon
+from backend.lexicon.finder import CueFinder
+from backend.measure.gold import Compared, Corrected, FinderEvaluation, FoundSpan, corrected, evaluate
+from backend.measure.spans import Criterion, normalised
+from backend.services.annotation.labelling import AnnotateService
+from backend.services.annotation.projects import ProjectService
+from backend.services.detection.suggestions import GoldText, Suggestion, changed, suggest
+from backend.services.lexicons.catalog import LexiconService
+from backend.services.lexicons.own_lexicons import text_digest
+from backend.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class LexiconScore:
+    """A lexicon against gold: overlap leads, exact stands beside it. What a detector learned from doesn't count."""
+
+    name: str
+    id: str
+    title: str
+    learned: bool
+    overlap: FinderEvaluation
+    exact: FinderEvaluation
+
+
+@dataclass(frozen=True, slots=True)
+class GoldReport:
+    """Every lexicon against the gold of some projects: `items` with gold, `blind` of them, `spans` marked in them."""
+
+    items: int
+    blind: int
+    spans: int
+    scores: tuple[LexiconScore, ...]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """An item with gold: its text, its spans with their groups, and what is resampled as a whole."""
+
+    item: Item
+    text: str
+    spans: tuple[Span, ...]
+    blind: bool
+
+    @property
+    def unit(self) -> str:
+        return self.item.trace or self.item.text_sha256
+
+
+NO_GOLD = (
+    "There is no gold yet: an adjudicator settles items on the page Adjudicate, or merges what annotators agree on. "
+    "In a project of one annotator an item, finished items count."
+)
+
+
+class GoldService:
+    """Gold and what follows from it, over one store."""
+
+    def __init__(
+        self, store: Store, lexicons: LexiconService, projects: ProjectService, annotating: AnnotateService
+    ) -> None:
+        """`annotating` gives what stands, `lexicons` finds."""
+        self._store, self._lexicons = store, lexicons
+        self._projects, self._annotating = projects, annotating
+
+    def evaluation(self, project_id: str | None = None) -> GoldReport:
+        """Precision, recall and F1 of every lexicon against a project's gold, or against that of all projects."""
+        pieces = self._pieces(project_id)
+        if not pieces:
+            return GoldReport(0, 0, 0, (), NO_GOLD)
+        scores = tuple(self._score(engine, pieces) for engine in self._lexicons.matchers().values())
+        spans = sum(len(piece.spans) for piece in pieces)
+        return GoldReport(len(pieces), sum(piece.blind for piece in pieces), spans, scores)
+
+    def corrected(self, run_id: str, lexicon: str, project_id: str | None = None) -> Corrected | None:
+        """Cues a trace of a run as counted, and as there really are by gold. None for a run without problems.
+
+        Raises UserError where the run holds no cues of the lexicon.
+        """
+        found = self._lexicons.get(lexicon)
+        if found.id not in self._store.ledger.run_lexicons().get(run_id, set()):
+            raise UserError(f"The run holds no cues of {visible(lexicon)} yet: match it first.")
+        engine = self._lexicons.matchers()[found.id]
+        entries = [entry.name for entry in found.entries]
+        texts = [_compared(engine, piece) for piece in self._pieces(project_id)]
+        return corrected(self._counts(run_id, found.id, entries), entries, texts)
+
+    def suggestions(self, lexicon: str, project_id: str | None = None) -> list[Suggestion]:
+        """What gold says should change in a list of words, best supported first. Raises UserError for a detector."""
+        found = self._lexicons.word_list(lexicon)
+        engine = self._lexicons.matchers()[found.id]
+        texts = [
+            GoldText(piece.text, piece.item.start, piece.item.end, piece.spans, _found(engine, piece), piece.blind)
+            for piece in self._pieces(project_id)
+        ]
+        return suggest(found, texts)
+
+    def apply(self, lexicon: str, chosen: Sequence[Suggestion]) -> Lexicon:
+        """The list with these changes, under the name an own version may have. Raises UserError where none is left."""
+        found = self._lexicons.word_list(lexicon)
+        return changed(found, chosen, self._lexicons.own_name(found.name))
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _score(self, engine: CueFinder, pieces: Sequence[_Piece]) -> LexiconScore:
+        lexicon = engine.lexicon
+        seen = self._lexicons.seen(lexicon.id) if lexicon.learned else frozenset()
+        texts = [_compared(engine, piece) for piece in pieces if not seen or text_digest(piece.text) not in seen]
+        overlap, exact = (evaluate(texts, criterion) for criterion in (Criterion.OVERLAP, Criterion.EXACT))
+        return LexiconScore(lexicon.name, lexicon.id, lexicon.title, bool(lexicon.learned), overlap, exact)
+
+    def _pieces(self, project_id: str | None) -> list[_Piece]:
+        projects = [self._projects.get(project_id)] if project_id else [info.project for info in self._projects.all()]
+        found = []
+        for project in projects:
+            for one in self._annotating.labelled(project.id):
+                labels = gold_of(one, project)
+                if labels is not None:
+                    blind = one.item.blind or not project.lexicon
+                    found.append(_Piece(one.item, one.text, _grouped(labels, project.scheme, one.text), blind))
+        return found
+
+    def _counts(self, run_id: str, lexicon: str, entries: Sequence[str]) -> np.ndarray:
+        """Mean cues a trace, [problems, entries]."""
+        traces = {row["problem_id"]: row["n"] for row in self._store.queries.per_problem([run_id], lexicon)}
+        places = {name: place for place, name in enumerate(entries)}
+        sums: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(entries)))
+        for row in self._store.queries.entry_counts([run_id], lexicon):
+            sums[row["problem_id"]][places[row["entry"]]] += row["n"]
+        table = [sums[problem] / count for problem, count in traces.items()]
+        return np.array(table).reshape(len(table), len(entries))
+
+
+def gold_of(one: Labelled, project: Project) -> tuple[Label, ...] | None:
+    """An item's gold labels, refusals left out; None where it has no gold yet."""
+    positive = {kind.key for kind in project.scheme.positive}
+    if one.settled:
+        labels: Sequence[Label] = one.gold
+    elif project.annotators == 1 and len(one.done) == 1:
+        labels = one.by_person.get(next(iter(one.done)), ())
+    else:
+        return None
+    return tuple(label for label in labels if label.op is Op.PUT and label.label in positive)
+
+
+def _grouped(labels: Sequence[Label], scheme: Scheme, text: str) -> tuple[Span, ...]:
+    """Spans with the cue group as their label."""
+    groups = {kind.key: kind.group.value if kind.group else "" for kind in scheme.labels}
+    return tuple(normalised([Span(row.start, row.end, groups[row.label]) for row in labels], text))
+
+
+def _found(engine: CueFinder, piece: _Piece) -> tuple[FoundSpan, ...]:
+    item = piece.item
+    return tuple(
+        FoundSpan(start, end, engine.entry_of[form].name, engine.entry_of[form].group.value)
+        for form, start, end in engine.find(piece.text)
+        if item.start <= start and end <= item.end
+    )
+
+
+def _compared(engine: CueFinder, piece: _Piece) -> Compared:
+    """Marks against gold: neither with white space or punctuation at its ends."""
+    marks = [one._replace(start=s.start, end=s.end) for one in _found(engine, piece) for s in _trimmed(one, piece.text)]
+    return Compared(tuple(marks), piece.spans, piece.unit, piece.blind)
+
+
+def _trimmed(one: FoundSpan, text: str) -> list[Span]:
+    return normalised([Span(one.start, one.end, "")], text)

@@ -1,0 +1,114 @@
+"""Every lexicon against a set of gold: what is found, what that is worth, and who is ahead.
+
+Owns how marks become comparable with gold. Knows nothing of where gold comes from, of training or of how figures are
+printed.
+
+Of spans the leading criterion is overlap, and exact stands beside it. Where whole sentences were judged, a sentence
+counts as found if a cue begins in it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from backend.annotation import Span
+from backend.detect.linear_model import Unit
+from backend.lexicon.finder import CueFinder, Hit
+from backend.measure.bootstrap import Estimate
+from backend.measure.finders import Contest, FinderFigures
+from backend.measure.gold import Compared, FoundSpan
+from backend.measure.spans import Criterion, normalised
+from backend.services.detection.gold_texts import GoldPassage, GoldSet
+
+OVERLAP, EXACT, SENTENCE = "overlap", "exact", "sentence"
+
+
+@dataclass(frozen=True, slots=True)
+class FinderScore:
+    """A lexicon or detector on a set. `figures` are by criterion, the leading one first; {} where `why` says why not.
+
+    `how` says how a detector met the texts ("5 folds by document"). `ahead` is its F1 minus that of the best list,
+    which is `of`.
+    """
+
+    name: str
+    id: str
+    title: str
+    learned: bool
+    figures: Mapping[str, FinderFigures]
+    how: str = ""
+    why: str = ""
+    ahead: Estimate | None = None
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetScore:
+    """All of them on one set of `texts` with `cues`."""
+
+    name: str
+    texts: int
+    sources: int
+    cues: int
+    sentences: int
+    labelled_by: str
+    scores: tuple[FinderScore, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self)
+
+
+def criteria(unit: Unit) -> tuple[str, ...]:
+    """The criteria a set is measured by, the leading one first."""
+    return (SENTENCE,) if unit is Unit.SENTENCES else (OVERLAP, EXACT)
+
+
+def found_by(finder: CueFinder, gold: GoldSet) -> list[list[Hit]]:
+    """What a finder marks in each piece of a set."""
+    return [finder.find(piece.text) for piece in gold.pieces]
+
+
+def contests(gold: GoldSet, marks: Mapping[str, Sequence[Sequence[Hit]]]) -> dict[str, Contest]:
+    """The contest of some finders on a set, by criterion; `marks` are what each finds in each piece."""
+    compare = _sentences if gold.unit is Unit.SENTENCES else _spans
+    texts = {
+        name: [compare(piece, hits) for piece, hits in zip(gold.pieces, listed, strict=True)]
+        for name, listed in marks.items()
+    }
+    if gold.unit is Unit.SENTENCES:
+        return {SENTENCE: Contest(texts, Criterion.EXACT)}
+    return {OVERLAP: Contest(texts, Criterion.OVERLAP), EXACT: Contest(texts, Criterion.EXACT)}
+
+
+def figures_json(figures: Mapping[str, FinderFigures]) -> dict[str, Any]:
+    """Figures by criterion as plain JSON."""
+    return {criterion: asdict(one) for criterion, one in figures.items()}
+
+
+def _spans(piece: GoldPassage, hits: Iterable[Hit]) -> Compared:
+    """Marks within the annotated stretch against its cues, white space and punctuation at their ends left out."""
+    marks = {Span(start, end, "") for _, start, end in hits if piece.start <= start and end <= piece.end}
+    cues = normalised((Span(cue.start, cue.end, "") for cue in piece.cues), piece.text)
+    return _compared(piece, normalised(marks, piece.text), cues)
+
+
+def _sentences(piece: GoldPassage, hits: Iterable[Hit]) -> Compared:
+    """The judged sentences in which a mark begins against those in which a cue does."""
+    marks = _struck(piece, (start for _, start, _ in hits))
+    return _compared(piece, marks, _struck(piece, (cue.start for cue in piece.cues)))
+
+
+def _struck(piece: GoldPassage, places: Iterable[int]) -> list[Span]:
+    starts = [start for start, _ in piece.sentences]
+    numbers = {bisect_right(starts, place) - 1: place for place in sorted(places, reverse=True)}
+    struck = ((piece.sentences[number], place) for number, place in sorted(numbers.items()) if number >= 0)
+    return [Span(start, end, "") for (start, end), place in struck if place < end]
+
+
+def _compared(piece: GoldPassage, marks: Sequence[Span], cues: Sequence[Span]) -> Compared:
+    found = tuple(FoundSpan(mark.start, mark.end, "", "") for mark in marks)
+    return Compared(found, tuple(cues), piece.source, piece.blind)

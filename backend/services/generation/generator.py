@@ -1,0 +1,245 @@
+"""Making traces: what is asked for is checked and queued; a worker carries it out, and the runs land in the store.
+
+Owns a job's plan (arms, problems, samples), its order of steps, and how a half-made job goes on or is settled. Knows
+nothing of any engine's inside, of processes or of pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from backend.domain import Context, Job, JobKind, Lane, Model, UserError, visible
+from backend.engines.protocol import Done, Engine, Event, Failed, Family, Request
+from backend.grading.pool import GraderPool
+from backend.services.generation.job_plan import JobPlan, Place
+from backend.services.generation.models import ModelService
+from backend.services.generation.presets import Preset, presets
+from backend.services.generation.problems import Problem, ProblemService
+from backend.services.generation.prompts import Turns, opening, single_words
+from backend.services.generation.recorder import Listener, settle_arm
+from backend.services.generation.specs import GenerateSpec, RunArm, names
+from backend.services.jobs import JobCancelled, JobProgress, JobService
+from backend.services.lexicons.catalog import LexiconService
+from backend.store import Store
+
+_PROMPTS_SAID = 16  # of more traces nobody unfolds the prompts while they come; the store has them all
+
+Engines = Callable[[Family, str], Engine]
+
+
+class GenerateService:
+    """Generates and evaluates, for one store."""
+
+    def __init__(
+        self,
+        store: Store,
+        lexicons: LexiconService,
+        models: ModelService,
+        problems: ProblemService,
+        jobs: JobService,
+        graders: int,
+    ) -> None:
+        """`graders` processes grade answers."""
+        self._store, self._lexicons, self._models = store, lexicons, models
+        self._problems, self._jobs, self._graders = problems, jobs, graders
+
+    # -- asking -------------------------------------------------------------------------------------
+
+    def submit(self, spec: GenerateSpec, *, kind: JobKind = JobKind.GENERATE, title: str = "") -> Job:
+        """Check what is asked for and queue it. Raises UserError, before anything is begun, where it can't be done."""
+        spec.check()
+        models = [self._models.ready(arm.model) for arm in spec.arms]
+        for arm in spec.arms:
+            if arm.hush:
+                self._lexicons.word_list(arm.hush)
+        problems = self.chosen(spec)
+        turns = Turns(problems, self._problems)
+        for arm, model in zip(spec.arms, models, strict=True):
+            needed = Context.SOLUTION if arm.context is Context.REGENERATED else arm.context
+            turns.of(needed, model.name)
+        title = title or _title(models, spec, problems)
+        return self._jobs.submit(kind, title, spec.to_json(), Lane.LIVE if spec.live else Lane.BATCH)
+
+    def chosen(self, spec: GenerateSpec) -> list[Problem]:
+        """The problems of a job. Raises UserError for a set that isn't there."""
+        if spec.problem_set:
+            return self._problems.load(spec.problem_set, spec.limit)
+        return [Problem(q.question.strip(), q.gold, spec.dataset, i) for i, q in enumerate(spec.questions, 1)]
+
+    def presets(self) -> list[Preset]:
+        """Experiments on the shipped models, those that are there."""
+        return presets({info.model.name: info.model.id for info in self._models.all() if info.ready})
+
+    def prompts(self, spec: GenerateSpec) -> list[str]:
+        """The user turn of each arm for the first problem; a regenerated response is named, for it isn't made yet."""
+        problem = self.chosen(spec)[:1]
+        turns = Turns(problem, self._problems)
+        made = ["[the response made with the full solution in view]"]
+        return [turns.of(arm.context, self._models.get(arm.model).name, made)[0] for arm in spec.arms]
+
+    # -- doing --------------------------------------------------------------------------------------
+
+    def carry_out(self, job: Job, engines: Engines, progress: JobProgress) -> dict[str, Any]:
+        """Do the job, or what is left of it: finished traces are in the inbox or in the store already.
+
+        Returns {"runs": ids}. Raises UserError for what a person can mend, and JobCancelled where it was cancelled,
+        both after storing what is finished.
+        """
+        plan = self._plan(job)
+        kept = plan.finished(self._store)
+        progress.begin(plan.size, "traces", len(kept))
+        with GraderPool(self._graders) as graders:
+            listener = Listener(self._store, plan, self._lexicons, graders, progress, len(kept))
+            try:
+                if len(kept) < plan.size:
+                    self._generate(plan, kept, engines, listener, progress)
+            except UserError:
+                self._settle(plan, listener.failures)
+                raise
+            result = self._settle(plan, listener.failures)
+        if progress.cancelled():
+            raise JobCancelled(result)
+        return result
+
+    def settle(self, job: Job) -> dict[str, Any]:
+        """Store what the inbox holds as runs marked unfinished, for a job nobody goes on with."""
+        return self._settle(self._plan(job), [])
+
+    def _plan(self, job: Job) -> JobPlan:
+        spec = GenerateSpec.from_json(job.spec)
+        models = [self._models.get(arm.model) for arm in spec.arms]
+        return JobPlan(
+            job=job,
+            spec=spec,
+            problems=self.chosen(spec),
+            models=models,
+            parents=[self._models.name_of(model.parent) for model in models],
+            tokenizers=[self._models.tokenizer(model) for model in models],
+            lexicons=[self._lexicons.get(arm.hush).id if arm.hush else None for arm in spec.arms],
+            fork_text=self._fork_text(spec),
+        )
+
+    def _fork_text(self, spec: GenerateSpec) -> str:
+        if spec.fork is None:
+            return ""
+        row = self._store.queries.trace(spec.fork.trace)
+        if row is None:
+            raise UserError(f"The trace {visible(spec.fork.trace, 60)} to go on from is not in this store any more.")
+        return str(row["text"])[: spec.fork.at] + spec.fork.insert
+
+    def _generate(
+        self,
+        plan: JobPlan,
+        kept: set[Place],
+        engines: Engines,
+        listener: Listener,
+        progress: JobProgress,
+    ) -> None:
+        """Open the engines, say the plan, make the missing traces."""
+        opened: dict[int, Engine] = {}
+        for family, served in self._families(plan):
+            progress.step(len(kept), f"loading {visible(family.base.name, 60)}")
+            engine = engines(family, plan.spec.engine)
+            opened |= dict.fromkeys(served, engine)
+        arms = list(enumerate(plan.spec.arms))
+        banned = [self._banned(arm, opened[i]) for i, arm in arms]
+        plan = plan.equipped(banned, [opened[i].abilities.name for i, _ in arms])
+        listener.announce(plan)
+        requests: dict[int, list[Request]] = {}
+        shared = {id(engine): engine for engine in opened.values()}
+        for i, _ in arms:
+            wanted = self._requests(plan, i, opened[i], kept, progress)
+            requests.setdefault(id(opened[i]), []).extend(wanted)
+        for key, wanted in requests.items():
+            shared[key].check(wanted)
+            if plan.spec.live and plan.size <= _PROMPTS_SAID:
+                listener.expect({request.key: shared[key].render(request) for request in wanted})
+        streams = [shared[key].generate(wanted, progress.cancelled) for key, wanted in requests.items() if wanted]
+        for event in _in_turn(streams):
+            listener.hear(event)
+        listener.flush()
+        if listener.failures and not listener.made and not progress.cancelled():
+            raise UserError(listener.failures[0])
+
+    def _families(self, plan: JobPlan) -> list[tuple[Family, list[int]]]:
+        """Which arms one engine serves: a base and the adapters on it that take part."""
+        found: dict[str, list[int]] = {}
+        for i, model in enumerate(plan.models):
+            found.setdefault(model.base or model.id, []).append(i)
+        return [(self._models.family([plan.models[i] for i in arms]), arms) for arms in found.values()]
+
+    def _banned(self, arm: RunArm, engine: Engine) -> list[tuple[int, str, str]]:
+        """The token ids an arm can't say: (id, text, word)."""
+        if not arm.hush:
+            return []
+        if not engine.abilities.bans:
+            raise UserError(f"The engine {engine.abilities.name} can't forbid words: choose another, or no hushing.")
+        words, _ = single_words(self._lexicons.word_list(arm.hush))
+        return [(s.id, s.text, s.word) for s in engine.starters(words)]
+
+    def _requests(
+        self, plan: JobPlan, arm: int, engine: Engine, kept: set[Place], progress: JobProgress
+    ) -> list[Request]:
+        """The traces of an arm that are still to be made."""
+        missing = [place for place in plan.places(arm) if place not in kept]
+        if not missing:
+            return []
+        model, context = plan.models[arm], plan.spec.arms[arm].context
+        turns = Turns(plan.problems, self._problems)
+        made = self._regenerated(plan, model, turns, engine, progress) if context is Context.REGENERATED else []
+        users = turns.of(context, model.name, made)
+        found = []
+        for place in missing:
+            _, problem, sample = place
+            decoding = replace(plan.decoding(arm), seed=plan.seed(problem, sample))
+            request = Request(str(plan.number(place)), model.name, users[problem], decoding)
+            found.append(replace(request, prefix=plan.prefix(arm, partial(opening, engine, request))))
+        return found
+
+    def _regenerated(
+        self, plan: JobPlan, model: Model, turns: Turns, engine: Engine, progress: JobProgress
+    ) -> list[str]:
+        """One response a problem, made by the model with the full solution in view, to be shown to it again."""
+        users = turns.of(Context.SOLUTION, model.name)
+        decoding = replace(plan.spec.decoding, banned=(), top=0)
+        requests = [
+            Request(str(i), model.name, user, replace(decoding, seed=plan.seed(i, 0))) for i, user in enumerate(users)
+        ]
+        engine.check(requests)
+        texts = dict.fromkeys(map(str, range(len(users))), "")
+        for event in engine.generate(requests, progress.cancelled):
+            if isinstance(event, Failed):
+                raise UserError(f"The responses to show again can't be made: {event.reason}")
+            if not isinstance(event, Done):
+                texts[event.key] += event.text
+        progress.check()
+        return list(texts.values())
+
+    def _settle(self, plan: JobPlan, failures: Sequence[str]) -> dict[str, Any]:
+        runs = [run for i in range(len(plan.spec.arms)) if (run := settle_arm(self._store, plan, i, self._lexicons))]
+        result: dict[str, Any] = {"runs": runs}
+        if failures:
+            result |= {"failed": len(failures), "reason": failures[0]}
+        return result
+
+
+def _title(models: Sequence[Model], spec: GenerateSpec, problems: Sequence[Problem]) -> str:
+    """ "lab-base and lab-sft-guided · lab-cd3-test, 200 problems x 2"."""
+    where = f"{visible(spec.dataset, 60)}, {len(problems):,} problem{'s' if len(problems) > 1 else ''}"
+    times = f" × {spec.samples}" if spec.samples > 1 else ""
+    return f"{names(list(dict.fromkeys(model.name for model in models)))} · {where}{times}"
+
+
+def _in_turn(streams: Sequence[Iterator[Event]]) -> Iterator[Event]:
+    """Events of several engines, one of each in turn, so that panes of different models grow together."""
+    waiting = list(streams)
+    while waiting:
+        for stream in list(waiting):
+            event = next(stream, None)
+            if event is None:
+                waiting.remove(stream)
+            else:
+                yield event

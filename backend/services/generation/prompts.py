@@ -1,0 +1,68 @@
+"""What each arm of a job shows its model: user turns under their contexts, and the words put in its mouth.
+
+Owns how a context's material is found for every problem. Knows nothing of decoding or of the store's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backend.distill.contexts import user_turn
+from backend.domain import Context, UserError
+from backend.engines.protocol import Engine, Request
+from backend.lab.lab_problems import problem_set as lab_set
+from backend.lexicon.entries import Lexicon
+from backend.services.generation.problems import Problem, ProblemService
+
+_OPEN, _START = "<think>", "<think>\n"
+
+
+class Turns:
+    """User turns for the problems of one job."""
+
+    def __init__(self, problems: Sequence[Problem], service: ProblemService) -> None:
+        """`service` finds worked solutions."""
+        self._problems, self._service = problems, service
+
+    def of(self, context: Context, model: str, made: Sequence[str] = ()) -> list[str]:
+        """One user turn a problem, for `model` (its name) under `context`.
+
+        `made` holds the responses to show for a regenerated context, one a problem. Raises UserError where the context
+        needs what a problem doesn't have.
+        """
+        return [
+            user_turn(problem.question, context, solution=self._shown(context, i, model, made), gold=problem.gold)
+            for i, problem in enumerate(self._problems)
+        ]
+
+    def _shown(self, context: Context, i: int, model: str, made: Sequence[str]) -> str | None:
+        if context in (Context.NONE, Context.ANSWER):
+            return None
+        if context is Context.REGENERATED:
+            return made[i]
+        problem = self._other(i) if context is Context.PLACEBO else self._problems[i]
+        return self._service.solution(problem.question, model)
+
+    def _other(self, i: int) -> Problem:
+        """Another problem of the job; for a job of one, another of its set or of the lab's first."""
+        own = self._problems[i]
+        if len(self._problems) > 1:
+            return self._problems[(i + 1) % len(self._problems)]
+        for other in lab_set("lab-cd3-test"):
+            if other.question != own.question:
+                return Problem(other.question, other.gold, "lab-cd3-test")
+        raise UserError("There is no other problem whose solution could be shown.")
+
+
+def opening(engine: Engine, request: Request) -> str:
+    """What stands before the first word of a model's thinking: its <think>, unless the prompt has opened it."""
+    prompt = engine.render(request)
+    thinks = _OPEN in prompt or engine.count(_OPEN) == 1
+    return _START if thinks and not prompt.rstrip().endswith(_OPEN) else ""
+
+
+def single_words(lexicon: Lexicon) -> tuple[list[str], list[str]]:
+    """The words of a lexicon that a ban can reach, and its phrases, which it can't without banning their first word."""
+    forms = [form for entry in lexicon.entries for form in entry.forms]
+    words = [form for form in forms if form.isalpha()]
+    return list(dict.fromkeys(words)), [form for form in forms if not form.isalpha()]

@@ -1,0 +1,242 @@
+"""From an engine's events to kept traces: text gathered, graded, counted, said in the stream, stored as runs.
+
+Owns what a finished trace is in the inbox and how an arm's inbox becomes a run. Knows nothing of how events arise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from backend.domain import Finish, SourceRef, TraceDraft
+from backend.engines.protocol import Alternative, Done, Event, Failed, Piece, Token
+from backend.grading.pool import GraderPool
+from backend.grading.verdicts import Verdict as GraderVerdict
+from backend.grading.verdicts import Verdicts
+from backend.services.generation.job_plan import JobPlan, Place
+from backend.services.jobs import JobProgress
+from backend.services.lexicons.catalog import LexiconService
+from backend.services.traces.run_builder import RunBuilder, Scored
+from backend.store import Store
+from backend.store.ledger import SourceRow
+from backend.store.parts import PartWriter
+from backend.store.registry import Fork
+from backend.store.streams import Kept
+
+# A person sees words at this pace; a write a token would be a hundred times as many.
+_FLUSH_SECONDS: Final = 0.08
+# Beyond this many traces nobody watches each: their ends are said, their words are not.
+STREAMED_TRACES: Final = 400
+
+
+@dataclass(slots=True)
+class _Growing:
+    """A response under way."""
+
+    text: list[str] = field(default_factory=list)
+    tokens: list[Token] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
+
+
+class Listener:
+    """Hears the events of one attempt at a job."""
+
+    def __init__(
+        self,
+        store: Store,
+        plan: JobPlan,
+        lexicons: LexiconService,
+        graders: GraderPool,
+        progress: JobProgress,
+        done: int,
+    ) -> None:
+        """`done` traces were made before."""
+        self._store, self._plan, self._graders, self._progress = store, plan, graders, progress
+        self._matchers = {key.partition("@")[0]: matcher for key, matcher in lexicons.matchers().items()}
+        self._growing: dict[str, _Growing] = {}
+        self._waiting: list[dict[str, Any]] = []
+        self._pieces: dict[str, list[Piece]] = {}
+        self._flushed = 0.0
+        self._done, self.made = done, 0
+        self.failures: list[str] = []
+        self._prompts: dict[str, str] = {}
+        self._spoken = plan.spec.live and plan.size <= STREAMED_TRACES
+
+    def announce(self, plan: JobPlan) -> None:
+        """Say the plan, unless an earlier attempt has."""
+        self._plan = plan
+        if not self._store.streams.read(plan.job.id, limit=1):
+            self._store.streams.append(plan.job.id, [plan.payload()])
+
+    def expect(self, prompts: Mapping[str, str]) -> None:
+        """What the model is shown for each trace (by its number), to be said as the trace begins."""
+        self._prompts.update(prompts)
+
+    def hear(self, event: Event) -> None:
+        """Take in one event."""
+        if isinstance(event, Piece):
+            self._grow(event)
+        elif isinstance(event, Done):
+            self._finish(event)
+        else:
+            self._fail(event)
+
+    def flush(self) -> None:
+        """Say what was held back."""
+        if said := self._said():
+            self._store.streams.append(self._plan.job.id, said)
+        self._flushed = time.monotonic()
+
+    def _said(self) -> list[dict[str, Any]]:
+        """What was held back, to be written now: one payload a trace, however many tokens came."""
+        said = self._waiting + [_payload(key, pieces) for key, pieces in self._pieces.items()]
+        self._waiting, self._pieces = [], {}
+        return said
+
+    def _begin(self, key: str) -> _Growing:
+        if key not in self._growing:
+            self._growing[key] = _Growing()
+            if self._spoken:
+                shown = {"prompt": self._prompts[key]} if key in self._prompts else {}
+                self._waiting.append({"k": "open", **self._names(self._plan.place(int(key))), **shown})
+        return self._growing[key]
+
+    def _grow(self, piece: Piece) -> None:
+        growing = self._begin(piece.key)
+        growing.text.append(piece.text)
+        growing.tokens.extend(piece.tokens)
+        if self._spoken:
+            self._pieces.setdefault(piece.key, []).append(piece)
+            if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+                self.flush()
+
+    def _finish(self, done: Done) -> None:
+        growing, place = self._begin(done.key), self._plan.place(int(done.key))
+        del self._growing[done.key]
+        text, problem = "".join(growing.text), self._plan.problems[place[1]]
+        verdicts = next(iter(self._graders.grade([(text, problem.gold, problem.question)])))
+        seconds = time.monotonic() - growing.begun
+        body = {
+            "text": text,
+            "prompt": done.prompt,
+            "finish": done.finish.value,
+            "tokens": done.tokens,
+            "seconds": round(seconds, 3),
+            "engine": self._plan.engines[place[0]],
+            "verdicts": asdict(verdicts),
+            "scored": _lists(growing.tokens) if self._plan.spec.logprobs else None,
+        }
+        said = {
+            **{"k": "done", **self._names(place), "finish": done.finish.value, "correct": verdicts.math_verify.correct},
+            **{"answer": verdicts.math_verify.answer, "tokens": done.tokens, "words": len(text.split())},
+            **{"cues": {name: len(m.find(text)) for name, m in self._matchers.items()}, "seconds": body["seconds"]},
+            **{"trace": self._plan.trace_id(place)},
+        }
+        if self._store.streams.keep(self._plan.job.id, Kept(*place, body), [*self._said(), said]):
+            self._done, self.made = self._done + 1, self.made + 1
+            self._progress.step(self._done)
+
+    def _fail(self, failed: Failed) -> None:
+        self._growing.pop(failed.key, None)
+        self.failures.append(failed.reason)
+        self.flush()  # what it said comes before its end
+        names = self._names(self._plan.place(int(failed.key)))
+        self._waiting.append({"k": "failed", "i": names["i"], "reason": failed.reason})
+        if len(self.failures) <= 20:  # the log is for people
+            self._progress.log(failed.reason, "error")
+
+    def _names(self, place: Place) -> dict[str, int]:
+        return {"i": self._plan.number(place), "arm": place[0], "problem": place[1], "sample": place[2]}
+
+
+def _payload(key: str, pieces: list[Piece]) -> dict[str, Any]:
+    tokens = [token for piece in pieces for token in piece.tokens]
+    said: dict[str, Any] = {"k": "piece", "i": int(key), "t": "".join(piece.text for piece in pieces)}
+    if tokens:
+        said["n"] = [token.end - token.start for token in tokens]
+        if forced := sum(token.forced for token in tokens):
+            said["forced"] = forced
+        if tokens[0].logprob is not None:
+            said["lp"] = [None if token.logprob is None else round(token.logprob, 3) for token in tokens]
+        if tokens[0].entropy is not None:
+            said["h"] = [None if token.entropy is None else round(token.entropy, 3) for token in tokens]
+    return said
+
+
+def _lists(tokens: list[Token]) -> list[list[Any]]:
+    return [[t.start, t.end, t.id, t.logprob, t.entropy, t.forced, [list(a) for a in t.top]] for t in tokens]
+
+
+def _tokens(lists: list[list[Any]]) -> list[Token]:
+    return [
+        Token(start, end, identity, logprob, entropy, forced, tuple(Alternative(*a) for a in top))
+        for start, end, identity, logprob, entropy, forced, top in lists
+    ]
+
+
+def settle_arm(store: Store, plan: JobPlan, arm: int, lexicons: LexiconService) -> str | None:
+    """Store what the inbox holds of an arm as its run; returns the run's id, or None where nothing was made.
+
+    Safe to do again: a run that is stored stays as it is.
+    """
+    identity = plan.run_id(arm)
+    if store.ledger.find_run(identity):
+        store.streams.empty(plan.job.id, arm)
+        return identity
+    kept = store.streams.kept(plan.job.id, arm)
+    if not kept:
+        return None
+    info = plan.info(arm, len(kept))
+    with PartWriter(store.folder, identity) as writer:
+        builder = RunBuilder(identity, info, lexicons.matchers())
+        source = _source(plan)
+        for trace in kept:
+            draft, verdicts, scored = _from_inbox(plan, arm, trace, source)
+            place = (arm, trace.problem, trace.sample)
+            builder.add(draft, verdicts, writer, place=plan.number(place) % plan.arm_size, scored=scored)
+        run = builder.close(writer)
+        builder.register(store, writer, run, [source], lexicons.contents())
+    if fork := plan.spec.fork:
+        places = [(arm, trace.problem, trace.sample) for trace in kept]
+        store.registry.add_forks([Fork(plan.trace_id(place), fork.trace, fork.at, fork.insert) for place in places])
+    store.streams.empty(plan.job.id, arm)
+    return identity
+
+
+def _source(plan: JobPlan) -> SourceRow:
+    raw = orjson.dumps(dict(plan.job.spec), option=orjson.OPT_SORT_KEYS)
+    return SourceRow(hashlib.sha256(raw).hexdigest(), f"job {plan.job.id}", len(raw))
+
+
+def _from_inbox(plan: JobPlan, arm: int, kept: Kept, source: SourceRow) -> tuple[TraceDraft, Verdicts, Scored | None]:
+    """The draft a kept trace becomes, its verdicts, and its tokens where they were kept."""
+    body: Mapping[str, Any] = kept.body
+    problem = plan.problems[kept.problem]
+    number = plan.number((arm, kept.problem, kept.sample)) % plan.arm_size
+    verdicts = Verdicts(**{name: GraderVerdict(**verdict) for name, verdict in body["verdicts"].items()})
+    extra = {
+        "seed": plan.seed(kept.problem, kept.sample),
+        "seconds": body["seconds"],
+        "engine": body["engine"],
+    }
+    if plan.spec.fork:
+        extra["forked from"] = asdict(plan.spec.fork)
+    draft = TraceDraft(
+        question=problem.question,
+        text=body["text"],
+        source=SourceRef(source.file, source.sha256, number + 1),
+        gold=problem.gold,
+        prompt=body["prompt"],
+        sample=kept.sample,
+        tokens=body["tokens"],
+        finish=Finish(body["finish"]),
+        extra=extra,
+    )
+    model, context = plan.models[arm].name, plan.spec.arms[arm].context.value
+    scored = Scored(model, context, True, _tokens(body["scored"])) if body["scored"] else None
+    return draft, verdicts, scored

@@ -1,0 +1,1 @@
+"""The lexicons at hand, shipped and own, and the cues that stored runs hold of them."""

@@ -1,0 +1,329 @@
+"""The paper's nine claims, what each is tested on, and what runs say of them.
+
+Owns the tests, which were fixed before the runs they judge; the rules and the pooling over seeds are those of
+`measure.verdict`. Knows nothing of stores or pages: values come from an `Evidence`.
+
+Outcomes are those of single problems: accuracy (share of right samples by math-verify, in points), length of a response
+and cues a response (kim2026's ten words by the paper's counting; both as a change in percent of what they are compared
+with). Runs are compared on the problems they share. "Base" is the model before the first step, "held-out" the one set
+that HELD_OUT names for the scale; everything is measured at the last step unless it says otherwise.
+
+The first clause of a claim is its primary outcome. The smallest effects that matter: 5 points of accuracy where one
+thing is held against doing nothing (falls, keeps, raises on training problems), 3 points where two ways of training are
+held against each other or a small rise is claimed, 10 % of length and of cues.
+
+1. Cues fall from no context to the solution without its thinking, fall again to the full solution; length falls from
+   none to full. At lab scale the training corpus of the base puts this in.
+2. SFT on unguided responses: held-out accuracy isn't 5 points lower than the base's.
+3. SFT on guided responses: held-out accuracy is lower than with unguided ones (5 points); against the base, held-out
+   accuracy loses more than accuracy on the training problems (3 points).
+4. Self-distillation, full solution: held-out accuracy (5 points), length and cues (10 %) are lower than the base's.
+5. The same without thinking: held-out accuracy is higher than with the full solution (3 points).
+6. GRPO: held-out accuracy isn't 5 points lower than the base's, length not 10 % shorter; accuracy is higher (3
+   points).
+7. A moving teacher against a fixed one: held-out accuracy, averaged over the evaluated steps after the first update
+   (the area under the curve), is lower (3 points).
+8. Self-distillation on 8 problems: accuracy on them is higher than the base's (5 points), responses to them are
+   shorter (10 %); on all problems: accuracy on training problems isn't 5 points higher.
+9. Held-out accuracy is lower than the base's (5 points) at each number of problems.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+from backend.domain import Context
+from backend.measure.claim_tests import (
+    ClaimVerdict,
+    Effect,
+    Keeps,
+    Paired,
+    PooledEffect,
+    Rule,
+    difference_between,
+    pooled_change,
+    pooled_difference,
+    together,
+    verdict,
+)
+from backend.services.reproduction.recipes.catalogue import COVERAGE, FIXED_TEACHER, HELD_OUT
+from backend.services.reproduction.recipes.recipe import (
+    CONTEXTS,
+    GRPO,
+    SD_FULL,
+    SD_NO_THINK,
+    SFT_GUIDED,
+    SFT_UNGUIDED,
+    SLOW_EMA,
+    ReproductionScale,
+)
+from backend.services.training.training_specs import SEEN
+
+LEXICON: Final = "kim2026"
+
+_FALL, _SMALL_FALL, _RISE, _SMALL_RISE = Effect(-1, 5), Effect(-1, 3), Effect(1, 5), Effect(1, 3)
+_SHRINK = Effect(-1, 10)
+_KEEPS, _KEEPS_LENGTH, _NO_RISE = Keeps(1, 5), Keeps(1, 10), Keeps(-1, 5)
+
+
+class OutcomeMeasure(StrEnum):
+    """What is measured of every problem."""
+
+    ACCURACY = "accuracy"
+    LENGTH = "length"
+    CUES = "cues"
+
+    @property
+    def unit(self) -> str:
+        """Of an effect on it."""
+        return "points" if self is OutcomeMeasure.ACCURACY else "%"
+
+
+class When(StrEnum):
+    """At which step: before any update, at the last one, or averaged over all evaluated ones after the first update."""
+
+    BASE = "base"
+    LAST = "last"
+    WAY = "way"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Where a value stands: a part's answers to a set under a context."""
+
+    part: str
+    set: str
+    when: When = When.LAST
+    context: Context = Context.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One tested sentence: `value` against `baseline`; with `less`, minus the same difference between those two."""
+
+    text: str
+    outcome: OutcomeMeasure
+    value: Cell
+    baseline: Cell
+    rule: Rule
+    less: tuple[Cell, Cell] | None = None
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All it needs."""
+        return (self.value, self.baseline, *(self.less or ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim of the paper. `trained` is False where no training is involved, so that no seed can change it."""
+
+    number: int
+    text: str
+    section: str
+    clauses: tuple[Clause, ...]
+    trained: bool = True
+    built_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseResult:
+    """What the runs say of a clause; `effect` and its interval are None without values, `n` counts problems."""
+
+    clause: str
+    effect: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    n: int
+    seeds: tuple[float, ...]
+    verdict: ClaimVerdict
+    test: str
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """What the runs say of a claim. The figures are those of its primary clause, the verdict that of all.
+
+    `built_in`: at this scale the claim holds by construction, and says nothing of other models.
+    """
+
+    number: int
+    claim: str
+    section: str
+    effect: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    n: int
+    seeds: tuple[float, ...]
+    verdict: ClaimVerdict
+    test: str
+    runs: tuple[str, ...]
+    built_in: bool
+    clauses: tuple[ClauseResult, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> ClaimResult:
+        """Back from JSON."""
+        clauses = tuple(ClauseResult(**_lists_as_tuples(one)) for one in raw["clauses"])
+        return cls(**(_lists_as_tuples(raw) | {"clauses": clauses}))
+
+
+class Evidence(Protocol):
+    """Where values come from."""
+
+    seeds: Sequence[int]
+
+    def values(self, cell: Cell, seed: int) -> Mapping[str, Mapping[OutcomeMeasure, float]] | None:
+        """Problem -> outcomes; None where the cell isn't there for the seed."""
+
+    def runs(self, cell: Cell, seed: int) -> tuple[str, ...]:
+        """The runs those values are of."""
+
+
+def claims(scale: ReproductionScale) -> list[Claim]:
+    """The nine claims, with the parts that answer them at a scale."""
+    held = HELD_OUT[scale]
+
+    def last(part: str, where: str = held) -> Cell:
+        return Cell(part, where)
+
+    def base(part: str, where: str = held) -> Cell:
+        return Cell(part, where, When.BASE)
+
+    def against_base(
+        text: str, part: str, rule: Rule, outcome: OutcomeMeasure = OutcomeMeasure.ACCURACY, where: str = held
+    ) -> Clause:
+        return Clause(text, outcome, last(part, where), base(part, where), rule)
+
+    moving, fixed = (Cell(part, held, When.WAY) for part in (SLOW_EMA, FIXED_TEACHER[scale]))
+    few, everything = COVERAGE[scale]["8"], COVERAGE[scale]["all"]
+    lost = Clause(
+        "and against the base loses more on held-out problems than on those of training",
+        *(OutcomeMeasure.ACCURACY, last(SFT_GUIDED), base(SFT_GUIDED), _SMALL_FALL),
+        less=(last(SFT_GUIDED, SEEN), base(SFT_GUIDED, SEEN)),
+    )
+    return [
+        Claim(1, "A richer context means fewer doubts and shorter traces", "3", _contexts(scale), False,
+              built_in=scale is ReproductionScale.LAB),
+        Claim(2, "Fine-tuning on unguided responses keeps accuracy", "4", (
+            against_base("held-out accuracy stays", SFT_UNGUIDED, _KEEPS),)),
+        Claim(3, "Fine-tuning on guided responses, as correct, destroys it, held-out more than seen", "4", (
+            Clause("held-out accuracy is lower than after unguided ones", OutcomeMeasure.ACCURACY, last(SFT_GUIDED),
+                   last(SFT_UNGUIDED), _FALL), lost)),
+        Claim(4, "On-policy self-distillation shortens, removes doubts and loses held-out accuracy", "5", (
+            against_base("held-out accuracy falls", SD_FULL, _FALL),
+            against_base("responses get shorter", SD_FULL, _SHRINK, OutcomeMeasure.LENGTH),
+            against_base("cues a response fall", SD_FULL, _SHRINK, OutcomeMeasure.CUES))),
+        Claim(5, "A weaker context, without thinking, hurts less", "5", (
+            Clause("held-out accuracy is higher than with the full solution", OutcomeMeasure.ACCURACY,
+                   last(SD_NO_THINK), last(SD_FULL), _SMALL_RISE),)),
+        Claim(6, "GRPO keeps or raises accuracy and length", "5", (
+            against_base("held-out accuracy stays", GRPO, _KEEPS),
+            against_base("length stays", GRPO, _KEEPS_LENGTH, OutcomeMeasure.LENGTH),
+            against_base("held-out accuracy rises", GRPO, _SMALL_RISE))),
+        Claim(7, "A moving teacher amplifies the loss", "5", (
+            Clause("held-out accuracy on the way is lower than with a fixed teacher", OutcomeMeasure.ACCURACY, moving,
+                   fixed, _SMALL_FALL),)),
+        Claim(8, "Narrow coverage raises accuracy on training problems while shortening; broad coverage doesn't", "6", (
+            against_base("on 8 problems, accuracy on them rises", few, _RISE, where=SEEN),
+            against_base("responses to them get shorter", few, _SHRINK, OutcomeMeasure.LENGTH, SEEN),
+            against_base("on all, accuracy on training problems doesn't rise", everything, _NO_RISE, where=SEEN))),
+        Claim(9, "Held-out accuracy falls at every coverage", "6", tuple(
+            against_base(f"with {size} problem{'' if size == '1' else 's'}", part, _FALL)
+            for size, part in reversed(list(COVERAGE[scale].items())))),
+    ]  # fmt: skip
+
+
+def _contexts(scale: ReproductionScale) -> tuple[Clause, ...]:
+    where = "DAPO-Math-17k" if scale is ReproductionScale.PAPER else HELD_OUT[scale]
+    shown = (Context.NONE, Context.SOLUTION_NO_THINK, Context.SOLUTION)
+    none, no_think, full = (Cell(CONTEXTS, where, When.BASE, context) for context in shown)
+    return (
+        Clause(
+            "cues fall from no context to the solution without thinking", OutcomeMeasure.CUES, no_think, none, _SHRINK
+        ),
+        Clause("they fall again to the full solution", OutcomeMeasure.CUES, full, no_think, _SHRINK),
+        Clause("length falls from no context to the full solution", OutcomeMeasure.LENGTH, full, none, _SHRINK),
+    )
+
+
+def judge(scale: ReproductionScale, evidence: Evidence) -> list[ClaimResult]:
+    """All nine claims on the evidence there is."""
+    return [_judged(claim, evidence) for claim in claims(scale)]
+
+
+def _judged(claim: Claim, evidence: Evidence) -> ClaimResult:
+    clauses = tuple(_tested(clause, claim.trained, evidence) for clause in claim.clauses)
+    first = clauses[0]
+    return ClaimResult(
+        claim.number, claim.text, claim.section, first.effect, first.low, first.high, first.unit, first.n, first.seeds,
+        verdict=together(clause.verdict for clause in clauses),
+        test="; ".join(f"{clause.clause}: {clause.test}" for clause in clauses),
+        runs=_once(run for clause in clauses for run in clause.runs),
+        built_in=claim.built_in,
+        clauses=clauses,
+    )  # fmt: skip
+
+
+def _tested(clause: Clause, trained: bool, evidence: Evidence) -> ClauseResult:
+    seeds = _seeds(clause, evidence)
+    found = _pooled(clause, clause.value, clause.baseline, seeds, evidence)
+    if clause.less:
+        found = difference_between(found, _pooled(clause, *clause.less, seeds, evidence))
+    estimate = found.estimate if found else None
+    return ClauseResult(
+        clause.text,
+        estimate.value if estimate else None,
+        estimate.low if estimate else None,
+        estimate.high if estimate else None,
+        clause.outcome.unit,
+        estimate.n if estimate else 0,
+        found.seeds if found else (),
+        verdict(clause.rule, found, trained),
+        clause.rule.told(clause.outcome.unit),
+        _once(run for seed in seeds for cell in clause.cells for run in evidence.runs(cell, seed)),
+    )
+
+
+def _seeds(clause: Clause, evidence: Evidence) -> list[int]:
+    """The seeds that have all a clause needs. What several seeds share whole (nothing was trained) counts once."""
+    found: dict[tuple[tuple[str, ...], ...], int] = {}
+    for seed in evidence.seeds:
+        if all(evidence.values(cell, seed) for cell in clause.cells):
+            found.setdefault(tuple(evidence.runs(cell, seed) for cell in clause.cells), seed)
+    return list(found.values())
+
+
+def _pooled(
+    clause: Clause, value: Cell, baseline: Cell, seeds: Sequence[int], evidence: Evidence
+) -> PooledEffect | None:
+    pairs = [_pairs(clause.outcome, value, baseline, seed, evidence) for seed in seeds]
+    return pooled_difference(pairs) if clause.outcome is OutcomeMeasure.ACCURACY else pooled_change(pairs)
+
+
+def _pairs(outcome: OutcomeMeasure, value: Cell, baseline: Cell, seed: int, evidence: Evidence) -> Paired:
+    """Problem -> (value, baseline), accuracy in points, of the problems both have."""
+    times = 100 if outcome is OutcomeMeasure.ACCURACY else 1
+    one, other = evidence.values(value, seed) or {}, evidence.values(baseline, seed) or {}
+    shared = [problem for problem in one if outcome in one[problem] and outcome in other.get(problem, {})]
+    return {problem: (times * one[problem][outcome], times * other[problem][outcome]) for problem in shared}
+
+
+def _once(runs: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(runs))
+
+
+def _lists_as_tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
+    return found | {"verdict": ClaimVerdict(raw["verdict"])}

@@ -1,0 +1,127 @@
+"""What a training would take: tokens written, tokens learned from, and hours of a GPU or minutes of a CPU.
+
+Owns the assumptions, which are constants with their source. Knows nothing of recipes or stores; measures nothing.
+
+All responses are taken to be as long as the base's without a hint: an upper bound for what shortens. Set-up, grading
+and saving aren't counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from backend.distill.settings import Method
+from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+
+# Decoding on one GPU of the H100's class: vLLM's own figure for Llama-3-8B is 6.2k tokens/s at 256 tokens in and out
+# (vLLM PR #7117); caches of long reasoning halve it. Decoding is bound by memory, so the rate goes with 1 / parameters.
+DECODE_8B: Final = 3_000.0
+# Dense transformers: 6 FLOPs a parameter and token for forward and backward, 2 for forward (Kaplan et al. 2020, arXiv
+# 2001.08361, section 2.1); 40 % of the 1e15 bf16 FLOP/s of an H100's data sheet.
+TRAINED: Final = 6.0
+READ: Final = 2.0
+FLOPS: Final = 0.4e15
+# The lab's model on one core of an ordinary server, as the prototype measured it: decoding in batches of 300, updates
+# with forward and backward, and reading alone a third of that.
+LAB_DECODE: Final = 5_000.0
+LAB_TRAIN: Final = 3_000.0
+LAB_READ: Final = 9_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How fast tokens go, a second, on one GPU or core; `hours` says whether to count in GPU-hours or CPU-minutes."""
+
+    decode: float
+    train: float
+    read: float
+    gpu: bool
+
+
+LAB: Final = Machine(LAB_DECODE, LAB_TRAIN, LAB_READ, gpu=False)
+
+
+def gpu(parameters: float) -> Machine:
+    """One GPU of the H100's class with a dense model of so many parameters."""
+    return Machine(DECODE_8B * 8e9 / parameters, FLOPS / (TRAINED * parameters), FLOPS / (READ * parameters), gpu=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Tokens written while training, written in evaluations, learned from, read by the teacher; and the time of one
+    GPU or core.
+    """
+
+    rollout_tokens: int
+    evaluation_tokens: int
+    trained_tokens: int
+    teacher_tokens: int
+    seconds: float
+    gpu: bool
+
+    @property
+    def gpu_hours(self) -> float | None:
+        """Of one GPU; None at lab scale."""
+        return self.seconds / 3600 if self.gpu else None
+
+    @property
+    def cpu_minutes(self) -> float | None:
+        """Of one core; None at paper scale."""
+        return None if self.gpu else self.seconds / 60
+
+    @property
+    def told(self) -> str:
+        """The time as people say it."""
+        return f"{self.seconds / 3600:,.0f} GPU-hours" if self.gpu else f"{self.seconds / 60:,.1f} CPU-minutes"
+
+
+def cost(spec: DistilSpec, length: int, sizes: Mapping[str, int], machine: Machine) -> Cost:
+    """What a training would take. `length` is a response's mean tokens, `sizes` how many problems each set has."""
+    settings = spec.settings
+    problems = min(spec.size or sizes[spec.problem_set], sizes[spec.problem_set]) if spec.problem_set else 0
+    drawn = _responses(spec, problems)
+    taught = settings.steps * settings.rollouts // settings.updates * length
+    teacher = _teacher_tokens(spec, taught)
+    held = [problems if one.seen else sizes[one.problem_set] for one in spec.evaluations]
+    asked = length * sum(_asked(spec, one, size) for one, size in zip(spec.evaluations, held, strict=True))
+    seconds = (drawn * length + asked) / machine.decode + taught / machine.train + teacher / machine.read
+    return Cost(drawn * length, asked, taught, teacher, seconds, machine.gpu)
+
+
+def total(costs: list[Cost]) -> Cost:
+    """The sum of some. Raises ValueError for none."""
+    if not costs:
+        raise ValueError("There is nothing to add up.")
+    return Cost(
+        sum(one.rollout_tokens for one in costs),
+        sum(one.evaluation_tokens for one in costs),
+        sum(one.trained_tokens for one in costs),
+        sum(one.teacher_tokens for one in costs),
+        sum(one.seconds for one in costs),
+        costs[0].gpu,
+    )
+
+
+def _responses(spec: DistilSpec, problems: int) -> int:
+    """Responses drawn to learn from. SFT draws about one of either kind for each problem, for both arms to share."""
+    settings = spec.settings
+    if settings.method is Method.SFT:
+        return 2 * problems if settings.steps else 0
+    return settings.steps * settings.rollouts // settings.updates
+
+
+def _teacher_tokens(spec: DistilSpec, taught: int) -> int:
+    """The teacher reads each rollout behind a solution, which is taken to be as long as a response."""
+    return 2 * taught if spec.settings.method in (Method.SDFT, Method.SDPO) else 0
+
+
+def _asked(spec: DistilSpec, evaluation: EvaluationSpec, size: int) -> int:
+    """Responses of one evaluation over the whole training: whole at both ends, its first problems between."""
+    steps = spec.settings.steps
+    size = min(size, evaluation.limit or size)
+    first = min(size, evaluation.first or size)
+    between = max(0, -(-steps // spec.evaluate_every) - 1)
+    ends = 2 if steps else 1
+    return ends * size * evaluation.last_samples + between * first * evaluation.samples

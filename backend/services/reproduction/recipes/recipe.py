@@ -1,0 +1,73 @@
+"""What a recipe is: the paper's experiments as lists of training runs, each with all its settings.
+
+Owns the words and what makes two parts the same. Knows nothing of the numbers (recipes_lab and recipes_paper have
+them), nor of how a part is carried out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from backend.domain import UserError, digest, visible
+from backend.services.training.training_specs import DistilSpec
+
+# What the parts that claims are about are called, at every scale.
+CONTEXTS = "contexts"
+SFT_UNGUIDED, SFT_GUIDED = "sft-unguided", "sft-guided"
+SD_FULL, SD_NO_THINK, GRPO = "sd-full", "sd-nothink", "grpo"
+SLOW_FIXED, SLOW_EMA = "slow-fixed", "slow-ema"
+
+
+class ReproductionScale(StrEnum):
+    """The world a recipe is carried out in."""
+
+    LAB = "lab"
+    PAPER = "paper"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipePart:
+    """One training run of a recipe, or one row of evaluations where it has no step.
+
+    `recipe` is the key of the recipe that owns it; another may have it too, and it is trained once. `needs` are the
+    names of the models and problem sets it can't do without; `note` says what of the paper it can't be.
+    """
+
+    key: str
+    title: str
+    recipe: str
+    spec: DistilSpec
+    needs: tuple[str, ...] = ()
+    note: str = ""
+
+    def identity(self, scale: ReproductionScale) -> str:
+        """The same for the same training and for no other: what is kept under it needn't be made again.
+
+        The seed is in the settings. Where nothing is trained there is one for all seeds: the part is the same part.
+        """
+        return digest("recipe part", scale.value, self.key, json.dumps(self.spec.to_json(), sort_keys=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An experiment of the paper: its section there, what it asks, and the parts that answer."""
+
+    key: str
+    title: str
+    section: str
+    sentence: str
+    parts: tuple[RecipePart, ...]
+
+
+def parts_of(recipes: Sequence[Recipe], only: Sequence[str] = ()) -> list[RecipePart]:
+    """The parts, each once, in the recipes' order; `only` names recipes and parts. Raises UserError for other names."""
+    parts = {part.key: part for recipe in recipes for part in recipe.parts}
+    keys: Mapping[str, list[str]] = {recipe.key: [part.key for part in recipe.parts] for recipe in recipes}
+    keys = {**{key: [key] for key in parts}, **keys}
+    if strange := next((name for name in only if name not in keys), None):
+        raise UserError(f"There is no recipe or part called {visible(strange, 60)!r}; there are {', '.join(keys)}.")
+    wanted = {key for name in only for key in keys[name]} if only else set(parts)
+    return [part for part in parts.values() if part.key in wanted]

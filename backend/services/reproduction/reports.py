@@ -1,0 +1,246 @@
+"""Experiments as a report: verdicts, the paper's tables and figures for our own runs, its own values beside them.
+
+Owns where the numbers come from (this store, what is shipped, or any runs), what a view of them is, and what a report
+says of its origin. The sections are in experiment_*.py. Knows nothing of how a report is shown or written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from backend.config import Settings
+from backend.domain import GRADERS, Run, UserError, digest, visible
+from backend.report.model import Report, ReportSection
+from backend.services.lexicons.catalog import LexiconService
+from backend.services.reproduction.claims import LEXICON
+from backend.services.reproduction.recipes.catalogue import HELD_OUT
+from backend.services.reproduction.recipes.recipe import SD_FULL, SFT_GUIDED, ReproductionScale
+from backend.services.reproduction.reproducer import ReproService
+from backend.services.reproduction.results import Results, commit
+from backend.services.reproduction.sections.arm_figures import PooledFigures, ReproductionFigures, Runs
+from backend.services.reproduction.sections.arms import Arms, arms_of
+from backend.services.reproduction.sections.chosen_runs import MOST_RUNS, chosen_runs
+from backend.services.reproduction.sections.claim_verdicts import verdicts
+from backend.services.reproduction.sections.contexts import contexts, coverage, fine_tuning
+from backend.services.reproduction.sections.published_values import TITLE
+from backend.services.reproduction.sections.response_numbers import (
+    SHIPPED_NUMBERS,
+    NumberSource,
+    ShippedNumbers,
+    StoreNumbers,
+    write_numbers,
+)
+from backend.services.reproduction.sections.self_distillation import measures, self_distillation
+from backend.services.reproduction.sections.sources import runs_table, telling_traces
+from backend.services.reproduction.sections.workspace import ReportWorkspace
+from backend.services.traces.comparison import CompareService
+from backend.services.traces.trace_reader import ReadService
+from backend.services.training.supervisor import DONE
+from backend.store import Store
+
+
+class From(StrEnum):
+    """Where the numbers come from."""
+
+    STORE = "store"
+    SHIPPED = "shipped"
+    RUNS = "runs"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is looked at: `seeds` empty for all, `lexicon` by name, `runs` (ids) where any runs are asked for."""
+
+    source: From = From.STORE
+    scale: ReproductionScale = ReproductionScale.LAB
+    seeds: tuple[int, ...] = ()
+    lexicon: str = LEXICON
+    runs: tuple[str, ...] = ()
+
+
+# Section -> what it is called where one is chosen.
+SECTIONS: Final[Mapping[str, str]] = {
+    "verdicts": "Verdicts",
+    "contexts": "3 Contexts",
+    "fine-tuning": "4 Fine-tuning",
+    "self-distillation": "5 Self-distillation",
+    "coverage": "6 Coverage",
+    "measures": "Beyond the paper",
+}
+_BUILD: Final[Mapping[str, Callable[[ReportWorkspace], ReportSection]]] = {
+    "contexts": contexts,
+    "fine-tuning": fine_tuning,
+    "self-distillation": self_distillation,
+    "coverage": coverage,
+    "measures": measures,
+}
+
+
+class ExperimentService:
+    """Reports over one store and what is shipped."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        lexicons: LexiconService,
+        reproducing: ReproService,
+        comparing: CompareService,
+        reading: ReadService,
+    ) -> None:
+        """`settings` say where the shipped numbers are."""
+        self._store, self._lexicons, self._reproducing = store, lexicons, reproducing
+        self._comparing, self._reading = comparing, reading
+        self._own, self._shipped = StoreNumbers(store), ShippedNumbers(settings.lab / SHIPPED_NUMBERS)
+        self._kept: dict[tuple[str, Runs, str], PooledFigures] = {}
+
+    # -- looking ------------------------------------------------------------------------------------
+
+    def results(self, source: From, scale: ReproductionScale) -> Results:
+        """The parts and verdicts of a source. Raises UserError where nothing is shipped of the scale."""
+        if source is not From.SHIPPED:
+            return self._reproducing.stored(scale)
+        found = self._reproducing.shipped()
+        if found is None or found.scale is not scale:
+            raise UserError(
+                f"No results of {scale} scale are shipped with the app: run the experiment, or choose another."
+            )
+        return found
+
+    def usual(self, scale: ReproductionScale) -> From:
+        """Where to look first: in the store where it holds a finished part, else in what is shipped if there is any."""
+        standings = self._store.trainings.standings()
+        if any(one.part and standings[one.id].outcome == DONE for one in self._store.trainings.all()):
+            return From.STORE
+        shipped = self._reproducing.shipped()
+        return From.SHIPPED if shipped and shipped.scale is scale else From.STORE
+
+    def ended(self) -> str:
+        """Changes when a part of an experiment ends or goes."""
+        standings = self._store.trainings.standings()
+        parts = [one.id for one in self._store.trainings.all() if one.part]
+        return digest(*(f"{one} {standings[one].outcome}" for one in sorted(parts)))
+
+    def section(self, view: View, name: str, results: Results | None = None) -> ReportSection:
+        """One section of a view. Raises UserError for a section, lexicon or run that doesn't exist."""
+        if view.source is From.RUNS:
+            return chosen_runs(self._desk(view, None), self._runs(view), self._labels())
+        if name not in SECTIONS:
+            raise UserError(f"There is no section {visible(name, 40)!r}; there are {', '.join(SECTIONS)}.")
+        found = results or self.results(view.source, view.scale)
+        return verdicts(found) if name == "verdicts" else _BUILD[name](self._desk(view, found))
+
+    def report(self, view: View, results: Results | None = None) -> Report:
+        """Everything of a view, with the traces that make the point and where all of it comes from."""
+        if view.source is From.RUNS:
+            sections: tuple[ReportSection, ...] = (self.section(view, ""),)
+            pairs: list[Sequence[str]] = [view.runs[:2]] if len(view.runs) > 1 else []
+            told, title = None, "Runs compared"
+        else:
+            told = results or self.results(view.source, view.scale)
+            sections = tuple(self.section(view, name, told) for name in SECTIONS)
+            pairs, title = (
+                _telling_pairs(arms_of(told, view.seeds), HELD_OUT[view.scale]),
+                "Does self-distillation cost reasoning?",
+            )
+        named = {run for s in sections for t in s.tables for row in t.rows for run in (*row.runs, *row.against)}
+        runs = [run for run in self._store.ledger.runs() if run.id in named]
+        traces = telling_traces(self._comparing, self._reading, self._lexicons.get(view.lexicon), runs, pairs)
+        arms = arms_of(told, view.seeds) if told else None
+        sources = runs_table(sorted(named), {run.id: run for run in self._store.ledger.runs()}, arms)
+        return Report(title, sections, tuple(traces), tuple(self._provenance(view, told)), sources)
+
+    def lexicons(self, source: From) -> list[str]:
+        """Names of the lexicons that a source's cues are counted by."""
+        names = [LEXICON, *(name for name in self._lexicons.by_name if name != LEXICON)]
+        held = self._shipped.lexicons if source is From.SHIPPED else None
+        return [name for name in names if held is None or self._lexicons.get(name).id in held]
+
+    # -- shipping -----------------------------------------------------------------------------------
+
+    def ship_numbers(self, path: Path | None = None, scale: ReproductionScale = ReproductionScale.LAB) -> int:
+        """Write the numbers behind the store's results as those to ship; returns the file's size in bytes.
+
+        Numbers of every response of every evaluation; words of those before and after on the held-out set. Raises
+        UserError where the store has no results.
+        """
+        results = self._reproducing.stored(scale)
+        finished = [part for part in results.parts if part.finished]
+        if not finished:
+            raise UserError(f"The store holds no finished part of {scale} scale: there is nothing to ship.")
+        rows = [(part, row) for part in finished for row in part.evaluations]
+        ends = [
+            row.run for part, row in rows if row.name == HELD_OUT[scale] and row.step in (0, part.spec.settings.steps)
+        ]
+        lexicons = [self._lexicons.get(name).id for name in dict.fromkeys((LEXICON, self._lexicons.default))]
+        runs = list(dict.fromkeys(row.run for _, row in rows))
+        return write_numbers(self._store, runs, list(dict.fromkeys(ends)), lexicons, path or self._shipped.path)
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _desk(self, view: View, results: Results | None) -> ReportWorkspace:
+        lexicon = self._lexicons.get(view.lexicon)
+        source: NumberSource = self._shipped if view.source is From.SHIPPED else self._own
+        found = results or Results(view.scale, [], [], "store", "", lexicon.id)
+        figures = ReproductionFigures(source, lexicon.id, self._kept)
+        arms = arms_of(found, view.seeds)
+        return ReportWorkspace(view.scale, found, arms, figures, lexicon.name, HELD_OUT[view.scale])
+
+    def _runs(self, view: View) -> list[Run]:
+        known = {run.id: run for run in self._store.ledger.runs()}
+        if not 1 <= len(view.runs) <= MOST_RUNS or len(set(view.runs)) != len(view.runs):
+            raise UserError(f"Choose one to {MOST_RUNS} different runs.")
+        if lacking := [run for run in view.runs if run not in known]:
+            raise UserError(f"There is no run {visible(lacking[0], 40)} in this store; it may have been deleted.")
+        return [known[run] for run in view.runs]
+
+    def _labels(self) -> dict[str, str]:
+        runs = self._store.ledger.runs()
+        labels = [run.label for run in runs]
+        return {run.id: run.label if labels.count(run.label) == 1 else f"{run.label} · {run.id[:6]}" for run in runs}
+
+    def _provenance(self, view: View, results: Results | None) -> list[tuple[str, str]]:
+        lexicon = self._lexicons.get(view.lexicon)
+        said = [
+            ("Written", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
+            ("App", f"commit {commit() or 'unknown'}"),
+        ]
+        if results:
+            done = sum(part.finished for part in results.parts)
+            seeds = ", ".join(map(str, view.seeds)) or "all"
+            where = "this store" if view.source is From.STORE else "shipped with the app"
+            said += [("Results", f"{where}, {view.scale} scale, {done} finished parts of {len(results.parts)}")]
+            said += [
+                ("Results made by", f"commit {results.commit or 'unknown'}"),
+                ("Seeds", f"{seeds}; verdicts over all"),
+            ]
+            said += [("Verdicts’ lexicon", results.lexicon)]
+        return [
+            *said,
+            ("Lexicon", f"{lexicon.title}, version {lexicon.version}, {lexicon.id}"),
+            ("Grader", f"{GRADERS[0]}; countdown problems by exact arithmetic"),
+            (
+                "Filters",
+                "none: every response of the runs listed counts; finished responses alone where a column says so",
+            ),
+            (
+                "Intervals",
+                "95%, by resampling problems 10,000 times with a fixed seed; seeds are averaged by problem first",
+            ),
+            ("The paper’s values", f"{TITLE}; wherever they stand they are marked “paper”; all others are ours"),
+        ]
+
+
+def _telling_pairs(arms: Arms, held: str) -> list[Sequence[str]]:
+    """Base and taught, of the arms whose change is the report's subject."""
+    found: list[Sequence[str]] = []
+    for arm in arms.get(SD_FULL, SFT_GUIDED):
+        base, last = arm.runs(held, 0), arm.runs(held)
+        if base and last:
+            found.append((base[0], last[0]))
+    return found

@@ -1,0 +1,1 @@
+"""The sections of a reproduction report, each made of runs' figures."""

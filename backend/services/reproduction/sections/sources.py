@@ -1,0 +1,122 @@
+"""Where a report comes from: the runs it is made of, and traces of theirs that make the point.
+
+Owns the table of runs and the choice of traces. Knows nothing of figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from backend.domain import GRADERS, Run, UserError, visible
+from backend.lexicon.entries import Lexicon
+from backend.report.model import Cell, ReportColumn, ReportRow, ShownTrace, Table
+from backend.services.reproduction.sections.arms import Arms, set_title
+from backend.services.reproduction.sections.workspace import count
+from backend.services.traces.comparison import ComparedProblem, CompareService
+from backend.services.traces.run_pairs import Pair
+from backend.services.traces.trace_reader import OpenTrace, ReadService
+
+_EACH = 2  # problems shown of a pair
+
+
+def runs_table(named: Sequence[str], known: Mapping[str, Run], arms: Arms | None) -> Table:
+    """Every run that figures are of: those in the store with all that is known of them, others by what they were."""
+    places = _places(arms) if arms else {}
+    columns = (
+        ReportColumn("id", "Run"),
+        ReportColumn("model", "Model"),
+        ReportColumn("set", "Problems"),
+        ReportColumn("context", "Context"),
+        ReportColumn("step", "Step"),
+        ReportColumn("seed", "Seed"),
+        ReportColumn("problems", "n"),
+        ReportColumn("traces", "Responses"),
+        ReportColumn("sampling", "Sampling"),
+    )
+    rows = []
+    for run in named:
+        cells: dict[str, Cell] = {"id": run, **places.get(run, {})}
+        cells |= _stored(known[run]) if run in known else {}
+        rows.append(ReportRow(cells, (run,)))
+    note = (
+        "Runs without a model aren’t in this store: only their numbers are shipped."
+        if any(r not in known for r in named)
+        else ""
+    )
+    return Table("sources", "Runs", columns, tuple(rows), note)
+
+
+def _stored(run: Run) -> dict[str, Cell]:
+    sampling = run.info.sampling
+    said = [f"temperature {sampling.temperature:g}" if sampling.temperature is not None else "temperature unknown"]
+    said += [f"up to {sampling.max_tokens:,} tokens"] if sampling.max_tokens else []
+    return {
+        "model": run.info.model,
+        "set": run.info.dataset,
+        "context": run.info.context.value,
+        "problems": count(run.problems),
+        "traces": count(run.traces),
+        "sampling": ", ".join(said),
+    }
+
+
+def _places(arms: Arms) -> dict[str, dict[str, Cell]]:
+    """Run -> what it is an evaluation of."""
+    found: dict[str, dict[str, Cell]] = {}
+    for arm in arms.by_key.values():
+        for part in arm.parts:
+            for row in part.evaluations:
+                place: dict[str, Cell] = {
+                    "set": set_title(row.name),
+                    "context": row.context.value,
+                    "step": str(row.step),
+                }
+                seed = "any" if row.step == 0 else str(part.seed)
+                found.setdefault(row.run, place | {"seed": seed})
+    return found
+
+
+def telling_traces(
+    comparing: CompareService,
+    reading: ReadService,
+    lexicon: Lexicon,
+    runs: Sequence[Run],
+    pairs: Sequence[Sequence[str]],
+) -> list[ShownTrace]:
+    """For each pair of runs that is in the store, the problems that show the point best, both sides."""
+    known = {run.id: run for run in runs}
+    shown: list[ShownTrace] = []
+    for base, variant in (pair for pair in pairs if all(run in known for run in pair)):
+        pair = Pair(known[base], known[variant], 0, "of the report")
+        seen: set[str] = set()
+        for turn in range(_EACH):
+            try:
+                found = comparing.telling([pair], lexicon.name, GRADERS[0], turn)
+            except UserError:
+                break
+            if found is None or found.problem.id in seen:
+                break
+            seen.add(found.problem.id)
+            shown += _both(comparing, reading, lexicon, found.problem, (base, variant))
+    return shown
+
+
+def _both(
+    comparing: CompareService, reading: ReadService, lexicon: Lexicon, problem: ComparedProblem, runs: Sequence[str]
+) -> list[ShownTrace]:
+    """The first response of either side that is as the side mostly is."""
+    found = []
+    for run, side in zip(runs, problem.sides, strict=False):
+        traces = [reading.open(sample.trace, lexicon.id) for sample in comparing.samples(run, problem.id)]
+        chosen = next((trace for trace in traces if trace.verdict(GRADERS[0]).correct is side.right), traces[0])
+        found.append(_shown(chosen))
+    return found
+
+
+def _shown(trace: OpenTrace) -> ShownTrace:
+    verdict = trace.verdict(GRADERS[0])
+    said = {True: "right", False: "wrong", None: "no verdict"}[verdict.correct]
+    told = f"{said}, answer {visible(verdict.answer, 80)}" if verdict.answer else said
+    cues = len(trace.response_cues)
+    facts = f"{told}; {cues} cue{'' if cues == 1 else 's'}, {trace.length:,} {trace.run.length_unit}"
+    return ShownTrace(trace.run.label, trace.question, facts, trace.text, trace.response_cues)

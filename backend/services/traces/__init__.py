@@ -1,0 +1,1 @@
+"""Stored runs and traces: imported, listed, read, compared, paired and deleted."""

@@ -1,0 +1,277 @@
+"""Two to four runs, problem by problem.
+
+Owns how runs are aligned, what a flip is, which problems a mode lets through, and the warnings where
+runs were not made alike. The statistics of a pair are in statistics.py. Knows nothing of panes or charts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from backend.domain import Run, UserError, visible
+from backend.services.lexicons.catalog import LexiconService
+from backend.services.traces.pair_statistics import PairStatistics, pair_statistics
+from backend.services.traces.run_pairs import Pair
+from backend.store import Store
+from backend.store.queries import VERDICTS
+
+Row = dict[str, Any]
+MOST_RUNS = 4
+_LOOKED_AT = 6
+
+
+class ProblemFilter(StrEnum):
+    """Which problems of a comparison are listed, judged by the first two runs."""
+
+    ALL = "all"
+    RIGHT_TO_WRONG = "right to wrong"
+    WRONG_TO_RIGHT = "wrong to right"
+    BOTH_WRONG = "both wrong"
+    CUE_DROP = "largest cue drop"
+    CUT_OFF = "cut off"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One run's responses to one problem: means over samples. `right` is the majority's verdict, None if unknown."""
+
+    samples: int
+    known: int
+    correct: int
+    length: float
+    words: float
+    cues: float
+    per_1k: float | None
+    cut: int
+
+    @property
+    def right(self) -> bool | None:
+        """Whether more than half of the judged samples are right; None where none could be judged."""
+        return None if not self.known else self.correct * 2 > self.known
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedProblem:
+    """A problem with one side a run, in the order of the runs."""
+
+    id: str
+    number: int
+    question: str
+    gold: str | None
+    sides: tuple[Side, ...]
+
+    @property
+    def cue_drop(self) -> float:
+        """Cues a trace lost from the first run to the second."""
+        return self.sides[0].cues - self.sides[1].cues if len(self.sides) > 1 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Aligned runs. `unit` is what lengths and densities are counted in; `unpaired` counts problems by run."""
+
+    runs: tuple[Run, ...]
+    lexicon: str
+    grader: str
+    unit: str
+    problems: list[ComparedProblem]
+    unpaired: tuple[int, ...]
+    warnings: list[str]
+
+    def listed(self, mode: ProblemFilter) -> list[ComparedProblem]:
+        """The problems a mode lets through, in its order."""
+        if mode is ProblemFilter.CUE_DROP:
+            dropped = [p for p in self.problems if p.cue_drop > 0]
+            return sorted(dropped, key=lambda p: -p.cue_drop)
+        return [problem for problem in self.problems if _passes(problem, mode)]
+
+    def problem(self, problem_id: str) -> ComparedProblem | None:
+        """The problem of that id, or None."""
+        return next((problem for problem in self.problems if problem.id == problem_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRef:
+    """One distinct response to a problem; `copies` counts the samples with exactly this text."""
+
+    trace: str
+    sample: int
+    copies: int
+
+
+_GLANCE = 130  # words of both responses that are read without scrolling
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A problem of a pair on which one run doubts and is right, and the other is sure and wrong."""
+
+    pair: Pair
+    problem: ComparedProblem
+
+
+class CompareService:
+    """Aligns runs of one store."""
+
+    def __init__(self, store: Store, lexicons: LexiconService) -> None:
+        """`lexicons` resolves the lexicon cues are counted by."""
+        self._store, self._lexicons = store, lexicons
+
+    def compare(self, run_ids: Sequence[str], lexicon: str, grader: str) -> Comparison:
+        """Align one to four runs on the problems all of them hold. Raises UserError where there are none."""
+        runs = self._runs(run_ids)
+        by_run: dict[str, dict[str, Row]] = defaultdict(dict)
+        for row in self._store.queries.per_problem(list(run_ids), self._lexicons.get(lexicon).id):
+            by_run[row["run_id"]][row["problem_id"]] = row
+        shared = set.intersection(*(set(by_run[run.id]) for run in runs))
+        if not shared:
+            raise UserError("These runs share no problem, so there is nothing to compare.")
+        unit, warnings = common_unit(runs)
+        warnings += differences(runs) + self._prompt_warnings(runs, shared)
+        known = self._store.ledger.problems(runs[0].id)
+        problems = [
+            ComparedProblem(
+                p.id, place + 1, p.question, p.gold, tuple(_side(by_run[r.id][p.id], grader, unit) for r in runs)
+            )
+            for place, p in enumerate(known)
+            if p.id in shared
+        ]
+        unpaired = tuple(len(by_run[run.id]) - len(shared) for run in runs)
+        return Comparison(tuple(runs), lexicon, grader, unit, problems, unpaired, warnings)
+
+    def statistics(self, comparison: Comparison) -> PairStatistics:
+        """The first two runs of a comparison as wholes."""
+        a, b = comparison.runs[:2]
+        lexicon = self._lexicons.get(comparison.lexicon)
+        shared = [problem.id for problem in comparison.problems]
+        rows = self._store.queries.per_trace([a.id, b.id], lexicon.id)
+        entries = self._store.queries.entry_counts([a.id, b.id], lexicon.id)
+        return pair_statistics(a.id, b.id, shared, rows, entries, comparison.unit, VERDICTS[comparison.grader])
+
+    def telling(self, pairs: Sequence[Pair], lexicon: str, grader: str, turn: int = 0) -> Telling | None:
+        """The pair and problem that show the point best: one side doubts and is right, the other is sure and wrong.
+
+        Looks at the surest pairs first. Among their flips, where the right side doubts at least twice as densely, the
+        most doubts win while both texts can be taken in at a glance; among longer ones the shortest. `turn` asks for
+        the next best ones, round and round. None where no pair has such a problem.
+        """
+        for pair in pairs[:_LOOKED_AT]:
+            try:
+                compared = self.compare([pair.base.id, pair.variant.id], lexicon, grader)
+            except UserError:
+                continue
+            found = [p for p in compared.problems if _tells(p)]
+            if found:
+                ranked = sorted(found, key=_pull)
+                return Telling(pair, ranked[turn % len(ranked)])
+        return None
+
+    def samples(self, run_id: str, problem_id: str) -> list[SampleRef]:
+        """A run's distinct responses to a problem, in order of sample; equal texts stand once."""
+        rows = self._store.queries.samples(run_id, problem_id)
+        first: dict[str, Row] = {}
+        copies: dict[str, int] = defaultdict(int)
+        for row in rows:
+            first.setdefault(row["text_sha256"], row)
+            copies[row["text_sha256"]] += 1
+        return [SampleRef(row["trace_id"], row["sample"], copies[sha]) for sha, row in first.items()]
+
+    def _runs(self, run_ids: Sequence[str]) -> list[Run]:
+        if not 1 <= len(run_ids) <= MOST_RUNS or len(set(run_ids)) != len(run_ids):
+            raise UserError(f"Compare takes two to {MOST_RUNS} different runs.")
+        stored = {run.id: run for run in self._store.ledger.runs()}
+        if lacking := [run for run in run_ids if run not in stored]:
+            raise UserError(f"There is no run {visible(lacking[0], 40)} in this store; it may have been deleted.")
+        return [stored[run] for run in run_ids]
+
+    def _prompt_warnings(self, runs: Sequence[Run], shared: set[str]) -> list[str]:
+        shown: dict[str, set[str]] = defaultdict(set)
+        for row in self._store.queries.prompts([run.id for run in runs]):
+            if row["problem_id"] in shared and row["prompt"]:
+                shown[row["problem_id"]].add(row["prompt"])
+        differing = sum(len(prompts) > 1 for prompts in shown.values())
+        if not differing:
+            return []
+        return [f"The runs were shown different prompts on {differing} of {len(shared)} problems."]
+
+
+def _side(row: Row, grader: str, unit: str) -> Side:
+    column, n = VERDICTS[grader], row["n"]
+    length = row[unit] or 0
+    return Side(
+        samples=n,
+        known=row[f"{column}_known"],
+        correct=row[f"{column}_right"],
+        length=length / n,
+        words=row["words"] / n,
+        cues=row["cues"] / n,
+        per_1k=1000.0 * row["cues"] / length if length else None,
+        cut=row["cut"],
+    )
+
+
+def _passes(problem: ComparedProblem, mode: ProblemFilter) -> bool:
+    first, second = (problem.sides * 2)[:2]
+    if mode is ProblemFilter.RIGHT_TO_WRONG:
+        return first.right is True and second.right is False
+    if mode is ProblemFilter.WRONG_TO_RIGHT:
+        return first.right is False and second.right is True
+    if mode is ProblemFilter.BOTH_WRONG:
+        return first.right is False and second.right is False
+    if mode is ProblemFilter.CUT_OFF:
+        return any(side.cut for side in problem.sides)
+    return True
+
+
+def _pull(problem: ComparedProblem) -> tuple[bool, float, float, str]:
+    """What is shown first comes first."""
+    words = sum(side.words for side in problem.sides)
+    glance = words <= _GLANCE
+    return not glance, -abs(problem.cue_drop) if glance else 0.0, words, problem.id
+
+
+def _tells(problem: ComparedProblem) -> bool:
+    first, second = problem.sides[:2]
+    if first.right is None or second.right is None or first.right == second.right:
+        return False
+    right, wrong = (first, second) if first.right else (second, first)
+    return (right.per_1k or 0.0) > 2 * (wrong.per_1k or 0.0) and right.words > 0 and wrong.words > 0
+
+
+def common_unit(runs: Sequence[Run]) -> tuple[str, list[str]]:
+    """The unit every run can be counted in, and a sentence where that is not each run's own."""
+    tokenizers = {run.info.tokenizer for run in runs}
+    if all(run.length_unit == "tokens" for run in runs):
+        if len(tokenizers) == 1:
+            return "tokens", []
+        return "words", ["The runs' tokens were counted by different tokenizers, so lengths are in words here."]
+    if any(run.length_unit == "tokens" for run in runs):
+        return "words", ["Only some of the runs have token counts, so lengths are in words here."]
+    return "words", []
+
+
+_NAMES = {"top_p": "top-p", "top_k": "top-k", "max_tokens": "token limit", "template": "prompt template"}
+_NAMES |= {"system": "system prompt", "temperature": "temperature", "seed": "seed"}
+
+
+def differences(runs: Sequence[Run]) -> list[str]:
+    """Sentences saying how the runs were made differently: context and every known sampling setting but the seed."""
+    found = []
+    contexts = list(dict.fromkeys(run.info.context.value for run in runs))
+    if len(contexts) > 1:
+        found.append(f"The models were shown different contexts ({' | '.join(contexts)}).")
+    for name, words in (("prefix", "The responses were begun for the models"), ("hush", "Words were forbidden")):
+        values = [getattr(run.info.sampling, name) for run in runs]
+        if len(set(values)) > 1:
+            found.append(f"{words} ({' | '.join('no' if v is None else visible(v[-60:]) for v in values)}).")
+    settings = [dataclasses.asdict(run.info.sampling) for run in runs]
+    for name, shown in _NAMES.items():
+        values = [setting[name] for setting in settings]
+        if name != "seed" and None not in values and len(set(values)) > 1:
+            found.append(f"The runs differ in {shown} ({' | '.join(visible(str(v), 60) for v in values)}).")
+    return found

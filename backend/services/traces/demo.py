@@ -1,0 +1,129 @@
+"""The demo: runs of the lab's models that are shipped, brought into a new store, and taken out again at one click.
+
+Owns the folder they are shipped in: `runs.json` with what the ledger knows of them, and their parts. Knows nothing of
+how the runs were made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from backend.annotation import Role
+from backend.domain import TRAINING, Context, Run, RunInfo, Sampling, UserError
+from backend.services.access.authorization import needs
+from backend.services.lexicons.catalog import LexiconService
+from backend.store import Store
+from backend.store.ledger import PartRow, ProblemRow, SourceRow
+from backend.store.parts import PartWriter, disk_errors
+
+FOLDER = "demo"
+_MARKER = "demo.json"
+
+
+class DemoService:
+    """The demo runs of one store."""
+
+    def __init__(self, store: Store, lexicons: LexiconService, shipped: Path) -> None:
+        """`shipped` is the folder of the lab's models; the demo lies in it."""
+        self._store, self._lexicons, self._folder = store, lexicons, shipped / FOLDER
+
+    def available(self) -> bool:
+        """Whether there is a demo to bring."""
+        return (self._folder / "runs.json").is_file()
+
+    def install(self) -> list[str]:
+        """Bring the demo into a store that has not seen it and holds no run; returns the runs' ids.
+
+        A store that lost it by hand doesn't get it again.
+        """
+        listing, marker = self._folder / "runs.json", self._store.folder / _MARKER
+        if marker.exists() or not self.available() or self._store.ledger.runs():
+            return []
+        entries = json.loads(listing.read_text("utf-8"))
+        found = [entry["run"]["id"] for entry in entries["runs"]]
+        # First the list: what a process that dies half-way has brought can then be taken out again.
+        with disk_errors():
+            marker.write_text(json.dumps(found), "utf-8")
+        for entry in entries["runs"]:
+            self._bring(entry, entries["lexicons"])
+        return found
+
+    def present(self) -> list[str]:
+        """Ids of demo runs that are in the store."""
+        marker = self._store.folder / _MARKER
+        brought = json.loads(marker.read_text("utf-8")) if marker.is_file() else []
+        return [run for run in brought if self._store.ledger.find_run(run)]
+
+    @needs(Role.ADMIN)
+    def remove(self) -> int:
+        """Take the demo out; returns how many runs went. Models and everything else stay."""
+        runs = self.present()
+        for run in runs:
+            self._store.delete_run(run)
+        return len(runs)
+
+    @needs(Role.ADMIN)
+    def restore(self) -> list[str]:
+        """Bring the demo in again after it was taken out."""
+        (self._store.folder / _MARKER).unlink(missing_ok=True)
+        return self.install()
+
+    def ship(self, runs: Sequence[str]) -> int:
+        """Write these runs of the store as the demo to ship, in place of those that were, but for trainings' answers;
+        returns the demo's size in bytes.
+        """
+        return self._write(runs, lambda format_: format_ == TRAINING)
+
+    def ship_answers(self, runs: Sequence[str]) -> int:
+        """Write these runs, answers of trainings, in place of such as are shipped; returns the demo's size in bytes."""
+        return self._write(runs, lambda format_: format_ != TRAINING)
+
+    def _write(self, runs: Sequence[str], stays: Callable[[str], bool]) -> int:
+        listing = self._folder / "runs.json"
+        known: dict[str, Any] = json.loads(listing.read_text("utf-8")) if listing.is_file() else {"runs": []}
+        kept = [entry for entry in known["runs"] if stays(entry["run"]["info"]["format"])]
+        for entry in known["runs"]:
+            for part in entry["parts"] if entry not in kept else ():
+                (self._folder / part["path"]).unlink(missing_ok=True)
+        entries = [*kept, *(self._entry(run) for run in runs)]
+        found = {"runs": entries, "lexicons": json.loads(json.dumps(self._lexicons.contents(), default=str))}
+        listing.write_text(json.dumps(found, indent=1, ensure_ascii=False), "utf-8")
+        return sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file())
+
+    def _entry(self, run_id: str) -> dict[str, Any]:
+        ledger = self._store.ledger
+        run = ledger.find_run(run_id)
+        if run is None:
+            raise UserError(f"There is no run {run_id} in this store to ship.")
+        parts = [part for kind in ("traces", "cues", "counts", "tokens") for part in ledger.parts(kind, [run_id])]
+        for part in parts:
+            (self._folder / part.path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self._store.folder / part.path, self._folder / part.path)
+        return {
+            "run": dataclasses.asdict(dataclasses.replace(run, info=_at_large(run.info))),
+            "problems": [p._asdict() for p in ledger.problems(run_id)],
+            "sources": [s._asdict() for s in ledger.sources(run_id)],
+            "parts": [p._asdict() for p in parts],
+        }
+
+    def _bring(self, entry: dict[str, Any], lexicons: dict[str, dict[str, Any]]) -> None:
+        info = entry["run"]["info"]
+        info |= {"context": Context(info["context"]), "sampling": Sampling(**info["sampling"])}
+        run = Run(**(entry["run"] | {"info": RunInfo(**info)}))
+        problems = [ProblemRow(**problem) for problem in entry["problems"]]
+        sources = [SourceRow(**source) for source in entry["sources"]]
+        with PartWriter(self._store.folder, run.id) as writer:
+            for part in entry["parts"]:
+                writer.take(PartRow(**part), self._folder / part["path"])
+            writer.register(lambda parts: self._store.ledger.add_run(run, sources, problems, parts, lexicons))
+
+
+def _at_large(info: RunInfo) -> RunInfo:
+    """What a run says of itself where neither its job nor a checkpoint of its training is known."""
+    gone = info.format == TRAINING and info.variant != "step 0"
+    return dataclasses.replace(info, job=None, model_id=None if gone else info.model_id)

@@ -1,0 +1,225 @@
+"""Taking sources in: look, read, grade, find cues, store whole, or change nothing.
+
+Owns the order of these steps, the recognition of what is already there, and the sentence each source
+ends with. Knows nothing of any one format, of SQL or of pages.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, cast
+
+from backend.annotation import Role
+from backend.domain import (
+    ImportProblem,
+    ProblemDraft,
+    RunInfo,
+    TraceDraft,
+    UserError,
+    bare_question,
+    digest,
+    problem_id,
+    run_id,
+    visible,
+)
+from backend.exchange.traces.formats.mapped import guess_mapping
+from backend.exchange.traces.read import preview, read
+from backend.exchange.traces.scan import peek, scan, with_mapping
+from backend.exchange.traces.source import ColumnMapping, ImportPlan, Overrides, Preview, Source, SourceKind
+from backend.grading.pool import GraderPool
+from backend.grading.verdicts import Verdicts
+from backend.services.access.authorization import needs
+from backend.services.lexicons.catalog import LexiconService
+from backend.services.traces.file_tokenizer import FileTokenizer
+from backend.services.traces.run_builder import RunBuilder
+from backend.store import Store
+from backend.store.database import now
+from backend.store.ledger import ProblemRow, SetRow, SourceRow
+from backend.store.parts import PartWriter
+from backend.store.trace_columns import TokenCounter, mapping_key
+
+# Called with (bytes read, bytes in all, what is being read).
+Progress = Callable[[int, int, str], None]
+
+State = Literal["imported", "present", "planned", "skipped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOutcome:
+    """What became of one source: `sentence` says it to a person, `run` or `problem_set` is what is stored now."""
+
+    state: State
+    sentence: str
+    run: str | None = None
+    problem_set: str | None = None
+
+
+class ImportService:
+    """Imports files and folders into one store."""
+
+    def __init__(self, store: Store, lexicons: LexiconService, graders: int) -> None:
+        """`graders` processes grade answers."""
+        self._store, self._lexicons, self._graders = store, lexicons, graders
+
+    @needs(Role.ADMIN)
+    def plan(
+        self, paths: Sequence[Path], mapping: Mapping[str, str] | None = None, base: Path | None = None
+    ) -> ImportPlan:
+        """What these paths hold, without importing: sources, files left aside and why, files that can't be read.
+
+        `mapping` (part -> column) reads them as tables of no known format. `base`: names are shown relative to it.
+        """
+        if not mapping:
+            return scan(paths, base)
+        known = {field.name for field in fields(ColumnMapping)}
+        if unknown := sorted(set(mapping) - known):
+            raise UserError(
+                f"There is no field {visible(unknown[0], 40)!r} to map; there are {', '.join(sorted(known))}."
+            )
+        named = [(path, RunInfo(visible(path.stem), visible(path.parent.name))) for path in paths]
+        chosen = ColumnMapping(**mapping)
+        return ImportPlan([s for path, info in named for s in with_mapping(path, chosen, info)], [], [])
+
+    @needs(Role.ADMIN)
+    def preview(self, source: Source) -> Preview:
+        """The first rows of a source, and the drafts they become. Raises ImportProblem."""
+        return preview(source)
+
+    @needs(Role.ADMIN)
+    def peek(self, path: Path) -> tuple[Preview, dict[str, str]]:
+        """The first rows of a table of no known format, and a guess which column is what. Raises ImportProblem."""
+        found = peek(path)
+        return found, guess_mapping(found.columns).used()
+
+    @needs(Role.ADMIN)
+    def run(
+        self,
+        paths: Sequence[Path],
+        overrides: Overrides | None = None,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        tokenizer: Path | None = None,
+        dry_run: bool = False,
+    ) -> Iterator[ImportOutcome]:
+        """Import everything these paths hold, one outcome a source, file left aside or failure, as they come."""
+        plan = self.plan(paths, mapping)
+        yield from (ImportOutcome("skipped", f"{visible(s.file)}: {visible(s.reason)}.") for s in plan.skipped)
+        yield from (ImportOutcome("failed", str(problem)) for problem in plan.failed)
+        sources = [overrides.on(source) for source in plan.sources] if overrides else plan.sources
+        yield from self.take(sources, tokenizer=tokenizer, dry_run=dry_run)
+
+    @needs(Role.ADMIN)
+    def take(
+        self,
+        sources: Sequence[Source],
+        *,
+        tokenizer: Path | None = None,
+        dry_run: bool = False,
+        on_progress: Progress | None = None,
+    ) -> Iterator[ImportOutcome]:
+        """Import these sources, each whole or not at all; one outcome each, as they come."""
+        counter = FileTokenizer(tokenizer) if tokenizer else None
+        with GraderPool(self._graders) as graders:
+            for source in sources:
+                yield self._guarded(source, graders, counter, dry_run, on_progress)
+
+    def _guarded(
+        self,
+        source: Source,
+        graders: GraderPool,
+        counter: TokenCounter | None,
+        dry_run: bool,
+        on_progress: Progress | None,
+    ) -> ImportOutcome:
+        try:
+            if source.kind is SourceKind.PROBLEMS:
+                return self._import_problems(source, dry_run)
+            return self._import_run(source, graders, counter, dry_run, on_progress)
+        except UserError as error:
+            return ImportOutcome("failed", str(error))
+
+    # -- runs ---------------------------------------------------------------------------------------
+
+    def _import_run(
+        self,
+        source: Source,
+        graders: GraderPool,
+        counter: TokenCounter | None,
+        dry_run: bool,
+        on_progress: Progress | None,
+    ) -> ImportOutcome:
+        key = mapping_key(source.key, source.mapping.used() if source.mapping else None)
+        identity = run_id(source.format, source.sha256s, key)
+        name = visible(f"{source.info.model} · {source.info.dataset}")
+        where = visible(source.files[0].shown) + (f" and {len(source.files) - 1} more" if len(source.files) > 1 else "")
+        if found := self._store.ledger.find_run(identity):
+            return ImportOutcome(
+                "present", f"{where}: already in the store as {visible(found.label)}, by its content.", identity
+            )
+        if dry_run:
+            return ImportOutcome("planned", f"{where}: {source.format} would become {name}.")
+        work = RunBuilder(identity, source.info, self._lexicons.matchers(), counter)
+        with PartWriter(self._store.folder, identity) as writer:
+            try:
+                for draft, verdicts in _graded(_with_progress(source, on_progress), graders):
+                    work.add(draft, verdicts, writer)
+                if not work.count:
+                    raise ImportProblem(source.files[0].shown, "it holds no response")
+                run = work.close(writer)
+                sources = [SourceRow(file.sha256, file.shown, file.size) for file in (*source.files, *source.beside)]
+                stored = work.register(self._store, writer, run, sources, self._lexicons.contents())
+            except ImportProblem:
+                raise
+            except UserError as error:
+                raise UserError(f"{where}, row {work.row}: {error}") from error
+        if not stored:
+            return ImportOutcome("present", f"{where}: another process has just stored it as {name}.", identity)
+        return ImportOutcome(
+            "imported", f"{where}: {name}, {run.traces:,} traces of {run.problems:,} problems.", identity
+        )
+
+    # -- problem sets -------------------------------------------------------------------------------
+
+    def _import_problems(self, source: Source, dry_run: bool) -> ImportOutcome:
+        where, name = visible(source.files[0].shown), source.info.dataset
+        identity = digest("problems", *source.sha256s, size=6)
+        if any(row.id == identity for row in self._store.ledger.problem_sets()):
+            return ImportOutcome("present", f"{where}: already in the store, by its content.", problem_set=identity)
+        if dry_run:
+            return ImportOutcome("planned", f"{where}: would become the problem set {visible(name)}.")
+        drafts = [cast(ProblemDraft, draft) for draft in read(source)]
+        if not drafts:
+            raise ImportProblem(source.files[0].shown, "it holds no problem")
+        rows = [ProblemRow(problem_id(d.question), bare_question(d.question), d.gold) for d in drafts]
+        unique = len({row.id for row in rows})
+        first = source.files[0]
+        entry = SetRow(identity, name, first.shown, first.sha256, unique, len(rows), now())
+        if not self._store.ledger.add_problem_set(entry, rows, [dict(d.extra) for d in drafts]):
+            return ImportOutcome("present", f"{where}: another process has just stored it.", problem_set=identity)
+        repeats = "" if unique == len(rows) else f" in {len(rows):,} rows"
+        sentence = f"{where}: problem set {visible(name)}, {unique:,} problems{repeats}."
+        return ImportOutcome("imported", sentence, problem_set=identity)
+
+
+def _with_progress(source: Source, on_progress: Progress | None) -> Iterator[TraceDraft]:
+    def report(done: int) -> None:
+        if on_progress:
+            on_progress(done, max(source.size, 1), source.files[0].shown)
+
+    return cast("Iterator[TraceDraft]", read(source, on_progress=report))
+
+
+def _graded(drafts: Iterable[TraceDraft], graders: GraderPool) -> Iterator[tuple[TraceDraft, Verdicts]]:
+    """Each draft with its verdicts, in order; the pool runs a bounded window ahead."""
+    waiting: deque[TraceDraft] = deque()
+
+    def feed() -> Iterator[tuple[str, str | None, str]]:
+        for draft in drafts:
+            waiting.append(draft)
+            yield draft.text, draft.gold, draft.question
+
+    for verdicts in graders.grade(feed()):
+        yield waiting.popleft(), verdicts

@@ -1,0 +1,132 @@
+"""One run on its way into the store: drafts come in, parts are written, the run comes out.
+
+Owns the order of a run's traces and when a part is closed. Knows nothing of where drafts come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backend.domain import ImportProblem, Run, RunInfo, TraceDraft, bare_question, problem_id
+from backend.engines.protocol import Token
+from backend.grading.verdicts import Verdicts
+from backend.store import Store
+from backend.store.database import now
+from backend.store.ledger import ProblemRow, SourceRow
+from backend.store.parts import PART_BYTES, PartWriter
+from backend.store.trace_columns import Columns, CueColumns, TokenCounter, sections_of, trace_id, trace_row
+
+_MOST = 2**31 - 1  # whole numbers are kept in four bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A response's tokens as `model` saw them under `context`; `generated` is false where it only read them."""
+
+    model: str
+    context: str
+    generated: bool
+    tokens: Sequence[Token]
+
+
+def token_row(trace: str, run: str, scored: Scored) -> dict[str, Any]:
+    """A row of the tokens part."""
+    return {
+        "trace_id": trace,
+        "run_id": run,
+        "model": scored.model,
+        "context": scored.context,
+        "generated": scored.generated,
+        "starts": [token.start for token in scored.tokens],
+        "ends": [token.end for token in scored.tokens],
+        "ids": [token.id for token in scored.tokens],
+        "forced": [token.forced for token in scored.tokens],
+        "logprobs": [token.logprob for token in scored.tokens],
+        "entropies": [token.entropy for token in scored.tokens],
+        "top": [[{"text": a.text, "logprob": a.logprob} for a in token.top] for token in scored.tokens],
+    }
+
+
+class RunBuilder:
+    """The rows of one run under way."""
+
+    def __init__(
+        self, identity: str, info: RunInfo, matchers: Mapping[str, Any], counter: TokenCounter | None = None
+    ) -> None:
+        """`matchers` maps lexicon ids to engines; `counter` counts tokens in place of the source."""
+        self._id, self._info, self._matchers, self._counter = identity, info, matchers, counter
+        self.problems: dict[str, ProblemRow] = {}
+        self._ordinals: dict[str, int] = {}
+        self.count, self._all_tokens = 0, True
+        self.row = 1
+        self._begin()
+
+    def _begin(self) -> None:
+        self._traces, self._cues = Columns("traces"), CueColumns(self._matchers)
+        self._tokens: list[dict[str, Any]] = []
+        self._order: list[tuple[int, int, int]] = []
+        self._bytes = 0
+
+    def add(
+        self,
+        draft: TraceDraft,
+        verdicts: Verdicts,
+        writer: PartWriter,
+        *,
+        place: int | None = None,
+        scored: Scored | None = None,
+    ) -> None:
+        """One response with its verdicts. Raises ImportProblem for numbers no response can have.
+
+        `place` is its number in the run (default: as it comes) and part of its identity.
+        """
+        for what, number in (("token count", draft.tokens or 0), ("sample number", draft.sample)):
+            if number > _MOST:
+                raise ImportProblem(draft.source.file, f"its {what} {number} is too large", draft.source.row)
+        self.row = draft.source.row
+        number = self.count if place is None else place
+        problem = problem_id(draft.question)
+        ordinal = self._ordinals.setdefault(problem, len(self._ordinals))
+        if self.problems.get(problem) is None or (self.problems[problem].gold is None and draft.gold is not None):
+            self.problems[problem] = ProblemRow(problem, bare_question(draft.question), draft.gold)
+        sections = sections_of(draft)
+        names = {"trace_id": trace_id(self._id, number), "run_id": self._id, "problem_id": problem}
+        row = trace_row(
+            draft, verdicts, sections, {**names, "problem_ordinal": ordinal, "ordinal": number}, self._counter
+        )
+        self._all_tokens &= row["tokens"] is not None
+        self._traces.add(row)
+        self._cues.add(names, draft.prompt, draft.text, sections)
+        if scored:
+            self._tokens.append(token_row(names["trace_id"], self._id, scored))
+        self._order.append((ordinal, draft.sample, number))
+        self.count += 1
+        self._bytes += len(draft.text) + len(draft.prompt)
+        if self._bytes > PART_BYTES:
+            self._flush(writer)
+
+    def _flush(self, writer: PartWriter) -> None:
+        order = sorted(range(len(self._order)), key=self._order.__getitem__)
+        writer.write("traces", self._traces.table(order))
+        for kind, rows in self._cues.tables().items():
+            writer.write(kind, rows)
+        writer.write("tokens", self._tokens)
+        self._begin()
+
+    def close(self, writer: PartWriter) -> Run:
+        """Write what is left; returns the run. Raises ValueError where there was nothing."""
+        if not self.count:
+            raise ValueError("a run has at least one trace")
+        self._flush(writer)
+        info = replace(self._info, tokenizer=str(self._counter)) if self._counter else self._info
+        unit = "tokens" if self._all_tokens else "words"
+        return Run(self._id, info, len(self.problems), self.count, unit, now())
+
+    def register(
+        self, store: Store, writer: PartWriter, run: Run, sources: Sequence[SourceRow], lexicons: Mapping[str, Any]
+    ) -> bool:
+        """Have the ledger take the run in. False where another process stored it meanwhile."""
+        problems = list(self.problems.values())
+        return writer.register(lambda parts: store.ledger.add_run(run, sources, problems, parts, lexicons))

@@ -1,0 +1,227 @@
+"""Runs as a list: their figures with intervals, the pairs among them, deleting, and the snapshot.
+
+Owns how a run's figures are computed from its problems. Knows nothing of pages; intervals come from
+`measure`, rows from the store.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.annotation import Role
+from backend.domain import GRADERS, TRAINING, Run, UserError, visible
+from backend.measure.accuracy import accuracy, pass_at_k
+from backend.measure.bootstrap import Estimate, column_estimates, mean_estimate
+from backend.measure.cues import CueSummary
+from backend.measure.cues import summarise as summarise_cues
+from backend.measure.paired import mean_ratio
+from backend.services.access.authorization import needs
+from backend.services.lexicons.catalog import LexiconService
+from backend.services.traces.run_pairs import Pair, find_pairs
+from backend.store import Store
+from backend.store.ledger import SetRow
+from backend.store.queries import VERDICTS
+
+PER = 1000.0
+_MEASURED = {"group": "grp", "section": "section", "entry": "entry"}
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run's figures under one lexicon. Intervals resample problems.
+
+    `accuracy` by grader (None: no verdict known); `length` in the run's unit; `cut` is the share of responses
+    that hit the token limit, among those whose ending is known; `per_1k` is pooled: all cues over all units.
+    `disagree` counts traces on which the graders contradict each other.
+    """
+
+    run: Run
+    lexicon: str
+    accuracy: dict[str, Estimate | None]
+    pass_k: dict[int, Estimate | None]
+    chars: float
+    length: Estimate
+    cut: Estimate | None
+    cues: Estimate
+    per_1k: Estimate | None
+    disagree: int
+
+
+class RunService:
+    """Lists and keeps the runs of one store."""
+
+    def __init__(self, store: Store, lexicons: LexiconService) -> None:
+        """`lexicons` names the lexicons figures may be asked for."""
+        self._store, self._lexicons = store, lexicons
+
+    def all(self) -> list[Run]:
+        """Every run, by dataset, then model."""
+        return self._store.ledger.runs()
+
+    def get(self, run_id: str) -> Run:
+        """One run. Raises UserError if it isn't there."""
+        run = self._store.ledger.find_run(run_id)
+        if run is None:
+            raise UserError(f"There is no run {visible(run_id, 40)} in this store.")
+        return run
+
+    def labels(self) -> dict[str, str]:
+        """Run id -> a name no other run has: model and dataset, with the id where two would be the same."""
+        runs = self.all()
+        labels = [run.label for run in runs]
+        return {
+            run.id: label if labels.count(label) == 1 else f"{label} · {run.id[:6]}"
+            for run, label in zip(runs, labels, strict=True)
+        }
+
+    def version(self) -> int:
+        """Grows with every change of the store."""
+        return self._store.ledger.version()
+
+    def problem_sets(self) -> list[SetRow]:
+        """Every imported problem set."""
+        return self._store.ledger.problem_sets()
+
+    def summaries(self, lexicon: str | None = None) -> list[RunSummary]:
+        """Every run with its figures under `lexicon` (a name; default: the default one)."""
+        name = lexicon or self._lexicons.default
+        by_run = self._by_run(self._lexicons.get(name).id)
+        return [summarise(run, name, by_run[run.id]) for run in self.all() if run.id in by_run]
+
+    def _by_run(self, lexicon: str) -> dict[str, list[Row]]:
+        """Run id -> its rows, one a problem (see `Queries.per_problem`)."""
+        found: dict[str, list[Row]] = defaultdict(list)
+        for row in self._store.queries.per_problem(None, lexicon):
+            found[row["run_id"]].append(row)
+        return found
+
+    def pairs(self) -> list[Pair]:
+        """Runs that belong side by side. A training's answers are left out: hundreds of them share their problems, and
+        the pages of trainings pair them themselves.
+        """
+        kept = {run.id: run for run in self.all() if run.info.format != TRAINING}
+        return find_pairs(kept, self._store.ledger.shared_problems())
+
+    @needs(Role.ADMIN)
+    def delete(self, run_id: str) -> Run:
+        """Delete a run and its files; returns what it was. Raises UserError if it isn't there."""
+        run = self.get(run_id)
+        self._store.delete_run(run_id)
+        return run
+
+    @needs(Role.ADMIN)
+    def delete_problem_set(self, set_id: str) -> None:
+        """Forget a problem set."""
+        self._store.ledger.delete_problem_set(set_id)
+
+    def snapshot(self, target: Path) -> dict[str, int]:
+        """Write the store as one plain DuckDB file; returns rows by table."""
+        return self._store.snapshot(target)
+
+    def densities(self) -> dict[str, dict[str, tuple[float, float | None]]]:
+        """Run id -> lexicon name -> (cues a trace, cues per 1,000 units), for the lexicons the run holds cues of."""
+        held = self._store.ledger.run_lexicons()
+        found: dict[str, dict[str, tuple[float, float | None]]] = defaultdict(dict)
+        for name, lexicon in self._lexicons.by_name.items():
+            by_run = self._by_run(lexicon.id)
+            for run in self.all():
+                if lexicon.id in held.get(run.id, ()) and run.id in by_run:
+                    lengths, cues = (column.mean() for column in _means(run, by_run[run.id]).T)
+                    found[run.id][name] = (float(cues), float(PER * cues / lengths) if lengths > 0 else None)
+        return found
+
+    def measures(self, run_id: str, lexicon: str | None = None) -> dict[str, dict[str, CueSummary]]:
+        """A run's cues by "group", "section" and "entry", then by name: a trace, per 1,000 units, with intervals.
+
+        Densities are over the whole response, in the run's unit, for sections too. Raises UserError for a run that
+        isn't there.
+        """
+        run, identity = self.get(run_id), self._lexicons.get(lexicon or self._lexicons.default).id
+        traces = self._store.queries.per_trace([run.id], identity)
+        found: dict[str, dict[str, Counter[str]]] = {by: defaultdict(Counter) for by in _MEASURED}
+        for row in self._store.queries.tallies(run.id, identity):
+            for by, column in _MEASURED.items():
+                found[by][row["trace_id"]][row[column]] += row["n"]
+        units, problems = [trace[run.length_unit] for trace in traces], [trace["problem_id"] for trace in traces]
+        return {
+            by: summarise_cues(
+                [counts[trace["trace_id"]] for trace in traces], units, problems, sorted(set().union(*counts.values()))
+            )
+            for by, counts in found.items()
+        }
+
+    def as_json(self, summary: RunSummary, densities: dict[str, tuple[float, float | None]]) -> dict[str, Any]:
+        """The object the command line prints for a run: figures, and the cues of every lexicon by name."""
+        run, info = summary.run, summary.run.info
+        graded = {grader: summary.accuracy[grader] for grader in ("file", "paper", "math-verify")}
+        return {
+            "id": run.id,
+            "model": info.model,
+            "parent": info.parent,
+            "dataset": info.dataset,
+            "context": info.context.value,
+            "sampling": {k: v for k, v in dataclasses.asdict(info.sampling).items() if v is not None},
+            "format": info.format,
+            "problems": run.problems,
+            "traces": run.traces,
+            "accuracy": {grader: estimate and estimate.value for grader, estimate in graded.items()},
+            "accuracy_interval": {g: [e.low, e.high] if e else None for g, e in graded.items()},
+            "pass_at_k": {str(k): estimate and estimate.value for k, estimate in summary.pass_k.items()},
+            "grader_disagreements": summary.disagree,
+            "mean_chars": summary.chars,
+            "mean_length": summary.length.value,
+            "length_unit": run.length_unit,
+            "cut_off": summary.cut and summary.cut.value,
+            "cues_per_trace": {name: figures[0] for name, figures in densities.items()},
+            "cues_per_1k": {name: figures[1] for name, figures in densities.items()},
+        }
+
+
+def summarise(run: Run, lexicon: str, rows: list[Row]) -> RunSummary:
+    """A run's figures from its rows, one a problem (see `Queries.per_problem`)."""
+    means = _means(run, rows)
+    length, found = column_estimates(means)
+    if length is None or found is None:
+        raise UserError(f"The run {run.id} holds no trace.")
+    known = [(row["cut"], row["finish_known"]) for row in rows if row["finish_known"]]
+    return RunSummary(
+        run=run,
+        lexicon=lexicon,
+        accuracy={grader: grader_accuracy(rows, grader) for grader in GRADERS},
+        pass_k=_pass_k(rows),
+        chars=sum(row["chars"] for row in rows) / sum(row["n"] for row in rows),
+        length=length,
+        cut=mean_estimate([cut / total for cut, total in known]),
+        cues=found,
+        per_1k=mean_ratio(PER * means[:, 1], means[:, 0]),
+        disagree=sum(row["disagree"] for row in rows),
+    )
+
+
+def _means(run: Run, rows: list[Row]) -> NDArray[np.float64]:
+    """Length and cues of a response, [problems, 2]: means over each problem's samples."""
+    sums = np.array([(row[run.length_unit], row["cues"]) for row in rows], dtype=np.float64)
+    return sums / np.array([[row["n"]] for row in rows], dtype=np.float64)
+
+
+def grader_accuracy(rows: list[Row], grader: str) -> Estimate | None:
+    """acc@k under one grader, over the problems it could judge."""
+    column = VERDICTS[grader]
+    return accuracy([row[f"{column}_right"] for row in rows], [row[f"{column}_known"] for row in rows])
+
+
+def _pass_k(rows: list[Row]) -> dict[int, Estimate | None]:
+    """Unbiased pass@k under the default grader for k = 2, 4, 8, ... and the samples all problems have; {} for one."""
+    column = VERDICTS[GRADERS[0]]
+    right, known = [r[f"{column}_right"] for r in rows], [r[f"{column}_known"] for r in rows]
+    most = min(known, default=0)
+    powers = {2**i for i in range(1, most.bit_length()) if 2**i <= most}
+    return {k: pass_at_k(right, known, k) for k in sorted(powers | {most}) if k > 1}

@@ -1,0 +1,1 @@
+"""Distillation trainings: asked for, planned, carried out and recorded."""

@@ -1,0 +1,196 @@
+"""From what was asked for to what a training process is told: problems chosen, solutions found, folders named.
+
+Owns which problems a training takes and the check that they have what it needs. Knows nothing of processes or of what
+comes of a training.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from backend.config import Settings
+from backend.distill.settings import Method
+from backend.distill.train_plan import PLAN, Evaluation, TrainingProblem, TrainPlan
+from backend.domain import Context, Model, ModelKind, UserError, visible
+from backend.engines.checkpoints import inspect_location
+from backend.engines.compatibility import folder_of
+from backend.services.generation.models import ModelService
+from backend.services.generation.problems import Problem, ProblemService
+from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.store.parts import disk_errors
+
+# Equal for all trainings: their evaluations are paired by problem and sample.
+EVALUATION_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The problems of a training, and of each of its evaluations."""
+
+    base: Model
+    items: tuple[Problem, ...]
+    evaluations: tuple[tuple[Problem, ...], ...]
+
+
+class Planner:
+    """Makes plans for one store."""
+
+    def __init__(self, settings: Settings, models: ModelService, problems: ProblemService) -> None:
+        """`settings` say where lexicons are and how many threads a training may use."""
+        self._settings, self._models, self._problems = settings, models, problems
+
+    def check(self, spec: DistilSpec) -> Wanted:
+        """What `spec` asks for. Raises UserError, before anything is begun, where it can't be had."""
+        spec.check()
+        base = self._models.get(spec.model)
+        _weights(base)
+        wanted = Wanted(base, self._chosen(spec), ())
+        wanted = replace(wanted, evaluations=tuple(self._evaluated(one, wanted.items) for one in spec.evaluations))
+        settings = spec.settings
+        if settings.steps:
+            taught = f"{settings.method} with the context {settings.context.value!r}"
+            if settings.needs_solutions:
+                self._need_solutions(taught, wanted.items, base.name)
+            if settings.needs_answers:
+                _need_answers(settings.method.value, wanted.items)
+            if settings.context is Context.PLACEBO and settings.method is not Method.GRPO:
+                _need_another(taught, wanted.items)
+        for asked, items in zip(spec.evaluations, wanted.evaluations, strict=True):
+            what = f"an evaluation with the context {asked.context.value!r}"
+            if asked.needs_solutions:
+                self._need_solutions(what, items, base.name)
+            if asked.context is Context.ANSWER:
+                _need_answers(what, items)
+            if asked.context is Context.PLACEBO:
+                _need_another(what, items)
+        return wanted
+
+    def plan(self, spec: DistilSpec, shared: Path) -> TrainPlan:
+        """The plan of a training; `shared` is for what trainings have in common. Raises UserError like `check`."""
+        wanted = self.check(spec)
+        return TrainPlan(
+            base=str(folder_of(wanted.base)),
+            settings=spec.settings,
+            items=self._items(wanted.items, spec.settings.uses_solutions, wanted.base.name),
+            evaluations=tuple(
+                self._evaluation(asked, items, wanted.base.name)
+                for asked, items in zip(spec.evaluations, wanted.evaluations, strict=True)
+            ),
+            watched=self._items(_watched(spec, wanted), False, wanted.base.name),
+            evaluate_every=spec.evaluate_every,
+            checkpoint_every=spec.checkpoint_every,
+            watch_every=spec.watch_every,
+            lexicons=str(self._settings.lexicons),
+            threads=self._settings.engine_threads,
+            shared=str(shared),
+        )
+
+    def kept(self, spec: DistilSpec, folder: Path, shared: Path) -> TrainPlan:
+        """The plan in `folder`, made and put there by the first call: a training that goes on has the same problems
+        and solutions, whatever came into the store meanwhile. Only where things lie on this machine is looked up anew.
+        """
+        if (folder / PLAN).is_file():
+            base = self._models.get(spec.model)
+            _weights(base)
+            plan = replace(
+                TrainPlan.read(folder),
+                base=str(folder_of(base)),
+                lexicons=str(self._settings.lexicons),
+                threads=self._settings.engine_threads,
+                shared=str(shared),
+            )
+        else:
+            plan = self.plan(spec, shared)
+        with disk_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+            shared.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder) as made:  # renamed, so that it is whole or not there
+                plan.write(Path(made))
+                (Path(made) / PLAN).replace(folder / PLAN)
+        return plan
+
+    # -- problems -----------------------------------------------------------------------------------
+
+    def _chosen(self, spec: DistilSpec) -> tuple[Problem, ...]:
+        if not spec.problem_set:
+            return ()
+        problems = self._problems.load(spec.problem_set)
+        if spec.size is not None and spec.size > len(problems):
+            raise UserError(
+                f"The set {visible(spec.problem_set, 60)} has {len(problems):,} problems, not {spec.size:,}: "
+                "ask for fewer, or for all."
+            )
+        random.Random(spec.pick_seed).shuffle(problems)  # noqa: S311 - an order, no secret
+        return tuple(problems[: spec.size])
+
+    def _evaluated(self, asked: EvaluationSpec, own: Sequence[Problem]) -> tuple[Problem, ...]:
+        found = own if asked.seen else self._problems.load(asked.problem_set)
+        if not found:
+            raise UserError(f"There is no problem in {visible(asked.name, 60)} to evaluate.")
+        return tuple(found[: asked.limit])
+
+    def _evaluation(self, asked: EvaluationSpec, items: Sequence[Problem], model: str) -> Evaluation:
+        return Evaluation(
+            name=asked.name,
+            items=self._items(items, asked.needs_solutions, model),
+            context=asked.context,
+            first=asked.first,
+            samples=asked.samples,
+            last_samples=asked.last_samples,
+            temperature=asked.temperature,
+            seed=EVALUATION_SEED,
+            ends=asked.ends,
+        )
+
+    def _items(self, problems: Sequence[Problem], solved: bool, model: str) -> tuple[TrainingProblem, ...]:
+        return tuple(
+            TrainingProblem(p.question, p.gold, self._problems.solution(p.question, model) if solved else None)
+            for p in problems
+        )
+
+    def _need_solutions(self, what: str, problems: Sequence[Problem], model: str) -> None:
+        lacking = [p for p in problems if not (self._problems.solution(p.question, model) or "").strip()]
+        if lacking:
+            count = f"{len(lacking):,} of the {len(problems):,} problems lack one"
+            raise UserError(
+                f"{_capital(what)} shows a worked solution, and {count}, such as {_short(lacking[0])}. Take a set with "
+                f"solutions, or let {visible(model, 60)} answer the problems first: a right answer serves as one."
+            )
+
+
+def _weights(base: Model) -> None:
+    """Raise UserError for a model that can't be trained from."""
+    if base.kind in (ModelKind.ENDPOINT, ModelKind.ADAPTER):
+        kind = "an address of a server" if base.kind is ModelKind.ENDPOINT else "an adapter"
+        raise UserError(f"{visible(base.name, 80)} is {kind}: a training starts from a folder with a model's weights.")
+    inspect_location(folder_of(base))
+
+
+def _need_answers(what: str, problems: Sequence[Problem]) -> None:
+    lacking = [p for p in problems if not (p.gold or "").strip()]
+    if lacking:
+        count = f"{len(lacking):,} of the {len(problems):,} problems lack one"
+        raise UserError(f"{_capital(what)} needs the right answers, and {count}, such as {_short(lacking[0])}.")
+
+
+def _need_another(what: str, problems: Sequence[Problem]) -> None:
+    if len(problems) < 2:
+        raise UserError(f"{_capital(what)} shows another problem's solution: it needs at least two problems.")
+
+
+def _watched(spec: DistilSpec, wanted: Wanted) -> Sequence[Problem]:
+    """Problems of the first held-out set; without one, of the training's own."""
+    pairs = zip(spec.evaluations, wanted.evaluations, strict=True)
+    return next((items for asked, items in pairs if not asked.seen), wanted.items)[: spec.watched]
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _short(problem: Problem) -> str:
+    return f"“{visible(' '.join(problem.question.split()), 78)}”"

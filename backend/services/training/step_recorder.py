@@ -1,0 +1,232 @@
+"""What a training process says becomes rows, runs and models of the store.
+
+Owns the identity of an evaluation's run and of a checkpoint's model, so that what is said again is entered once. Knows
+nothing of processes, nor of which trainings run together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from backend.distill.arguments import save_steps
+from backend.distill.train_plan import Evaluation, TrainPlan
+from backend.domain import (
+    TRAINING,
+    Finish,
+    Model,
+    ModelKind,
+    Run,
+    RunInfo,
+    Sampling,
+    SourceRef,
+    TraceDraft,
+    Training,
+    digest,
+    visible,
+)
+from backend.grading.pool import GraderPool
+from backend.services.jobs import JobProgress
+from backend.services.lexicons.catalog import LexiconService
+from backend.services.traces.run_builder import RunBuilder
+from backend.services.training.evaluation_figures import figures
+from backend.services.training.training_specs import SEEN, DistilSpec
+from backend.store import Store
+from backend.store.ledger import SourceRow
+from backend.store.parts import PartWriter
+from backend.store.trainings import EvaluationRow
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The training that is recorded: its plan, folder and base. `base_parent` is the name of what the base was trained
+    from, `tokenizer` tells the base's tokenizer from others.
+    """
+
+    training: Training
+    spec: DistilSpec
+    plan: TrainPlan
+    folder: Path
+    base: Model
+    base_parent: str | None
+    tokenizer: str | None
+
+    @property
+    def steps(self) -> int:
+        """Steps in all."""
+        return self.spec.settings.steps
+
+    def name_at(self, step: int) -> str:
+        """What the model is called after `step`."""
+        return f"{self.training.name} · step {step}" if step else self.base.name
+
+    def model_at(self, step: int) -> str | None:
+        """The id of the model after `step`; None where no checkpoint is made then."""
+        if step == 0:
+            return self.base.id
+        kept = step == self.steps or step % save_steps(self.plan) == 0
+        return digest("checkpoint", self.training.id, str(step), size=6) if kept else None
+
+
+class Recorder:
+    """Takes the events of one training."""
+
+    def __init__(
+        self,
+        store: Store,
+        lexicons: LexiconService,
+        graders: GraderPool,
+        subject: Subject,
+        progress: JobProgress,
+        heed: Callable[[], None],
+    ) -> None:
+        """`heed` is called often while traces are graded; what it raises ends that, and nothing of them is stored."""
+        self._store, self._lexicons, self._graders = store, lexicons, graders
+        self._subject, self._progress, self._heed = subject, progress, heed
+        self._training = subject.training
+
+    def take(self, event: Event) -> None:
+        """Record one event; kinds that say nothing to be kept are left out."""
+        taken = {"begin": self._begin, "step": self._step, "traces": self._traces, "checkpoint": self._checkpoint}
+        if taker := taken.get(event["k"]):
+            taker(event)
+        elif event["k"] == "note":
+            self._progress.log(self._named(str(event["text"])))
+
+    def take_last(self, event: Event) -> None:
+        """Record an event of a process that was ended, if that is quickly done: a model that is there must be known."""
+        if event["k"] in ("step", "checkpoint"):
+            self.take(event)
+
+    def _named(self, text: str) -> str:
+        return f"{visible(self._training.name, 80)}: {visible(text)}"
+
+    def _begin(self, event: Event) -> None:
+        """What an earlier process said of later steps will be said again; its last checkpoint may not be known yet."""
+        step = int(event["step"])
+        self._store.trainings.cut(self._training.id, step)
+        if step and (self._subject.folder / f"checkpoint-{step}").is_dir():
+            self._enter_model(step, f"checkpoint-{step}")
+        self._store.streams.append(self._progress.job, [{**event, "training": self._training.id}])
+        where = f"begins at step {step} of {event['steps']} on {event['device']}, with {event['train']:,} to learn from"
+        self._progress.log(self._named(where))
+
+    def _step(self, event: Event) -> None:
+        values, said = _finite(event["values"]), (_finite(event["sampled"]), _finite(event["watched"]))
+        self._store.trainings.put_step(self._training.id, int(event["step"]), values, *said)
+
+    # -- evaluations --------------------------------------------------------------------------------
+
+    def _traces(self, event: Event) -> None:
+        step, asked = int(event["step"]), self._subject.plan.evaluations[event["evaluation"]]
+        identity = self._run_id(step, event)
+        run = self._store.ledger.find_run(identity) or self._store_run(identity, step, asked, event["traces"])
+        self._heed()
+        found = figures(self._store, self._lexicons, run)
+        row = EvaluationRow(step, asked.name, asked.context, identity, found)
+        self._store.trainings.put_evaluation(self._training.id, row)
+
+    def _run_id(self, step: int, event: Event) -> str:
+        """What the base answers before anything is taught is the same in all trainings that ask for the same."""
+        number = int(event["evaluation"])
+        if step:
+            return digest("training", self._training.id, str(step), str(number), size=6)
+        asked = self._subject.plan.evaluations[number]
+        items = orjson.dumps([dataclasses.astuple(item) for item in asked.items]).decode()
+        places = orjson.dumps([[t["problem"], t["sample"], t["seed"]] for t in event["traces"]]).decode()
+        drawn = f"{asked.temperature} {self._subject.spec.settings.max_tokens}"
+        return digest("base", self._subject.base.id, asked.name, asked.context.value, items, places, drawn, size=6)
+
+    def _store_run(self, identity: str, step: int, asked: Evaluation, traces: Sequence[Event]) -> Run:
+        raw = orjson.dumps([self._training.id, dict(self._training.spec), step, asked.name])
+        source = SourceRow(hashlib.sha256(raw).hexdigest(), f"training {self._training.id}", len(raw))
+        samples = 1 + max((int(trace["sample"]) for trace in traces), default=0)
+        drafts = [self._draft(asked, trace, source, i) for i, trace in enumerate(traces, 1)]
+        with PartWriter(self._store.folder, identity) as writer:
+            builder = RunBuilder(identity, self._info(step, asked), self._lexicons.matchers())
+            graded = self._graders.grade(self._heeding(drafts))
+            for trace, draft, verdicts in zip(traces, drafts, graded, strict=True):
+                builder.add(draft, verdicts, writer, place=int(trace["problem"]) * samples + int(trace["sample"]))
+            run = builder.close(writer)
+            builder.register(self._store, writer, run, [source], self._lexicons.contents())
+        return run
+
+    def _heeding(self, drafts: Sequence[TraceDraft]) -> Iterator[tuple[str, str | None, str]]:
+        for draft in drafts:
+            self._heed()
+            yield draft.text, draft.gold, draft.question
+
+    def _draft(self, asked: Evaluation, trace: Event, source: SourceRow, row: int) -> TraceDraft:
+        item = asked.items[trace["problem"]]
+        return TraceDraft(
+            question=item.question,
+            text=trace["text"],
+            source=SourceRef(source.file, source.sha256, row),
+            gold=item.gold,
+            prompt=trace["prompt"],
+            sample=int(trace["sample"]),
+            tokens=trace["tokens"],
+            finish=Finish(trace["finish"]),
+            extra={"seed": trace["seed"], "training": self._training.id},
+        )
+
+    def _info(self, step: int, asked: Evaluation) -> RunInfo:
+        subject = self._subject
+        return RunInfo(
+            model=subject.name_at(step),
+            dataset=subject.spec.problem_set if asked.name == SEEN else asked.name,
+            parent=subject.base.name if step else subject.base_parent,
+            variant=f"step {step}",
+            context=asked.context,
+            sampling=Sampling(
+                temperature=asked.temperature, max_tokens=subject.spec.settings.max_tokens, seed=asked.seed
+            ),
+            format=TRAINING,
+            source=f"training {self._training.id}",
+            tokenizer=subject.tokenizer,
+            model_id=subject.model_at(step),
+            job=self._progress.job,
+        )
+
+    # -- checkpoints --------------------------------------------------------------------------------
+
+    def _checkpoint(self, event: Event) -> None:
+        self._enter_model(int(event["step"]), str(event["folder"]))
+
+    def _enter_model(self, step: int, folder: str) -> None:
+        """Once: the model's id is the step's."""
+        subject, adapter = self._subject, self._subject.spec.settings.lora_rank > 0
+        identity = digest("checkpoint", self._training.id, str(step), size=6)
+        registry = self._store.registry
+        if registry.model(identity):
+            return
+        model = Model(
+            id=identity,
+            name=subject.name_at(step),
+            kind=ModelKind.ADAPTER if adapter else ModelKind.CHECKPOINT,
+            location=str(subject.folder / folder),
+            base=subject.base.id if adapter else None,
+            parent=subject.base.id,
+            job=self._progress.job,
+            note=f"Step {step} of {subject.steps}: {subject.spec.what}, {subject.spec.problem_set}.",
+        )
+        if not registry.add_model(model):
+            registry.add_model(dataclasses.replace(model, name=f"{model.name} ({identity[:4]})"))
+
+
+def _finite(value: Any) -> Any:
+    """`value` as JSON can hold it: numbers that are none become None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,218 @@
+"""From a draft to what the store keeps: sections, lengths, cues and verdicts of one response as columns.
+
+Owns which numbers are computed once, when a trace arrives. Knows nothing of files, of the ledger or
+of how parts are written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from backend.domain import Group, Section, SectionSpan, TraceDraft, digest
+from backend.grading.verdicts import Verdicts
+from backend.lexicon.finder import CueFinder
+from backend.lexicon.sections import split_sections
+from backend.store.parts import GROUP_COLUMNS, SCHEMAS
+
+# Whole numbers by row: matches [n, 3], or one code a row [n].
+Hits = NDArray[Any]
+
+_SECTIONS = tuple(Section)
+_GROUPS = tuple(Group)
+_EMPTY = np.zeros((0, 3), np.int32)
+_NONE = np.zeros(0, np.int32)
+
+
+class TokenCounter(Protocol):
+    """Counts a text's tokens."""
+
+    def count(self, text: str) -> int:
+        """How many tokens `text` has."""
+        ...
+
+
+class Columns:
+    """Rows of one kind of part, gathered column by column."""
+
+    def __init__(self, kind: str) -> None:
+        """`kind` names the schema."""
+        self._schema: pa.Schema = SCHEMAS[kind]
+        self._values: dict[str, list[Any]] = {name: [] for name in self._schema.names}
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One row; every column must be there."""
+        for name, values in self._values.items():
+            values.append(row[name])
+
+    def table(self, order: Sequence[int] | None = None) -> pa.Table:
+        """The rows as a table, in `order` if given."""
+        table = pa.table(
+            {f.name: pa.array(self._values[f.name], type=f.type) for f in self._schema}, schema=self._schema
+        )
+        return table if order is None or list(order) == list(range(len(order))) else table.take(pa.array(order))
+
+
+def trace_id(run: str, ordinal: int) -> str:
+    """A trace's identity: its run's, and its place in the source."""
+    return f"{run}-{ordinal:05d}"
+
+
+def length_columns(
+    text: str, sections: Iterable[SectionSpan], tokens: int | None, counter: TokenCounter | None
+) -> dict[str, Any]:
+    """Code points, whitespace words and tokens of a response, and of its thinking."""
+    words = think_words = think_tokens = 0
+    for span in sections:
+        part = text[span.start : span.end]
+        count = len(part.split())
+        # A word that runs on from the section before was counted there already.
+        joined = span.start > 0 and not text[span.start].isspace() and not text[span.start - 1].isspace()
+        words += count - joined
+        if span.section is Section.THINK:
+            think_words += count
+            think_tokens += counter.count(part) if counter else 0
+    return {
+        "chars": len(text),
+        "words": words,
+        "tokens": counter.count(text) if counter else tokens,
+        "think_words": think_words,
+        "think_tokens": think_tokens if counter else None,
+    }
+
+
+def trace_row(
+    draft: TraceDraft,
+    verdicts: Verdicts,
+    sections: Sequence[SectionSpan],
+    place: Mapping[str, Any],
+    counter: TokenCounter | None,
+) -> dict[str, Any]:
+    """One row of the traces part. `place` holds ids and ordinals."""
+    return {
+        **place,
+        **length_columns(draft.text, sections, draft.tokens, counter),
+        "sample": draft.sample,
+        "finish": draft.finish.value,
+        "gold": draft.gold,
+        "file_answer": draft.answer,
+        "file_correct": draft.verdict,
+        "paper_answer": verdicts.paper.answer,
+        "paper_correct": verdicts.paper.correct,
+        "paper_note": verdicts.paper.note,
+        "verify_answer": verdicts.math_verify.answer,
+        "verify_correct": verdicts.math_verify.correct,
+        "verify_note": verdicts.math_verify.note,
+        "roles_known": draft.roles_known,
+        "source_file": draft.source.file,
+        "source_sha256": draft.source.sha256,
+        "source_row": draft.source.row,
+        "text_sha256": hashlib.sha256(draft.text.encode()).hexdigest(),
+        "question": draft.question,
+        "prompt": draft.prompt,
+        "text": draft.text,
+        "sections": [{"section": s.section.value, "start": s.start, "end": s.end} for s in sections],
+        "extra": orjson.dumps(dict(draft.extra), default=str).decode(),
+    }
+
+
+class _Finder:
+    """One lexicon's engine, with its forms' entries and groups as numbers."""
+
+    def __init__(self, matcher: CueFinder, names: dict[str, int]) -> None:
+        """`names` numbers the entries of every lexicon, and grows here."""
+        self._matcher = matcher
+        self.entry = np.array([names.setdefault(e.name, len(names)) for e in matcher.entry_of], dtype=np.int32)
+        self.group = np.array([_GROUPS.index(e.group) for e in matcher.entry_of], dtype=np.int32)
+
+    def hits(self, text: str) -> Hits:
+        """Matches in `text`: rows of form, start, end."""
+        found = self._matcher.find(text)
+        return np.fromiter(chain.from_iterable(found), np.int32, 3 * len(found)).reshape(-1, 3)
+
+
+class CueColumns:
+    """Cues and their counts for a batch of traces, under several lexicons: the rows of two parts."""
+
+    def __init__(self, matchers: Mapping[str, CueFinder]) -> None:
+        """`matchers` maps lexicon ids to engines."""
+        self._names: dict[str, int] = {}
+        self._lexicons = list(matchers)
+        self._finders = [_Finder(matcher, self._names) for matcher in matchers.values()]
+        self._places: list[Mapping[str, Any]] = []
+        self._hits: list[Hits] = []
+        self._sections: list[Hits] = []
+        self._counts: list[Hits] = []
+
+    def add(self, place: Mapping[str, Any], prompt: str, text: str, sections: Sequence[SectionSpan]) -> None:
+        """Match one trace; `place` holds trace_id, run_id and problem_id. A cue is of the section it starts in."""
+        starts = np.array([span.start for span in sections], dtype=np.int32)
+        kinds = np.array([_SECTIONS.index(span.section) for span in sections], dtype=np.int32)
+        self._places.append(place)
+        for finder in self._finders:
+            before, within = finder.hits(prompt) if prompt else _EMPTY, finder.hits(text)
+            section = kinds[np.searchsorted(starts, within[:, 1], side="right") - 1] if len(within) else _NONE
+            section = np.concatenate([np.full(len(before), _SECTIONS.index(Section.PROMPT), np.int32), section])
+            by_section = np.bincount(section, minlength=len(_SECTIONS))
+            by_group = np.bincount(finder.group[within[:, 0]], minlength=len(_GROUPS))
+            self._hits.append(np.concatenate([before, within]) if len(before) else within)
+            self._sections.append(section)
+            self._counts.append(np.concatenate([by_section, by_group]))
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Kind of part -> its rows so far."""
+        each = len(self._finders)
+        owners = [np.repeat(np.arange(len(self._places)), each), np.tile(np.arange(each), len(self._places))]
+        counts = np.stack(self._counts) if self._counts else np.zeros((0, len(_SECTIONS) + len(_GROUPS)), np.int64)
+        return {"cues": self._cues(*owners), "counts": self._count_table(counts, *owners)}
+
+    def _labels(self, kind: str, trace: Hits, lexicon: Hits) -> dict[str, pa.Array]:
+        """The columns that say whose a row is; `trace` and `lexicon` number them by row."""
+        found: dict[str, pa.Array] = {"lexicon": _label(lexicon, self._lexicons)}
+        for name in set(SCHEMAS[kind].names) & {"trace_id", "run_id", "problem_id"}:
+            column = pa.array([place[name] for place in self._places], pa.string())
+            dictionary = pa.types.is_dictionary(SCHEMAS[kind].field(name).type)
+            found[name] = (column.dictionary_encode() if dictionary else column).take(pa.array(trace))
+        return found
+
+    def _cues(self, trace: Hits, lexicon: Hits) -> pa.Table:
+        sizes = [len(hits) for hits in self._hits]
+        hits = np.concatenate([_EMPTY, *self._hits])
+        entry = [self._finders[i % len(self._finders)].entry[h[:, 0]] for i, h in enumerate(self._hits)]
+        group = [self._finders[i % len(self._finders)].group[h[:, 0]] for i, h in enumerate(self._hits)]
+        columns = self._labels("cues", np.repeat(trace, sizes), np.repeat(lexicon, sizes)) | {
+            "entry": _label(np.concatenate([_NONE, *entry]), list(self._names)),
+            "grp": _label(np.concatenate([_NONE, *group]), [group.value for group in _GROUPS]),
+            "section": _label(np.concatenate([_NONE, *self._sections]), [section.value for section in _SECTIONS]),
+            "start": pa.array(hits[:, 1]),
+            "end": pa.array(hits[:, 2]),
+        }
+        return pa.table(columns).select(SCHEMAS["cues"].names).cast(SCHEMAS["cues"])
+
+    def _count_table(self, counts: Hits, trace: Hits, lexicon: Hits) -> pa.Table:
+        names = [section.value for section in _SECTIONS] + [GROUP_COLUMNS[group] for group in _GROUPS]
+        columns = {name: counts[:, i] for i, name in enumerate(names)}
+        columns["n"] = columns[Section.THINK.value] + columns[Section.ANSWER.value]
+        numbers = {name: pa.array(column, pa.int32()) for name, column in columns.items()}
+        return pa.table(self._labels("counts", trace, lexicon) | numbers).select(SCHEMAS["counts"].names)
+
+
+def _label(numbers: Hits, names: Sequence[str]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), pa.array(names, pa.string()))
+
+
+def sections_of(draft: TraceDraft) -> tuple[SectionSpan, ...]:
+    """The sections of a draft's text."""
+    return split_sections(draft.text, draft.prompt)
+
+
+def mapping_key(key: str, mapping: Mapping[str, str] | None) -> str:
+    """What tells runs of the same files apart: which part of them, and which columns were read as what."""
+    return digest(key, *sorted(f"{k}={v}" for k, v in mapping.items())) if mapping else key

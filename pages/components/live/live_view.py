@@ -1,0 +1,158 @@
+"""The live view: one to four arms of a job side by side, word by word as they come.
+
+Owns the Python side of one Streamlit v2 component: what it is given, and the check of what comes back. The words
+themselves never pass through here: the browser (`live_view/*.js`, over modules of `trace_view/`) listens to
+`stream_route.py` with the token it gets from here. Knows nothing of the store, of pages or of how traces are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from backend.domain import Group
+from pages.components.charts import palette
+from pages.components.live.live_stream import clean
+from pages.components.live.stream_route import stream_token
+
+SUGGESTIONS = ("Wait", "Maybe", "Hmm", "Alternatively", "First,")
+_LONGEST_WORD = 80
+_HERE = Path(__file__).parent
+_VIEWER = _HERE.parent / "viewer"
+# One module in the browser: the order is that of their dependence.
+_SHARED = ("dom", "offsets", "document", "paint", "selection", "header", "keys")
+_SCRIPTS = ("state", "source", "text", "tokens", "column", "scoreboard", "view")
+
+
+@dataclass(frozen=True, slots=True)
+class ForkRequest:
+    """A wish to go on from a trace: its text up to code point `at`, then `insert` (it may be empty).
+
+    `index` is the trace's number in its job, `trace` its id in the store.
+    """
+
+    index: int
+    trace: str
+    at: int
+    insert: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a job is going to show, known before it has said so itself: a (title, notes) an arm, how many problems and
+    samples, and the problem shown first.
+    """
+
+    arms: Sequence[tuple[str, str]]
+    problems: int = 1
+    samples: int = 1
+    question: str = ""
+    gold: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResult:
+    """What happened since the last run: a wish to go on, another (problem, sample) chosen, the end; or nothing."""
+
+    fork: ForkRequest | None = None
+    focus: tuple[int, int] | None = None
+    ended: bool = False
+
+
+def live_view(
+    job: str,
+    *,
+    key: str,
+    lexicon: str,
+    over: bool = False,
+    expected: Expected | None = None,
+    focus: tuple[int, int] = (0, 0),
+    forks: bool = True,
+    suggestions: Sequence[str] = SUGGESTIONS,
+    minimum: int = 380,
+    reserve: int = 16,
+) -> LiveResult:
+    """Show a job's traces of one problem, from the start and as they come, and say what was asked of them.
+
+    `over` is whether the job was over when the page ran: if not, its end makes the page run once more. `expected` is
+    shown until the job speaks. `focus` is the (problem, sample) shown first. `forks` lets a reader go on from a token
+    with another word, once the job is over. The view fills the height left in the window, keeping `reserve` pixels;
+    its panes get at least `minimum`.
+    """
+    result = _component()(
+        key=key,
+        data={
+            "job": job,
+            "token": stream_token(job),
+            "lexicon": lexicon,
+            "over": over,
+            "focus": list(focus),
+            "expected": None if expected is None else _plan(expected),
+            "forks": forks,
+            "suggestions": list(suggestions),
+            "groups": [{"letter": palette.LETTERS[group], "label": group.value} for group in Group],
+            "minimum": minimum,
+            "reserve": reserve,
+        },
+        on_fork_change=_nothing,
+        on_focus_change=_nothing,
+        on_ended_change=_nothing,
+        on_renew_change=_nothing,
+    )
+    return LiveResult(fork_of(result.get("fork")), focus_of(result.get("focus")), result.get("ended") == job)
+
+
+def _nothing() -> None:
+    """Streamlit reports only those values that have a callback; `renew` asks for nothing but a run, for a new token."""
+
+
+def _plan(expected: Expected) -> dict[str, Any]:
+    return {
+        "arms": [{"title": clean(title), "notes": clean(notes)} for title, notes in expected.arms],
+        "problems": expected.problems,
+        "samples": expected.samples,
+        "asked": {"question": clean(expected.question), "gold": clean(expected.gold)},
+    }
+
+
+def fork_of(sent: object) -> ForkRequest | None:
+    """What the browser sent as a wish to go on; None for nothing and for nonsense."""
+    if not isinstance(sent, Mapping):
+        return None
+    index, trace, at, insert = (sent.get(name) for name in ("i", "trace", "at", "insert"))
+    numbers = all(isinstance(number, int) and number >= 0 for number in (index, at))
+    if not (numbers and isinstance(trace, str) and isinstance(insert, str) and len(insert) <= _LONGEST_WORD):
+        return None
+    return ForkRequest(int(str(index)), trace, int(str(at)), insert)
+
+
+def focus_of(sent: object) -> tuple[int, int] | None:
+    """What the browser sent as the problem and sample it shows; None for nothing and for nonsense."""
+    if isinstance(sent, list) and len(sent) == 2 and all(isinstance(n, int) and 0 <= n < 10**6 for n in sent):
+        return sent[0], sent[1]
+    return None
+
+
+_registered: list[Callable[..., Any]] = []
+
+
+def _component() -> Callable[..., Any]:
+    """The component, declared on first use, so that importing this module costs no files."""
+    if not _registered:
+        _registered.append(st.components.v2.component("second_thoughts_live_view", css=_css(), js=_js()))
+    return _registered[0]
+
+
+def _css() -> str:
+    sheets = [path.read_text(encoding="utf-8") for path in (_VIEWER / "trace_view.css", _HERE / "live_view.css")]
+    return palette.css_variables(".tv") + "\n".join(sheets)
+
+
+def _js() -> str:
+    files = [_VIEWER / "trace_view" / f"{name}.js" for name in _SHARED]
+    files += [_HERE / "live_view" / f"{name}.js" for name in _SCRIPTS]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)

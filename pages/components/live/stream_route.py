@@ -1,0 +1,174 @@
+"""The stream of a job as server-sent events: `/live/stream?job=ID&lexicon=NAME&token=...`.
+
+Owns the way from the ledger to one browser: who may listen, where a broken connection goes on, and when it is over.
+Knows nothing of what is drawn. Routes stand outside Streamlit's session, so the page hands its component a token that
+is signed for one job and for a few hours.
+
+Events: `id` is the number of the last thing of the stream in it, `data` is `{"items": [...], "back": true}`; `back` is
+there while the stream is being caught up with. The job's own state comes as an item `job` without an id.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import anyio
+from anyio import to_thread
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from backend.domain import Job, UserError
+from backend.services import Services
+from pages.components.live.live_stream import Item, StreamMessage, StreamWriter, clean
+
+PATH: Final = "/live/stream"
+TOKEN_SECONDS: Final = 6 * 3600
+_POLL_SECONDS: Final = 0.1
+_STATE_POLLS: Final = 5  # the job's own row is read at every fifth poll
+_QUIET_POLLS: Final = 150  # a comment after so many silent polls, so that a proxy keeps the connection
+_LAST_POLLS: Final = 2  # a job says its last word before it is over; one look more costs nothing
+_RETRY_MS: Final = 500
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_SIGNER: Final = URLSafeTimedSerializer(secrets.token_hex(32), salt="live stream")
+
+
+def stream_token(job: str) -> str:
+    """Leave to listen to `job`, until this process ends or TOKEN_SECONDS have passed."""
+    return str(_SIGNER.dumps(job))
+
+
+def _allowed(token: str, job: str) -> bool:
+    try:
+        return bool(_SIGNER.loads(token, max_age=TOKEN_SECONDS) == job)
+    except BadSignature:
+        return False
+
+
+async def stream(request: Request) -> Response:
+    """A job's stream from the start, or from where `Last-Event-ID` (or `after`) says it broke off."""
+    from pages.components.frame.session import services  # noqa: PLC0415 - its caches need the runtime, which starts later
+
+    query = request.query_params
+    job = query.get("job", "")
+    if not _allowed(query.get("token", ""), job):
+        return PlainTextResponse("This link to a job's stream is no longer valid: load the page again.", 403)
+    try:
+        wired = await to_thread.run_sync(services)
+        await to_thread.run_sync(wired.jobs.get, job)
+        lexicon = wired.lexicons.get(query.get("lexicon", wired.lexicons.default))
+    except UserError as error:
+        return PlainTextResponse(str(error), 404)
+    finder = await to_thread.run_sync(wired.lexicons.matchers)
+    teller = StreamWriter(finder[lexicon.id], lexicon.name, _number(query.get("problem")), _number(query.get("sample")))
+    after = max(_number(request.headers.get("last-event-id")), _number(query.get("after")))
+    return StreamingResponse(
+        _Listener(wired, job, teller, after).events(), media_type="text/event-stream", headers=_HEADERS
+    )
+
+
+routes = [Route(PATH, stream)]
+
+
+class _Listener:
+    """One browser's connection."""
+
+    def __init__(self, wired: Services, job: str, teller: StreamWriter, after: int) -> None:
+        self._wired, self._job, self._teller, self._after = wired, job, teller, after
+        self._at = 0
+        self._state: Item = {}
+        self._final = self._ended = False
+
+    async def events(self) -> AsyncIterator[str]:
+        """Every event from here to the end of the job. What was told before is read again, and not said again."""
+        yield f"retry: {_RETRY_MS}\n\n"
+        polls = quiet = 0
+        back = True
+        while not self._over(quiet) and not _stopping():
+            if polls % _STATE_POLLS == 0 and not back and (event := await to_thread.run_sync(self._job_event)):
+                yield event
+            before = self._at
+            items = await to_thread.run_sync(self._next)
+            if items:
+                yield _event(items, self._at, back)
+            if self._at > before:
+                quiet = 0
+                if back:
+                    continue
+            elif back:
+                back = False
+                continue
+            polls, quiet = polls + 1, quiet + (self._at == before)
+            if quiet and quiet % _QUIET_POLLS == 0:
+                yield ": waiting\n\n"
+            await anyio.sleep(_POLL_SECONDS)
+        if self._final:
+            yield _event([{"k": "over"}])
+
+    def _over(self, quiet: int) -> bool:
+        """Whether nothing more can come: the job is over, and has said so or had the chance to."""
+        return self._final and quiet > 0 and (self._ended or quiet >= _LAST_POLLS)
+
+    def _next(self) -> list[Item]:
+        """What comes next in the stream; nothing of what the browser has been told before its connection broke."""
+        said = [StreamMessage(*item) for item in self._wired.jobs.stream(self._job, self._at)]
+        if not said:
+            return []
+        self._at = said[-1].seq
+        self._ended = self._ended or any(item.payload["k"] == "end" for item in said)
+        old = [item for item in said if item.seq <= self._after]
+        if old:
+            self._teller.tell(old)
+        return self._teller.tell(said[len(old) :])
+
+    def _job_event(self) -> str:
+        """How the job stands, if that is news. One that was forgotten meanwhile is over."""
+        if self._final:
+            return ""
+        try:
+            job = self._wired.jobs.get(self._job)
+        except UserError:
+            self._final = True
+            return ""
+        self._final = job.state.final
+        state = _state(job, self._wired.jobs.position(job) if job.state == "queued" else 0)
+        news = state != self._state
+        self._state = state
+        return _event([state]) if news else ""
+
+
+def _state(job: Job, before: int) -> Item:
+    return {
+        "k": "job",
+        "state": job.state.value,
+        "before": before,
+        "done": job.done,
+        "total": job.total,
+        "unit": job.unit,
+        "message": clean(job.message),
+        "error": clean(job.error),
+    }
+
+
+def _event(items: list[Item], identity: int | None = None, back: bool = False) -> str:
+    data: dict[str, Any] = {"items": items} | ({"back": True} if back else {})
+    written = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return ("" if identity is None else f"id: {identity}\n") + f"data: {written}\n\n"
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
+def _stopping() -> bool:
+    """Whether the web server wants to end: it waits for its connections, and would wait for this one for ever.
+
+    uvicorn tells nobody but its own signal handler, a method of the server.
+    """
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return bool(getattr(server, "should_exit", False))

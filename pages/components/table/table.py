@@ -1,0 +1,136 @@
+"""One table for every page: real HTML built of text nodes, with typed columns, sorting, selection and keyboard.
+
+Owns drawing, and the check of everything the browser sends back. Knows nothing of
+runs, traces or the store: a caller hands over columns and rows and gets an event. Text may be hostile: it reaches
+the browser as data and is written with textContent alone; a link may lead to a path of this app only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages.components.charts.palette import css_variables
+from pages.components.table.table_model import Column, Row, column_data, links_of, row_data
+
+_HERE = Path(__file__)
+_RENDER = st.components.v2.component(
+    "second_thoughts_table",
+    html='<div class="box" id="box"></div>\n<div class="foot" id="foot"></div>\n',
+    css=css_variables(":host") + _HERE.with_suffix(".css").read_text("utf-8"),
+    js=_HERE.with_suffix(".js").read_text("utf-8"),
+)
+
+
+class Select(StrEnum):
+    """What a row is good for: a click (or Enter) opens it, or check boxes choose several."""
+
+    ROW = "row"
+    MANY = "many"
+
+
+class Sort(StrEnum):
+    """Who sorts: the browser what it was given, or the server, told by an event."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class TableEvent:
+    """What a person did: `kind` is "row", "action", "sort" or "check"; the other fields as far as they apply."""
+
+    kind: str
+    row: str | None = None
+    action: str | None = None
+    column: str | None = None
+    descending: bool = False
+    checked: tuple[str, ...] = ()
+
+
+def data_table(
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    *,
+    key: str,
+    caption: str,
+    select: Select | None = None,
+    sort: Sort | None = None,
+    sorted_by: tuple[str, bool] | None = None,
+    checked: Collection[str] = (),
+    at_most: int | None = None,
+    height: int | None = None,
+    empty: str = "Nothing here yet.",
+    note: str = "",
+) -> TableEvent | None:
+    """Draws the table and returns what the person did since the last run, or None.
+
+    `caption` names the table for who can't see it. `sorted_by` is (column, descending) as the rows come. `height` is
+    the most it may take in pixels before it scrolls under its header. `checked` and `at_most` (the largest number of
+    checked rows) go with Select.MANY. `empty` stands in place of rows; `note` is a quiet line below.
+    """
+    # The browser's choice counts on the very run that reports it, before the caller could keep it.
+    said = table_event(_waiting(key), columns, rows)
+    if said is not None and said.kind == "check":
+        checked = said.checked
+    data = {
+        "columns": [column_data(column, rows) for column in columns],
+        "rows": [row_data(row, columns) for row in rows],
+        "caption": caption,
+        "select": select,
+        "sort": sort,
+        "sortedBy": list(sorted_by) if sorted_by else None,
+        "checked": [row.id for row in rows if row.id in checked],
+        "atMost": at_most,
+        "height": height,
+        "empty": empty,
+        "note": note,
+    }
+    result = _RENDER(key=key, data=data, on_event_change=_nothing)
+    return table_event(result.event, columns, rows)
+
+
+def table_event(sent: object, columns: Sequence[Column], rows: Sequence[Row]) -> TableEvent | None:
+    """What the browser sent, checked against what it was shown; None for nothing and for nonsense."""
+    if not isinstance(sent, Mapping):
+        return None
+    ids = [row.id for row in rows]  # what is sent may not be hashable
+    kind, row = sent.get("kind"), sent.get("row")
+    if kind == "sort":
+        return _sort_event(sent, columns)
+    if kind == "check" and isinstance(sent.get("checked"), list):
+        return TableEvent("check", checked=tuple(item for item in sent["checked"] if item in ids))
+    if row not in ids:
+        return None
+    if kind == "row":
+        return TableEvent("row", row=row)
+    action = sent.get("action")
+    known = kind == "action" and action in _actions(next(r for r in rows if r.id == row))
+    return TableEvent("action", row=row, action=action) if known else None
+
+
+def _waiting(key: str) -> object:
+    """The event a table is about to report on this run."""
+    state = st.session_state.get(key)
+    return state.get("event") if isinstance(state, Mapping) else None
+
+
+def _nothing() -> None:
+    """Makes the trigger appear on the result."""
+
+
+def _sort_event(sent: Mapping[str, Any], columns: Sequence[Column]) -> TableEvent | None:
+    column = sent.get("column")
+    if not any(c.id == column and c.sortable for c in columns):
+        return None
+    return TableEvent("sort", column=column, descending=sent.get("descending") is True)
+
+
+def _actions(row: Row) -> list[str]:
+    links = [link for cell in row.cells.values() for link in links_of(cell)]
+    return [link.action for link in links if link.action is not None]

@@ -1,0 +1,100 @@
+"""From a stored trace to a pane of the viewer.
+
+Owns the words around a trace: verdict, facts, where it came from. Knows nothing of pages or of the store.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlencode
+
+from backend.domain import Finish, Run, visible
+from backend.services.traces.comparison import SampleRef
+from backend.services.traces.trace_reader import OpenTrace
+from pages.components.viewer.trace_view import Fact, Pane, PaneVerdict, SamplePosition
+
+TAGS: tuple[Literal["A", "B", "C", "D"], ...] = ("A", "B", "C", "D")
+
+
+def sampling_text(run: Run) -> str:
+    """How a run was sampled, in few words: "greedy · prompt qwen-instruct"."""
+    sampling = run.info.sampling
+    words = []
+    if sampling.temperature is not None:
+        words.append("greedy" if sampling.temperature == 0 else f"temperature {sampling.temperature:g}")
+    if sampling.top_p is not None and sampling.temperature != 0:
+        words.append(f"top-p {sampling.top_p:g}")
+    if sampling.template:
+        words.append(f"prompt {sampling.template}")
+    if sampling.system:
+        words.append(f"system {sampling.system}")
+    return " · ".join(words) or "sampling unknown"
+
+
+def verdict_of(trace: OpenTrace, grader: str, words: str | None = None) -> PaneVerdict:
+    """The chosen grader's verdict (in `words`, if given), and the others' where they contradict it."""
+    found = trace.verdict(grader)
+    if found.correct is None and found.note:
+        words = found.note
+    return PaneVerdict(found.correct, found.answer, words=words, disagreement=trace.disagreement or None)
+
+
+def units_of(trace: OpenTrace, unit: str) -> int:
+    """The length of a trace's response in `unit`."""
+    return trace.words if unit == "words" or trace.tokens is None else trace.tokens
+
+
+def facts_of(trace: OpenTrace, unit: str) -> list[Fact]:
+    """Cues, their density and the length, in `unit`."""
+    length = units_of(trace, unit)
+    cues = len(trace.response_cues)
+    density = 1000.0 * cues / length if length else 0.0
+    return [
+        Fact(f"{cues:,}", "cue" if cues == 1 else "cues"),
+        Fact(f"{density:.1f}", f"per 1,000 {unit}"),
+        Fact(f"{length:,}", unit),
+    ]
+
+
+def reader_link(trace: str, **more: str) -> str:
+    """The address of a trace's own page."""
+    return "/reader?" + urlencode({"trace": trace, **more})
+
+
+def pane_of(
+    trace: OpenTrace,
+    grader: str,
+    *,
+    tag: Literal["A", "B", "C", "D"] | None = None,
+    sample: tuple[int, list[SampleRef]] | None = None,
+    unit: str | None = None,
+    link: bool = True,
+    words: str | None = None,
+) -> Pane:
+    """The pane of a trace.
+
+    `unit` (default: the run's own) is what lengths and densities are counted in.
+    `sample` is (place, the problem's distinct samples); `link` adds the way to its own page; `words` stands in
+    place of "right" or "wrong".
+    """
+    unit = unit or trace.run.length_unit
+    subtitle = f"{trace.run.info.dataset} · {sampling_text(trace.run)}"
+    if sample and sample[1][sample[0]].copies > 1:
+        subtitle = f"{sample[1][sample[0]].copies} identical samples · {subtitle}"
+    return Pane(
+        id=(tag or "A").lower(),
+        tag=tag,
+        title=trace.run.info.model,
+        subtitle=subtitle,
+        verdict=verdict_of(trace, grader, words),
+        sample=SamplePosition(sample[0] + 1, len(sample[1])) if sample else None,
+        facts=facts_of(trace, unit),
+        units=units_of(trace, unit),
+        text=trace.text,
+        prompt=trace.prompt,
+        sections=trace.sections,
+        cues=trace.cues,
+        download=f"{visible(trace.run.info.model, 60)} {trace.run.info.dataset} {trace.number}.{trace.sample}.txt",
+        link=reader_link(trace.id) if link else None,
+        ending="Cut off at the token limit" if trace.finish is Finish.LENGTH else "",
+    )

@@ -1,0 +1,324 @@
+"""The trace viewer: one to four reasoning traces side by side, with every cue marked.
+
+Owns the Python side of one Streamlit v2 component: what a pane shows, how it is put into the data the browser
+gets, and what comes back. The browser side is `trace_view/*.js` and `trace_view.css`. Knows nothing of the store,
+of pages or of how verdicts and figures are made.
+
+Offsets here are Unicode code points; the browser converts them to UTF-16 once, when data arrives, and back once,
+when a selection leaves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from backend.domain import Cue, Group, Section, SectionSpan
+from pages.components.charts import palette
+from pages.components.viewer.mathematics import ATTRIBUTES, ELEMENTS, TOKENS, Mathematics, mathematics
+from pages.components.viewer.token_layer import TokenLayer
+
+MAX_PANES = 4
+_HERE = Path(__file__).parent
+# One module in the browser: the order is that of their dependence.
+_SCRIPTS = ("dom", "offsets", "document", "paint", "body", "overview", "hits", "selection", "tokens", "token_card",
+            "colours", "header", "pane", "keys", "linked", "viewer")  # fmt: skip
+# JSON may carry lone surrogates but no encoding of text may; one replacement character each keeps every offset.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_RANGE = re.compile(r"(\d{1,9})-(\d{1,9})")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A figure in a pane's header: `value` in ink, `label` beside it ("41", "doubts")."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaneVerdict:
+    """How the trace was judged.
+
+    `right` None means nobody judged it. `words` replaces "right"/"wrong" ("wrong, and sure"); `answer` is what the
+    trace answered; `disagreement` says which graders differ, and is always shown.
+    """
+
+    right: bool | None = None
+    answer: str | None = None
+    words: str | None = None
+    disagreement: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePosition:
+    """Which of a problem's samples is shown: `number` from 1, `of` how many."""
+
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """One trace as the viewer shows it.
+
+    `id` names the pane in permalinks and events. Offsets of `sections` and of cues run into `text`; those of cues
+    in the section `prompt` run into `prompt`. `link` is an address inside the app that opens this trace alone.
+    `ending` is said after the last line ("cut off at the token limit"). `units` is the text's length in what densities
+    are counted by; with it the group chips show their cues per 1,000. `tokens` colours the text's tokens.
+    """
+
+    id: str
+    title: str
+    text: str
+    subtitle: str = ""
+    tag: Literal["A", "B", "C", "D"] | None = None
+    verdict: PaneVerdict | None = None
+    sample: SamplePosition | None = None
+    facts: Sequence[Fact] = ()
+    units: int = 0
+    prompt: str = ""
+    sections: Sequence[SectionSpan] = ()
+    cues: Sequence[Cue] = ()
+    download: str = "trace.txt"
+    link: str | None = None
+    ending: str = ""
+    tokens: TokenLayer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRange:
+    """A stretch `[start, end)` of one pane's text, in code points, to scroll to and mark."""
+
+    pane: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the viewer stands in its page.
+
+    `fit` "window" fills the height left in the window (at least `minimum` px, keeping `reserve` px below);
+    "content" is as high as the text, without tools or map. `problem_keys` makes j and k ask for another problem;
+    `list_keys` only names them in the help, because a list beside the viewer answers them. `keys` False leaves the
+    keyboard alone, `hits_open` starts with the list of hits shown. `go_on` offers to go on from a place in the text.
+    """
+
+    fit: Literal["window", "content"] = "window"
+    minimum: int = 420
+    reserve: int = 16
+    keys: bool = True
+    problem_keys: bool = False
+    list_keys: bool = False
+    hits_open: bool = False
+    scroll_together: bool = True
+    go_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SampleStep:
+    """A person asked pane `pane` for the sample `step` (-1 or +1) away."""
+
+    pane: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A person wants to go on from code point `at` of pane `pane`'s text."""
+
+    pane: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class TraceViewResult:
+    """What a person did since the last run: a sample step, a move to another problem (-1 or +1), a place, or nothing.
+
+    `mathematics` is whether formulas are drawn; it lasts.
+    """
+
+    step: SampleStep | None
+    move: int | None
+    mathematics: bool
+    go_on: Place | None = None
+
+
+def read_range(query: Mapping[str, str], panes: Sequence[Pane]) -> ActiveRange | None:
+    """The range a permalink asks for (`?range=START-END&pane=ID`), clipped to the text; None where it names nothing.
+
+    Without `pane` the first pane is meant.
+    """
+    found = _RANGE.fullmatch(query.get("range", ""))
+    name = query.get("pane", panes[0].id if panes else "")
+    pane = next((pane for pane in panes if pane.id == name), None)
+    if found is None or pane is None:
+        return None
+    start, end = (min(int(number), len(pane.text)) for number in found.groups())
+    return ActiveRange(pane.id, start, end) if start < end else None
+
+
+def trace_view(
+    panes: Sequence[Pane],
+    *,
+    key: str,
+    lexicon_groups: Sequence[Group] = tuple(Group),
+    active: ActiveRange | None = None,
+    options: Options = Options(),
+) -> TraceViewResult:
+    """Show one to four traces and say what was asked of them. Raises ValueError for panes that can't be shown.
+
+    `lexicon_groups` are the groups the lexicon in use knows, in the order their counts are listed. Formulas are
+    converted here, and only once a person has asked for them.
+    """
+    _check(panes)
+    rendered = bool(st.session_state.get(key, {}).get("mathematics", False))
+    result = _component()(
+        key=key,
+        data=_data(panes, lexicon_groups, active, options, rendered),
+        on_mathematics_change=_nothing,
+        on_step_change=_nothing,
+        on_move_change=_nothing,
+        on_place_change=_nothing,
+    )
+    return TraceViewResult(
+        step=_step(result.get("step"), {pane.id for pane in panes}),
+        move=result.get("move") if result.get("move") in (-1, 1) else None,
+        mathematics=bool(result.get("mathematics")),
+        go_on=_place(result.get("place"), {pane.id: len(pane.text) for pane in panes}),
+    )
+
+
+def _nothing() -> None:
+    """Streamlit reports only those values that have a callback."""
+
+
+def _check(panes: Sequence[Pane]) -> None:
+    if not 1 <= len(panes) <= MAX_PANES:
+        raise ValueError(f"The viewer shows 1 to {MAX_PANES} traces, not {len(panes)}.")
+    if len({pane.id for pane in panes}) < len(panes):
+        raise ValueError("Two panes have the same id.")
+
+
+def _step(value: Any, known: set[str]) -> SampleStep | None:
+    """The browser's word is checked: a pane that is shown, one step."""
+    if isinstance(value, Mapping) and value.get("pane") in known and value.get("step") in (-1, 1):
+        return SampleStep(str(value["pane"]), int(value["step"]))
+    return None
+
+
+def _place(value: Any, lengths: Mapping[str, int]) -> Place | None:
+    """The browser's word is checked: a pane that is shown, a place in its text."""
+    if not isinstance(value, Mapping) or not isinstance(at := value.get("at"), int):
+        return None
+    pane = str(value.get("pane"))
+    return Place(pane, int(at)) if pane in lengths and 0 <= at <= lengths[pane] else None
+
+
+_registered: list[Callable[..., Any]] = []
+
+
+def _component() -> Callable[..., Any]:
+    """The component, declared on first use, so that importing this module costs no files."""
+    if not _registered:
+        _registered.append(st.components.v2.component("second_thoughts_trace_view", css=_css(), js=_js()))
+    return _registered[0]
+
+
+def _css() -> str:
+    return palette.css_variables(".tv") + (_HERE / "trace_view.css").read_text(encoding="utf-8")
+
+
+def _js() -> str:
+    parts = [(_HERE / "trace_view" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
+    allowed = f"const MATH_TOKENS = new Set({sorted(TOKENS)!r});\n"
+    allowed += f"const MATH_ELEMENTS = new Set({sorted(ELEMENTS)!r});\n"
+    allowed += f"const MATH_ATTRIBUTES = new Set({sorted(ATTRIBUTES)!r});\n"
+    return allowed + "\n".join(parts)
+
+
+def _data(
+    panes: Sequence[Pane],
+    groups: Sequence[Group],
+    active: ActiveRange | None,
+    options: Options,
+    rendered: bool,
+) -> dict[str, Any]:
+    return {
+        "groups": [{"letter": palette.LETTERS[group], "label": group.value} for group in groups],
+        "active": None if active is None else {"pane": active.pane, "start": active.start, "end": active.end},
+        "mathematics": rendered,
+        "options": {
+            "fit": options.fit,
+            "minimum": options.minimum,
+            "reserve": options.reserve,
+            "keys": options.keys,
+            "problemKeys": options.problem_keys,
+            "listKeys": options.list_keys,
+            "hitsOpen": options.hits_open,
+            "scrollTogether": options.scroll_together,
+            "goOn": options.go_on,
+        },
+        "panes": [_pane(pane, tuple(groups), rendered) for pane in panes],
+    }
+
+
+def _pane(pane: Pane, groups: tuple[Group, ...], rendered: bool) -> dict[str, Any]:
+    verdict, sample = pane.verdict, pane.sample
+    return {
+        "id": pane.id,
+        "tag": pane.tag,
+        "title": _clean(pane.title),
+        "subtitle": _clean(pane.subtitle),
+        "verdict": None if verdict is None else {
+            "right": verdict.right, "answer": _clean(verdict.answer), "words": verdict.words,
+            "disagreement": _clean(verdict.disagreement),
+        },
+        "sample": None if sample is None else {"number": sample.number, "of": sample.of},
+        "facts": [[fact.value, fact.label] for fact in pane.facts],
+        "units": pane.units,
+        "download": file_name(pane.download),
+        "link": pane.link,
+        "ending": pane.ending,
+        "prompt": _text(pane.prompt, [cue for cue in pane.cues if cue.section is Section.PROMPT], groups, rendered),
+        "text": _text(pane.text, [cue for cue in pane.cues if cue.section is not Section.PROMPT], groups, rendered),
+        "sections": [[span.section.value, span.start, span.end] for span in pane.sections],
+        "tokens": None if pane.tokens is None else {"key": pane.tokens.key, **pane.tokens.data},
+    }  # fmt: skip
+
+
+def _text(text: str, cues: Sequence[Cue], groups: tuple[Group, ...], rendered: bool) -> dict[str, Any]:
+    """A text with its cues as [start, end, group, entry] by index into `groups` and `entries`."""
+    entries = {entry: index for index, entry in enumerate(dict.fromkeys(cue.entry for cue in cues))}
+    places = {group: index for index, group in enumerate(groups)}
+    return {
+        "text": _clean(text),
+        "entries": list(entries),
+        "cues": [
+            [cue.start, cue.end, places[cue.group], entries[cue.entry]]
+            for cue in sorted(cues, key=lambda cue: (cue.start, -cue.end))
+            if cue.group in places
+        ],
+        "mathematics": _formulas(mathematics(text)) if rendered else None,
+    }
+
+
+def _formulas(found: Mathematics) -> dict[str, Any]:
+    return {"spans": found.spans, "trees": found.trees, "failed": found.failed, "left": found.left}
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else _SURROGATE.sub("\ufffd", text)
+
+
+def file_name(name: str) -> str:
+    """`name` as a file name for any system: separators, control, bidi and reserved characters become hyphens."""
+    bare = re.sub(r'[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff/\\:*?"<>|]+', "-", name)
+    bare = _SURROGATE.sub("-", bare).strip(" .-")[:120]
+    return bare or "trace.txt"

@@ -1,0 +1,115 @@
+"""The list of problems beside the compared traces: modes with counts, a verdict a run, one problem chosen.
+
+Owns the list's look and keyboard (j and k anywhere on the page, arrows and Enter inside it) and the check of what
+the browser sends back. Knows nothing of how the modes are worked out: the page hands over the problems of the mode
+it shows. Questions are hostile text and reach the browser as text nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from pages.components.charts.palette import css_variables
+from pages.components.table.table_model import one_line
+
+_HERE = Path(__file__)
+_RENDER = st.components.v2.component(
+    "second_thoughts_problem_list",
+    html='<div class="rail" id="rail"></div>\n<div id="said" class="unseen" aria-live="polite"></div>\n',
+    css=css_variables(":host") + _HERE.with_suffix(".css").read_text("utf-8"),
+    js=_HERE.with_suffix(".js").read_text("utf-8"),
+)
+_QUESTION_SHOWN = 160  # characters: a line holds about 40, the tooltip the rest
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """A way to narrow the list: `label` is what its chip says ("✗→✓"), `meaning` what it means ("wrong to right")."""
+
+    id: str
+    label: str
+    meaning: str
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemItem:
+    """A problem: its number in the set, its question, one verdict a run (None: no verdict), a short figure if any."""
+
+    id: str
+    number: int
+    question: str
+    verdicts: tuple[bool | None, ...]
+    figure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListEvent:
+    """What a person chose: a problem or a mode; the other is None."""
+
+    problem: str | None = None
+    mode: str | None = None
+
+
+def problem_list(
+    items: Sequence[ProblemItem],
+    modes: Sequence[ListFilter],
+    *,
+    key: str,
+    selected: str | None,
+    mode: str,
+    runs: Sequence[str] = ("A", "B"),
+    height: int | None = None,
+    empty: str = "No problem here.",
+    on_choice: Callable[[ListEvent], None] | None = None,
+) -> ListEvent | None:
+    """Draws the list and returns what the person chose since the last run, or None.
+
+    `on_choice` is told before the page runs again, so that the page can be drawn once, with the choice in it.
+    `selected` and `mode` are the ids shown now; `runs` are the letters over the columns of verdicts. `height` is in
+    pixels; None fills the window from where the list begins to its lower edge.
+    """
+
+    def told() -> None:
+        chosen = list_event(st.session_state[key].get("event"), items, modes)
+        if on_choice and chosen:
+            on_choice(chosen)
+
+    data = {
+        "items": [_item(item) for item in items],
+        "modes": [{"id": m.id, "label": m.label, "meaning": m.meaning, "count": m.count} for m in modes],
+        "selected": selected,
+        "mode": mode,
+        "runs": list(runs),
+        "height": height,
+        "empty": empty,
+    }
+    with st.container(key=f"sth-rail-{key}"):
+        result = _RENDER(key=key, data=data, on_event_change=told)
+    return list_event(result.event, items, modes)
+
+
+def list_event(sent: object, items: Sequence[ProblemItem], modes: Sequence[ListFilter]) -> ListEvent | None:
+    """What the browser sent, checked against what it was shown; None for nothing and for nonsense."""
+    if not isinstance(sent, Mapping):
+        return None
+    problem, mode = sent.get("problem"), sent.get("mode")
+    if any(item.id == problem for item in items):
+        return ListEvent(problem=problem)
+    if any(m.id == mode for m in modes):
+        return ListEvent(mode=mode)
+    return None
+
+
+def _item(item: ProblemItem) -> list[object]:
+    return [
+        item.id,
+        item.number,
+        one_line(item.question[: 4 * _QUESTION_SHOWN])[:_QUESTION_SHOWN],
+        list(item.verdicts),
+        item.figure,
+    ]

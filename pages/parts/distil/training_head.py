@@ -1,0 +1,167 @@
+"""What stands above a training's curves: its name, how it stands, and what can be done with it now.
+
+Owns these buttons, and that the page runs again when the state changes. Knows nothing of curves. Names and reasons may
+be hostile: they are plain text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from backend.domain import UserError, visible
+from backend.services.training.training_state import TrainingInfo
+from pages.components.frame.gate import barred
+from pages.components.frame.notice import notice
+from pages.components.frame.session import runs, services
+from pages.components.jobs.worker_state import worker_state
+from pages.parts.distil.training_curves import StepFigures, compare_pair
+from pages.parts.distil.training_setup import take
+from pages.parts.distil.training_words import state_line, summary
+
+LOOK_SECONDS = 1.5
+
+
+def is_open(info: TrainingInfo) -> bool:
+    """Whether something will still happen by itself."""
+    return info.state in ("queued", "running")
+
+
+def head(info: TrainingInfo, rows: Sequence[Any]) -> None:
+    """Name, state and buttons."""
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium", key="sth-distil-head"):
+        with st.container(key="sth-distil-title", gap=None):
+            with st.container(key="sth-distil-name"):
+                st.text(visible(info.training.name, 120))
+            with st.container(key="sth-distil-quiet"):
+                st.text(summary(info))
+            st.fragment(_state, run_every=LOOK_SECONDS if is_open(info) else None)(info.training.id, info.state)
+        with st.container(horizontal=True, horizontal_alignment="right", gap="small", key="sth-distil-actions"):
+            _actions(info, rows)
+    if info.reason:
+        notice(visible(info.reason, 600), "error" if info.state == "failed" else "info", key="reason")
+
+
+def _state(training: str, shown: str) -> None:
+    """The state line; the whole page runs again when the state is another."""
+    try:
+        info = services().distilling.get(training)
+    except UserError:
+        st.rerun()  # removed meanwhile: the page says so
+    if info.state != shown:
+        st.rerun()
+    seconds = [row.values["seconds"] for row in services().distilling.steps(training, info.step - 8) if row.step > 0
+               and row.values.get("seconds")]  # fmt: skip
+    working = services().jobs.worker().alive
+    ahead = services().jobs.position(info.job) if info.job and info.state == "queued" else 0
+    with st.container(key="sth-distil-state"):
+        st.text(state_line(info, ahead, working, seconds))
+    if is_open(info):
+        st.progress(min(1.0, info.step / info.steps) if info.steps else 0.0)
+        worker_state(needed=True, quiet=True)
+
+
+def _actions(info: TrainingInfo, rows: Sequence[Any]) -> None:
+    """One primary action: what one would do next."""
+    training, pair = info.training.id, compare_pair(rows)
+    known = runs()
+    if pair and all(row.run in known for row in pair):
+        kind: Any = "primary" if info.state == "done" else "secondary"
+        if st.button("Compare with its base", type=kind, icon=":material/compare:", key="distil-compare",
+                     help="The last held-out evaluation beside the base’s of the same problems"):  # fmt: skip
+            st.switch_page("compare.py", query_params={"runs": f"{pair[0].run},{pair[1].run}"})
+    changeable = not barred()
+    if changeable and is_open(info):
+        pausing = info.training.wish == "pause"
+        if st.button("Pausing" if pausing else "Pause", icon=":material/pause:", disabled=pausing, key="distil-pause",
+                     help="It saves after the step under way and can go on from there"):  # fmt: skip
+            _done(lambda: services().distilling.pause(training))
+        stopping = info.job is not None and info.job.state == "cancelling"
+        if st.button("Stopping" if stopping else "Cancel", icon=":material/stop_circle:", disabled=stopping,
+                     key="distil-cancel", help="Checkpoints stay"):  # fmt: skip
+            _done(lambda: services().jobs.cancel(info.job.id) if info.job else None)
+    elif changeable and info.state != "done":
+        kind = "secondary" if pair else "primary"
+        if st.button("Resume", type=kind, icon=":material/resume:", key="distil-resume",
+                     help="It goes on from its last checkpoint"):  # fmt: skip
+            _done(lambda: services().distilling.resume(training))
+    said = "Base and last checkpoint, side by side"
+    if (
+        info.models
+        and info.base
+        and st.button("Watch live", icon=":material/play_circle:", key="distil-live", help=said)
+    ):
+        st.switch_page("live.py", query_params={"models": f"{info.training.model},{info.models[-1].id}"})
+    _more(info)
+
+
+def _more(info: TrainingInfo) -> None:
+    """What one does rarely."""
+    with st.popover("More", icon=":material/more_horiz:", type="tertiary", key="distil-more"):
+        st.download_button(
+            "Every step as CSV", lambda: steps_csv(services().distilling.steps(info.training.id)), "training-steps.csv",
+            "text/csv", type="tertiary", icon=":material/download:", on_click="ignore", key="distil-csv",
+        )  # fmt: skip
+        if st.button("Set up another like it", type="tertiary", icon=":material/tune:", key="distil-again"):
+            take(info.spec)
+            st.query_params.clear()
+            st.rerun()
+        if info.job and st.button(
+            "Its job and log", type="tertiary", icon=":material/pending_actions:", key="distil-job"
+        ):
+            st.switch_page("jobs.py", query_params={"job": info.job.id})
+        if (
+            not is_open(info)
+            and not barred()
+            and st.button("Remove", type="tertiary", icon=":material/delete:", key="distil-remove")
+        ):
+            remove_dialog(info)
+
+
+@st.dialog("Remove this training?")
+def remove_dialog(info: TrainingInfo) -> None:
+    """Ask before checkpoints are deleted."""
+    count = len(info.models)
+    st.text(
+        f"{visible(info.training.name)}\nIts curves and {count} checkpoint{'' if count == 1 else 's'} are deleted. The "
+        "traces of its evaluations stay."
+    )
+    if st.button("Remove", type="primary", icon=":material/delete:", key="distil-really-remove"):
+        try:
+            services().distilling.remove(info.training.id)
+        except UserError as error:
+            notice(str(error), "error")
+            return
+        st.query_params.clear()
+        st.rerun()
+
+
+def _done(act: Callable[[], object]) -> None:
+    """Do it and look again; a sentence where it can't be done."""
+    try:
+        act()
+    except UserError as error:
+        notice(str(error), "error")
+        return
+    st.rerun()
+
+
+def steps_csv(rows: Sequence[StepFigures]) -> str:
+    """Every figure of every step, a column each; those by lexicon are named like `density.doubts`."""
+    flat = [{"step": row.step} | _flat(row.values) for row in rows]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(dict.fromkeys(name for row in flat for name in row)))
+    writer.writeheader()
+    writer.writerows(flat)
+    return out.getvalue()
+
+
+def _flat(values: Any, before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
+    return found

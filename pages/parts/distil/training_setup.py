@@ -1,0 +1,114 @@
+"""What a person has set up on the Distil page: a specification that lives in the session, and what is wrong with it.
+
+Owns where it comes from (a preset, an earlier training, the paper's settings) and when it is checked. Knows nothing of
+widgets. The specification outlives them; `edition` counts the times it was replaced, so that they are made anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from backend.distill.settings import Method, TrainingSettings
+from backend.domain import ModelKind
+from backend.services.generation.models import ModelInfo
+from backend.services.training.training_presets import DistilPreset, paper_settings
+from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from pages.components.frame.session import models, services
+from pages.components.live.live_setup import problem_sets
+from pages.parts.distil.training_words import CONTEXTS, sentence
+
+OWN = "distil-own"
+_NAME = "distil-draft"
+_MOST_CHECKED = 1_000  # problems of an imported set that are looked through while a person types
+_SIBLINGS = 8
+
+
+@dataclass(slots=True)
+class Draft:
+    """The specification as it stands."""
+
+    spec: DistilSpec
+    edition: int = 0
+
+
+@st.cache_data(show_spinner=False, max_entries=2, ttl=30)
+def _presets(version: int) -> list[DistilPreset]:
+    return services().distilling.presets()
+
+
+def presets() -> list[DistilPreset]:
+    """The trainings ready to start."""
+    return _presets(services().runs.version())
+
+
+def trainable() -> list[ModelInfo]:
+    """The models a training can start from: folders with weights that load here."""
+    whole = [info for info in models() if info.model.kind not in (ModelKind.ENDPOINT, ModelKind.ADAPTER)]
+    return [info for info in whole if any(engine.ok and engine.engine == "transformers" for engine in info.engines)]
+
+
+def draft() -> Draft:
+    """This tab's specification; at first the first preset, or what is plain for the first model."""
+    if _NAME not in st.session_state:
+        known = presets()
+        st.session_state[_NAME] = Draft(known[0].spec if known else _plain())
+    return st.session_state[_NAME]
+
+
+def _plain() -> DistilSpec:
+    able, sets = trainable(), list(problem_sets())
+    held_out = next((name for name in sets if name.endswith("-test")), sets[0])
+    checked = EvaluationSpec(held_out, limit=200, last_samples=1)
+    model = able[0].model.id if able else ""
+    return DistilSpec(model, TrainingSettings(), sets[0], evaluations=(checked,))
+
+
+def take(spec: DistilSpec) -> None:
+    """Put a specification into the draft, to be changed and started."""
+    chosen = draft()
+    chosen.spec, chosen.edition = replace(spec, name=""), chosen.edition + 1
+    st.session_state[OWN] = True
+
+
+def take_paper() -> None:
+    """Put the paper's settings for the same method and context into the draft."""
+    spec = draft().spec
+    take(replace(spec, settings=paper_settings(spec.settings)[0], preset=""))
+
+
+def take_method(method: Method) -> None:
+    """Change the method, and with it what it can't do without: a context it knows, siblings to compare."""
+    spec = draft().spec
+    settings, known = spec.settings, CONTEXTS[method]
+    context = settings.context if settings.context in known else next(iter(known), TrainingSettings().context)
+    settings = replace(settings, method=method, context=context)
+    if method in (Method.SDPO, Method.GRPO) and settings.samples < 2:
+        settings = replace(settings, samples=_SIBLINGS, prompts=max(1, settings.prompts // _SIBLINGS))
+    take(replace(spec, settings=settings, preset=""))
+
+
+def trouble(spec: DistilSpec) -> str:
+    """Why `spec` can't be started, in a sentence; "" where it can.
+
+    The problems of a large imported set are looked through only when it is started: that takes a query each.
+    """
+    if not spec.model:
+        return "No model here can be trained from: add a folder with a model’s weights on the page Models."
+    if said := sentence(spec.check):
+        return said
+    info = problem_sets().get(spec.problem_set)
+    if info and not info.lab and min(info.size, spec.size or info.size) > _MOST_CHECKED:
+        return ""
+    asked = tuple((e.problem_set, e.seen, e.limit, e.context) for e in spec.evaluations)
+    settings = spec.settings
+    taught = (settings.method, settings.context, settings.steps > 0)
+    chosen = (spec.model, spec.problem_set, spec.size, spec.pick_seed)
+    return _trouble(services().runs.version(), chosen, taught, asked, spec)
+
+
+@st.cache_data(show_spinner="Looking through the problems", max_entries=32)
+def _trouble(version: int, chosen: object, taught: object, asked: object, _spec: DistilSpec) -> str:
+    """What is wrong with the model and the problems; nothing else in the specification matters for that."""
+    return sentence(lambda: services().distilling.check(_spec))

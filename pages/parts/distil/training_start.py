@@ -1,0 +1,172 @@
+"""The Distil page without a training: presets as cards, the form with what differs from the paper, earlier trainings.
+
+Owns how a training is begun from here and how the list of them reads. Knows nothing of single settings. Names may be
+hostile: they stand in plain text and table cells alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from backend.distill.settings import TrainingSettings
+from backend.domain import UserError, visible
+from backend.report.numbers import Form
+from backend.services.training.training_presets import DistilPreset, paper_settings
+from backend.services.training.training_specs import DistilSpec
+from backend.services.training.training_state import TrainingInfo
+from pages.components.frame.gate import barred
+from pages.components.frame.notice import notice
+from pages.components.frame.session import services
+from pages.components.jobs.job_words import ago, joined
+from pages.components.table.table import Select, data_table
+from pages.components.table.table_model import Cell, Column, Kind, Lines, Link, Row
+from pages.parts.distil.training_curves import compare_link, compare_pair, count, held_out, interval
+from pages.parts.distil.training_form import form
+from pages.parts.distil.training_setup import OWN, draft, presets, take_paper, trouble
+from pages.parts.distil.training_words import differences, state_word, summary
+
+STYLE = Path(__file__).with_name("distil_page.css")
+_LIST_HEIGHT = 420
+
+
+def begin(spec: DistilSpec) -> None:
+    """Ask for a training and go to it; a sentence where it can't be done."""
+    try:
+        with st.spinner("Looking through the problems"):
+            job = services().distilling.submit(spec)
+    except UserError as error:
+        notice(str(error), "error")
+        return
+    watch(str(job.spec["training"]))
+
+
+def watch(training: str) -> None:
+    """Go to a training."""
+    st.query_params.clear()
+    st.query_params["training"] = training
+    st.rerun()
+
+
+def cards(known: Sequence[DistilPreset]) -> DistilSpec | None:
+    """The presets, the first as the page's one primary action; the specification of the one that was pressed."""
+    wanted = None
+    with st.container(horizontal=True, gap="small", key="sth-cards"):
+        for place, preset in enumerate(known):
+            with st.container(key=f"sth-card-{preset.name}"):
+                words = f"**{preset.title}**  \n{preset.sentence}"
+                kind = "secondary" if place else "primary"
+                if st.button(words, key=f"distil-preset-{preset.name}", type=kind, width="stretch",  # type: ignore[arg-type]
+                             disabled=barred() is not None, help=barred()):  # fmt: skip
+                    wanted = preset.spec
+    return wanted
+
+
+def own(known: Sequence[DistilPreset]) -> None:
+    """The form, what differs from the paper, and the way to start it."""
+    st.session_state.setdefault(OWN, not known)
+    opened = st.expander("Set up your own", icon=":material/tune:", key=OWN, on_change="rerun")
+    if not opened.open:
+        return
+    with opened, st.container(horizontal=True, gap="large", key="sth-distil-own"):
+        chosen = draft()
+        with st.container(key="sth-distil-form"):
+            form(chosen, known)
+            _start(chosen.spec, bool(known))
+        with st.container(key="sth-distil-paper"):
+            paper_table(chosen.spec.settings, "distil-differences")
+            st.button("Take the paper’s settings", on_click=take_paper, type="tertiary", icon=":material/article:")
+
+
+def _start(spec: DistilSpec, quiet: bool) -> None:
+    """The button, and beside it why it can't be pressed."""
+    wrong = barred() or trouble(spec)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sth-distil-start"):
+        pressed = st.button(
+            "Start the training", icon=":material/play_arrow:", type="secondary" if quiet else "primary",
+            disabled=bool(wrong), key="distil-start",
+        )  # fmt: skip
+        if wrong:
+            notice(wrong, "error", key="trouble")
+        else:
+            st.text(f"{spec.settings.steps:,} steps of {spec.settings.rollouts:,} responses", width="content")
+    if pressed:
+        begin(spec)
+
+
+def paper_table(settings: TrainingSettings, key: str) -> None:
+    """Every setting that isn't the paper's, with the paper's value beside it."""
+    paper, source = paper_settings(settings)
+    rows = [
+        Row(name, {"name": name, "paper": theirs, "here": ours}) for name, theirs, ours in differences(settings, paper)
+    ]
+    columns = [Column("name", "Different from the paper", sortable=False, width="46%"),
+               Column("paper", "Paper", sortable=False), Column("here", "Here", sortable=False)]  # fmt: skip
+    data_table(
+        columns, rows, key=key, caption="Settings that differ from the paper’s, with both values", height=360,
+        empty="Every setting is the paper’s.", note=f"Compared with {source}; model and problems aside.",
+    )  # fmt: skip
+
+
+def earlier() -> None:
+    """Every training, the newest first, each a way to it."""
+    infos = services().distilling.all()
+    if not infos:
+        st.text("No model was taught here yet. Press a card above: its curves and texts appear as it learns.")
+        return
+    st.header("Trainings", anchor=False)
+    columns = [
+        Column("training", "Training", width="34%"),
+        Column("state", "State"),
+        Column("steps", "Steps", Kind.NUMBER, Form.COUNT),
+        Column("base", "Base, held out", Kind.NUMBER, Form.PERCENT),
+        Column("accuracy", "Last, held out", Kind.BAR, Form.PERCENT, most=1.0, width="17%"),
+        Column("n", "n", Kind.NUMBER, Form.COUNT, help="Problems of the last held-out evaluation"),
+        Column("links", "", Kind.LINKS),
+    ]
+    event = data_table(columns, [_row(info) for info in infos], key="trainings", caption="Trainings, the newest first",
+                       select=Select.ROW, height=_LIST_HEIGHT)  # fmt: skip
+    if event and event.row:
+        watch(event.row)
+
+
+def _row(info: TrainingInfo) -> Row:
+    rows = _evaluations(services().runs.version(), info.training.id)
+    checked, pair = held_out(rows), compare_pair(rows)
+    base = checked[0].values.get("accuracy") if checked and checked[0].step == 0 else None
+    last = checked[-1].values.get("accuracy") if checked and checked[-1].step else None
+    made = "" if info.training.part == "" else "of an experiment"
+    cells: dict[str, Cell] = {
+        "training": Lines(
+            info.training.name, joined(summary(info), ago(info.training.created), made), f"?training={info.training.id}"
+        ),
+        "state": Lines(state_word(info), visible(info.reason, 90)),
+        "steps": info.step,
+        "base": interval(base),
+        "accuracy": interval(last),
+        "n": count(last),
+        "links": [Link("Compare", compare_link(pair[0].run, pair[1].run))] if pair else [],
+    }
+    return Row(info.training.id, cells)
+
+
+@st.cache_data(show_spinner=False, max_entries=400)
+def _evaluations(version: int, training: str) -> list[Any]:
+    return services().distilling.evaluations(training)
+
+
+def start_page() -> None:
+    """Everything below the header."""
+    known = presets()
+    with st.container(key="sth-lead"):
+        st.text(
+            "A model is taught by itself with the solution in view, and its doubts fade while you watch: the curves of "
+            "every step, and the same problem answered before, on the way and now."
+        )
+    if wanted := cards(known):
+        begin(wanted)
+    own(known)
+    earlier()

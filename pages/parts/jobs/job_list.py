@@ -1,0 +1,124 @@
+"""The jobs page's two lists: what is under way, looked up every second while something is, and what was done.
+
+Owns how a job is shown in a list. Titles and errors are hostile text: they stand in
+plain text and table cells alone. Knows nothing of what jobs do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import streamlit as st
+
+from backend.domain import Job, JobState, UserError, visible
+from backend.report.numbers import Form
+from pages.components.frame.gate import barred
+from pages.components.frame.notice import told
+from pages.components.frame.session import run_labels, runs, services
+from pages.components.jobs.job_links import made, retriable, traces_made, ways
+from pages.components.jobs.job_words import KINDS, LANES, ago, doing, joined, progress_line, share, state_words, took
+from pages.components.jobs.worker_state import starting, worker_state
+from pages.components.table.table import Select, TableEvent, data_table
+from pages.components.table.table_model import Column, Kind, Lines, Link, Row
+
+_FAST_SECONDS, _SLOW_SECONDS = 1.0, 5.0
+
+
+def under_way(jobs: Sequence[Job]) -> None:
+    """The worker's line and the open jobs; the page runs again once another set of jobs is open."""
+    busy = bool(jobs) or starting()
+    shown = frozenset(job.id for job in jobs)
+    st.fragment(_open_jobs, run_every=_FAST_SECONDS if busy else _SLOW_SECONDS)(shown)
+
+
+def _open_jobs(shown: frozenset[str]) -> None:
+    jobs = services().jobs.open()
+    if frozenset(job.id for job in jobs) != shown:
+        st.rerun()
+    working = worker_state(needed=bool(jobs))
+    # What works comes first, then each lane in its order.
+    for job in sorted(jobs, key=lambda job: (job.state is JobState.QUEUED, job.lane)):
+        _open_job(job, working)
+
+
+def _open_job(job: Job, working: bool) -> None:
+    ahead = services().jobs.position(job) if job.state is JobState.QUEUED else 0
+    with st.container(key=f"sth-job-open-{job.id}"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+            with st.container(key=f"sth-job-name-{job.id}"):
+                st.text(job.title)
+            _open_buttons(job)
+        if job.state is not JobState.QUEUED:
+            st.progress(share(job))
+            st.text(joined(progress_line(job, working), doing(job, ahead, working)))
+        else:
+            st.text(doing(job, ahead, working))
+        with st.container(key=f"sth-job-small-{job.id}"):
+            since = f"began {ago(job.started)}" if job.started else f"asked for {ago(job.created)}"
+            st.text(joined(KINDS[job.kind], LANES[job.lane], since))
+
+
+def _open_buttons(job: Job) -> None:
+    """Ways to watch it, its log, and to stop it."""
+    with st.container(horizontal=True, width="content", wrap=False, gap="small"):
+        if job.spec.get("live") and st.button("Watch", key=f"job-watch-{job.id}", type="tertiary"):
+            st.switch_page("live.py", query_params={"job": job.id})
+        if st.button("Log", key=f"job-log-{job.id}", type="tertiary"):
+            st.query_params["job"] = job.id
+            st.rerun()
+        stopping = job.state is JobState.CANCELLING
+        st.button("Stopping" if stopping else "Cancel", key=f"job-stop-{job.id}",
+                  disabled=stopping or barred() is not None, help=barred(),
+                  on_click=_cancel, args=(job.id,))  # fmt: skip
+
+
+def _cancel(job_id: str) -> None:
+    with suppress(UserError):  # it ended and was removed meanwhile
+        services().jobs.cancel(job_id)
+
+
+# -- the history ------------------------------------------------------------------------------------
+
+
+def history(jobs: Sequence[Job]) -> TableEvent | None:
+    """The finished jobs, the newest first; returns what a person did with one."""
+    columns = [
+        Column("state", "State", width="116px"),
+        Column("title", "Job", width="46%"),
+        Column("when", "Ended", width="104px"),
+        Column("took", "Took"),
+        Column("traces", "Traces", Kind.NUMBER, Form.COUNT),
+        Column("links", "", Kind.LINKS),
+    ]
+    return data_table(columns, [_row(job) for job in jobs], key="jobs-history", caption="Finished jobs",
+                      select=Select.ROW, height=2000)  # fmt: skip
+
+
+def _row(job: Job) -> Row:
+    links = [way.link for way in ways(job, runs(), run_labels())]
+    changes = [Link("Retry", action="Retry")] if retriable(job) else []
+    changes.append(Link("Remove", action="Remove"))
+    return Row(
+        job.id,
+        {
+            "state": state_words(job),
+            "title": Lines(job.title, visible(job.error, 200) or KINDS[job.kind]),
+            "when": ago(job.ended),
+            "took": took(job) or "–",
+            "traces": traces_made(job, runs()),
+            "links": links if barred() else [*links, *changes],
+        },
+    )
+
+
+@st.dialog("Remove from the history?")
+def confirm_forget(jobs: Sequence[Job]) -> None:
+    """Ask before finished jobs go with their logs."""
+    what = jobs[0].title if len(jobs) == 1 else f"All {len(jobs):,} finished jobs"
+    stays = "The runs it made stay." if any(made(job, runs()) for job in jobs) else ""
+    st.text(f"{what}\nThe log goes for good. {stays}")
+    if st.button("Remove", type="primary", icon=":material/delete:", key="forget"):
+        with told():
+            services().jobs.forget([job.id for job in jobs])
+            st.rerun()

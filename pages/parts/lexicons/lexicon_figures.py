@@ -1,0 +1,159 @@
+"""How far lexicons can be trusted, as tables: as wholes, by group, by entry, and what a run's counts really are.
+
+Owns how these figures are shown. Knows nothing of how they are made.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backend.domain import UserError
+from backend.measure.bootstrap import Estimate
+from backend.measure.gold import Corrected
+from backend.report.numbers import Form, Interval
+from backend.services.detection.gold_report import GoldReport, LexiconScore
+from pages.components.frame.notice import notice
+from pages.components.frame.session import run_labels, runs, services
+from pages.components.table.table import Select, data_table
+from pages.components.table.table_model import Cell, Column, Kind, Lines, Row
+
+_HELP = {
+    "precision": "The share of its marks that people marked too (overlap, one to one)",
+    "recall": "The share of what people marked in blind items that it found",
+    "f1": "The harmonic mean of both",
+    "exact": "F1 where the very same characters are asked for",
+}
+_RUNS = 12
+
+
+def interval(estimate: Estimate | None) -> Interval | None:
+    """An estimate as a cell."""
+    return None if estimate is None else Interval(estimate.value, estimate.low, estimate.high)
+
+
+def scores_table(report: GoldReport) -> str | None:
+    """Every lexicon; returns the one that was chosen. Without gold the lists alone."""
+    scores = {score.name: score for score in report.scores}
+    overview = services().lexicons.overview()
+    columns = [Column("name", "Lexicon", width="30%"), Column("entries", "Entries", Kind.NUMBER, Form.COUNT)]
+    if scores:
+        columns += [
+            Column(key, label, Kind.NUMBER, Form.SCORE, help=_HELP[key])
+            for key, label in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("exact", "F1 exact"))
+        ]
+        columns.append(Column("n", "n"))
+    columns.append(Column("runs", "Runs", Kind.NUMBER, Form.COUNT, help="Stored runs that hold its cues"))
+    rows = []
+    for one in overview:
+        cells: dict[str, Cell] = {"name": Lines(one.name, one.title), "entries": one.entries, "runs": one.runs}
+        if score := scores.get(one.name):
+            whole = score.overlap.whole
+            cells |= {
+                "precision": interval(whole.precision),
+                "recall": interval(whole.recall),
+                "f1": interval(whole.f1),
+                "exact": interval(score.exact.whole.f1),
+                "n": Lines(f"{whole.found:,} marks", f"{whole.recall_gold:,} blind gold"),
+            }
+        rows.append(Row(one.name, cells, current=one.name == st.query_params.get("lexicon")))
+    event = data_table(columns, rows, key="lexicons", caption="Lexicons", select=Select.ROW)
+    return event.row if event and event.kind == "row" else None
+
+
+def groups_table(score: LexiconScore) -> None:
+    """Precision and recall by cue group; a hit has to be of the group people gave it."""
+    columns = [
+        Column("group", "Group", width="30%"),
+        Column("precision", "Precision", Kind.NUMBER, Form.SCORE, help=_HELP["precision"]),
+        Column("recall", "Recall", Kind.NUMBER, Form.SCORE, help=_HELP["recall"]),
+        Column("f1", "F1", Kind.NUMBER, Form.SCORE),
+        Column("n", "n", width="24%"),
+    ]
+    rows = [
+        Row(
+            name or "none",
+            {
+                "group": name or "no group",
+                "precision": interval(one.precision),
+                "recall": interval(one.recall),
+                "f1": interval(one.f1),
+                "n": Lines(f"{one.found:,} marks, {one.matched:,} right", f"{one.recall_gold:,} blind gold spans"),
+            },
+        )
+        for name, one in score.overlap.groups.items()
+    ]
+    data_table(columns, rows, key=f"groups-{score.name}", caption="By group", note="Overlap, and the same group.")
+
+
+def entries_table(score: LexiconScore) -> None:
+    """Precision of every entry that was found, the most frequent first."""
+    columns = [
+        Column("entry", "Entry", width="34%"),
+        Column("precision", "Precision", Kind.NUMBER, Form.SCORE, help=_HELP["precision"]),
+        Column("found", "Marks", Kind.NUMBER, Form.COUNT),
+        Column("right", "Right", Kind.NUMBER, Form.COUNT),
+    ]
+    found = sorted(score.overlap.entries.items(), key=lambda item: (-item[1].found, item[0]))
+    rows = [
+        Row(name, {"entry": name, "precision": interval(one.precision), "found": one.found, "right": one.matched})
+        for name, one in found
+    ]
+    data_table(
+        columns, rows, key=f"entries-{score.name}", caption="By entry", height=480,
+        empty="None of its entries stands in the items with gold.",
+    )  # fmt: skip
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _corrected(versions: tuple[int, str], lexicon: str, project: str | None, run: str) -> Corrected | None:
+    return services().gold.corrected(run, lexicon, project)
+
+
+def corrected_counts(lexicon: str, project: str | None) -> None:
+    """Cues a trace of each run: as counted, and as there really are."""
+    known = {key: run for key, run in runs().items() if not run.aside}
+    if not known:
+        st.text("There are no runs whose counts could be corrected.")
+        return
+    labels = run_labels()
+    order = sorted(known, key=lambda key: labels[key])
+    chosen = st.multiselect(
+        "Runs", order, default=order[:_RUNS], max_selections=40,
+        format_func=lambda key: labels[key], key=f"corrected-{lexicon}",
+    )  # fmt: skip
+    stamp = (services().runs.version(), services().projects.version())
+    rows, refused = [], ""
+    for key in chosen:
+        try:
+            found = _corrected(stamp, lexicon, project, key)
+        except UserError as error:
+            refused = str(error)
+            continue
+        if found is not None:
+            rows.append(_corrected_row(key, labels[key], found))
+    columns = [
+        Column("run", "Run", width="40%"),
+        Column("counted", "As counted", Kind.NUMBER, help="Cues a trace, with the interval over problems"),
+        Column("real", "Really, about", Kind.NUMBER, help="Each entry by its precision, all by recall"),
+        Column("n", "Rests on", width="22%"),
+    ]
+    data_table(
+        columns, rows, key=f"real-{lexicon}", caption="Corrected counts",
+        note="An entry judged seldom leans on the precision of all. Where gold comes from other models than the run’s, "
+        "take it as a hint.",
+    )  # fmt: skip
+    if refused:
+        notice(refused, "info")
+
+
+def _corrected_row(key: str, label: str, found: Corrected) -> Row:
+    rests = f"{found.blind:,} blind gold spans" if found.missed else "no blind gold: misses aren’t counted"
+    return Row(
+        key,
+        {
+            "run": label,
+            "counted": interval(found.counted),
+            "real": interval(found.real),
+            "n": Lines(f"{found.gold:,} judged marks", rests) if found.gold else "no gold yet",
+        },
+    )

@@ -1,0 +1,137 @@
+"""Watching a live job: what can be done with it, the words as they come, where it leads, and the last few jobs.
+
+Owns the Live page once a job is in its address. Knows nothing of how a job is set up. Titles may be hostile: they are
+plain text.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backend.domain import Job, UserError
+from backend.services.generation.specs import GenerateSpec, RunArm
+from pages.components.frame.gate import barred
+from pages.components.frame.notice import notice, told
+from pages.components.frame.session import runs, services
+from pages.components.jobs.job_links import made, retriable
+from pages.components.jobs.job_words import ago, state_words
+from pages.components.jobs.worker_state import worker_state
+from pages.components.live.live_setup import MOST_ARMS, gone_on, new_seed, take
+from pages.components.live.live_stream import arm_notes
+from pages.components.live.live_view import Expected, LiveResult, focus_of, live_view
+
+_RECENT = 5
+_LOOK_SECONDS = 2.0
+
+
+def begin(spec: GenerateSpec) -> None:
+    """Ask for a job and go to it; a sentence where it can't be done."""
+    try:
+        job = services().generating.submit(spec)
+    except UserError as error:
+        notice(str(error), "error")
+        return
+    watch(job.id)
+
+
+def watch(job: str) -> None:
+    """Go to a job."""
+    st.query_params.clear()
+    st.query_params["job"] = job
+    st.rerun()
+
+
+def actions(job: Job) -> None:
+    """What can be done with the job now, in the page's header."""
+    spec = GenerateSpec.from_json(job.spec)
+    if not job.state.final:
+        stopping = job.state == "cancelling"
+        if not barred() and st.button(
+            "Stopping" if stopping else "Cancel", disabled=stopping, icon=":material/stop_circle:"
+        ):
+            with told():
+                services().jobs.cancel(job.id)
+                st.rerun()
+    else:
+        found = [run.id for run in made(job, runs())]
+        if len(found) > 1 and st.button("Compare the runs", type="primary", icon=":material/compare:"):
+            st.switch_page("compare.py", query_params={"runs": ",".join(found)})
+        if barred():
+            return
+        if retriable(job) and st.button("Try again", icon=":material/refresh:"):
+            with told():
+                watch(services().jobs.retry(job.id).id)
+        if st.button("New seed", icon=":material/casino:", type="tertiary", help="The same once more, drawn anew"):
+            begin(new_seed(spec))
+        if st.button("Run again", icon=":material/replay:", type="tertiary", help="The same once more, same seed"):
+            begin(spec)
+    if st.button("Change", icon=":material/tune:", type="tertiary", help="Back to the setup, filled from this job"):
+        take(spec)
+        st.query_params.clear()
+        st.rerun()
+    with st.popover("Recent", icon=":material/history:", type="tertiary"):
+        recent(job.id)
+
+
+def show(job: Job, lexicon: str) -> None:
+    """The words of a job's traces; a wish to go on from one becomes a job of its own."""
+    if not job.state.final:
+        st.fragment(worker_notice, run_every=_LOOK_SECONDS)()
+    query = st.query_params
+    numbers = [int(part) if part.isdecimal() and part.isascii() else -1 for part in query.get("shown", "").split(".")]
+    focus = focus_of(numbers) or (0, 0)
+    result = live_view(
+        job.id, key="live", lexicon=lexicon, over=job.state.final, focus=focus, expected=_expected(job, focus[0]),
+        forks=job.kind == "generate",
+    )  # fmt: skip
+    if result.focus:
+        query["shown"] = f"{result.focus[0]}.{result.focus[1]}"
+    _go_on(job, result)
+
+
+def _expected(job: Job, place: int) -> Expected | None:
+    """What the job will show; None where its models or problems are gone, and what it said is all there is."""
+    spec = GenerateSpec.from_json(job.spec)
+    try:
+        arms = [(services().models.get(arm.model).name, _notes(arm)) for arm in spec.arms[:MOST_ARMS]]
+        problems = services().generating.chosen(spec)
+    except UserError:
+        return None
+    first = problems[min(place, len(problems) - 1)]
+    return Expected(arms, len(problems), spec.samples, first.question, first.gold)
+
+
+def _notes(arm: RunArm) -> str:
+    return arm.label or " · ".join(arm_notes(arm.context.value, arm.prefix, arm.hush))
+
+
+def _go_on(job: Job, result: LiveResult) -> None:
+    if result.fork is None:
+        return
+    fork, spec = result.fork, GenerateSpec.from_json(job.spec)
+    try:
+        trace = services().reading.open(fork.trace, services().lexicons.get(services().lexicons.default).id)
+        arm = fork.index // (len(services().generating.chosen(spec)) * spec.samples)
+        if trace.run.info.job != job.id or arm >= len(spec.arms) or fork.at > len(trace.text):
+            raise UserError("This trace is not of the job that is shown: load the page again.")
+        begin(gone_on(spec, arm, trace, fork.at, fork.insert))
+    except UserError as error:
+        notice(str(error), "error")
+
+
+def worker_notice() -> None:
+    """Nothing while a worker is there; else what that means, and the way to start one."""
+    worker_state(needed=True, quiet=True)
+
+
+def recent(shown: str = "") -> None:
+    """The last five live jobs but the one that is shown, each a way to it."""
+    jobs = [job for job in services().jobs.all() if job.spec.get("live") and job.id != shown][:_RECENT]
+    with st.container(key="sth-live-recent"):
+        if not jobs:
+            st.text("No other job yet.")
+        for job in jobs:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                if st.button("Watch", key=f"recent-{job.id}", type="tertiary", icon=":material/play_circle:"):
+                    watch(job.id)
+                st.text(f"{job.title}   {state_words(job)}, {ago(job.ended or job.created)}")

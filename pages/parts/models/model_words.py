@@ -1,0 +1,63 @@
+"""A model in words: what it is, how large, and how it came about.
+
+Owns the wording that the tree, the details and the dialog for adding share. Names and facts come from files and may
+be hostile: these lines go to plain text alone. Knows nothing of drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from backend.domain import ModelKind, visible
+from backend.services.generation.models import ModelInfo
+
+_KINDS: Mapping[ModelKind, str] = {
+    ModelKind.CHECKPOINT: "checkpoint",
+    ModelKind.ADAPTER: "adapter",
+    ModelKind.HUB: "hub name",
+    ModelKind.ENDPOINT: "server",
+}
+
+
+def size(parameters: object) -> str:
+    """A number of parameters: "0.63 M", "14.8 B"; "" where it isn't known."""
+    if not isinstance(parameters, int) or parameters <= 0:
+        return ""
+    for scale, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if parameters >= scale / 10:
+            scaled = parameters / scale
+            return f"{scaled:.2f} {unit}" if scaled < 1 else f"{scaled:.3g} {unit}"
+    return str(parameters)
+
+
+def kind_line(info: ModelInfo) -> str:
+    """A model's kind and size in few words; of an adapter also what it sits on."""
+    if info.model.kind is ModelKind.ENDPOINT:
+        named = str(info.model.settings.get("model") or "")
+        return f"server, asked for {visible(named, 60)}" if named else "server"
+    parts = [("shipped " if info.lab else "") + _KINDS[info.model.kind]]
+    if info.facts.get("rank"):
+        parts.append(f"rank {info.facts['rank']}")
+    if parameters := size(info.facts.get("parameters")):
+        parts.append(f"{parameters} parameters")
+    if info.model.kind is ModelKind.ADAPTER:
+        parts.append(f"on {info.base_name}" if info.base_name else "its base is gone")
+    return " · ".join(parts)
+
+
+def facts_line(kind: ModelKind, facts: Mapping[str, Any]) -> str:
+    """Everything a folder's files tell: "a checkpoint: Qwen3ForCausalLM, 0.63 M parameters, float32, ..."."""
+    parameters, context, words = (facts.get(name) for name in ("parameters", "context", "vocabulary"))
+    parts = [
+        visible(str(facts.get("architecture") or facts.get("method") or ""), 60),
+        f"{size(parameters)} parameters" if size(parameters) else "",
+        f"rank {facts['rank']}" if facts.get("rank") else "",
+        visible(str(facts.get("dtype") or ""), 20),
+        f"context of {context:,} tokens" if isinstance(context, int) else "",
+        f"vocabulary of {words:,}" if isinstance(words, int) else "",
+        "quantized" if facts.get("quantized") else "",
+        f"on {visible(str(facts['base']), 120)}" if facts.get("base") else "",
+    ]
+    article = "an" if kind is ModelKind.ADAPTER else "a"
+    return f"{article} {_KINDS[kind]}: " + ", ".join(part for part in parts if part)

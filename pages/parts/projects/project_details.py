@@ -1,0 +1,139 @@
+"""One project: its people, guidelines, labels and sample, and what an admin may do to it.
+
+Owns how a project is shown and changed on its page. Knows nothing of how it is made.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backend.annotation import Person, ProjectState, Role
+from backend.domain import UserError
+from backend.report.numbers import Form
+from backend.services.annotation.records import ProjectInfo, Stratum
+from pages.components.frame.notice import notice
+from pages.components.frame.session import services
+from pages.components.table.table import data_table
+from pages.components.table.table_model import Column, Kind, Row
+from pages.parts.projects.project_files import project_files
+from pages.parts.projects.project_form import scheme_editor, strata_table
+
+
+def project_details(info: ProjectInfo, person: Person) -> None:
+    """Everything about one project."""
+    project = info.project
+    admin = person.role.covers(Role.ADMIN) and bool(person.id)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.header(project.name.replace("\\", "").translate(_PLAIN), anchor=False)
+        _doors(info)
+        if admin:
+            _switches(info, person)
+    lexicon = project.lexicon.partition("@")[0] or "none"
+    st.text(
+        f"{info.items:,} items, {info.finished:,} with all {project.annotators} annotators, {info.settled:,} "
+        f"adjudicated. Machine cues by {lexicon}; {project.blind_share:.0%} of the items are blind."
+    )
+    people, guide, scheme, sample, files = st.tabs(["People", "Guidelines", "Labels", "Sample", "Files"])
+    with people:
+        _people(info)
+    with guide:
+        _guidelines(info, person, admin)
+    with scheme:
+        _scheme(info, person, admin)
+    with sample:
+        _sample(info)
+    with files:
+        project_files(info, person)
+
+
+# A title passes through Markdown: what it would read there is taken away.
+_PLAIN = str.maketrans(dict.fromkeys("*_`[]()<>$:#~!|", " "))
+
+
+def _doors(info: ProjectInfo) -> None:
+    here = {"project": info.project.id}
+    if st.button("Annotate", icon=":material/ink_highlighter:", type="primary", key="open-annotate"):
+        st.switch_page("annotate.py", query_params=here)
+
+
+def _switches(info: ProjectInfo, person: Person) -> None:
+    """Close, reopen, delete."""
+    project, service = info.project, services().projects
+    closed = project.state is ProjectState.CLOSED
+    if st.button("Reopen" if closed else "Close", key="project-state", type="tertiary"):
+        _do(lambda: (service.reopen if closed else service.close)(person.id, project.id))
+    with st.popover("Delete", type="tertiary", key="project-delete"):
+        labels = sum(one.labels for one in info.progress)
+        st.text(f"Its {info.items:,} items and {labels:,} labels go with it, for good. Export them first.")
+        if st.button("Delete the project", type="primary", key="project-delete-yes"):
+            _do(lambda: service.delete(person.id, project.id), leave=True)
+
+
+def _do(action: object, *, leave: bool = False) -> None:
+    try:
+        action()  # type: ignore[operator]
+    except UserError as error:
+        notice(str(error), "error")
+        return
+    if leave:
+        st.query_params.clear()
+    st.rerun()
+
+
+def _people(info: ProjectInfo) -> None:
+    columns = [
+        Column("name", "Who", width="30%"),
+        Column("done", "Finished", Kind.NUMBER, Form.COUNT),
+        Column("open", "Open", Kind.NUMBER, Form.COUNT),
+        Column("flagged", "Flagged", Kind.NUMBER, Form.COUNT),
+        Column("labels", "Labels", Kind.NUMBER, Form.COUNT),
+        Column("time", "Time at work"),
+    ]
+    rows = [
+        Row(one.person, {"name": one.name, "done": one.done, "open": one.open, "flagged": one.flagged,
+                         "labels": one.labels, "time": f"{one.seconds / 60:.0f} min"})
+        for one in info.progress
+    ]  # fmt: skip
+    data_table(columns, rows, key="project-people", caption="People", empty="Nobody has taken an item yet.")
+
+
+def _guidelines(info: ProjectInfo, person: Person, admin: bool) -> None:
+    project = info.project
+    st.caption(f"Version {project.guidelines_version}. Every label keeps the version it was made under.")
+    if admin:
+        text = st.text_area(
+            "Guidelines", project.guidelines, key=f"guide-{project.id}", height=220, label_visibility="collapsed"
+        )
+        if st.button("Save as a new version", key="guide-save", disabled=text == project.guidelines):
+            _do(lambda: services().projects.change(person.id, project.id, guidelines=text))
+    else:
+        st.text(project.guidelines or "No guidelines yet.")
+    older = services().projects.guidelines(project.id)
+    if len(older) > 1:
+        with st.expander(f"{len(older)} versions"):
+            for version in older:
+                st.caption(f"Version {version.version}, {version.created[:16].replace('T', ' ')}")
+                st.text(version.text or "(empty)")
+
+
+def _scheme(info: ProjectInfo, person: Person, admin: bool) -> None:
+    project = info.project
+    changed = scheme_editor(project.scheme, key=f"scheme-{project.id}-{project.scheme_version}", disabled=not admin)
+    if admin and st.button("Save the labels", key="scheme-save", disabled=changed in (None, project.scheme)):
+        _do(lambda: services().projects.change(person.id, project.id, scheme=changed))
+
+
+def _sample(info: ProjectInfo) -> None:
+    sampling = info.project.sampling
+    if sampling.get("source") != "traces":
+        files = ", ".join(sampling.get("files", ()))
+        st.text(f"These texts were imported with their annotations{f': {files}' if files else ''}.")
+        for note in sampling.get("notes", ()):
+            notice(note, "info")
+        return
+    st.text(
+        f"{sampling['size']:,} traces asked for, seed {info.project.seed}, "
+        + ("stratified by run and verdict" if sampling["stratify"] else "drawn from all alike")
+        + (f", in pieces of at most {sampling['window']:,} characters." if sampling["window"] else ", whole.")
+    )
+    strata_table([Stratum(**stratum) for stratum in sampling["strata"]], key="project-strata")

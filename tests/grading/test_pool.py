@@ -1,0 +1,164 @@
+r"""The pool: order, time limits, dying workers, threads, bounded reading ahead, and real traces in full."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.grading import paper
+from backend.grading.pool import DIED, GraderPool
+from backend.grading.verdicts import DEFAULT_GRADER, GRADERS, TOO_LONG, Verdict, Verdicts
+
+STUCK = r"\boxed{\binom{1000000000}{500000000}}"
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[GraderPool]:
+    with GraderPool(workers=1) as shared:
+        yield shared
+
+
+def test_names() -> None:
+    assert GRADERS == ("paper", "math-verify")
+    assert DEFAULT_GRADER == "math-verify"
+    verdicts = Verdicts(Verdict("1", True), Verdict("2", False))
+    assert [verdicts.by_name(name).answer for name in GRADERS] == ["1", "2"]
+
+
+def test_results_come_in_order(pool: GraderPool) -> None:
+    fractions = [(rf"so $\boxed{{\frac{{{n}}}{{7}}}}$", rf"\frac{{{2 * n}}}{{14}}") for n in range(1, 12)]
+    integers = [(rf"\boxed{{{n}}}", str(n)) for n in range(20)]
+    items = [item for pair in zip(fractions, integers, strict=False) for item in pair]
+    verdicts = list(pool.grade(items))
+    assert [verdict.paper.answer for verdict in verdicts] == [paper.extract(text) for text, _ in items]
+    assert all(verdict.paper.correct and verdict.math_verify.correct for verdict in verdicts)
+
+
+def test_graders_may_disagree(pool: GraderPool) -> None:
+    (verdict,) = pool.grade([(r"\boxed{500}", "5")])
+    assert (verdict.paper.correct, verdict.math_verify.correct) == (True, False)
+
+
+@pytest.mark.parametrize("gold", [None, "", "  "])
+def test_without_gold_nothing_is_decided(pool: GraderPool, gold: str | None) -> None:
+    (verdict,) = pool.grade([(r"so $\boxed{x+1}$", gold)])
+    assert (verdict.paper.answer, verdict.paper.correct) == ("x+1", None)
+    assert (verdict.math_verify.answer, verdict.math_verify.correct) == ("x+1", None)
+
+
+def test_nothing_to_grade(pool: GraderPool) -> None:
+    assert list(pool.grade([])) == []
+
+
+def test_a_stuck_answer_is_unknown_and_the_others_are_graded() -> None:
+    normal = (r"so $\boxed{\frac{1}{2}}$", r"\frac{2}{4}")
+    with GraderPool(workers=1, seconds=2.0) as pool:
+        first, stuck, last = pool.grade([normal, (STUCK, "5"), normal])
+    assert stuck.math_verify.correct is None
+    assert stuck.math_verify.note == "unknown: took too long"
+    assert stuck.paper.correct is False
+    assert "3 seconds" in stuck.paper.note
+    for verdict in (first, last):
+        assert verdict.paper.correct and verdict.math_verify.correct
+
+
+def test_survives_a_worker_that_is_killed() -> None:
+    item = (r"so $\boxed{\frac{1}{2}}$", r"\frac{2}{4}")
+    with GraderPool(workers=1) as pool:
+        next(pool.grade([item]))
+        for worker in pool._idle:
+            os.kill(worker._process.pid, signal.SIGKILL)
+            worker._process.wait()
+        after = list(pool.grade([item] * 4))
+    assert all(verdict.math_verify.correct and verdict.paper.correct for verdict in after)
+
+
+def test_an_answer_that_ends_the_process_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The worker is a real one whose interpreter ends when the paper's grader sees a certain answer."""
+    hook = "import os, backend.grading.paper as p; f = p.grade_answer\n"
+    hook += "p.grade_answer = lambda pred, gold: os._exit(9) if 'fatal' in pred else f(pred, gold)\n"
+    (tmp_path / "sitecustomize.py").write_text(hook, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    normal = (r"so $\boxed{\frac{1}{2}}$", r"\frac{2}{4}")
+    with GraderPool(workers=1) as pool:
+        first, fatal, last = pool.grade([normal, (r"so \boxed{fatal^2}", "y^2"), normal])
+    assert (fatal.paper.answer, fatal.paper.correct, fatal.paper.note) == ("fatal^2", None, DIED)
+    assert first.paper.correct and last.paper.correct
+    assert fatal.math_verify.correct is False
+
+
+def test_works_from_another_thread_and_with_any_text(pool: GraderPool) -> None:
+    hostile = ["\x00\ud800", "a\nb\r\n\u2028", '"}\n{"grader": 1}', "𝔘\u0301" * 50, "x" * 300_000, ""]
+    outcome: list[Verdicts] = []
+    thread = threading.Thread(target=lambda: outcome.extend(pool.grade((text, "5") for text in hostile)))
+    thread.start()
+    thread.join()
+    assert len(outcome) == len(hostile)
+    assert not any(verdict.math_verify.correct or verdict.paper.correct for verdict in outcome)
+
+
+def test_reads_ahead_within_bounds(pool: GraderPool) -> None:
+    taken = itertools.count()
+    endless = ((rf"so $\boxed{{{next(taken)}}}$ or", "1/2") for _ in itertools.count())
+    verdicts = pool.grade(endless)
+    next(verdicts)
+    assert next(taken) <= 260
+    verdicts.close()
+    (again,) = pool.grade([(r"\boxed{5} ok", "5")])
+    assert again.math_verify.correct, "a reader that stops early leaves the pool usable"
+
+
+def test_more_workers_than_work_and_reuse_after_close() -> None:
+    pool = GraderPool(workers=2)
+    for _ in range(2):
+        with pool:
+            (verdict,) = pool.grade([(r"so $\boxed{1/2}$", "0.5")])
+            assert verdict.math_verify.correct
+
+
+def test_a_pool_whose_processes_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.grading.grader_process.sys.executable", "/bin/false")
+    with GraderPool(workers=1) as pool, pytest.raises(RuntimeError, match="can't be started"):
+        list(pool.grade([(r"so $\boxed{1/2}$", "0.5")]))
+
+
+def _rows(folder: Path, pattern: str) -> Iterator[tuple[str, str, bool]]:
+    for path in sorted(folder.glob(pattern)):
+        for line in path.open(encoding="utf-8"):
+            row = json.loads(line)
+            responses = row.get("generated_responses") or row.get("code")
+            verdicts = row.get("answers_correctness") or row.get("score")
+            gold = row.get("gold_answer", row.get("gt"))
+            for response, verdict in zip(responses, verdicts, strict=True):
+                yield response, str(gold), verdict
+
+
+@pytest.mark.parametrize("pattern", ["strategic-info/**/*.jsonl", "qwen25-math-harness/**/*.jsonl"])
+def test_agrees_with_the_verdicts_published_with_the_traces(shared_data: Path, pattern: str) -> None:
+    """The `paper` grader against its authors' verdicts; the harness is the family their rules come from."""
+    rows = list(_rows(shared_data / "traces", pattern))
+    with GraderPool() as pool:
+        verdicts = list(pool.grade((text, gold) for text, gold, _ in rows))
+    assert len(rows) > 100
+    assert [verdict.paper.correct for verdict in verdicts] == [published for _, _, published in rows]
+    decided = [verdict for verdict in verdicts if verdict.math_verify.correct is not None]
+    assert len(decided) >= len(rows) - 2
+    assert all(verdict.math_verify.note == TOO_LONG for verdict in verdicts if verdict not in decided)
+
+
+def test_countdown_answers_are_checked_exactly() -> None:
+    """Equal in value to the gold decides nothing: the given numbers have to be used, each once."""
+    question, gold = "Use 8, 4, 5 to make 9.", "(8 - 4) + 5"
+    answers = {"5 + (8 - 4)": True, "9": False, "(8 - 4) + 4 + 1": False, "8 + 5 - 4": True, "8 + 4 - 5": False}
+    with GraderPool(1) as pool:
+        items = [(f"<think>\nHmm.\n</think>\n\n\\boxed{{{answer}}}", gold, question) for answer in answers]
+        for verdicts, (answer, right) in zip(pool.grade(items), answers.items(), strict=True):
+            assert (verdicts.math_verify.answer, verdicts.math_verify.correct) == (answer, right)
+            assert verdicts.math_verify.note.startswith("checked exactly") and verdicts.paper.correct is None
