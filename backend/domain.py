@@ -70,7 +70,7 @@ class JobKind(StrEnum):
     EVALUATE = "evaluate"
     IMPORT = "import"
     SCORE = "score"
-    DISTIL = "distil"
+    DISTILL = "distil"
     REPRODUCE = "reproduce"
     AGREE = "agree"
     DETECT = "detect"

@@ -47,7 +47,7 @@ with header:
         st.query_params.pop("item")
         st.rerun()
 try:
-    sheet = services().adjudicating.sheet(person.id, asked)
+    sheet = services().adjudication.sheet(person.id, asked)
 except UserError as error:
     notice(str(error), "error")
     st.stop()

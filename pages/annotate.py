@@ -21,7 +21,7 @@ with header:
     info = choose_project(projects)
 needs_name(person)
 
-annotating, project = services().annotating, info.project
+annotating, project = services().labelling, info.project
 mine = annotating.mine(person.id, project.id)
 asked = st.query_params.get("item", "")
 try:

@@ -99,7 +99,7 @@ descending = sort.startswith("-")
 asked = st.session_state.get("page") or st.query_params.get("page", "")  # its field stands below the table
 number = int(asked) if str(asked).isdecimal() else 1
 try:
-    found = services().browsing.page(wanted, number, sort.removeprefix("-"), descending)
+    found = services().trace_list.page(wanted, number, sort.removeprefix("-"), descending)
 except UserError as error:
     notice(str(error), "error")
     st.stop()

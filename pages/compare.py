@@ -79,9 +79,9 @@ with work:
     places = [int(p) if p.isdecimal() else 0 for p in query.get("samples", "").split(".")] + [0] * len(chosen)
     panes = []
     for tag, run_id, place in zip(TAGS, chosen, places, strict=False):
-        samples = services().comparing.samples(run_id, current.id)
+        samples = services().comparison.samples(run_id, current.id)
         place = min(place, len(samples) - 1)
-        trace = services().reading.open(samples[place].trace, services().lexicons.get(lexicon).id)
+        trace = services().traces.open(samples[place].trace, services().lexicons.get(lexicon).id)
         panes.append(pane_of(trace, grader, tag=tag, sample=(place, samples), unit=compared.unit))
     view = trace_view(
         panes, key="compare", active=read_range(query.to_dict(), panes), options=Options(reserve=24, list_keys=True)

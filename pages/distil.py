@@ -21,7 +21,7 @@ if not asked:
     st.stop()
 
 try:
-    info = services().distilling.get(asked)
+    info = services().trainings.get(asked)
 except UserError as error:
     notice(str(error), "error")
     if st.button("All trainings", type="primary", icon=":material/list:"):
@@ -34,8 +34,8 @@ with header:
         query.clear()
         st.rerun()
     lexicon = choose_lexicon()
-rows = services().distilling.evaluations(asked)
+rows = services().trainings.evaluations(asked)
 head(info, rows)
-every = look_every(info, services().distilling.steps(asked, info.step - 8))
+every = look_every(info, services().trainings.steps(asked, info.step - 8))
 st.fragment(look, run_every=every)(asked, lexicon, every, offered(info, rows))
 asked_for(info)

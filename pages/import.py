@@ -48,7 +48,7 @@ with right:
 paths, base = place_uploads(uploads or [], local)
 if paths:
     try:
-        plan = services().importing.plan(paths, st.session_state.get("mapping"), base)
+        plan = services().imports.plan(paths, st.session_state.get("mapping"), base)
     except UserError as error:
         notice(str(error), "error")
         st.stop()
@@ -84,7 +84,7 @@ if paths:
                 bar.progress((len(outcomes) + done / total) / len(sources))
                 line.text(f"{len(outcomes) + 1} of {len(sources)}: {visible(name, 120)}")
 
-            for outcome in services().importing.take(sources, on_progress=advance):
+            for outcome in services().imports.take(sources, on_progress=advance):
                 outcomes.append(outcome)
                 bar.progress(len(outcomes) / len(sources))
             st.session_state.outcomes = outcomes

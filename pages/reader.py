@@ -26,14 +26,14 @@ if not trace_id:
     st.stop()
 
 with header:
-    back, onward = services().reading.neighbours(trace_id)
+    back, onward = services().traces.neighbours(trace_id)
     for name, icon, target in (("Previous", "chevron_left", back), ("Next", "chevron_right", onward)):
         if st.button(name, icon=f":material/{icon}:", type="tertiary", disabled=target is None):
             open_trace(target or "")
     grader, lexicon = choose_grader(), choose_lexicon()
 
 try:
-    trace = services().reading.open(trace_id, services().lexicons.get(lexicon).id)
+    trace = services().traces.open(trace_id, services().lexicons.get(lexicon).id)
 except UserError as error:
     notice(str(error), "error")
     st.stop()
@@ -41,11 +41,11 @@ except UserError as error:
 with st.container(key="sth-question"):
     st.text(f"Problem {trace.number}   {trace.question}")
     st.text(f"gold {trace.gold}" if trace.gold is not None else "no gold answer")
-if parent := services().reading.parent(trace.id):
+if parent := services().traces.parent(trace.id):
     parent_line(parent, grader)
 
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-    others = [run for run in services().reading.runs_with(trace.problem) if run != trace.run.id]
+    others = [run for run in services().traces.runs_with(trace.problem) if run != trace.run.id]
     labels = run_labels()
     if others:
         with st.popover("Compare with", icon=":material/compare:"):
@@ -77,7 +77,7 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     layer = token_controls(trace)
 
 pane = replace(pane_of(trace, grader, link=False), tokens=layer)
-forks = services().reading.forks(trace.id)
+forks = services().traces.forks(trace.id)
 options = Options(go_on=True, reserve=48 if forks else 16)
 view = trace_view([pane], key="reader", active=read_range(st.query_params.to_dict(), [pane]), options=options)
 children(forks, grader)

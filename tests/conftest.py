@@ -68,7 +68,7 @@ def real_store(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> S
         if not made.is_dir():
             half = Settings(store=shared / "real-store.half")
             with build_services(half) as wired:
-                for outcome in wired.importing.run([shared_data / "traces", shared_data / "problems"]):
+                for outcome in wired.imports.run([shared_data / "traces", shared_data / "problems"]):
                     assert outcome.state in ("imported", "skipped"), outcome
             half.store.rename(made)
     return Settings(store=Path(shutil.copytree(made, tmp_path_factory.mktemp("real") / "store")))

@@ -91,7 +91,7 @@ def _import(services: Services, options: argparse.Namespace) -> None:
     project = services.label_files.import_(actor.id, files, options.name, options.gold, options.format)
     for note in project.sampling.get("notes", ()):
         print(visible(note), file=sys.stderr)
-    info, labelled = services.projects.info(project.id), services.annotating.labelled(project.id)
+    info, labelled = services.projects.info(project.id), services.labelling.labelled(project.id)
     own = sum(len(labels) for one in labelled for labels in one.by_person.values())
     people = ", ".join(visible(one.name, 40) for one in info.progress)
     print(f"imported  {project.id}  {visible(project.name, 60)}: {info.items:,} texts, {own:,} labels"

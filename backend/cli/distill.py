@@ -16,7 +16,7 @@ from backend.cli.work import follow, model_named
 from backend.distill.settings import Method, TrainingSettings
 from backend.domain import Context, Job, JobState, UserError, visible
 from backend.services import Services
-from backend.services.training.training_specs import SEEN, DistilSpec, EvaluationSpec
+from backend.services.training.training_specs import SEEN, EvaluationSpec, TrainingSpec
 from backend.services.training.training_state import TrainingInfo
 from backend.store.trainings import EvaluationRow
 
@@ -56,24 +56,24 @@ def add_verbs(verb: Verb) -> None:
 
 def _distill(services: Services, options: argparse.Namespace) -> int:
     if options.list:
-        for info in services.distilling.all():
+        for info in services.trainings.all():
             print(json.dumps(_as_json(info), ensure_ascii=False) if options.json else _line(info))
         return 0
     for action in _ACTIONS:
         if named := getattr(options, action):
             return _act(services, action, _training(services, named), options)
-    return _follow(services, services.distilling.submit(_spec(services, options)), options)
+    return _follow(services, services.trainings.submit(_spec(services, options)), options)
 
 
 def _act(services: Services, action: str, info: TrainingInfo, options: argparse.Namespace) -> int:
     training = info.training
     if action == "resume":
-        return _follow(services, services.distilling.resume(training.id), options)
+        return _follow(services, services.trainings.resume(training.id), options)
     if action == "pause":
-        services.distilling.pause(training.id)
+        services.trainings.pause(training.id)
         print(f"pausing  {visible(training.name)}, after the step under way")
     else:
-        services.distilling.remove(training.id)
+        services.trainings.remove(training.id)
         print(f"removed  {visible(training.name)} with its models; its traces stay")
     return 0
 
@@ -82,9 +82,9 @@ def _follow(services: Services, job: Job, options: argparse.Namespace) -> int:
     """Wait for a training, then say what its last evaluations found. Ctrl-C cancels it; its checkpoints stay."""
     training = str(job.spec["training"])
     job = follow(services, job, options.settings)
-    rows = services.distilling.evaluations(training)
+    rows = services.trainings.evaluations(training)
     last = [row for row in rows if row.step == rows[-1].step]
-    info = services.distilling.get(training)
+    info = services.trainings.get(training)
     if options.json:
         print(json.dumps(_as_json(info) | {"evaluations": [_row_json(row) for row in last]}, ensure_ascii=False))
     else:
@@ -97,14 +97,14 @@ def _follow(services: Services, job: Job, options: argparse.Namespace) -> int:
 # -- what is asked for ------------------------------------------------------------------------------
 
 
-def _spec(services: Services, options: argparse.Namespace) -> DistilSpec:
+def _spec(services: Services, options: argparse.Namespace) -> TrainingSpec:
     """A preset, or the defaults, with what was said on the command line in its place."""
     spec = _preset(services, options.preset) if options.preset else None
     if not (spec or options.model):
         raise UserError("Name the model to teach with --model, or a --preset.")
     if not (spec or options.problems or options.steps == 0):
         raise UserError("Name the problem set to train on with --problems, or a --preset.")
-    spec = spec or DistilSpec("", TrainingSettings())
+    spec = spec or TrainingSpec("", TrainingSettings())
     said = {"method": options.method, "context": options.context, "steps": options.steps} | _settings(options.set)
     settings = TrainingSettings.from_json(spec.settings.to_json() | {k: v for k, v in said.items() if v is not None})
     changes: dict[str, Any] = {
@@ -121,8 +121,8 @@ def _spec(services: Services, options: argparse.Namespace) -> DistilSpec:
     return dataclasses.replace(spec, settings=settings, **{k: v for k, v in changes.items() if v is not None})
 
 
-def _preset(services: Services, name: str) -> DistilSpec:
-    presets = {preset.name: preset.spec for preset in services.distilling.presets()}
+def _preset(services: Services, name: str) -> TrainingSpec:
+    presets = {preset.name: preset.spec for preset in services.trainings.presets()}
     if name not in presets:
         known = ", ".join(presets) or "none, for no shipped model is here"
         raise UserError(f"There is no preset called {visible(name, 40)!r}; there are {known}.")
@@ -170,7 +170,7 @@ def _value(name: str, value: str, default: Any) -> Any:
 
 def _training(services: Services, named: str) -> TrainingInfo:
     """A training by its id, the beginning of it, or its name."""
-    found = services.distilling.all()
+    found = services.trainings.all()
     exact = [info for info in found if named in (info.training.id, info.training.name)]
     begins = [info for info in found if len(named) >= 4 and info.training.id.startswith(named)]
     if len(exact or begins) != 1:

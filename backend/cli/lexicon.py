@@ -15,7 +15,7 @@ from pathlib import Path
 from backend.domain import UserError, visible
 from backend.measure.bootstrap import Estimate
 from backend.services import Services
-from backend.services.detection.detectors import TrainSpec
+from backend.services.detection.detectors import DetectorSpec
 from backend.services.detection.lexicon_scores import FinderScore, SetScore
 
 Verb = Callable[[str, object, str], argparse.ArgumentParser]
@@ -72,7 +72,7 @@ def _evaluate(services: Services, options: argparse.Namespace) -> None:
     def say(what: str) -> None:
         print(visible(what), file=sys.stderr, flush=True)
 
-    sets = services.detecting.evaluate(options.gold, options.format, say)
+    sets = services.detectors.evaluate(options.gold, options.format, say)
     if options.json:
         print(json.dumps({"gold": options.gold, "sets": [one.to_json() for one in sets]}, ensure_ascii=False))
         return
@@ -125,8 +125,8 @@ def _ahead(score: FinderScore, criterion: str) -> str:
 
 def _train(services: Services, options: argparse.Namespace) -> None:
     where = {"path": options.gold} if Path(options.gold).exists() else {"project": options.gold}
-    spec = TrainSpec(options.name, words=options.words, note=options.note, **where)
-    made = services.detecting.learn(
+    spec = DetectorSpec(options.name, words=options.words, note=options.note, **where)
+    made = services.detectors.learn(
         _actor(services, options), spec, lambda what: print(visible(what), file=sys.stderr, flush=True)
     )
     print(f"kept  {made.id}  version {made.version}. {visible(made.title)}. Stored runs get its cues by `match`.")

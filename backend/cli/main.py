@@ -128,7 +128,7 @@ def _mapping(items: Sequence[str]) -> dict[str, str]:
 
 def _import(services: Services, options: argparse.Namespace) -> int:
     mapping = _mapping(options.map)
-    outcomes = services.importing.run(
+    outcomes = services.imports.run(
         options.paths, _overrides(options), mapping=mapping, tokenizer=options.count_with, dry_run=options.dry_run
     )
     failed = False

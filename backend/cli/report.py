@@ -39,7 +39,7 @@ def _report(services: Services, options: argparse.Namespace) -> None:
     out = (options.out or _NAME).expanduser()
     if not out.parent.is_dir():
         raise UserError(f"There is no folder {visible(str(out.parent))} to write the report into: make it first.")
-    report = services.experiments.report(_view(options))
+    report = services.reports.report(_view(options))
     if options.out or not folders:
         print(f"written  {out} ({write_html(report, out):,} bytes)")
     for kind, folder in folders.items():

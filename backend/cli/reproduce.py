@@ -20,7 +20,7 @@ from backend.services.reproduction.claims import ClaimResult, ClauseResult
 from backend.services.reproduction.cost import total
 from backend.services.reproduction.recipes.catalogue import scale_of
 from backend.services.reproduction.recipes.recipe import ReproductionScale
-from backend.services.reproduction.reproducer import MOST_LAB_PROCESSES, Planned, ReproduceSpec
+from backend.services.reproduction.reproducer import MOST_LAB_PROCESSES, Planned, ReproductionSpec
 from backend.services.reproduction.results import SHIPPED, Results, load_shipped
 
 Verb = Callable[[str, object, str], argparse.ArgumentParser]
@@ -50,17 +50,17 @@ def _reproduce(options: argparse.Namespace) -> int:
     with build_services(options.settings) as services:
         spec = _spec(scale, options)
         if options.dry_run:
-            _print_plan(services.reproducing.plan(spec), options.json)
+            _print_plan(services.reproduction.plan(spec), options.json)
             return 0
         return _carry_out(services, spec, options)
 
 
-def _spec(scale: ReproductionScale, options: argparse.Namespace) -> ReproduceSpec:
+def _spec(scale: ReproductionScale, options: argparse.Namespace) -> ReproductionSpec:
     seeds = options.seed or range(_SEEDS if options.seeds is None else options.seeds)
     processes = options.processes
     if processes is None:
         processes = min(os.cpu_count() or 1, MOST_LAB_PROCESSES) if scale is ReproductionScale.LAB else 1
-    return ReproduceSpec(scale, tuple(seeds), tuple(options.only), processes)
+    return ReproductionSpec(scale, tuple(seeds), tuple(options.only), processes)
 
 
 def _print_shipped(settings: Settings, scale: ReproductionScale, as_json: bool) -> int:
@@ -72,15 +72,15 @@ def _print_shipped(settings: Settings, scale: ReproductionScale, as_json: bool) 
     return 0
 
 
-def _carry_out(services: Services, spec: ReproduceSpec, options: argparse.Namespace) -> int:
+def _carry_out(services: Services, spec: ReproductionSpec, options: argparse.Namespace) -> int:
     """Train what is missing, then say what all there is comes to."""
     job: Job | None = None
-    if services.reproducing.missing(spec):
-        job = follow(services, services.reproducing.submit(spec), options.settings)
-    _print_claims(services.reproducing.stored(spec.scale), options.json)
+    if services.reproduction.missing(spec):
+        job = follow(services, services.reproduction.submit(spec), options.settings)
+    _print_claims(services.reproduction.stored(spec.scale), options.json)
     if options.ship:
-        services.demo.ship_answers(services.reproducing.worth_shipping())
-        shipped = services.reproducing.ship() + services.experiments.ship_numbers()
+        services.demo.ship_answers(services.reproduction.worth_shipping())
+        shipped = services.reproduction.ship() + services.reports.ship_numbers()
         print(f"shipped  {shipped:,} bytes of results", file=sys.stderr)
     failed = job.result.get("failed", ()) if job else ()
     for sentence in failed:

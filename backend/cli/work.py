@@ -21,7 +21,7 @@ from backend.engines.protocol import Decoding
 from backend.measure.bootstrap import Estimate
 from backend.services import Services
 from backend.services.generation.presets import demo_specs
-from backend.services.generation.specs import GenerateSpec, RunArm, ScoreSpec
+from backend.services.generation.specs import GenerationSpec, RunArm, ScoreSpec
 from backend.services.jobs import environment
 from backend.services.traces.runs import RunSummary
 
@@ -83,7 +83,7 @@ def _evaluate(services: Services, options: argparse.Namespace) -> int:
     model = model_named(services, options.model)
     label = f"first word {options.first}" if options.first else ""
     contexts = options.context or [Context.NONE]
-    spec = GenerateSpec(
+    spec = GenerationSpec(
         arms=tuple(RunArm(model.id, context, options.first, options.hush, label) for context in contexts),
         problem_set=options.problems,
         limit=options.limit,
@@ -98,7 +98,7 @@ def _evaluate(services: Services, options: argparse.Namespace) -> int:
         logprobs=options.logprobs,
         engine=options.engine,
     )
-    job = follow(services, services.generating.submit(spec, kind=JobKind.EVALUATE), options.settings)
+    job = follow(services, services.generation.submit(spec, kind=JobKind.EVALUATE), options.settings)
     densities = services.runs.densities()
     for summary in services.runs.summaries():
         if summary.run.id in job.result.get("runs", ()):
@@ -121,7 +121,7 @@ def model_named(services: Services, named: str) -> Model:
 def _score(services: Services, options: argparse.Namespace) -> int:
     model = model_named(services, options.model)
     spec = ScoreSpec(options.run_id, model.id, options.context, options.top, options.limit)
-    job = follow(services, services.scoring.submit(spec), options.settings)
+    job = follow(services, services.scores.submit(spec), options.settings)
     print(f"scored  {job.result.get('scored', 0):,} traces of {options.run_id}")
     return 0 if job.state is JobState.DONE else 2
 
@@ -218,7 +218,7 @@ def _demo(services: Services, options: argparse.Namespace) -> None:
         print(f"removed  {services.demo.remove()} runs")
     else:
         models = {info.model.name: info.model.id for info in services.models.all()}
-        jobs = [services.generating.submit(spec, kind=JobKind.EVALUATE) for spec in demo_specs(models)]
+        jobs = [services.generation.submit(spec, kind=JobKind.EVALUATE) for spec in demo_specs(models)]
         runs = [run for job in jobs for run in follow(services, job, options.settings).result["runs"]]
         print(f"wrote  {len(runs)} runs, {services.demo.ship(runs):,} bytes, to {options.settings.lab / 'demo'}")
         figures = {summary.run.id: summary for summary in services.runs.summaries("kim2026")}

@@ -10,30 +10,30 @@ from typing import Self
 
 from backend.config import Settings
 from backend.services.access.people import PeopleService
-from backend.services.annotation.adjudication import AdjudicateService
+from backend.services.annotation.adjudication import AdjudicationService
 from backend.services.annotation.gamma import GammaService
 from backend.services.annotation.label_files import LabelFileService
-from backend.services.annotation.labelling import AnnotateService
+from backend.services.annotation.labelling import LabellingService
 from backend.services.annotation.machine_cues import LexiconCueFinder
 from backend.services.annotation.project_agreement import AgreementService
 from backend.services.annotation.projects import ProjectService
-from backend.services.detection.detectors import DetectService
+from backend.services.detection.detectors import DetectorService
 from backend.services.detection.gold_report import GoldService
-from backend.services.generation.generator import GenerateService
+from backend.services.generation.generator import GenerationService
 from backend.services.generation.models import ModelService
 from backend.services.generation.problems import ProblemService
 from backend.services.generation.scorer import ScoreService
 from backend.services.jobs import JobService
 from backend.services.lexicons.catalog import LexiconService
-from backend.services.reproduction.reports import ExperimentService
-from backend.services.reproduction.reproducer import ReproService
-from backend.services.traces.comparison import CompareService
+from backend.services.reproduction.reports import ReportService
+from backend.services.reproduction.reproducer import ReproductionService
+from backend.services.traces.comparison import ComparisonService
 from backend.services.traces.demo import DemoService
 from backend.services.traces.importer import ImportService
 from backend.services.traces.runs import RunService
-from backend.services.traces.trace_list import BrowseService
-from backend.services.traces.trace_reader import ReadService
-from backend.services.training.trainings import DistilService
+from backend.services.traces.trace_list import TraceListService
+from backend.services.traces.trace_reader import TraceService
+from backend.services.training.trainings import TrainingService
 from backend.store import Store
 
 
@@ -44,28 +44,28 @@ class Services:
     store: Store
     lexicons: LexiconService
     runs: RunService
-    importing: ImportService
-    browsing: BrowseService
-    reading: ReadService
-    comparing: CompareService
+    imports: ImportService
+    trace_list: TraceListService
+    traces: TraceService
+    comparison: ComparisonService
     jobs: JobService
     models: ModelService
     problems: ProblemService
-    generating: GenerateService
-    scoring: ScoreService
-    distilling: DistilService
-    reproducing: ReproService
-    experiments: ExperimentService
+    generation: GenerationService
+    scores: ScoreService
+    trainings: TrainingService
+    reproduction: ReproductionService
+    reports: ReportService
     demo: DemoService
     people: PeopleService
     projects: ProjectService
-    annotating: AnnotateService
-    adjudicating: AdjudicateService
+    labelling: LabellingService
+    adjudication: AdjudicationService
     label_files: LabelFileService
-    agreeing: AgreementService
+    agreement: AgreementService
     gamma: GammaService
     gold: GoldService
-    detecting: DetectService
+    detectors: DetectorService
 
     def close(self) -> None:
         """Give the store back."""
@@ -85,37 +85,37 @@ def build_services(settings: Settings) -> Services:
     people = PeopleService(store, settings)
     lexicons = LexiconService(store, settings.lexicons, people)
     jobs, models, problems = JobService(store, settings), ModelService(store, settings), ProblemService(store)
-    distilling = DistilService(store, settings, lexicons, models, problems, jobs, settings.graders)
-    comparing, reading = CompareService(store, lexicons), ReadService(store)
-    reproducing = ReproService(store, settings, lexicons, models, problems, jobs, distilling)
+    trainings = TrainingService(store, settings, lexicons, models, problems, jobs, settings.graders)
+    comparison, traces = ComparisonService(store, lexicons), TraceService(store)
+    reproduction = ReproductionService(store, settings, lexicons, models, problems, jobs, trainings)
     cues = LexiconCueFinder(store, lexicons)
     projects = ProjectService(store, lexicons, people)
-    annotating = AnnotateService(store, people, projects, cues)
+    labelling = LabellingService(store, people, projects, cues)
     models.enter_lab()
     return Services(
         store=store,
         lexicons=lexicons,
         runs=RunService(store, lexicons),
-        importing=ImportService(store, lexicons, settings.graders),
-        browsing=BrowseService(store, lexicons),
-        reading=reading,
-        comparing=comparing,
+        imports=ImportService(store, lexicons, settings.graders),
+        trace_list=TraceListService(store, lexicons),
+        traces=traces,
+        comparison=comparison,
         jobs=jobs,
         models=models,
         problems=problems,
-        generating=GenerateService(store, lexicons, models, problems, jobs, settings.graders),
-        scoring=ScoreService(store, models, problems, jobs),
-        distilling=distilling,
-        reproducing=reproducing,
-        experiments=ExperimentService(store, settings, lexicons, reproducing, comparing, reading),
+        generation=GenerationService(store, lexicons, models, problems, jobs, settings.graders),
+        scores=ScoreService(store, models, problems, jobs),
+        trainings=trainings,
+        reproduction=reproduction,
+        reports=ReportService(store, settings, lexicons, reproduction, comparison, traces),
         demo=DemoService(store, lexicons, settings.lab),
         people=people,
         projects=projects,
-        annotating=annotating,
-        adjudicating=AdjudicateService(store, people, projects, annotating, cues),
-        label_files=LabelFileService(store, lexicons, people, projects, annotating),
-        agreeing=AgreementService(people, projects, annotating, cues),
-        gamma=GammaService(people, projects, annotating, jobs),
-        gold=GoldService(store, lexicons, projects, annotating),
-        detecting=DetectService(lexicons, people, projects, annotating, jobs),
+        labelling=labelling,
+        adjudication=AdjudicationService(store, people, projects, labelling, cues),
+        label_files=LabelFileService(store, lexicons, people, projects, labelling),
+        agreement=AgreementService(people, projects, labelling, cues),
+        gamma=GammaService(people, projects, labelling, jobs),
+        gold=GoldService(store, lexicons, projects, labelling),
+        detectors=DetectorService(lexicons, people, projects, labelling, jobs),
     )

@@ -44,31 +44,31 @@ def preload() -> None:
 
 
 def _generate(services: Services, job: Job, engines: Engines, progress: JobProgress) -> Result:
-    return services.generating.carry_out(job, engines, progress)
+    return services.generation.carry_out(job, engines, progress)
 
 
 def _settle_generate(services: Services, job: Job) -> Result:
-    return services.generating.settle(job)
+    return services.generation.settle(job)
 
 
 def _score(services: Services, job: Job, engines: Engines, progress: JobProgress) -> Result:
-    return services.scoring.carry_out(job, engines, progress)
+    return services.scores.carry_out(job, engines, progress)
 
 
-def _distil(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
-    return services.distilling.carry_out(job, progress)
+def _train(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
+    return services.trainings.carry_out(job, progress)
 
 
-def _settle_distil(services: Services, job: Job) -> Result:
-    return services.distilling.settle(job)
+def _settle_training(services: Services, job: Job) -> Result:
+    return services.trainings.settle(job)
 
 
 def _reproduce(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
-    return services.reproducing.carry_out(job, progress)
+    return services.reproduction.carry_out(job, progress)
 
 
 def _settle_reproduce(services: Services, job: Job) -> Result:
-    return services.reproducing.settle(job)
+    return services.reproduction.settle(job)
 
 
 def _agree(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
@@ -76,12 +76,12 @@ def _agree(services: Services, job: Job, _engines: Engines, progress: JobProgres
 
 
 def _detect(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
-    return services.detecting.carry_out(job, progress)
+    return services.detectors.carry_out(job, progress)
 
 
 def _import(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
     """Import the files and folders of a job. A source is stored whole or not at all, so a cancelled one leaves none."""
-    plan = services.importing.plan([Path(path) for path in job.spec["paths"]])
+    plan = services.imports.plan([Path(path) for path in job.spec["paths"]])
     tokenizer = Path(job.spec["tokenizer"]) if job.spec.get("tokenizer") else None
     for skipped in plan.skipped:
         progress.log(f"Skipped {skipped.file}: {skipped.reason}.")
@@ -94,7 +94,7 @@ def _import(services: Services, job: Job, _engines: Engines, progress: JobProgre
             raise JobCancelled(_stored(outcomes))
         progress.step(before + done, f"reading {what}")
 
-    taken = services.importing.take(plan.sources, tokenizer=tokenizer, on_progress=on_progress)
+    taken = services.imports.take(plan.sources, tokenizer=tokenizer, on_progress=on_progress)
     for size in sizes:
         if progress.cancelled():
             raise JobCancelled(_stored(outcomes))
@@ -134,7 +134,7 @@ TASKS: Final[dict[JobKind, JobHandler]] = {
     JobKind.EVALUATE: JobHandler(_generate, _settle_generate),
     JobKind.SCORE: JobHandler(_score, _nothing),
     JobKind.IMPORT: JobHandler(_import, _nothing),
-    JobKind.DISTIL: JobHandler(_distil, _settle_distil),
+    JobKind.DISTILL: JobHandler(_train, _settle_training),
     JobKind.REPRODUCE: JobHandler(_reproduce, _settle_reproduce),
     JobKind.AGREE: JobHandler(_agree, _nothing),
     JobKind.DETECT: JobHandler(_detect, _nothing),

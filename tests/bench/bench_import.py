@@ -56,7 +56,7 @@ def read(path: Path) -> None:
 
 def taken(services: Services, path: Path) -> None:
     """End to end, into an open store."""
-    (outcome,) = services.importing.run([path])
+    (outcome,) = services.imports.run([path])
     assert outcome.state == "imported", outcome
 
 

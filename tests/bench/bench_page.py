@@ -139,12 +139,12 @@ def run() -> list[tuple[str, float, str]]:
         rows = []
         with build_services(Settings(store=Path(folder))) as fresh:
             first, theirs = (
-                best(lambda: fresh.browsing.page(TraceFilter(), sort="problem"), 1),
+                best(lambda: fresh.trace_list.page(TraceFilter(), sort="problem"), 1),
                 best(plain("true", BY_PROBLEM)),
             )
         rows.append((f"first page of a process, {first * 1e3:.0f} ms", first / theirs, "numbers are read once; no aim"))
         for what, wanted, condition, sort, order in CASES:
-            ask = lambda w=wanted, s=sort: services.browsing.page(w, 1, s, s == "density")  # noqa: E731
+            ask = lambda w=wanted, s=sort: services.trace_list.page(w, 1, s, s == "density")  # noqa: E731
             ours, theirs = best(ask), best(plain(condition, order))
             shown = f"page of 50 from {TRACES:,}, {what}: {ours * 1e3:.0f} ms against {theirs * 1e3:.0f} ms"
             rows.append((shown, ours / theirs, "aim: at most 1"))

@@ -17,7 +17,7 @@ from backend.engines.protocol import Done, Engine, Request
 from backend.services import Services, build_services
 from backend.services.generation.job_plan import trace_seed
 from backend.services.generation.presets import BASE, DECODING, HELD_OUT
-from backend.services.generation.specs import GenerateSpec, RunArm
+from backend.services.generation.specs import GenerationSpec, RunArm
 from backend.services.jobs import JobProgress
 
 ROUNDS = 3
@@ -34,7 +34,7 @@ def run() -> list[tuple[str, float, str]]:
 
 
 def _compare(services: Services, engine: Engine, count: int) -> tuple[str, float, str]:
-    spec = GenerateSpec((RunArm(BASE),), problem_set=HELD_OUT, limit=count, decoding=DECODING, live=True)
+    spec = GenerationSpec((RunArm(BASE),), problem_set=HELD_OUT, limit=count, decoding=DECODING, live=True)
     bare, whole = [], []
     for _ in range(ROUNDS):
         bare.append(_bare(services, engine, spec))
@@ -44,8 +44,8 @@ def _compare(services: Services, engine: Engine, count: int) -> tuple[str, float
     return f"a watched job of {count} traces over the bare engine", ratio, detail
 
 
-def _bare(services: Services, engine: Engine, spec: GenerateSpec) -> float:
-    problems = services.generating.chosen(spec)
+def _bare(services: Services, engine: Engine, spec: GenerationSpec) -> float:
+    problems = services.generation.chosen(spec)
     seeds = [trace_seed(spec, problem, 0) for problem in problems]  # the same draws, so the same work
     requests = [
         Request(str(i), BASE, problem.question, replace(spec.decoding, seed=seed))
@@ -57,10 +57,10 @@ def _bare(services: Services, engine: Engine, spec: GenerateSpec) -> float:
     return time.process_time() - start
 
 
-def _whole(services: Services, engine: Engine, spec: GenerateSpec) -> float:
-    job = services.generating.submit(spec)
+def _whole(services: Services, engine: Engine, spec: GenerationSpec) -> float:
+    job = services.generation.submit(spec)
     services.store.jobs.claim(job.id, "bench")
     progress = JobProgress(services.store.jobs, job)
     start = time.process_time()
-    services.generating.carry_out(job, lambda *_: engine, progress)
+    services.generation.carry_out(job, lambda *_: engine, progress)
     return time.process_time() - start

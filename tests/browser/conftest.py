@@ -199,13 +199,13 @@ def pair_ids(real_services: Services) -> list[str]:
 @pytest.fixture(scope="module")
 def compared(real_services: Services, pair_ids: list[str]) -> Comparison:
     """That pair, problem by problem."""
-    return real_services.comparing.compare(pair_ids, LEXICON, GRADER)
+    return real_services.comparison.compare(pair_ids, LEXICON, GRADER)
 
 
 @pytest.fixture(scope="module")
 def pair(real_services: Services, compared: Comparison) -> PairStatistics:
     """That pair as a whole."""
-    return real_services.comparing.statistics(compared)
+    return real_services.comparison.statistics(compared)
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from backend.distill.settings import TrainingSettings as Teaching
 from backend.domain import JobState, TraceFilter
 from backend.services import Services
 from backend.services.annotation.records import LabelDraft, ProjectSpec
-from backend.services.generation.specs import GenerateSpec, RunArm
+from backend.services.generation.specs import GenerationSpec, RunArm
 from backend.services.jobs import JobProgress
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from tests.browser.app_pages import App
 from tests.browser.live.live_cases import WORDS, Story, arm
 
@@ -43,7 +43,7 @@ def fill(services: Services) -> dict[str, list[Query]]:
     """Put everything in; returns page -> the queries of the addresses that show its parts."""
     services.demo.install()
     pair = next(pair for pair in services.runs.pairs() if not (pair.base.aside or pair.variant.aside))
-    first = services.browsing.page(TraceFilter(runs=(pair.base.id,)), 1).rows[0].id
+    first = services.trace_list.page(TraceFilter(runs=(pair.base.id,)), 1).rows[0].id
     watched, failed = jobs(services)
     project, item = labelled(services, pair.base.id)
     return {
@@ -66,16 +66,16 @@ def fill(services: Services) -> dict[str, list[Query]]:
 
 def training(services: Services) -> str:
     """A finished training's id: everything in it went the way of a real one, but nothing was learned."""
-    services.distilling.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
+    services.trainings.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
     evaluations = (EvaluationSpec("lab-cd3-test", limit=4, last_samples=1), EvaluationSpec(seen=True, limit=2))
     model = services.models.get("lab-base").id
-    spec = DistilSpec(
+    spec = TrainingSpec(
         model, Teaching(steps=4, prompts=4), "lab-cd3-train", size=8, evaluations=evaluations, evaluate_every=2,
         checkpoint_every=2, name="quick",
     )  # fmt: skip
-    job = services.distilling.submit(spec)
+    job = services.trainings.submit(spec)
     assert services.store.jobs.claim(job.id, "tester")
-    result = services.distilling.carry_out(job, JobProgress(services.store.jobs, job))
+    result = services.trainings.carry_out(job, JobProgress(services.store.jobs, job))
     services.store.jobs.finish(job.id, JobState.DONE, result=result)
     return str(job.spec["training"])
 
@@ -83,9 +83,9 @@ def training(services: Services) -> str:
 def jobs(services: Services) -> tuple[str, str]:
     """A job that was watched live, and one that failed; others wait and work."""
     base, sure = (services.models.get(name).id for name in ("lab-base", "lab-sft-guided"))
-    spec = GenerateSpec((RunArm(base), RunArm(sure)), problem_set="lab-cd3-test", limit=1, live=True, logprobs=True)
+    spec = GenerationSpec((RunArm(base), RunArm(sure)), problem_set="lab-cd3-test", limit=1, live=True, logprobs=True)
     story = Story(services, [arm(), arm("lab-sft-guided")])
-    story.job = services.generating.submit(spec)
+    story.job = services.generation.submit(spec)
     story.begin()
     for number in (0, 1):
         story.open(number)
@@ -109,15 +109,15 @@ def labelled(services: Services, run: str) -> tuple[str, str]:
     people = [services.people.local(name).id for name in PEOPLE]
     spec = ProjectSpec("Doubts of the base", lexicon="doubts", blind_share=0, size=3, wanted=TraceFilter(runs=(run,)))
     project = services.projects.create(people[0], spec).id
-    item = services.annotating.next_item(people[0], project)
+    item = services.labelling.next_item(people[0], project)
     assert item is not None
     for number, person in enumerate(people):
-        sheet = services.annotating.open(person, item.id)
+        sheet = services.labelling.open(person, item.id)
         drafts = [
             LabelDraft(f"{person}-{at}", cue.start, cue.end - number * (at % 2), sheet.text[cue.start : cue.end - number * (at % 2)],
                        item.text_sha256, sheet.project.scheme.labels[at % 2].key)
             for at, cue in enumerate(sheet.cues)
         ]  # fmt: skip
-        services.annotating.save(person, project, item.id, drafts)
-        services.annotating.mark(person, item.id, state="done", seconds=60)
+        services.labelling.save(person, project, item.id, drafts)
+        services.labelling.mark(person, item.id, state="done", seconds=60)
     return project, item.id

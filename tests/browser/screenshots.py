@@ -38,7 +38,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(store=Path(folder) / "store")
         with build_services(settings) as services:
-            for outcome in services.importing.run([SHARED / "traces"]):
+            for outcome in services.imports.run([SHARED / "traces"]):
                 if outcome.state == "failed":
                     return complain(outcome.sentence)
             states = pages_to_show(services)
@@ -50,11 +50,11 @@ def main() -> int:
 def pages_to_show(services: Services) -> dict[str, tuple[str, dict[str, str]]]:
     """Picture -> (page, query): the pair that changed most, and a problem one side doubts and solves."""
     pair = next(p for p in services.runs.pairs() if (p.base.info.model, p.base.info.dataset) == (MODEL, DATASET))
-    telling = services.comparing.telling([pair], services.lexicons.default, "math-verify")
+    telling = services.comparison.telling([pair], services.lexicons.default, "math-verify")
     if telling is None:
         raise LookupError(f"{MODEL} on {DATASET} has no problem that shows the point.")
     runs, problem = [pair.base.id, pair.variant.id], telling.problem.id
-    [sample] = services.comparing.samples(runs[1], problem)
+    [sample] = services.comparison.samples(runs[1], problem)
     return {
         "overview": ("", {}),
         "compare": ("compare", {"runs": ",".join(runs), "problem": problem}),
@@ -73,9 +73,9 @@ def annotated(services: Services, run: str) -> dict[str, str]:
         "Doubts of a trained model", guidelines=guidelines, lexicon="doubts", blind_share=0, size=8, wanted=wanted
     )
     project = services.projects.create(person.id, spec)
-    item = services.annotating.next_item(person.id, project.id)
+    item = services.labelling.next_item(person.id, project.id)
     assert item
-    sheet = services.annotating.open(person.id, item.id)
+    sheet = services.labelling.open(person.id, item.id)
     rows = [
         LabelDraft(
             id=uuid.uuid4().hex, start=cue.start, end=cue.end, quote=sheet.text[cue.start : cue.end],
@@ -84,7 +84,7 @@ def annotated(services: Services, run: str) -> dict[str, str]:
         )
         for number, cue in enumerate(sheet.cues[: len(sheet.cues) // 2])
     ]  # fmt: skip
-    services.annotating.save(person.id, project.id, item.id, rows)
+    services.labelling.save(person.id, project.id, item.id, rows)
     return {"project": project.id, "item": item.id}
 
 

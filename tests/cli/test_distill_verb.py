@@ -10,7 +10,7 @@ import pytest
 from backend.cli.main import main
 from backend.config import Settings
 from backend.services import build_services
-from backend.services.training.training_specs import DistilSpec
+from backend.services.training.training_specs import TrainingSpec
 
 ASKED = ["distill", "--model", "lab-base", "--problems", "lab-cd3-train"]
 
@@ -45,14 +45,14 @@ def test_mistakes_are_told_in_a_sentence(
 
 def test_trainings_are_listed_paused_and_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with build_services(Settings(store=tmp_path)) as services:
-        (spec, *_) = [preset.spec for preset in services.distilling.presets()]
-        asked: DistilSpec = spec
-        services.distilling.start(asked)
-        kept = services.distilling.submit(asked)
+        (spec, *_) = [preset.spec for preset in services.trainings.presets()]
+        asked: TrainingSpec = spec
+        services.trainings.start(asked)
+        kept = services.trainings.submit(asked)
     assert main(["distill", "--list", "--json", "--store", str(tmp_path)]) == 0
     newest, oldest = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (oldest["state"], oldest["step"], oldest["steps"], oldest["base"]) == ("queued", 0, 50, "lab-base")
-    assert DistilSpec.from_json(newest["spec"]) == asked and newest["id"] == kept.spec["training"]
+    assert TrainingSpec.from_json(newest["spec"]) == asked and newest["id"] == kept.spec["training"]
     assert main(["distill", "--pause", newest["name"], "--store", str(tmp_path)]) == 0
     assert main(["distill", "--remove", newest["id"][:8], "--store", str(tmp_path)]) == 2
     assert "cancel it first" in capsys.readouterr().err

@@ -130,7 +130,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("kept")
     settings = Settings(store=folder / "store")
     with build_services(settings) as services:
-        (outcome,) = services.importing.run([write(folder / "a.jsonl", GOOD)])
+        (outcome,) = services.imports.run([write(folder / "a.jsonl", GOOD)])
         assert outcome.state == "imported"
     return settings
 

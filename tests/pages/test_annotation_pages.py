@@ -49,11 +49,11 @@ def finish(services: Services, made: Project, name: str, *items: Sequence[Span])
     """Somebody finishes the first items with these labels."""
     person = services.people.local(name)
     for item, spans in zip(services.projects.items(made.id), items, strict=False):
-        services.annotating.open(person.id, item.id)
+        services.labelling.open(person.id, item.id)
         text = services.projects.text(item.id)
         rows = [LabelDraft(uuid.uuid4().hex, a, b, text[a:b], item.text_sha256, label) for a, b, label in spans]
-        services.annotating.save(person.id, made.id, item.id, rows)
-        services.annotating.mark(person.id, item.id, state="done")
+        services.labelling.save(person.id, made.id, item.id, rows)
+        services.labelling.mark(person.id, item.id, state="done")
 
 
 def opened(services: Services, page: str, name: str = "Ada", **query: str) -> AppTest:
@@ -103,7 +103,7 @@ def test_figures_are_the_services_and_what_is_missing_is_told(store: Services) -
     assert "hedge (exact" not in text, "one of two is nothing in common, which is a figure"
     strip = unmarked(test)
     assert "0.67" in strip and "n = 2 items" in strip
-    report = store.agreeing.report(made.id)
+    report = store.agreement.report(made.id)
     assert abs((report.rows[0].overlap.value or 0) - 2 / 3) < 1e-9
     headers = [header.value for header in test.header]
     assert "Blind and assisted" not in headers, "no machine cues were shown"
@@ -129,7 +129,7 @@ def test_the_file_holds_every_figure_once_and_runs_in_no_spreadsheet(store: Serv
     finish(store, made, "Ann", [WAIT, MAYBE], [HMM])
     finish(store, made, HOSTILE, [WAIT], [HMM])
     finish(store, made, "Cid", [MAYBE], [])
-    report = store.agreeing.report(made.id)
+    report = store.agreement.report(made.id)
     rows = list(csv.DictReader(io.StringIO(to_csv(records(report)))))
     assert len({(row["items"], row["annotators"], row["label"], row["measure"]) for row in rows}) == len(rows)
     whole = {row["measure"]: float(row["value"]) for row in rows[:4]}

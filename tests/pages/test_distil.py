@@ -18,7 +18,7 @@ from backend.domain import Context, Job, JobKind, JobState, Lane
 from backend.services import Services, build_services
 from backend.services.jobs import JobProgress
 from backend.services.training.training_presets import paper_settings
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from backend.store.trainings import EvaluationRow, StepRow
 from pages.components.jobs.job_links import ways
 from pages.parts.distil.step_charts import wilson
@@ -47,10 +47,10 @@ def lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]:
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """A store with one finished training: everything in it went the way of a real one, but nothing was learned."""
     with build_services(Store(store=tmp_path_factory.mktemp("taught") / "store", graders=1)) as services:
-        services.distilling.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
-        job = services.distilling.submit(spec(services))
+        services.trainings.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
+        job = services.trainings.submit(spec(services))
         assert services.store.jobs.claim(job.id, "test")
-        result = services.distilling.carry_out(job, JobProgress(services.store.jobs, job))
+        result = services.trainings.carry_out(job, JobProgress(services.store.jobs, job))
         services.store.jobs.finish(job.id, JobState.DONE, result=result)
         yield services
 
@@ -64,11 +64,11 @@ def shown(taught: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     forget()
 
 
-def spec(services: Services, **changes: Any) -> DistilSpec:
+def spec(services: Services, **changes: Any) -> TrainingSpec:
     values = {"problem_set": "lab-cd3-train", "size": 8, "evaluations": EVALUATIONS, "evaluate_every": 2}
     settings = TrainingSettings(steps=4, prompts=4)
     values |= {"checkpoint_every": 2, "name": "quick"}
-    return DistilSpec(services.models.get("lab-base").id, settings, **{**values, **changes})
+    return TrainingSpec(services.models.get("lab-base").id, settings, **{**values, **changes})
 
 
 def press(test: AppTest, key: str) -> AppTest:
@@ -93,17 +93,17 @@ def field(test: AppTest, label: str) -> Any:
 def test_the_first_visit_offers_presets_and_one_press_begins(lab: Services) -> None:
     test = opened("distil")
     cards = [button for button in test.button if (button.key or "").startswith("distil-preset-")]
-    assert cards[0].label.startswith("**Lose the doubts**") and len(cards) == len(lab.distilling.presets()) > 4
+    assert cards[0].label.startswith("**Lose the doubts**") and len(cards) == len(lab.trainings.presets()) > 4
     assert "No model was taught here yet" in said(test)
     press(test, "distil-preset-lose")
-    [info] = lab.distilling.all()
+    [info] = lab.trainings.all()
     assert test.query_params["training"] == info.training.id
-    assert info.spec == lab.distilling.presets()[0].spec
+    assert info.spec == lab.trainings.presets()[0].spec
     assert "next in the queue · no worker is running" in said(test) and "The base answers first" in said(test)
 
 
 def test_pause_cancel_and_resume_are_wishes_a_worker_heeds(lab: Services) -> None:
-    job = lab.distilling.submit(spec(lab))
+    job = lab.trainings.submit(spec(lab))
     training = str(job.spec["training"])
     lab.store.jobs.claim(job.id, "tester")
     lab.store.trainings.put_step(training, 0, {"score": 0.5, "length": 10.0, "tokens": 40})
@@ -136,7 +136,7 @@ def test_the_form_starts_what_it_says(lab: Services) -> None:
     assert {"What a moving teacher takes a step", "Most a token counts, nats"} <= {n.label for n in test.number_input}
     assert not test.button(key="distil-start").disabled
     press(test, "distil-start")
-    [info] = lab.distilling.all()
+    [info] = lab.trainings.all()
     settings = info.spec.settings
     assert (settings.steps, settings.teacher, settings.alpha, settings.remedy) == (4, Teacher.EMA, 1.0, Remedy.CLIP)
     assert (info.spec.size, info.spec.evaluations[0].limit, info.spec.preset) == (8, 6, "")
@@ -159,7 +159,7 @@ def test_a_method_brings_the_contexts_it_can_have(lab: Services) -> None:
 def test_what_cannot_be_trained_is_said_beside_the_button(lab: Services, tmp_path: Path) -> None:
     rows = [{"problem": f"How many is {n} and {n}?", "answer": str(2 * n)} for n in range(5)]
     (tmp_path / "riddles.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (outcome,) = lab.importing.run([tmp_path / "riddles.jsonl"])
+    (outcome,) = lab.imports.run([tmp_path / "riddles.jsonl"])
     assert outcome.problem_set
     test = set_up()
     sound(field(test, "Updates a step").set_value(5).run())
@@ -169,7 +169,7 @@ def test_what_cannot_be_trained_is_said_beside_the_button(lab: Services, tmp_pat
     assert not test.button(key="distil-start").disabled
     sound(field(test, "Problem set").set_value(lab.problems.sets()[-1].name).run())
     assert "5 of the 5 problems lack one" in said(test) and test.button(key="distil-start").disabled
-    assert lab.distilling.all() == [] == lab.jobs.all()
+    assert lab.trainings.all() == [] == lab.jobs.all()
 
 
 def test_models_that_cannot_be_trained_from_are_not_offered(lab: Services) -> None:
@@ -220,7 +220,7 @@ def test_settings_without_effect_are_no_difference() -> None:
 
 
 def test_a_finished_training_shows_all_there_is_of_it(shown: Services) -> None:
-    [info] = shown.distilling.all()
+    [info] = shown.trainings.all()
     test = opened("distil", training=info.training.id)
     assert "✓ done · step 4 of 4" in said(test) and "quick" in said(test)
     assert len(test.get("plotly_chart")) == 4
@@ -233,7 +233,7 @@ def test_a_finished_training_shows_all_there_is_of_it(shown: Services) -> None:
     assert len(test.get("plotly_chart")) == 5 and "Entropy, nats a token: nothing to draw." in said(test)
     assert "Step 3: 1 of its rollouts." in said(test)
     assert "The first problem, as the model is shown it:" in said(test) and test.code[-1].value == "?"
-    rows = shown.distilling.evaluations(info.training.id)
+    rows = shown.trainings.evaluations(info.training.id)
     pair = compare_pair(rows)
     assert pair and (pair[0].step, pair[1].step) == (0, 4) and test.button(key="distil-compare")
 
@@ -241,21 +241,21 @@ def test_a_finished_training_shows_all_there_is_of_it(shown: Services) -> None:
 def test_the_list_leads_to_trainings(shown: Services) -> None:
     test = opened("distil")
     assert "Trainings" in [header.value for header in test.header]
-    [info] = shown.distilling.all()
+    [info] = shown.trainings.all()
     test.session_state["trainings"] = {"event": {"kind": "row", "row": info.training.id}}
     sound(test.run())
     assert test.query_params["training"] == info.training.id
 
 
 def test_set_up_another_fills_the_form(shown: Services) -> None:
-    [info] = shown.distilling.all()
+    [info] = shown.trainings.all()
     test = press(opened("distil", training=info.training.id), "distil-again")
     assert field(test, "Steps").value == 4 and field(test, "Problems |D|").value == 8
     assert field(test, "Check on").value == ["lab-cd3-test"]
 
 
 def test_jobs_and_models_lead_to_their_training(shown: Services) -> None:
-    [info] = shown.distilling.all()
+    [info] = shown.trainings.all()
     (way, *_) = ways(shown.jobs.all()[0], {}, {})
     assert (way.page, way.query) == ("distil.py", (("training", info.training.id),))
     test = opened("models", model=info.models[-1].name)
@@ -271,7 +271,7 @@ def test_an_unknown_training_gets_a_sentence_and_a_way_back(lab: Services) -> No
 
 
 def test_a_failed_training_says_why(lab: Services) -> None:
-    training = lab.distilling.start(spec(lab, name="![p](http://198.51.100.7/p)"))
+    training = lab.trainings.start(spec(lab, name="![p](http://198.51.100.7/p)"))
     lab.store.trainings.put_step(training.id, 0, {"score": None, "length": None})
     lab.store.trainings.end(training.id, "failed", "Training diverged at step 3: the loss is nan.")
     test = opened("distil", training=training.id)
@@ -367,7 +367,7 @@ def test_cues_of_a_rollout_are_the_lexicons(lab: Services) -> None:
 
 
 def test_a_look_is_as_often_as_steps_come(shown: Services) -> None:
-    [info] = shown.distilling.all()
+    [info] = shown.trainings.all()
     busy = replace(info, state="running")
     assert look_every(info, []) is None and look_every(busy, []) == 1.5
     assert look_every(busy, [StepRow(at, {"seconds": 8.0}) for at in range(5)]) == 4.0
@@ -375,8 +375,8 @@ def test_a_look_is_as_often_as_steps_come(shown: Services) -> None:
 
 
 def test_where_a_training_stands_in_words(shown: Services) -> None:
-    [info] = shown.distilling.all()
-    job = Job("j", JobKind.DISTIL, "t", Lane.BATCH, {}, message="answering as it is")
+    [info] = shown.trainings.all()
+    job = Job("j", JobKind.DISTILL, "t", Lane.BATCH, {}, message="answering as it is")
     begun = replace(info, state="running", job=job, step=0)
     assert state_line(begun, 0, True, []) == "answering as it is"
     assert state_line(begun, 0, False, []) == "answering as it is · stands still until a worker is there"

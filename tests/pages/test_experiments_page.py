@@ -42,7 +42,7 @@ def small(filled: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
 
 @pytest.fixture(scope="module")
 def report(filled: Services) -> Report:
-    return filled.experiments.report(View(From.SHIPPED))
+    return filled.reports.report(View(From.SHIPPED))
 
 
 def tables(test: AppTest) -> dict[str, dict]:

@@ -17,8 +17,8 @@ from backend.distill.settings import TrainingSettings as Teaching
 from backend.domain import Job, JobKind, JobState, Lane, UserError
 from backend.services import Services, build_services
 from backend.services.access.authorization import may, watch
-from backend.services.generation.specs import GenerateSpec, Question, RunArm
-from backend.services.training.training_specs import DistilSpec
+from backend.services.generation.specs import GenerationSpec, Question, RunArm
+from backend.services.training.training_specs import TrainingSpec
 from tests.pages.test_pages import SHELL, forget, said, sound
 
 ISSUER = "https://accounts.example"
@@ -216,13 +216,13 @@ def test_what_a_name_on_trust_may_do_is_a_setting(store: Services, monkeypatch: 
 
 # -- the use cases ----------------------------------------------------------------------------------
 
-SPEC = DistilSpec("m", Teaching(steps=1, prompts=1), "set", size=2, name="q")
-ASKED = GenerateSpec((RunArm("m"),), questions=(Question("1 + 1?", "2"),))
+SPEC = TrainingSpec("m", Teaching(steps=1, prompts=1), "set", size=2, name="q")
+ASKED = GenerationSpec((RunArm("m"),), questions=(Question("1 + 1?", "2"),))
 WRITES: dict[str, Callable[[Services, Path], object]] = {
-    "import: plan": lambda s, path: s.importing.plan([path]),
-    "import: peek": lambda s, path: s.importing.peek(path),
-    "import: run": lambda s, path: s.importing.run([path]),
-    "import: take": lambda s, path: s.importing.take([]),
+    "import: plan": lambda s, path: s.imports.plan([path]),
+    "import: peek": lambda s, path: s.imports.peek(path),
+    "import: run": lambda s, path: s.imports.run([path]),
+    "import: take": lambda s, path: s.imports.take([]),
     "import: later": lambda s, path: s.jobs.submit_import([path]),
     "run: delete": lambda s, _: s.runs.delete("r"),
     "set: delete": lambda s, _: s.runs.delete_problem_set("p"),
@@ -231,11 +231,11 @@ WRITES: dict[str, Callable[[Services, Path], object]] = {
     "job: retry": lambda s, _: s.jobs.retry("j"),
     "job: forget": lambda s, _: s.jobs.forget(["j"]),
     "job: worker": lambda s, _: s.jobs.start_worker(),
-    "training: start": lambda s, _: s.distilling.start(SPEC),
-    "training: submit": lambda s, _: s.distilling.submit(SPEC),
-    "training: pause": lambda s, _: s.distilling.pause("t"),
-    "training: resume": lambda s, _: s.distilling.resume("t"),
-    "training: remove": lambda s, _: s.distilling.remove("t"),
+    "training: start": lambda s, _: s.trainings.start(SPEC),
+    "training: submit": lambda s, _: s.trainings.submit(SPEC),
+    "training: pause": lambda s, _: s.trainings.pause("t"),
+    "training: resume": lambda s, _: s.trainings.resume("t"),
+    "training: remove": lambda s, _: s.trainings.remove("t"),
     "model: folder": lambda s, path: s.models.add_folder(path),
     "model: hub": lambda s, _: s.models.add_hub("a/b"),
     "model: endpoint": lambda s, _: s.models.add_endpoint("http://127.0.0.1:9", "m"),
@@ -272,7 +272,7 @@ def test_what_becomes_a_job_is_refused_as_a_job(services: Services) -> None:
     watch(lambda: Person("p", "Vi", Role.VIEWER))
     try:
         with pytest.raises(UserError, match="this takes admin"):
-            services.generating.submit(GenerateSpec((RunArm(base.id),), questions=ASKED.questions))
+            services.generation.submit(GenerationSpec((RunArm(base.id),), questions=ASKED.questions))
     finally:
         watch(lambda: None)
     assert not services.jobs.all() and may(Role.ADMIN)

@@ -19,7 +19,7 @@ from backend.domain import Context, JobState, problem_id
 from backend.lexicon.entries import load_all
 from backend.lexicon.matcher import Matcher
 from backend.services import Services, build_services
-from backend.services.generation.specs import GenerateSpec, Question, RunArm
+from backend.services.generation.specs import GenerationSpec, Question, RunArm
 from pages.components.live import stream_route
 from pages.components.live.live_setup import new_seed
 from pages.components.live.live_stream import GrowingText, StreamWriter
@@ -71,9 +71,9 @@ def press(test: AppTest, label: str) -> AppTest:
     return sound(next(button for button in test.button if button.label == label).click().run())
 
 
-def specs(services: Services) -> list[GenerateSpec]:
+def specs(services: Services) -> list[GenerationSpec]:
     """What the jobs ask for, the newest first."""
-    return [GenerateSpec.from_json(job.spec) for job in services.jobs.all()]
+    return [GenerationSpec.from_json(job.spec) for job in services.jobs.all()]
 
 
 def test_generate_queues_what_is_set_up_and_goes_there(live: Services) -> None:

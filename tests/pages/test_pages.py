@@ -47,7 +47,7 @@ def fill(services: Services, folder: Path) -> None:
             for n, text in enumerate(texts, start=1)
         ]  # fmt: skip
         file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-        assert [outcome.state for outcome in services.importing.run([file])] == ["imported"]
+        assert [outcome.state for outcome in services.imports.run([file])] == ["imported"]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def write(path: Path, rows: Sequence[dict[str, Any]], *, ascii_only: bool = Fals
 
 def take(services: Services, *paths: Path, **options: Any) -> list[ImportOutcome]:
     """Import, to the end."""
-    return list(services.importing.run(paths, **options))
+    return list(services.imports.run(paths, **options))
 
 
 def take_one(services: Services, path: Path, **options: Any) -> str:

@@ -53,7 +53,7 @@ def check(settings: Settings, rows: int) -> int:
             table = pq.read_table(services.store.folder / part.path)
             assert table.num_rows == part.rows and set(table["run_id"].to_pylist()) == {part.run_id}
         assert all((run.traces, run.problems) == (rows, rows) for run in runs)
-        assert services.browsing.page(TraceFilter()).total == rows * len(runs)
+        assert services.trace_list.page(TraceFilter()).total == rows * len(runs)
         assert len(services.runs.summaries()) == len(runs) == len(services.runs.densities())
         problems = services.store.ledger.all_problems()
         assert len(problems) == rows * len(runs)

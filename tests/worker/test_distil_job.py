@@ -18,7 +18,7 @@ from backend.config import ROOT, Settings
 from backend.distill.settings import TrainingSettings as Teaching
 from backend.domain import Job, JobState
 from backend.services import Services, build_services
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from tests.worker.worker_cases import Bench, bench_on, until
 
 WORKER = (sys.executable, str(Path(__file__).with_name("small_training.py")), "worker")
@@ -35,13 +35,13 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Services,
 
 def submit(services: Services, mood: int = 0, steps: int = 2, **more: Any) -> Job:
     base = services.models.get("lab-base").id
-    spec = DistilSpec(base, Teaching(steps=steps, prompts=4, seed=mood), "lab-cd3-train", size=4, **more)
-    return services.distilling.submit(spec)
+    spec = TrainingSpec(base, Teaching(steps=steps, prompts=4, seed=mood), "lab-cd3-train", size=4, **more)
+    return services.trainings.submit(spec)
 
 
 def processes(services: Services, job: Job) -> list[int]:
     """The processes that train for a job, by what stands on their command line."""
-    folder = str(services.distilling.folder(job.spec["training"]))
+    folder = str(services.trainings.folder(job.spec["training"]))
     return [pid for pid in _pids() if folder in _command(pid)]
 
 
@@ -72,7 +72,7 @@ def test_two_trainings_queue_and_cancelling_frees_the_memory(opened: tuple[Servi
     services.jobs.cancel(first.id)
     over = bench.wait(first)
     assert over.state is JobState.CANCELLED and _command(pid) == "" and processes(services, first) == []
-    info = services.distilling.get(first.spec["training"])
+    info = services.trainings.get(first.spec["training"])
     assert info.state == "cancelled" and over.result["models"] == [model.id for model in info.models] != []
     ended = bench.wait(second)
     assert ended.state is JobState.DONE, ended.error
@@ -85,7 +85,7 @@ def test_a_failed_training_fails_its_job_in_a_sentence(opened: tuple[Services, B
     job = submit(services, mood=4)
     over = bench.wait(job)
     assert over.state is JobState.FAILED and over.error.startswith("Training diverged at step 1")
-    assert services.distilling.get(job.spec["training"]).state == "failed"
+    assert services.trainings.get(job.spec["training"]).state == "failed"
 
 
 def test_a_killed_runner_takes_the_training_with_it_and_it_goes_on(opened: tuple[Services, Bench]) -> None:
@@ -98,10 +98,10 @@ def test_a_killed_runner_takes_the_training_with_it_and_it_goes_on(opened: tuple
     over = bench.wait(job)
     assert over.state is JobState.DONE and over.result["step"] == 60
     training = job.spec["training"]
-    assert [row.step for row in services.distilling.steps(training)] == list(range(61))
+    assert [row.step for row in services.trainings.steps(training)] == list(range(61))
     begun = [item.payload["step"] for item in services.jobs.stream(job.id)]
     assert begun[0] == 0 and begun[1] >= 2, "from its checkpoint"
-    assert len(services.distilling.get(training).models) == 30
+    assert len(services.trainings.get(training).models) == 30
 
 
 @pytest.mark.timeout(300)
@@ -122,13 +122,13 @@ def test_the_shipped_model_is_taught_on_the_command_line(tmp_path: Path) -> None
     assert [(row["step"], row["values"]["traces"]) for row in told["evaluations"]] == [(2, 6)]
     assert "step 2 of 2" in done.stderr
     with build_services(Settings(store=tmp_path)) as services:
-        steps = services.distilling.steps(told["id"])
+        steps = services.trainings.steps(told["id"])
         assert [row.step for row in steps] == [0, 1, 2]
         assert "loss" not in steps[0].values and steps[1].values["loss"] > 0 and steps[2].values["divergence"] > 0
         assert {"score", "length", "cues", "density"} <= set(steps[0].values)
-        rows = services.distilling.evaluations(told["id"])
+        rows = services.trainings.evaluations(told["id"])
         assert [services.runs.get(row.run).traces for row in rows] == [6, 3, 6]
-        last = services.distilling.get(told["id"]).models[-1]
+        last = services.trainings.get(told["id"]).models[-1]
         assert services.models.ready(last.id).parent == services.models.get("lab-base").id
-        watched = services.distilling.rollouts(told["id"], 2)
+        watched = services.trainings.rollouts(told["id"], 2)
         assert watched and len(watched.watched) == 2 and len(watched.sampled) == 4

@@ -13,23 +13,23 @@ from backend.config import Settings
 from backend.domain import Job, JobKind, JobState, Lane
 from backend.engines.protocol import Decoding
 from backend.services import Services, build_services
-from backend.services.generation.specs import GenerateSpec, RunArm
+from backend.services.generation.specs import GenerationSpec, RunArm
 from tests.worker.worker_cases import bench_on, until
 
 WORKER = (sys.executable, "-m", "backend.worker")
 DECODING = Decoding(temperature=1.0, max_tokens=160)
 
 
-def spec(services: Services, problems: int, samples: int, live: bool = False) -> GenerateSpec:
+def spec(services: Services, problems: int, samples: int, live: bool = False) -> GenerationSpec:
     model = services.models.get("lab-base").id
-    return GenerateSpec((RunArm(model),), problem_set="lab-cd3-test", limit=problems, samples=samples,
+    return GenerationSpec((RunArm(model),), problem_set="lab-cd3-test", limit=problems, samples=samples,
                         decoding=DECODING, live=live, logprobs=True)  # fmt: skip
 
 
 def killed_at_random(settings: Settings, problems: int, samples: int, kills: int, draw: random.Random) -> None:
     """Kill the worker `kills` times: at some moment of its start, or a little after it has got further."""
     with build_services(settings) as services, bench_on(settings) as bench:
-        job = services.generating.submit(spec(services, problems, samples))
+        job = services.generation.submit(spec(services, problems, samples))
         for _ in range(kills):
             bench.start(WORKER)
             if draw.random() < 0.25:
@@ -74,10 +74,10 @@ def test_fifty_kills_during_four_hundred_traces(settings: Settings) -> None:
 def test_cancelling_leaves_whole_runs_in_every_phase(settings: Settings) -> None:
     """Queued, while the engine opens, while it writes, while the run is stored."""
     with build_services(settings) as services, bench_on(settings) as bench:
-        waiting = services.generating.submit(spec(services, 4, 1))
+        waiting = services.generation.submit(spec(services, 4, 1))
         assert services.jobs.cancel(waiting.id).state is JobState.CANCELLED
-        opening = services.generating.submit(spec(services, 40, 4))
-        writing = services.generating.submit(spec(services, 100, 4))
+        opening = services.generation.submit(spec(services, 40, 4))
+        writing = services.generation.submit(spec(services, 100, 4))
         bench.start(WORKER)
         bench.wait(opening, JobState.RUNNING)
         services.jobs.cancel(opening.id)
@@ -100,7 +100,7 @@ def test_cancelling_leaves_whole_runs_in_every_phase(settings: Settings) -> None
 def test_a_job_stays_the_same_for_whoever_looks(settings: Settings) -> None:
     """Two readers, one from the middle: the same stream; its texts are what the store holds in the end."""
     with build_services(settings) as services, bench_on(settings) as bench:
-        job = services.generating.submit(spec(services, 3, 1, live=True))
+        job = services.generation.submit(spec(services, 3, 1, live=True))
         bench.start(WORKER)
         until(lambda: len(services.jobs.stream(job.id)) > 5)
         early = services.jobs.stream(job.id)

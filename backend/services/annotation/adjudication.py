@@ -12,14 +12,14 @@ from dataclasses import replace
 from backend.annotation import Label, Layer, ProjectState, Role
 from backend.services.access.people import PeopleService
 from backend.services.annotation.label_merge import BY_RULE, Match, Merged, check, merged
-from backend.services.annotation.labelling import AnnotateService, enter, laid_out
+from backend.services.annotation.labelling import LabellingService, enter, laid_out
 from backend.services.annotation.machine_cues import LexiconCueFinder
 from backend.services.annotation.projects import ProjectService
 from backend.services.annotation.records import Adjudication, LabelDraft, MergeCounts, Saved
 from backend.store import Store
 
 
-class AdjudicateService:
+class AdjudicationService:
     """Adjudicators' work on the projects of one store."""
 
     def __init__(
@@ -27,12 +27,12 @@ class AdjudicateService:
         store: Store,
         people: PeopleService,
         projects: ProjectService,
-        annotating: AnnotateService,
+        labelling: LabellingService,
         cues: LexiconCueFinder,
     ) -> None:
         """`people` is the gate, `cues` finds the machine's."""
         self._store, self._people, self._projects = store, people, projects
-        self._annotating, self._cues = annotating, cues
+        self._labelling, self._cues = labelling, cues
 
     def sheet(self, actor: str, item_id: str) -> Adjudication:
         """An item laid out with everybody's labels. For adjudicators."""
@@ -85,7 +85,7 @@ class AdjudicateService:
         outcome: list[Merged] = []
 
         def make() -> list[Label]:
-            labelled = self._annotating.labelled(project.id)
+            labelled = self._labelling.labelled(project.id)
             logs: dict[str, list[Label]] = {}
             for label in self._store.annotations.of_project(project.id, Layer.GOLD):
                 logs.setdefault(label.item, []).append(label)

@@ -18,7 +18,7 @@ from backend.domain import Job, JobKind, Lane, UserError
 from backend.measure.bootstrap import mean_estimate
 from backend.measure.spans import normalised
 from backend.services.access.people import PeopleService
-from backend.services.annotation.labelling import AnnotateService
+from backend.services.annotation.labelling import LabellingService
 from backend.services.annotation.projects import ProjectService
 from backend.services.jobs import JobCancelled, JobProgress, JobService
 
@@ -35,10 +35,10 @@ class GammaService:
     """Gamma in the projects of one store."""
 
     def __init__(
-        self, people: PeopleService, projects: ProjectService, annotating: AnnotateService, jobs: JobService
+        self, people: PeopleService, projects: ProjectService, labelling: LabellingService, jobs: JobService
     ) -> None:
-        """`annotating` gives what stands."""
-        self._people, self._projects, self._annotating, self._jobs = people, projects, annotating, jobs
+        """`labelling` gives what stands."""
+        self._people, self._projects, self._labelling, self._jobs = people, projects, labelling, jobs
 
     def submit(self, actor: str, project_id: str) -> Job:
         """Queue it. For adjudicators. Raises UserError where no two people finished an item and marked something."""
@@ -87,7 +87,7 @@ class GammaService:
         Gamma knows no annotator without a unit: where one found nothing it is undefined.
         """
         positive = {kind.key for kind in project.scheme.positive}
-        found = [_spans(one, positive) for one in self._annotating.labelled(project.id)]
+        found = [_spans(one, positive) for one in self._labelling.labelled(project.id)]
         return [spans for spans in found if len(spans) >= 2 and all(spans.values())]
 
 

@@ -24,7 +24,7 @@ from backend.exchange.traces.input_files import shown_name
 from backend.services.access.display_names import NAME, comparable
 from backend.services.access.people import PeopleService
 from backend.services.annotation.label_schemes import fitted
-from backend.services.annotation.labelling import AnnotateService
+from backend.services.annotation.labelling import LabellingService
 from backend.services.annotation.projects import ANNOTATORS, ProjectService
 from backend.services.lexicons.catalog import LexiconService
 from backend.store import Store
@@ -69,11 +69,11 @@ class LabelFileService:
         lexicons: LexiconService,
         people: PeopleService,
         projects: ProjectService,
-        annotating: AnnotateService,
+        labelling: LabellingService,
     ) -> None:
         """`people` is the gate."""
         self._store, self._lexicons, self._people = store, lexicons, people
-        self._projects, self._annotating = projects, annotating
+        self._projects, self._labelling = projects, labelling
 
     def formats(self) -> list[LabelFormat]:
         """Every format, the fullest first."""
@@ -99,7 +99,7 @@ class LabelFileService:
         return Exported(name, written.data, written.notes)
 
     def _bundle(self, project: Project, traces: bool, history: bool) -> Bundle:
-        labelled = self._annotating.labelled(project.id)
+        labelled = self._labelling.labelled(project.id)
         names = self._names(labelled)
         taken: dict[str, list[Taken]] = {}
         for row in self._store.annotations.taken(project.id):

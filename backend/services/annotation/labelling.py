@@ -29,7 +29,7 @@ _HOUR = 3_600.0
 _NOBODY = Taken("", "", "open", 0)
 
 
-class AnnotateService:
+class LabellingService:
     """Annotators' work on the projects of one store."""
 
     def __init__(self, store: Store, people: PeopleService, projects: ProjectService, cues: LexiconCueFinder) -> None:

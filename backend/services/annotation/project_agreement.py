@@ -17,7 +17,7 @@ from backend.annotation import Label, Labelled, Project, Span
 from backend.measure.agreement import AgreementFigure, Judged, alpha, kappa, pairs_of, span_f1
 from backend.measure.spans import Criterion, normalised
 from backend.services.access.people import PeopleService
-from backend.services.annotation.labelling import AnnotateService
+from backend.services.annotation.labelling import LabellingService
 from backend.services.annotation.machine_cues import LexiconCueFinder
 from backend.services.annotation.projects import ProjectService
 
@@ -72,15 +72,15 @@ class AgreementService:
     """Agreement in the projects of one store."""
 
     def __init__(
-        self, people: PeopleService, projects: ProjectService, annotating: AnnotateService, cues: LexiconCueFinder
+        self, people: PeopleService, projects: ProjectService, labelling: LabellingService, cues: LexiconCueFinder
     ) -> None:
-        """`annotating` gives what stands, `cues` the machine's."""
-        self._people, self._projects, self._annotating, self._cues = people, projects, annotating, cues
+        """`labelling` gives what stands, `cues` the machine's."""
+        self._people, self._projects, self._labelling, self._cues = people, projects, labelling, cues
 
     def report(self, project_id: str) -> AgreementReport:
         """Every figure of a project."""
         project = self._projects.get(project_id)
-        labelled = self._annotating.labelled(project.id)
+        labelled = self._labelling.labelled(project.id)
         found = [(one.item.blind, self._judged(one, project)) for one in labelled]
         shared = [(blind, judged) for blind, judged in found if len(judged.spans) >= 2]
         everything = [judged for _, judged in shared]
@@ -101,7 +101,7 @@ class AgreementService:
     def worst_first(self, project_id: str) -> list[QueueRow]:
         """The items of a project for adjudicators: those with labels and least agreement first, settled ones last."""
         project = self._projects.get(project_id)
-        rows = [self._queue_row(one, project) for one in self._annotating.labelled(project.id)]
+        rows = [self._queue_row(one, project) for one in self._labelling.labelled(project.id)]
         return sorted(rows, key=_urgency)
 
     def _queue_row(self, one: Labelled, project: Project) -> QueueRow:

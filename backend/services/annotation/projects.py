@@ -23,7 +23,7 @@ from backend.services.annotation.imported_texts import project_of_texts
 from backend.services.annotation.records import Drawn, PersonProgress, ProjectInfo, ProjectSpec
 from backend.services.annotation.sampling import draw
 from backend.services.lexicons.catalog import LexiconService
-from backend.services.traces.trace_list import BrowseService
+from backend.services.traces.trace_list import TraceListService
 from backend.store import Store
 from backend.store.annotation_rows import TextRow
 from backend.store.project_rows import NewProject
@@ -51,7 +51,7 @@ class ProjectService:
     def __init__(self, store: Store, lexicons: LexiconService, people: PeopleService) -> None:
         """`people` is the gate, `lexicons` names those whose cues may be shown."""
         self._store, self._lexicons, self._people = store, lexicons, people
-        self._browsing = BrowseService(store, lexicons)
+        self._trace_list = TraceListService(store, lexicons)
         self._made = lru_cache(maxsize=_ITEMS_HELD)(self.item)
         self._texts = lru_cache(maxsize=_TEXTS_HELD)(self._read_text)
 
@@ -60,7 +60,7 @@ class ProjectService:
     def preview(self, spec: ProjectSpec) -> Drawn:
         """What `create` would take, without writing anything. Raises UserError like it."""
         self._check(spec)
-        return draw(self._store, self._browsing, spec, "").drawn
+        return draw(self._store, self._trace_list, spec, "").drawn
 
     def create(self, actor: str, spec: ProjectSpec) -> Project:
         """Draw the traces, cut them into items and open the project. For admins."""
@@ -78,7 +78,7 @@ class ProjectService:
             seed=spec.seed,
             owner=owner.id,
         )
-        sample = draw(self._store, self._browsing, spec, project.id)
+        sample = draw(self._store, self._trace_list, spec, project.id)
         if len(sample.items) > ITEMS:
             raise UserError(f"This makes {len(sample.items):,} items; at most {ITEMS:,} fit. Take fewer traces.")
         project = replace(project, sampling=_sampling(spec, sample.drawn))

@@ -16,7 +16,7 @@ from backend.annotation import Item
 from backend.domain import Section, SectionSpan, TraceFilter, UserError
 from backend.services.annotation.passages import windows
 from backend.services.annotation.records import Drawn, ProjectSpec, Stratum
-from backend.services.traces.trace_list import BrowseService
+from backend.services.traces.trace_list import TraceListService
 from backend.store import Store
 from backend.store.annotation_rows import TextRow
 from backend.store.queries import run_of, verdict_column
@@ -43,9 +43,9 @@ class _Trace:
     text: TextRow
 
 
-def draw(store: Store, browsing: BrowseService, spec: ProjectSpec, project: str) -> ItemSample:
+def draw(store: Store, trace_list: TraceListService, spec: ProjectSpec, project: str) -> ItemSample:
     """Draw what `spec` asks for; items belong to `project`. Raises UserError where no trace is left to draw."""
-    cells = _cells(store, browsing, spec)
+    cells = _cells(store, trace_list, spec)
     if not cells:
         raise UserError("No trace passes this filter, so that there is nothing to annotate.")
     first = _shuffled(list(cells), f"{spec.seed}:strata")
@@ -77,7 +77,7 @@ def even_shares(available: Mapping[str, int], total: int) -> dict[str, int]:
     return shares
 
 
-def _cells(store: Store, browsing: BrowseService, spec: ProjectSpec) -> dict[str, list[str]]:
+def _cells(store: Store, trace_list: TraceListService, spec: ProjectSpec) -> dict[str, list[str]]:
     """Stratum -> ids of the traces in it."""
     column = verdict_column(spec.grader)
     runs = {run.id: run for run in store.ledger.runs()}
@@ -88,15 +88,15 @@ def _cells(store: Store, browsing: BrowseService, spec: ProjectSpec) -> dict[str
             return {}
     labels = Counter(run.label for run in runs.values())
     found: dict[str, list[str]] = defaultdict(list)
-    for row in _pages(store, browsing, wanted):
+    for row in _pages(store, trace_list, wanted):
         run = runs[row["run_id"]]
         name = run.label if labels[run.label] == 1 else f"{run.label} · {run.id}"
         found[f"{name} · {_VERDICTS[row[column]]}" if spec.stratify else ""].append(row["trace_id"])
     return found
 
 
-def _pages(store: Store, browsing: BrowseService, wanted: TraceFilter) -> Iterator[dict[str, Any]]:
-    resolved = browsing.resolve(wanted)
+def _pages(store: Store, trace_list: TraceListService, wanted: TraceFilter) -> Iterator[dict[str, Any]]:
+    resolved = trace_list.resolve(wanted)
     number, seen, total = 1, 0, 1
     while resolved and seen < total:
         rows, total, _ = store.queries.page(resolved, limit=_PAGE, number=number)

@@ -18,7 +18,7 @@ from backend.domain import Job, JobKind, Lane, UserError, visible
 from backend.lexicon.entries import Lexicon
 from backend.services.access.authorization import needs
 from backend.services.access.people import PeopleService
-from backend.services.annotation.labelling import AnnotateService
+from backend.services.annotation.labelling import LabellingService
 from backend.services.annotation.projects import ProjectService
 from backend.services.detection import detector_trials, gold_texts
 from backend.services.detection.gold_texts import GoldSet
@@ -34,7 +34,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class TrainSpec:
+class DetectorSpec:
     """A detector as somebody asks for it.
 
     It learns from the gold of `project` (id or name) or of the file or folder `path`, is called `name`, and may look at
@@ -53,7 +53,7 @@ class TrainSpec:
         return dataclasses.asdict(self)
 
 
-class DetectService:
+class DetectorService:
     """Detectors over one store."""
 
     def __init__(
@@ -61,16 +61,16 @@ class DetectService:
         lexicons: LexiconService,
         people: PeopleService,
         projects: ProjectService,
-        annotating: AnnotateService,
+        labelling: LabellingService,
         jobs: JobService,
     ) -> None:
         """`people` is the gate; what is trained goes to `lexicons`."""
         self._lexicons, self._people, self._jobs = lexicons, people, jobs
-        self._projects, self._annotating = projects, annotating
+        self._projects, self._labelling = projects, labelling
 
     # -- asking -------------------------------------------------------------------------------------
 
-    def submit_training(self, actor: str, spec: TrainSpec) -> Job:
+    def submit_training(self, actor: str, spec: DetectorSpec) -> Job:
         """Check what is asked for and queue it. Raises UserError where there is nothing to learn from. For admins."""
         self._people.require(actor, Role.ADMIN)
         self._lexicons.check_own(spec.name)
@@ -83,7 +83,7 @@ class DetectService:
 
     def train(self, actor: str, project: str, name: str) -> Job:
         """Queue the training of `name` on a project's gold; see `submit_training`."""
-        return self.submit_training(actor, TrainSpec(name, project=project))
+        return self.submit_training(actor, DetectorSpec(name, project=project))
 
     def submit_match(self, actor: str) -> Job:
         """Queue finding the cues that stored runs lack, of every lexicon and detector. For admins."""
@@ -105,7 +105,7 @@ class DetectService:
         """
         self._people.require(actor, Role.ADMIN)
         finder = self._detector(detector)
-        labelled = self._annotating.labelled(project_id)
+        labelled = self._labelling.labelled(project_id)
         windows: dict[str, list[tuple[str, int, int]]] = {}
         for one in labelled:
             windows.setdefault(one.text, []).append((one.item.id, one.item.start, one.item.end))
@@ -130,7 +130,7 @@ class DetectService:
         engines = list(self._lexicons.matchers().values())
         return detector_trials.evaluated(sets, engines, self._words(""), self._lexicons.seen, say)
 
-    def learn(self, actor: str, spec: TrainSpec, say: Say = lambda what: None) -> OwnLexicon:
+    def learn(self, actor: str, spec: DetectorSpec, say: Say = lambda what: None) -> OwnLexicon:
         """Train a detector now and keep it, measured out of fold: seconds to a minute. For admins. Raises UserError."""
         self._people.require(actor, Role.ADMIN)
         self._lexicons.check_own(spec.name)
@@ -147,7 +147,7 @@ class DetectService:
             return {"items": self.queue(actor, spec["project"], spec["detector"])}
         result: dict[str, Any] = {}
         if action == TRAIN:
-            asked = TrainSpec(**{name: value for name, value in spec.items() if name != "person"})
+            asked = DetectorSpec(**{name: value for name, value in spec.items() if name != "person"})
             made = self.learn(actor, asked, _teller(progress))
             result = {"lexicon": made.id, "name": made.name, "version": made.version, "title": made.title}
             progress.log(f"{made.name}, version {made.version}. {made.title}.")
@@ -167,7 +167,7 @@ class DetectService:
 
     # -- inside -------------------------------------------------------------------------------------
 
-    def _gold(self, spec: TrainSpec) -> GoldSet:
+    def _gold(self, spec: DetectorSpec) -> GoldSet:
         if bool(spec.project) == bool(spec.path):
             raise UserError("A detector learns from a project's gold or from a file's: name one of them.")
         if spec.project:
@@ -179,7 +179,7 @@ class DetectService:
         return sets[0]
 
     def _of_project(self, named: str) -> GoldSet:
-        return gold_texts.of_project(self._projects, self._annotating, named)
+        return gold_texts.of_project(self._projects, self._labelling, named)
 
     def _words(self, name: str) -> Lexicon:
         return self._lexicons.word_list(name or self._lexicons.default)

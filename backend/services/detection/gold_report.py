@@ -22,7 +22,7 @@ from backend.lexicon.entries import Lexicon
 from backend.lexicon.finder import CueFinder
 from backend.measure.gold import Compared, Corrected, FinderEvaluation, FoundSpan, corrected, evaluate
 from backend.measure.spans import Criterion, normalised
-from backend.services.annotation.labelling import AnnotateService
+from backend.services.annotation.labelling import LabellingService
 from backend.services.annotation.projects import ProjectService
 from backend.services.detection.suggestions import GoldText, Suggestion, changed, suggest
 from backend.services.lexicons.catalog import LexiconService
@@ -77,11 +77,11 @@ class GoldService:
     """Gold and what follows from it, over one store."""
 
     def __init__(
-        self, store: Store, lexicons: LexiconService, projects: ProjectService, annotating: AnnotateService
+        self, store: Store, lexicons: LexiconService, projects: ProjectService, labelling: LabellingService
     ) -> None:
-        """`annotating` gives what stands, `lexicons` finds."""
+        """`labelling` gives what stands, `lexicons` finds."""
         self._store, self._lexicons = store, lexicons
-        self._projects, self._annotating = projects, annotating
+        self._projects, self._labelling = projects, labelling
 
     def evaluation(self, project_id: str | None = None) -> GoldReport:
         """Precision, recall and F1 of every lexicon against a project's gold, or against that of all projects."""
@@ -133,7 +133,7 @@ class GoldService:
         projects = [self._projects.get(project_id)] if project_id else [info.project for info in self._projects.all()]
         found = []
         for project in projects:
-            for one in self._annotating.labelled(project.id):
+            for one in self._labelling.labelled(project.id):
                 labels = gold_of(one, project)
                 if labels is not None:
                     blind = one.item.blind or not project.lexicon

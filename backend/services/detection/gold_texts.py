@@ -19,7 +19,7 @@ from backend.domain import UserError, visible
 from backend.exchange.labels import span_formats
 from backend.exchange.labels.formats.anchor_sentences import LABELLED_BY
 from backend.services.annotation.label_schemes import fitted
-from backend.services.annotation.labelling import AnnotateService
+from backend.services.annotation.labelling import LabellingService
 from backend.services.annotation.projects import ProjectService
 from backend.services.detection.gold_report import gold_of
 
@@ -73,12 +73,12 @@ def of_files(path: Path, form: str = "") -> list[GoldSet]:
     return sorted(sets, key=lambda one: -one.cues)
 
 
-def of_project(projects: ProjectService, annotating: AnnotateService, named: str) -> GoldSet:
+def of_project(projects: ProjectService, labelling: LabellingService, named: str) -> GoldSet:
     """The gold of the project of that id or name. Raises UserError where there is none."""
     found = [info.project for info in projects.all() if named in (info.project.id, info.project.name)]
     project = found[0] if len(found) == 1 else projects.get(named)
     pieces = []
-    for one in annotating.labelled(project.id):
+    for one in labelling.labelled(project.id):
         labels = gold_of(one, project)
         if labels is not None:
             cues = tuple(sorted({label.span for label in labels}))

@@ -20,7 +20,7 @@ from backend.services.generation.presets import Preset, presets
 from backend.services.generation.problems import Problem, ProblemService
 from backend.services.generation.prompts import Turns, opening, single_words
 from backend.services.generation.recorder import Listener, settle_arm
-from backend.services.generation.specs import GenerateSpec, RunArm, names
+from backend.services.generation.specs import GenerationSpec, RunArm, names
 from backend.services.jobs import JobCancelled, JobProgress, JobService
 from backend.services.lexicons.catalog import LexiconService
 from backend.store import Store
@@ -30,7 +30,7 @@ _PROMPTS_SAID = 16  # of more traces nobody unfolds the prompts while they come;
 Engines = Callable[[Family, str], Engine]
 
 
-class GenerateService:
+class GenerationService:
     """Generates and evaluates, for one store."""
 
     def __init__(
@@ -48,7 +48,7 @@ class GenerateService:
 
     # -- asking -------------------------------------------------------------------------------------
 
-    def submit(self, spec: GenerateSpec, *, kind: JobKind = JobKind.GENERATE, title: str = "") -> Job:
+    def submit(self, spec: GenerationSpec, *, kind: JobKind = JobKind.GENERATE, title: str = "") -> Job:
         """Check what is asked for and queue it. Raises UserError, before anything is begun, where it can't be done."""
         spec.check()
         models = [self._models.ready(arm.model) for arm in spec.arms]
@@ -63,7 +63,7 @@ class GenerateService:
         title = title or _title(models, spec, problems)
         return self._jobs.submit(kind, title, spec.to_json(), Lane.LIVE if spec.live else Lane.BATCH)
 
-    def chosen(self, spec: GenerateSpec) -> list[Problem]:
+    def chosen(self, spec: GenerationSpec) -> list[Problem]:
         """The problems of a job. Raises UserError for a set that isn't there."""
         if spec.problem_set:
             return self._problems.load(spec.problem_set, spec.limit)
@@ -73,7 +73,7 @@ class GenerateService:
         """Experiments on the shipped models, those that are there."""
         return presets({info.model.name: info.model.id for info in self._models.all() if info.ready})
 
-    def prompts(self, spec: GenerateSpec) -> list[str]:
+    def prompts(self, spec: GenerationSpec) -> list[str]:
         """The user turn of each arm for the first problem; a regenerated response is named, for it isn't made yet."""
         problem = self.chosen(spec)[:1]
         turns = Turns(problem, self._problems)
@@ -109,7 +109,7 @@ class GenerateService:
         return self._settle(self._plan(job), [])
 
     def _plan(self, job: Job) -> JobPlan:
-        spec = GenerateSpec.from_json(job.spec)
+        spec = GenerationSpec.from_json(job.spec)
         models = [self._models.get(arm.model) for arm in spec.arms]
         return JobPlan(
             job=job,
@@ -122,7 +122,7 @@ class GenerateService:
             fork_text=self._fork_text(spec),
         )
 
-    def _fork_text(self, spec: GenerateSpec) -> str:
+    def _fork_text(self, spec: GenerationSpec) -> str:
         if spec.fork is None:
             return ""
         row = self._store.queries.trace(spec.fork.trace)
@@ -226,7 +226,7 @@ class GenerateService:
         return result
 
 
-def _title(models: Sequence[Model], spec: GenerateSpec, problems: Sequence[Problem]) -> str:
+def _title(models: Sequence[Model], spec: GenerationSpec, problems: Sequence[Problem]) -> str:
     """ "lab-base and lab-sft-guided · lab-cd3-test, 200 problems x 2"."""
     where = f"{visible(spec.dataset, 60)}, {len(problems):,} problem{'s' if len(problems) > 1 else ''}"
     times = f" × {spec.samples}" if spec.samples > 1 else ""

@@ -13,7 +13,7 @@ from typing import Any
 from backend.domain import GENERATED, LIVE, Job, Model, RunInfo, Sampling, digest, problem_id
 from backend.engines.protocol import Decoding
 from backend.services.generation.problems import Problem
-from backend.services.generation.specs import GenerateSpec
+from backend.services.generation.specs import GenerationSpec
 from backend.store import Store
 from backend.store.trace_columns import trace_id
 
@@ -30,7 +30,7 @@ class JobPlan:
     """
 
     job: Job
-    spec: GenerateSpec
+    spec: GenerationSpec
     problems: Sequence[Problem]
     models: Sequence[Model]
     parents: Sequence[str | None]
@@ -151,6 +151,6 @@ class JobPlan:
         return {"k": "plan", "arms": arms, "problems": problems, "samples": self.spec.samples}
 
 
-def trace_seed(spec: GenerateSpec, problem: Problem, sample: int) -> int:
+def trace_seed(spec: GenerationSpec, problem: Problem, sample: int) -> int:
     """A trace's seed, from the job's own, the problem's content and the sample's number."""
     return int(digest(str(spec.decoding.seed), problem_id(problem.question), str(sample)), 16) & (2**63 - 1)

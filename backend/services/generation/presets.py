@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from backend.domain import Context
 from backend.engines.protocol import Decoding
-from backend.services.generation.specs import GenerateSpec, RunArm
+from backend.services.generation.specs import GenerationSpec, RunArm
 
 BASE, GUIDED, UNGUIDED = "lab-base", "lab-sft-guided", "lab-sft-unguided"
 HELD_OUT = "lab-cd3-test"
@@ -26,7 +26,7 @@ class Preset:
     name: str
     title: str
     sentence: str
-    spec: GenerateSpec
+    spec: GenerationSpec
 
 
 def presets(models: Mapping[str, str]) -> list[Preset]:
@@ -71,11 +71,11 @@ def presets(models: Mapping[str, str]) -> list[Preset]:
 
 
 def _preset(name: str, title: str, sentence: str, *arms: RunArm) -> Preset:
-    spec = GenerateSpec(arms, problem_set=HELD_OUT, limit=WATCHED, decoding=DECODING, live=True, logprobs=True)
+    spec = GenerationSpec(arms, problem_set=HELD_OUT, limit=WATCHED, decoding=DECODING, live=True, logprobs=True)
     return Preset(name, title, sentence, spec)
 
 
-def demo_specs(models: Mapping[str, str]) -> list[GenerateSpec]:
+def demo_specs(models: Mapping[str, str]) -> list[GenerationSpec]:
     """The evaluations that are shipped as the demo; `models` maps names to ids. Raises KeyError without the models."""
     base, guided, unguided = models[BASE], models[GUIDED], models[UNGUIDED]
     plain = (RunArm(base), RunArm(unguided), RunArm(guided))
@@ -86,9 +86,9 @@ def demo_specs(models: Mapping[str, str]) -> list[GenerateSpec]:
         RunArm(base, hush="kim2026", label="without the paper's words"),
     )
     return [
-        GenerateSpec(plain, problem_set=HELD_OUT, samples=2, decoding=replace(DECODING, top=3), logprobs=True),
-        GenerateSpec(plain, problem_set="lab-cd4-test", samples=2, decoding=DECODING),
-        GenerateSpec(plain, problem_set="lab-fx-test", samples=2, decoding=DECODING),
-        GenerateSpec(tuple(RunArm(base, hint) for hint in hints), problem_set=HELD_OUT, samples=2, decoding=DECODING),
-        GenerateSpec(probes, problem_set=HELD_OUT, samples=2, decoding=DECODING),
+        GenerationSpec(plain, problem_set=HELD_OUT, samples=2, decoding=replace(DECODING, top=3), logprobs=True),
+        GenerationSpec(plain, problem_set="lab-cd4-test", samples=2, decoding=DECODING),
+        GenerationSpec(plain, problem_set="lab-fx-test", samples=2, decoding=DECODING),
+        GenerationSpec(tuple(RunArm(base, hint) for hint in hints), problem_set=HELD_OUT, samples=2, decoding=DECODING),
+        GenerationSpec(probes, problem_set=HELD_OUT, samples=2, decoding=DECODING),
     ]

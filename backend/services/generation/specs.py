@@ -52,7 +52,7 @@ class ForkPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class GenerateSpec:
+class GenerationSpec:
     """A job that makes one run an arm over the same problems.
 
     Problems are either `problem_set` (a name; the first `limit` of it) or `questions`. `live` runs are shown as they
@@ -81,7 +81,7 @@ class GenerateSpec:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> GenerateSpec:
+    def from_json(cls, raw: Mapping[str, Any]) -> GenerationSpec:
         """Back from JSON as `to_json` made it."""
         values = dict(raw)
         values["arms"] = tuple(RunArm(**(arm | {"context": Context(arm["context"])})) for arm in raw["arms"])

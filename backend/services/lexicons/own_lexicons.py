@@ -29,7 +29,7 @@ _DESCRIPTION: Final = "Trained here from annotated texts; a linear model over wo
 class OwnLexicon:
     """A version made here. `person` is the id of who added it; `current` says that its name stands for it now.
 
-    `figures` are what was measured of it; see `DetectService`. {} for nothing.
+    `figures` are what was measured of it; see `DetectorService`. {} for nothing.
     """
 
     id: str

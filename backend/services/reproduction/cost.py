@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backend.distill.settings import Method
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 
 # Decoding on one GPU of the H100's class: vLLM's own figure for Llama-3-8B is 6.2k tokens/s at 256 tokens in and out
 # (vLLM PR #7117); caches of long reasoning halve it. Decoding is bound by memory, so the rate goes with 1 / parameters.
@@ -77,7 +77,7 @@ class Cost:
         return f"{self.seconds / 3600:,.0f} GPU-hours" if self.gpu else f"{self.seconds / 60:,.1f} CPU-minutes"
 
 
-def cost(spec: DistilSpec, length: int, sizes: Mapping[str, int], machine: Machine) -> Cost:
+def cost(spec: TrainingSpec, length: int, sizes: Mapping[str, int], machine: Machine) -> Cost:
     """What a training would take. `length` is a response's mean tokens, `sizes` how many problems each set has."""
     settings = spec.settings
     problems = min(spec.size or sizes[spec.problem_set], sizes[spec.problem_set]) if spec.problem_set else 0
@@ -104,7 +104,7 @@ def total(costs: list[Cost]) -> Cost:
     )
 
 
-def _responses(spec: DistilSpec, problems: int) -> int:
+def _responses(spec: TrainingSpec, problems: int) -> int:
     """Responses drawn to learn from. SFT draws about one of either kind for each problem, for both arms to share."""
     settings = spec.settings
     if settings.method is Method.SFT:
@@ -112,12 +112,12 @@ def _responses(spec: DistilSpec, problems: int) -> int:
     return settings.steps * settings.rollouts // settings.updates
 
 
-def _teacher_tokens(spec: DistilSpec, taught: int) -> int:
+def _teacher_tokens(spec: TrainingSpec, taught: int) -> int:
     """The teacher reads each rollout behind a solution, which is taken to be as long as a response."""
     return 2 * taught if spec.settings.method in (Method.SDFT, Method.SDPO) else 0
 
 
-def _asked(spec: DistilSpec, evaluation: EvaluationSpec, size: int) -> int:
+def _asked(spec: TrainingSpec, evaluation: EvaluationSpec, size: int) -> int:
     """Responses of one evaluation over the whole training: whole at both ends, its first problems between."""
     steps = spec.settings.steps
     size = min(size, evaluation.limit or size)

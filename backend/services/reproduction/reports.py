@@ -20,7 +20,7 @@ from backend.services.lexicons.catalog import LexiconService
 from backend.services.reproduction.claims import LEXICON
 from backend.services.reproduction.recipes.catalogue import HELD_OUT
 from backend.services.reproduction.recipes.recipe import SD_FULL, SFT_GUIDED, ReproductionScale
-from backend.services.reproduction.reproducer import ReproService
+from backend.services.reproduction.reproducer import ReproductionService
 from backend.services.reproduction.results import Results, commit
 from backend.services.reproduction.sections.arm_figures import PooledFigures, ReproductionFigures, Runs
 from backend.services.reproduction.sections.arms import Arms, arms_of
@@ -38,8 +38,8 @@ from backend.services.reproduction.sections.response_numbers import (
 from backend.services.reproduction.sections.self_distillation import measures, self_distillation
 from backend.services.reproduction.sections.sources import runs_table, telling_traces
 from backend.services.reproduction.sections.workspace import ReportWorkspace
-from backend.services.traces.comparison import CompareService
-from backend.services.traces.trace_reader import ReadService
+from backend.services.traces.comparison import ComparisonService
+from backend.services.traces.trace_reader import TraceService
 from backend.services.training.supervisor import DONE
 from backend.store import Store
 
@@ -81,7 +81,7 @@ _BUILD: Final[Mapping[str, Callable[[ReportWorkspace], ReportSection]]] = {
 }
 
 
-class ExperimentService:
+class ReportService:
     """Reports over one store and what is shipped."""
 
     def __init__(
@@ -89,13 +89,13 @@ class ExperimentService:
         store: Store,
         settings: Settings,
         lexicons: LexiconService,
-        reproducing: ReproService,
-        comparing: CompareService,
-        reading: ReadService,
+        reproduction: ReproductionService,
+        comparison: ComparisonService,
+        reader: TraceService,
     ) -> None:
         """`settings` say where the shipped numbers are."""
-        self._store, self._lexicons, self._reproducing = store, lexicons, reproducing
-        self._comparing, self._reading = comparing, reading
+        self._store, self._lexicons, self._reproduction = store, lexicons, reproduction
+        self._comparison, self._reader = comparison, reader
         self._own, self._shipped = StoreNumbers(store), ShippedNumbers(settings.lab / SHIPPED_NUMBERS)
         self._kept: dict[tuple[str, Runs, str], PooledFigures] = {}
 
@@ -104,8 +104,8 @@ class ExperimentService:
     def results(self, source: From, scale: ReproductionScale) -> Results:
         """The parts and verdicts of a source. Raises UserError where nothing is shipped of the scale."""
         if source is not From.SHIPPED:
-            return self._reproducing.stored(scale)
-        found = self._reproducing.shipped()
+            return self._reproduction.stored(scale)
+        found = self._reproduction.shipped()
         if found is None or found.scale is not scale:
             raise UserError(
                 f"No results of {scale} scale are shipped with the app: run the experiment, or choose another."
@@ -117,7 +117,7 @@ class ExperimentService:
         standings = self._store.trainings.standings()
         if any(one.part and standings[one.id].outcome == DONE for one in self._store.trainings.all()):
             return From.STORE
-        shipped = self._reproducing.shipped()
+        shipped = self._reproduction.shipped()
         return From.SHIPPED if shipped and shipped.scale is scale else From.STORE
 
     def ended(self) -> str:
@@ -150,7 +150,7 @@ class ExperimentService:
             )
         named = {run for s in sections for t in s.tables for row in t.rows for run in (*row.runs, *row.against)}
         runs = [run for run in self._store.ledger.runs() if run.id in named]
-        traces = telling_traces(self._comparing, self._reading, self._lexicons.get(view.lexicon), runs, pairs)
+        traces = telling_traces(self._comparison, self._reader, self._lexicons.get(view.lexicon), runs, pairs)
         arms = arms_of(told, view.seeds) if told else None
         sources = runs_table(sorted(named), {run.id: run for run in self._store.ledger.runs()}, arms)
         return Report(title, sections, tuple(traces), tuple(self._provenance(view, told)), sources)
@@ -169,7 +169,7 @@ class ExperimentService:
         Numbers of every response of every evaluation; words of those before and after on the held-out set. Raises
         UserError where the store has no results.
         """
-        results = self._reproducing.stored(scale)
+        results = self._reproduction.stored(scale)
         finished = [part for part in results.parts if part.finished]
         if not finished:
             raise UserError(f"The store holds no finished part of {scale} scale: there is nothing to ship.")

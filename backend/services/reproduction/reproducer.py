@@ -1,7 +1,7 @@
 """The paper's experiments carried out: which parts are missing, one job for all of them, and what they found.
 
 Owns what may be asked, the order of the parts, and what is shipped of the results. Knows nothing of how one training is
-carried out (distilling.py), nor of the recipes' numbers or the claims' tests.
+carried out (trainings.py), nor of the recipes' numbers or the claims' tests.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from backend.services.reproduction.results import (
 )
 from backend.services.traces.demo import FOLDER
 from backend.services.training.supervisor import CANCELLED, DONE
-from backend.services.training.training_specs import MOST_PROCESSES, SEEN, DistilSpec
-from backend.services.training.trainings import DistilService
+from backend.services.training.training_specs import MOST_PROCESSES, SEEN, TrainingSpec
+from backend.services.training.trainings import TrainingService
 from backend.store import Store
 
 MOST_LAB_PROCESSES: Final = 2
@@ -52,7 +52,7 @@ _LAB_LENGTH: Final = 140
 
 
 @dataclass(frozen=True, slots=True)
-class ReproduceSpec:
+class ReproductionSpec:
     """What is asked for: `only` names recipes or parts (empty: all), so many `processes` train at once."""
 
     scale: ReproductionScale = ReproductionScale.LAB
@@ -65,7 +65,7 @@ class ReproduceSpec:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> ReproduceSpec:
+    def from_json(cls, raw: Mapping[str, Any]) -> ReproductionSpec:
         """Back from JSON."""
         return cls(scale_of(raw["scale"]), tuple(raw["seeds"]), tuple(raw["only"]), raw["processes"])
 
@@ -93,7 +93,7 @@ class Planned:
     state: str
 
 
-class ReproService:
+class ReproductionService:
     """Recipes over one store."""
 
     def __init__(
@@ -104,11 +104,11 @@ class ReproService:
         models: ModelService,
         problems: ProblemService,
         jobs: JobService,
-        distilling: DistilService,
+        trainings: TrainingService,
     ) -> None:
         """`settings` say where the shipped results are."""
         self._store, self._settings, self._lexicons, self._models = store, settings, lexicons, models
-        self._problems, self._jobs, self._distilling = problems, jobs, distilling
+        self._problems, self._jobs, self._trainings = problems, jobs, trainings
 
     # -- asking -------------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ class ReproService:
         models = {info.model.name: info.model.id for info in self._models.all()}
         return parts_of(recipes(scale, seed, models), only)
 
-    def plan(self, spec: ReproduceSpec) -> list[Planned]:
+    def plan(self, spec: ReproductionSpec) -> list[Planned]:
         """What would be done and what it would take, needing neither models nor sets. Raises UserError."""
         spec.check()
         sizes = {**_PAPER_SIZES, **{info.name: info.size for info in self._problems.sets()}}
@@ -132,7 +132,7 @@ class ReproService:
         machine = costing.gpu(world.parameters)
         return Planned(part, world.name, differs, cost(part.spec, world.length, sizes, machine), state)
 
-    def check(self, spec: ReproduceSpec) -> None:
+    def check(self, spec: ReproductionSpec) -> None:
         """Raise UserError, before anything is begun, for what can't be carried out here, saying all that is missing."""
         spec.check()
         wanted = self.parts(spec.scale, spec.seeds[0], spec.only)
@@ -149,9 +149,9 @@ class ReproService:
             part.spec.check()
         # Looking for thousands of solutions takes a while: once for all parts that need the same.
         for one in {_demands(part.spec): part.spec for part in wanted}.values():
-            self._distilling.check(dataclasses.replace(one, size=None))
+            self._trainings.check(dataclasses.replace(one, size=None))
 
-    def submit(self, spec: ReproduceSpec) -> Job:
+    def submit(self, spec: ReproductionSpec) -> Job:
         """Check what is asked for and queue it. Raises UserError as `check`."""
         self.check(spec)
         what = ", ".join(spec.only) or "all recipes"
@@ -159,7 +159,7 @@ class ReproService:
         title = f"Reproduce {what} · {spec.scale} scale · {seeds} {', '.join(map(str, spec.seeds))}"
         return self._jobs.submit(JobKind.REPRODUCE, title, spec.to_json(), Lane.BATCH)
 
-    def missing(self, spec: ReproduceSpec) -> dict[str, RecipePart]:
+    def missing(self, spec: ReproductionSpec) -> dict[str, RecipePart]:
         """Identity -> part of all that isn't finished, seed by seed, in the recipes' order."""
         spec.check()
         states = self._states()
@@ -173,12 +173,12 @@ class ReproService:
         Returns {"parts": how many were asked for, "finished": how many of them are, "failed": sentences}. Raises
         UserError where nothing came of it, and JobCancelled where it was cancelled.
         """
-        spec = ReproduceSpec.from_json(job.spec)
+        spec = ReproductionSpec.from_json(job.spec)
         asked, missing = len(self._asked(spec)), self.missing(spec)
         teller = _Teller(progress, asked, asked - len(missing))
-        trainings, failed = self._trainings(missing)
+        trainings, failed = self._begun(missing)
         try:
-            outcomes = self._distilling.carry_out_many(trainings, spec.processes, progress, teller)
+            outcomes = self._trainings.carry_out_many(trainings, spec.processes, progress, teller)
         except JobCancelled:
             raise JobCancelled(self.settle(job)) from None
         named = {training.id: training.name for training in trainings}
@@ -191,19 +191,19 @@ class ReproService:
 
     def settle(self, job: Job) -> dict[str, Any]:
         """The result of a job nobody goes on with; what its trainings had said is in the store."""
-        spec, standings = ReproduceSpec.from_json(job.spec), self._store.trainings.standings()
+        spec, standings = ReproductionSpec.from_json(job.spec), self._store.trainings.standings()
         for training in self._store.trainings.all():
             if training.job == job.id and not standings[training.id].outcome:
                 self._store.trainings.end(training.id, CANCELLED)
         asked = len(self._asked(spec))
         return {"parts": asked, "finished": asked - len(self.missing(spec)), "failed": []}
 
-    def _trainings(self, missing: Mapping[str, RecipePart]) -> tuple[list[Training], list[str]]:
+    def _begun(self, missing: Mapping[str, RecipePart]) -> tuple[list[Training], list[str]]:
         """The trainings of parts, entered where they are new, and a sentence for each that can't be."""
         found, failed = [], []
         for identity, part in missing.items():
             try:
-                found.append(self._distilling.start(part.spec, identity))
+                found.append(self._trainings.start(part.spec, identity))
                 self._store.trainings.wish(found[-1].id, "")  # one that was paused goes on
             except UserError as error:
                 failed.append(f"{part.spec.name}: {error}")
@@ -258,20 +258,20 @@ class ReproService:
 
     # -- inside -------------------------------------------------------------------------------------
 
-    def _asked(self, spec: ReproduceSpec) -> dict[str, RecipePart]:
+    def _asked(self, spec: ReproductionSpec) -> dict[str, RecipePart]:
         """Identity -> part, seed by seed; what is the same for several seeds comes once."""
         parts = (part for seed in spec.seeds for part in self.parts(spec.scale, seed, spec.only))
         return {part.identity(spec.scale): part for part in parts}
 
     def _states(self) -> dict[str, str]:
         """Part's identity -> the state of its training, of all that were begun."""
-        return {info.training.part: info.state for info in reversed(self._distilling.all()) if info.training.part}
+        return {info.training.part: info.state for info in reversed(self._trainings.all()) if info.training.part}
 
     def _found(self, scale: ReproductionScale) -> list[PartResult]:
         """The parts of this scale that the store knows, of every seed, in the recipes' order."""
         begun = {training.part: training for training in reversed(self._store.trainings.all()) if training.part}
-        seeds = sorted({DistilSpec.from_json(training.spec).settings.seed for training in begun.values()})
-        known = self._asked(ReproduceSpec(scale, tuple(seeds)))
+        seeds = sorted({TrainingSpec.from_json(training.spec).settings.seed for training in begun.values()})
+        known = self._asked(ReproductionSpec(scale, tuple(seeds)))
         return [self._result(part, begun[identity]) for identity, part in known.items() if identity in begun]
 
     def _result(self, part: RecipePart, training: Training) -> PartResult:
@@ -280,7 +280,7 @@ class ReproService:
         return PartResult(part.key, part.recipe, part.title, seed, part.spec, steps, evaluations, training.id)
 
 
-def _demands(spec: DistilSpec) -> tuple[Any, ...]:
+def _demands(spec: TrainingSpec) -> tuple[Any, ...]:
     """What has to be there for a training, whatever its seed and its number of problems."""
     needed = (spec.settings.needs_solutions, spec.settings.needs_answers)
     return spec.model, spec.problem_set, needed, tuple(one for one in spec.evaluations if not one.seen)

@@ -19,7 +19,7 @@ from backend.config import ROOT
 from backend.domain import GRADERS, Context, UserError, visible
 from backend.services.reproduction.claims import Cell, ClaimResult, OutcomeMeasure, When
 from backend.services.reproduction.recipes.recipe import ReproductionScale
-from backend.services.training.training_specs import DistilSpec
+from backend.services.training.training_specs import TrainingSpec
 from backend.store import Store
 from backend.store.queries import VERDICTS
 from backend.store.trainings import EvaluationRow, StepRow
@@ -37,7 +37,7 @@ class PartResult:
     recipe: str
     title: str
     seed: int
-    spec: DistilSpec
+    spec: TrainingSpec
     steps: list[StepRow]
     evaluations: list[EvaluationRow]
     training_id: str | None = None
@@ -173,7 +173,7 @@ def _part_from_json(raw: Mapping[str, Any]) -> PartResult:
         raw["recipe"],
         raw["title"],
         raw["seed"],
-        DistilSpec.from_json(raw["spec"]),
+        TrainingSpec.from_json(raw["spec"]),
         [StepRow(**row) for row in raw["steps"]],
         [EvaluationRow(**(row | {"context": Context(row["context"])})) for row in raw["evaluations"]],
     )

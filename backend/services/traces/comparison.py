@@ -115,7 +115,7 @@ class Telling:
     problem: ComparedProblem
 
 
-class CompareService:
+class ComparisonService:
     """Aligns runs of one store."""
 
     def __init__(self, store: Store, lexicons: LexiconService) -> None:

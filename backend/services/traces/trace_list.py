@@ -56,7 +56,7 @@ class Page:
         return self.offset // PAGE + 1
 
 
-class BrowseService:
+class TraceListService:
     """Lists the traces of one store."""
 
     def __init__(self, store: Store, lexicons: LexiconService) -> None:

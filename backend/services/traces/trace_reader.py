@@ -142,7 +142,7 @@ class ForkLink:
         return next(verdict for verdict in self.verdicts if verdict.grader == grader)
 
 
-class ReadService:
+class TraceService:
     """Opens traces of one store."""
 
     def __init__(self, store: Store) -> None:

@@ -20,7 +20,7 @@ from backend.engines.checkpoints import inspect_location
 from backend.engines.compatibility import folder_of
 from backend.services.generation.models import ModelService
 from backend.services.generation.problems import Problem, ProblemService
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from backend.store.parts import disk_errors
 
 # Equal for all trainings: their evaluations are paired by problem and sample.
@@ -43,7 +43,7 @@ class Planner:
         """`settings` say where lexicons are and how many threads a training may use."""
         self._settings, self._models, self._problems = settings, models, problems
 
-    def check(self, spec: DistilSpec) -> Wanted:
+    def check(self, spec: TrainingSpec) -> Wanted:
         """What `spec` asks for. Raises UserError, before anything is begun, where it can't be had."""
         spec.check()
         base = self._models.get(spec.model)
@@ -69,7 +69,7 @@ class Planner:
                 _need_another(what, items)
         return wanted
 
-    def plan(self, spec: DistilSpec, shared: Path) -> TrainPlan:
+    def plan(self, spec: TrainingSpec, shared: Path) -> TrainPlan:
         """The plan of a training; `shared` is for what trainings have in common. Raises UserError like `check`."""
         wanted = self.check(spec)
         return TrainPlan(
@@ -89,7 +89,7 @@ class Planner:
             shared=str(shared),
         )
 
-    def kept(self, spec: DistilSpec, folder: Path, shared: Path) -> TrainPlan:
+    def kept(self, spec: TrainingSpec, folder: Path, shared: Path) -> TrainPlan:
         """The plan in `folder`, made and put there by the first call: a training that goes on has the same problems
         and solutions, whatever came into the store meanwhile. Only where things lie on this machine is looked up anew.
         """
@@ -115,7 +115,7 @@ class Planner:
 
     # -- problems -----------------------------------------------------------------------------------
 
-    def _chosen(self, spec: DistilSpec) -> tuple[Problem, ...]:
+    def _chosen(self, spec: TrainingSpec) -> tuple[Problem, ...]:
         if not spec.problem_set:
             return ()
         problems = self._problems.load(spec.problem_set)
@@ -182,7 +182,7 @@ def _need_another(what: str, problems: Sequence[Problem]) -> None:
         raise UserError(f"{_capital(what)} shows another problem's solution: it needs at least two problems.")
 
 
-def _watched(spec: DistilSpec, wanted: Wanted) -> Sequence[Problem]:
+def _watched(spec: TrainingSpec, wanted: Wanted) -> Sequence[Problem]:
     """Problems of the first held-out set; without one, of the training's own."""
     pairs = zip(spec.evaluations, wanted.evaluations, strict=True)
     return next((items for asked, items in pairs if not asked.seen), wanted.items)[: spec.watched]

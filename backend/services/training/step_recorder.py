@@ -37,7 +37,7 @@ from backend.services.jobs import JobProgress
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.run_builder import RunBuilder
 from backend.services.training.evaluation_figures import figures
-from backend.services.training.training_specs import SEEN, DistilSpec
+from backend.services.training.training_specs import SEEN, TrainingSpec
 from backend.store import Store
 from backend.store.ledger import SourceRow
 from backend.store.parts import PartWriter
@@ -53,7 +53,7 @@ class Subject:
     """
 
     training: Training
-    spec: DistilSpec
+    spec: TrainingSpec
     plan: TrainPlan
     folder: Path
     base: Model

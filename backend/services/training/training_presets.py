@@ -12,7 +12,7 @@ from typing import Final
 from backend.distill.settings import Method, Remedy, Schedule, TrainingSettings
 from backend.domain import Context
 from backend.services.reproduction.recipes import paper_recipes
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 
 BASE: Final = "lab-base"
 TRAINED_ON: Final = "lab-cd3-train"
@@ -24,22 +24,23 @@ _EVALUATIONS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class DistilPreset:
+class TrainingPreset:
     """A training to start from: `sentence` says what to look for."""
 
     name: str
     title: str
     sentence: str
-    spec: DistilSpec
+    spec: TrainingSpec
 
 
-def distil_presets(models: Mapping[str, str]) -> list[DistilPreset]:
+def training_presets(models: Mapping[str, str]) -> list[TrainingPreset]:
     """Those whose model is there; `models` maps names to ids."""
     if BASE not in models:
         return []
     made = [_made(models[BASE], *row) for row in _ROWS]
     return [
-        DistilPreset(name, title, sentence, spec) for (name, title, sentence, *_), spec in zip(_ROWS, made, strict=True)
+        TrainingPreset(name, title, sentence, spec)
+        for (name, title, sentence, *_), spec in zip(_ROWS, made, strict=True)
     ]
 
 
@@ -113,9 +114,11 @@ _ROWS: Final = (
 )
 
 
-def _made(model: str, name: str, title: str, sentence: str, settings: TrainingSettings, size: int | None) -> DistilSpec:
+def _made(
+    model: str, name: str, title: str, sentence: str, settings: TrainingSettings, size: int | None
+) -> TrainingSpec:
     evaluations = tuple(replace(e, limit=min(e.limit or size, size)) if e.seen and size else e for e in _EVALUATIONS)
-    return DistilSpec(
+    return TrainingSpec(
         model=model,
         settings=settings,
         problem_set=TRAINED_ON,

@@ -65,7 +65,7 @@ class EvaluationSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class DistilSpec:
+class TrainingSpec:
     """A training: the base model (its id), how it is taught, with which problems, and what is evaluated on the way.
 
     The problem set is shuffled with `pick_seed` and its first `size` problems are taken (None: all), so that smaller
@@ -95,7 +95,7 @@ class DistilSpec:
         return values | {"evaluations": list(values["evaluations"])}
 
     @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> DistilSpec:
+    def from_json(cls, raw: Mapping[str, Any]) -> TrainingSpec:
         """Back from JSON as `to_json` made it."""
         values = dict(raw) | {"settings": TrainingSettings.from_json(raw["settings"])}
         values["evaluations"] = tuple(

@@ -12,7 +12,7 @@ from typing import Any
 from backend.domain import Job, JobState, Model, Training, visible
 from backend.services.jobs import JobProgress
 from backend.services.training.supervisor import CANCELLED, FAILED
-from backend.services.training.training_specs import DistilSpec
+from backend.services.training.training_specs import TrainingSpec
 from backend.store.trainings import Standing
 
 
@@ -35,7 +35,7 @@ class TrainingInfo:
     """
 
     training: Training
-    spec: DistilSpec
+    spec: TrainingSpec
     base: Model | None
     job: Job | None
     step: int

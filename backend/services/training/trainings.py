@@ -25,9 +25,9 @@ from backend.services.lexicons.catalog import LexiconService
 from backend.services.training.planner import Planner
 from backend.services.training.step_recorder import Recorder, Subject
 from backend.services.training.supervisor import CANCELLED, DONE, FAILED, PAUSED, Crew, OnEvent, Trainee, take_rest
-from backend.services.training.training_presets import DistilPreset, distil_presets
+from backend.services.training.training_presets import TrainingPreset, training_presets
 from backend.services.training.training_process import Journal, TrainingProcess, launch_command
-from backend.services.training.training_specs import DistilSpec
+from backend.services.training.training_specs import TrainingSpec
 from backend.services.training.training_state import TrainingInfo, TrainingOutcome, TrainingReporter, state_of
 from backend.store import Store
 from backend.store.parts import disk_errors
@@ -38,7 +38,7 @@ _SHARED: Final = "shared"
 PAUSE: Final = "pause"
 
 
-class DistilService:
+class TrainingService:
     """Trainings of one store."""
 
     # What starts a training process: its folder and the number of its processes -> a command.
@@ -61,16 +61,16 @@ class DistilService:
 
     # -- asking -------------------------------------------------------------------------------------
 
-    def presets(self) -> list[DistilPreset]:
+    def presets(self) -> list[TrainingPreset]:
         """Trainings ready to start, those whose models are there."""
-        return distil_presets({info.model.name: info.model.id for info in self._models.all() if info.ready})
+        return training_presets({info.model.name: info.model.id for info in self._models.all() if info.ready})
 
-    def check(self, spec: DistilSpec) -> None:
+    def check(self, spec: TrainingSpec) -> None:
         """Raise UserError, before anything is begun, where `spec` can't be carried out."""
         self._planner.check(spec)
 
     @needs(Role.ADMIN)
-    def start(self, spec: DistilSpec, part: str = "") -> Training:
+    def start(self, spec: TrainingSpec, part: str = "") -> Training:
         """Enter a training without a job for it. One that `part` of a recipe has already is given back as it is.
 
         Raises UserError like `check`.
@@ -83,7 +83,7 @@ class DistilService:
         training = Training(identity, self._free_name(spec, base, identity), base.id, spec.to_json(), part=part)
         return self._store.trainings.add(training)
 
-    def submit(self, spec: DistilSpec, part: str = "") -> Job:
+    def submit(self, spec: TrainingSpec, part: str = "") -> Job:
         """Check what is asked for and queue it. Raises UserError, with nothing begun, where it can't be done."""
         return self._queue(self.start(spec, part), spec)
 
@@ -217,14 +217,14 @@ class DistilService:
 
     # -- inside -------------------------------------------------------------------------------------
 
-    def _queue(self, training: Training, spec: DistilSpec) -> Job:
+    def _queue(self, training: Training, spec: TrainingSpec) -> Job:
         amount = f"{spec.settings.steps:,} steps" if spec.settings.steps else f"{len(spec.evaluations)} evaluations"
         title = f"{visible(training.name, 120)} · {amount}"
-        job = self._jobs.submit(JobKind.DISTIL, title, {"training": training.id}, Lane.BATCH)
+        job = self._jobs.submit(JobKind.DISTILL, title, {"training": training.id}, Lane.BATCH)
         self._store.trainings.set_job(training.id, job.id)
         return job
 
-    def _free_name(self, spec: DistilSpec, base: Model, identity: str) -> str:
+    def _free_name(self, spec: TrainingSpec, base: Model, identity: str) -> str:
         """The name asked for, or one that says what is done; with a few letters behind it where it is taken."""
         name = " ".join(spec.name.split()) or f"{base.name[:40]} · {spec.what}"
         taken = {training.name for training in self._store.trainings.all()}
@@ -234,7 +234,7 @@ class DistilService:
         self, training: Training, graders: GraderPool, progress: JobProgress, heed: Callable[[], None]
     ) -> Trainee:
         """What carrying out a training takes. Raises UserError where what it needs isn't there any more."""
-        spec, folder = DistilSpec.from_json(training.spec), self.folder(training.id)
+        spec, folder = TrainingSpec.from_json(training.spec), self.folder(training.id)
         plan = self._planner.kept(spec, folder, self._store.folder / FOLDER / _SHARED)
         base = self._models.get(training.model)
         subject = Subject(
@@ -249,7 +249,7 @@ class DistilService:
         recorder = Recorder(self._store, self._lexicons, graders, subject, progress, heed)
         return Trainee(Journal(folder), recorder, lambda: self._start_process(spec, folder, plan.threads))
 
-    def _start_process(self, spec: DistilSpec, folder: Path, threads: int) -> TrainingProcess:
+    def _start_process(self, spec: TrainingSpec, folder: Path, threads: int) -> TrainingProcess:
         env = environment(self._settings) | {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
         env["OMP_NUM_THREADS"] = str(threads or 1)
         return TrainingProcess(self.launch(folder, spec.processes), folder, env, launcher=spec.processes > 1)
@@ -275,7 +275,7 @@ class DistilService:
 
     def _info(self, training: Training, standing: Standing, models: Sequence[Model]) -> TrainingInfo:
         job = self._store.jobs.get(training.job) if training.job else None
-        spec = DistilSpec.from_json(training.spec)
+        spec = TrainingSpec.from_json(training.spec)
         base = next((model for model in models if model.id == training.model), None)
         return TrainingInfo(
             training=training,

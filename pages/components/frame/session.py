@@ -53,7 +53,7 @@ def summaries(lexicon: str) -> list[RunSummary]:
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def _comparison(version: int, runs: tuple[str, ...], lexicon: str, grader: str) -> Comparison:
-    return services().comparing.compare(runs, lexicon, grader)
+    return services().comparison.compare(runs, lexicon, grader)
 
 
 def comparison(runs: Sequence[str], lexicon: str, grader: str) -> Comparison:
@@ -63,7 +63,7 @@ def comparison(runs: Sequence[str], lexicon: str, grader: str) -> Comparison:
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def _statistics(version: int, runs: tuple[str, ...], lexicon: str, grader: str) -> PairStatistics:
-    return services().comparing.statistics(services().comparing.compare(runs, lexicon, grader))
+    return services().comparison.statistics(services().comparison.compare(runs, lexicon, grader))
 
 
 def statistics(runs: Sequence[str], lexicon: str, grader: str) -> PairStatistics:
@@ -74,7 +74,7 @@ def statistics(runs: Sequence[str], lexicon: str, grader: str) -> PairStatistics
 @st.cache_data(show_spinner=False, max_entries=8)
 def _telling(version: int, lexicon: str, grader: str, turn: int) -> Telling | None:
     pairs = [pair for pair in services().runs.pairs() if not (pair.base.aside or pair.variant.aside)]
-    return services().comparing.telling(pairs, lexicon, grader, turn)
+    return services().comparison.telling(pairs, lexicon, grader, turn)
 
 
 def telling(lexicon: str, grader: str | None, turn: int = 0) -> Telling | None:
@@ -114,7 +114,7 @@ def models() -> list[ModelInfo]:
 
 @st.cache_data(show_spinner=False, max_entries=2, ttl=30)
 def _presets(version: int) -> list[Preset]:
-    return services().generating.presets()
+    return services().generation.presets()
 
 
 def presets() -> list[Preset]:

@@ -23,7 +23,7 @@ from pages.components.table.table_model import Column, Kind, Lines, Row
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def _queue(version: str, project: str) -> list[QueueRow]:
-    return services().agreeing.worst_first(project)
+    return services().agreement.worst_first(project)
 
 
 def in_queue(project: str) -> list[QueueRow]:
@@ -97,7 +97,7 @@ def merge_popover(person: Person, project: Project) -> None:
         )
         if st.button("Merge", type="primary", key="merge"):
             try:
-                done = services().adjudicating.merge(person.id, project.id, rule, match)
+                done = services().adjudication.merge(person.id, project.id, rule, match)
             except UserError as error:
                 notice(str(error), "error")
                 return

@@ -83,19 +83,19 @@ routes = [Route(PATH, save, methods=["POST"]), Route(GOLD_PATH, decide, methods=
 def taken(wired: Services, person: str, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Enter the rows, then the mark; returns what is answered. Raises UserError where either can't be taken."""
     item, rows, mark, after = _read(body)
-    saved = wired.annotating.save(person, project, item, rows) if rows else []
+    saved = wired.labelling.save(person, project, item, rows) if rows else []
     if mark:
-        wired.annotating.mark(person, item, **_mark(mark))
-    return _told(saved, wired.annotating.history(item, person) if after is not None else (), after)
+        wired.labelling.mark(person, item, **_mark(mark))
+    return _told(saved, wired.labelling.history(item, person) if after is not None else (), after)
 
 
 def decided(wired: Services, person: str, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """The same for gold; the mark says whether the item is settled, and all gold rows are answered with."""
     item, rows, mark, after = _read(body)
-    saved = wired.adjudicating.decide(person, project, item, rows) if rows else []
+    saved = wired.adjudication.decide(person, project, item, rows) if rows else []
     if isinstance(mark.get("settled"), bool):
-        wired.adjudicating.settle(person, item, mark["settled"])
-    log = wired.annotating.history(item) if after is not None else ()
+        wired.adjudication.settle(person, item, mark["settled"])
+    log = wired.labelling.history(item) if after is not None else ()
     return _told(saved, [row for row in log if row.layer is Layer.GOLD], after)
 
 

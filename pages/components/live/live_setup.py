@@ -14,7 +14,7 @@ import streamlit as st
 from backend.domain import Context, UserError, problem_id
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.problems import Problem, ProblemSetInfo
-from backend.services.generation.specs import ForkPoint, GenerateSpec, Question, RunArm
+from backend.services.generation.specs import ForkPoint, GenerationSpec, Question, RunArm
 from backend.services.traces.trace_reader import OpenTrace
 from pages.components.frame.session import models, presets, services
 
@@ -38,7 +38,7 @@ class Setup:
     question: str = ""
     gold: str = ""
     arms: list[RunArm] = field(default_factory=list)
-    base: GenerateSpec = field(default_factory=lambda: GenerateSpec((), live=True, logprobs=True))
+    base: GenerationSpec = field(default_factory=lambda: GenerationSpec((), live=True, logprobs=True))
     edition: int = 0
 
 
@@ -68,7 +68,7 @@ def _first_arms(everyone: list[ModelInfo]) -> list[RunArm]:
     return [RunArm(str(child.parent)), RunArm(child.id)] if child else [RunArm(model) for model in list(able)[:1]]
 
 
-def specification(chosen: Setup) -> GenerateSpec:
+def specification(chosen: Setup) -> GenerationSpec:
     """The job a setup asks for. Raises UserError where the problem is missing."""
     spec = replace(chosen.base, arms=tuple(chosen.arms), problem_set="", limit=None, questions=(), fork=None, live=True)
     if chosen.source == "typed":
@@ -90,7 +90,7 @@ def _question(problem: Problem) -> Question:
     return Question(problem.question, problem.gold, problem.set)
 
 
-def take(spec: GenerateSpec) -> None:
+def take(spec: GenerationSpec) -> None:
     """Put a job's specification into the setup, to be changed and asked for again."""
     chosen = Setup(arms=list(spec.arms), base=replace(spec, fork=None), edition=setup().edition + 1)
     if spec.problem_set:
@@ -134,7 +134,7 @@ def _problem(identity: str) -> Problem | None:
     return next((p for p in services().problems.load(FIRST_SET) if problem_id(p.question) == identity), None)
 
 
-def gone_on(spec: GenerateSpec, arm: int, trace: OpenTrace, at: int, insert: str) -> GenerateSpec:
+def gone_on(spec: GenerationSpec, arm: int, trace: OpenTrace, at: int, insert: str) -> GenerationSpec:
     """The job that goes on from a trace at code point `at` with `insert`: its arm, its problem, once."""
     asked = Question(trace.question, trace.gold, spec.dataset)
     label = f"on from character {at:,}" + (f" with “{insert.strip()}”" if insert.strip() else "")
@@ -150,7 +150,7 @@ def gone_on(spec: GenerateSpec, arm: int, trace: OpenTrace, at: int, insert: str
     )
 
 
-def new_seed(spec: GenerateSpec) -> GenerateSpec:
+def new_seed(spec: GenerationSpec) -> GenerationSpec:
     """The same once more, drawn anew."""
     return replace(spec, decoding=replace(spec.decoding, seed=spec.decoding.seed + 1))
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from backend.domain import ModelKind, Run, UserError, visible
 from backend.services.generation.models import ModelInfo
-from backend.services.generation.specs import GenerateSpec, Question, RunArm, ScoreSpec
+from backend.services.generation.specs import GenerationSpec, Question, RunArm, ScoreSpec
 from backend.services.traces.trace_reader import OpenTrace
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import notice
@@ -78,17 +78,17 @@ def go_on_dialog(trace: OpenTrace, at: int) -> None:
 
 def _go_on(trace: OpenTrace, model: str, at: int, insert: str, samples: int) -> None:
     asked = Question(trace.question, trace.gold, trace.run.info.dataset)
-    spec = GenerateSpec((RunArm(model, trace.run.info.context),), questions=(asked,), live=True, logprobs=True)
+    spec = GenerationSpec((RunArm(model, trace.run.info.context),), questions=(asked,), live=True, logprobs=True)
     spec = replace(gone_on(_drawn_alike(spec, trace), 0, trace, at, insert), samples=samples)
     try:
-        job = services().generating.submit(spec)
+        job = services().generation.submit(spec)
     except UserError as error:
         notice(str(error), "error")
         return
     st.switch_page("live.py", query_params={"job": job.id})
 
 
-def _drawn_alike(spec: GenerateSpec, trace: OpenTrace) -> GenerateSpec:
+def _drawn_alike(spec: GenerationSpec, trace: OpenTrace) -> GenerationSpec:
     """Decoding as in the trace's run, as far as that is known; where its limit isn't, twice the trace's length."""
     told, usual = trace.run.info.sampling, spec.decoding
     decoding = replace(
@@ -158,7 +158,7 @@ def score_with(run: Run) -> None:
         if not pressed or model is None or context is None:
             return
         try:
-            job = services().scoring.submit(ScoreSpec(run.id, model, context, _ALTERNATIVES))
+            job = services().scores.submit(ScoreSpec(run.id, model, context, _ALTERNATIVES))
         except UserError as error:
             notice(str(error), "error")
             return

@@ -99,8 +99,8 @@ def _sample(run: str, problem: ComparedProblem, right: bool | None, lexicon: str
     identity = services().lexicons.get(lexicon).id
     return next(
         trace
-        for ref in services().comparing.samples(run, problem.id)
-        if (trace := services().reading.open(ref.trace, identity)).verdict(grader).correct is right
+        for ref in services().comparison.samples(run, problem.id)
+        if (trace := services().traces.open(ref.trace, identity)).verdict(grader).correct is right
     )
 
 
@@ -119,7 +119,7 @@ def next_steps() -> None:
 def _begin(preset: Preset) -> None:
     """Run an experiment and watch it; where it can't be run, the Live page is where to mend that."""
     try:
-        job = services().generating.submit(preset.spec)
+        job = services().generation.submit(preset.spec)
     except UserError as error:
         notice(str(error), "error")
         return

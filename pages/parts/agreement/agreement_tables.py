@@ -37,7 +37,7 @@ _MOST_PLACES, _MOST_ITEMS = 8, 10
 
 @st.cache_data(show_spinner="Comparing what people marked", max_entries=8)
 def _report(version: str, project: str) -> AgreementReport:
-    return services().agreeing.report(project)
+    return services().agreement.report(project)
 
 
 def agreement_report(project: str) -> AgreementReport:

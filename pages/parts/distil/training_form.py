@@ -14,18 +14,18 @@ import streamlit as st
 
 from backend.distill.settings import Method, Remedy, Schedule, Teacher, TrainingSettings
 from backend.domain import Context, visible
-from backend.services.training.training_presets import DistilPreset
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_presets import TrainingPreset
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from pages.components.frame.session import models
 from pages.components.live.live_setup import CONTEXTS as SEES
 from pages.components.live.live_setup import problem_sets
 from pages.parts.distil.training_setup import Draft, take, take_method, trainable
-from pages.parts.distil.training_words import CONTEXTS, DIVERGENCES, JENSEN, LABELS, METHODS, REMEDIES, counts, distils
+from pages.parts.distil.training_words import CONTEXTS, DIVERGENCES, JENSEN, LABELS, METHODS, REMEDIES, counts, distills
 
 _MIXED = -1.0
 
 
-def form(chosen: Draft, known: Sequence[DistilPreset]) -> None:
+def form(chosen: Draft, known: Sequence[TrainingPreset]) -> None:
     """Every setting; `chosen.spec` is what they say."""
     key = str(chosen.edition)
     _start_from(known, key)
@@ -48,7 +48,7 @@ def _line(name: str) -> Any:
     return st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"sth-distil-{name}")
 
 
-def _start_from(known: Sequence[DistilPreset], key: str) -> None:
+def _start_from(known: Sequence[TrainingPreset], key: str) -> None:
     """A preset as a way to fill the form."""
     titles = {preset.title: preset.spec for preset in known}
     name = f"distil-from-{key}"
@@ -63,7 +63,7 @@ def _start_from(known: Sequence[DistilPreset], key: str) -> None:
         )  # fmt: skip
 
 
-def _who(spec: DistilSpec, key: str) -> DistilSpec:
+def _who(spec: TrainingSpec, key: str) -> TrainingSpec:
     able = {info.model.id: info.model.name for info in trainable()}
     sets = problem_sets()
     lacking = [visible(info.model.name, 60) for info in models() if info.model.id not in able]
@@ -107,7 +107,7 @@ def _how(settings: TrainingSettings, key: str) -> TrainingSettings:
             format_func=SEES.__getitem__, key=f"distil-context-{key}-{settings.method}", width=230,
         )  # fmt: skip
         settings = replace(settings, context=context)
-    return _teaching(settings, key) if distils(settings) else settings
+    return _teaching(settings, key) if distills(settings) else settings
 
 
 def _teaching(settings: TrainingSettings, key: str) -> TrainingSettings:
@@ -143,7 +143,7 @@ def _how_much(settings: TrainingSettings, key: str) -> TrainingSettings:
     settings = _whole(settings, key, "prompts", 1, 65_536)
     settings = _whole(settings, key, "samples", 1, 1024)
     settings = _small(settings, key, "learning_rate", 1e-9, 1.0)
-    if distils(settings):
+    if distills(settings):
         settings = _whole(settings, key, "top_k", 0, 1_000_000, "Of the student’s likeliest tokens; 0: all of them")
         settings = _yes(settings, key, "tail")
     return _whole(settings, key, "lora_rank", 0, 1024, "0 trains all weights")
@@ -177,7 +177,7 @@ def _rest(settings: TrainingSettings, key: str) -> TrainingSettings:
     return settings
 
 
-def _checked(spec: DistilSpec, key: str) -> DistilSpec:
+def _checked(spec: TrainingSpec, key: str) -> TrainingSpec:
     """What is evaluated, and how often that, checkpoints and watched problems come."""
     held_out = [one for one in spec.evaluations if not one.seen]
     sets = list(problem_sets())
@@ -209,7 +209,7 @@ def _checked(spec: DistilSpec, key: str) -> DistilSpec:
     )  # fmt: skip
 
 
-def _evaluations(spec: DistilSpec, names: Sequence[str], limit: int | None, seen: bool) -> tuple[EvaluationSpec, ...]:
+def _evaluations(spec: TrainingSpec, names: Sequence[str], limit: int | None, seen: bool) -> tuple[EvaluationSpec, ...]:
     """Those there were, as far as they are still wanted, and new ones like them."""
     known = {one.name: one for one in spec.evaluations if one.context is Context.NONE}
     hinted = tuple(one for one in spec.evaluations if one.context is not Context.NONE)

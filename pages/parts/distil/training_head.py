@@ -49,12 +49,12 @@ def head(info: TrainingInfo, rows: Sequence[Any]) -> None:
 def _state(training: str, shown: str) -> None:
     """The state line; the whole page runs again when the state is another."""
     try:
-        info = services().distilling.get(training)
+        info = services().trainings.get(training)
     except UserError:
         st.rerun()  # removed meanwhile: the page says so
     if info.state != shown:
         st.rerun()
-    seconds = [row.values["seconds"] for row in services().distilling.steps(training, info.step - 8) if row.step > 0
+    seconds = [row.values["seconds"] for row in services().trainings.steps(training, info.step - 8) if row.step > 0
                and row.values.get("seconds")]  # fmt: skip
     working = services().jobs.worker().alive
     ahead = services().jobs.position(info.job) if info.job and info.state == "queued" else 0
@@ -79,7 +79,7 @@ def _actions(info: TrainingInfo, rows: Sequence[Any]) -> None:
         pausing = info.training.wish == "pause"
         if st.button("Pausing" if pausing else "Pause", icon=":material/pause:", disabled=pausing, key="distil-pause",
                      help="It saves after the step under way and can go on from there"):  # fmt: skip
-            _done(lambda: services().distilling.pause(training))
+            _done(lambda: services().trainings.pause(training))
         stopping = info.job is not None and info.job.state == "cancelling"
         if st.button("Stopping" if stopping else "Cancel", icon=":material/stop_circle:", disabled=stopping,
                      key="distil-cancel", help="Checkpoints stay"):  # fmt: skip
@@ -88,7 +88,7 @@ def _actions(info: TrainingInfo, rows: Sequence[Any]) -> None:
         kind = "secondary" if pair else "primary"
         if st.button("Resume", type=kind, icon=":material/resume:", key="distil-resume",
                      help="It goes on from its last checkpoint"):  # fmt: skip
-            _done(lambda: services().distilling.resume(training))
+            _done(lambda: services().trainings.resume(training))
     said = "Base and last checkpoint, side by side"
     if (
         info.models
@@ -103,7 +103,7 @@ def _more(info: TrainingInfo) -> None:
     """What one does rarely."""
     with st.popover("More", icon=":material/more_horiz:", type="tertiary", key="distil-more"):
         st.download_button(
-            "Every step as CSV", lambda: steps_csv(services().distilling.steps(info.training.id)), "training-steps.csv",
+            "Every step as CSV", lambda: steps_csv(services().trainings.steps(info.training.id)), "training-steps.csv",
             "text/csv", type="tertiary", icon=":material/download:", on_click="ignore", key="distil-csv",
         )  # fmt: skip
         if st.button("Set up another like it", type="tertiary", icon=":material/tune:", key="distil-again"):
@@ -132,7 +132,7 @@ def remove_dialog(info: TrainingInfo) -> None:
     )
     if st.button("Remove", type="primary", icon=":material/delete:", key="distil-really-remove"):
         try:
-            services().distilling.remove(info.training.id)
+            services().trainings.remove(info.training.id)
         except UserError as error:
             notice(str(error), "error")
             return

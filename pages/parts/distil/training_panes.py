@@ -26,7 +26,7 @@ Reply = Mapping[str, Any]
 
 def watched(info: TrainingInfo, lexicon: str) -> int:
     """Slider, problem and three panes; returns the step the slider shows."""
-    training, steps = info.training.id, services().distilling.rollout_steps(info.training.id)
+    training, steps = info.training.id, services().trainings.rollout_steps(info.training.id)
     if not steps:
         st.text(
             "The first texts appear once the base has answered."
@@ -34,7 +34,7 @@ def watched(info: TrainingInfo, lexicon: str) -> int:
             else "No problem was watched in this training."
         )
         return 0
-    first = services().distilling.rollouts(training, steps[0])
+    first = services().trainings.rollouts(training, steps[0])
     problems = [int(reply["problem"]) for reply in first.watched] if first else []
     questions = _questions(info, len(problems))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="sth-distil-choose"):
@@ -65,7 +65,7 @@ def _panes(info: TrainingInfo, steps: Sequence[int], step: int, problem: int, le
     shown[last] = shown.get(last, ("B", "now"))
     panes = []
     for at in sorted(shown):
-        row = services().distilling.rollouts(info.training.id, at)
+        row = services().trainings.rollouts(info.training.id, at)
         reply = next((r for r in row.watched if r["problem"] == problem), None) if row else None
         if reply:
             tag, words = shown[at]
@@ -78,7 +78,7 @@ def _panes(info: TrainingInfo, steps: Sequence[int], step: int, problem: int, le
 
 def sampled(training: str, step: int, lexicon: str) -> None:
     """A few of the rollouts the step learned from."""
-    row = services().distilling.rollouts(training, step)
+    row = services().trainings.rollouts(training, step)
     if row is None or not row.sampled:
         st.text("This step kept no rollouts.")
         return

@@ -13,8 +13,8 @@ import streamlit as st
 from backend.distill.settings import Method, TrainingSettings
 from backend.domain import ModelKind
 from backend.services.generation.models import ModelInfo
-from backend.services.training.training_presets import DistilPreset, paper_settings
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_presets import TrainingPreset, paper_settings
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from pages.components.frame.session import models, services
 from pages.components.live.live_setup import problem_sets
 from pages.parts.distil.training_words import CONTEXTS, sentence
@@ -29,16 +29,16 @@ _SIBLINGS = 8
 class Draft:
     """The specification as it stands."""
 
-    spec: DistilSpec
+    spec: TrainingSpec
     edition: int = 0
 
 
 @st.cache_data(show_spinner=False, max_entries=2, ttl=30)
-def _presets(version: int) -> list[DistilPreset]:
-    return services().distilling.presets()
+def _presets(version: int) -> list[TrainingPreset]:
+    return services().trainings.presets()
 
 
-def presets() -> list[DistilPreset]:
+def presets() -> list[TrainingPreset]:
     """The trainings ready to start."""
     return _presets(services().runs.version())
 
@@ -57,15 +57,15 @@ def draft() -> Draft:
     return st.session_state[_NAME]
 
 
-def _plain() -> DistilSpec:
+def _plain() -> TrainingSpec:
     able, sets = trainable(), list(problem_sets())
     held_out = next((name for name in sets if name.endswith("-test")), sets[0])
     checked = EvaluationSpec(held_out, limit=200, last_samples=1)
     model = able[0].model.id if able else ""
-    return DistilSpec(model, TrainingSettings(), sets[0], evaluations=(checked,))
+    return TrainingSpec(model, TrainingSettings(), sets[0], evaluations=(checked,))
 
 
-def take(spec: DistilSpec) -> None:
+def take(spec: TrainingSpec) -> None:
     """Put a specification into the draft, to be changed and started."""
     chosen = draft()
     chosen.spec, chosen.edition = replace(spec, name=""), chosen.edition + 1
@@ -89,7 +89,7 @@ def take_method(method: Method) -> None:
     take(replace(spec, settings=settings, preset=""))
 
 
-def trouble(spec: DistilSpec) -> str:
+def trouble(spec: TrainingSpec) -> str:
     """Why `spec` can't be started, in a sentence; "" where it can.
 
     The problems of a large imported set are looked through only when it is started: that takes a query each.
@@ -109,6 +109,6 @@ def trouble(spec: DistilSpec) -> str:
 
 
 @st.cache_data(show_spinner="Looking through the problems", max_entries=32)
-def _trouble(version: int, chosen: object, taught: object, asked: object, _spec: DistilSpec) -> str:
+def _trouble(version: int, chosen: object, taught: object, asked: object, _spec: TrainingSpec) -> str:
     """What is wrong with the model and the problems; nothing else in the specification matters for that."""
-    return sentence(lambda: services().distilling.check(_spec))
+    return sentence(lambda: services().trainings.check(_spec))

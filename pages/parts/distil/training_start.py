@@ -15,8 +15,8 @@ import streamlit as st
 from backend.distill.settings import TrainingSettings
 from backend.domain import UserError, visible
 from backend.report.numbers import Form
-from backend.services.training.training_presets import DistilPreset, paper_settings
-from backend.services.training.training_specs import DistilSpec
+from backend.services.training.training_presets import TrainingPreset, paper_settings
+from backend.services.training.training_specs import TrainingSpec
 from backend.services.training.training_state import TrainingInfo
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import notice
@@ -33,11 +33,11 @@ STYLE = Path(__file__).with_name("distil_page.css")
 _LIST_HEIGHT = 420
 
 
-def begin(spec: DistilSpec) -> None:
+def begin(spec: TrainingSpec) -> None:
     """Ask for a training and go to it; a sentence where it can't be done."""
     try:
         with st.spinner("Looking through the problems"):
-            job = services().distilling.submit(spec)
+            job = services().trainings.submit(spec)
     except UserError as error:
         notice(str(error), "error")
         return
@@ -51,7 +51,7 @@ def watch(training: str) -> None:
     st.rerun()
 
 
-def cards(known: Sequence[DistilPreset]) -> DistilSpec | None:
+def cards(known: Sequence[TrainingPreset]) -> TrainingSpec | None:
     """The presets, the first as the page's one primary action; the specification of the one that was pressed."""
     wanted = None
     with st.container(horizontal=True, gap="small", key="sth-cards"):
@@ -65,7 +65,7 @@ def cards(known: Sequence[DistilPreset]) -> DistilSpec | None:
     return wanted
 
 
-def own(known: Sequence[DistilPreset]) -> None:
+def own(known: Sequence[TrainingPreset]) -> None:
     """The form, what differs from the paper, and the way to start it."""
     st.session_state.setdefault(OWN, not known)
     opened = st.expander("Set up your own", icon=":material/tune:", key=OWN, on_change="rerun")
@@ -81,7 +81,7 @@ def own(known: Sequence[DistilPreset]) -> None:
             st.button("Take the paper’s settings", on_click=take_paper, type="tertiary", icon=":material/article:")
 
 
-def _start(spec: DistilSpec, quiet: bool) -> None:
+def _start(spec: TrainingSpec, quiet: bool) -> None:
     """The button, and beside it why it can't be pressed."""
     wrong = barred() or trouble(spec)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sth-distil-start"):
@@ -113,7 +113,7 @@ def paper_table(settings: TrainingSettings, key: str) -> None:
 
 def earlier() -> None:
     """Every training, the newest first, each a way to it."""
-    infos = services().distilling.all()
+    infos = services().trainings.all()
     if not infos:
         st.text("No model was taught here yet. Press a card above: its curves and texts appear as it learns.")
         return
@@ -155,7 +155,7 @@ def _row(info: TrainingInfo) -> Row:
 
 @st.cache_data(show_spinner=False, max_entries=400)
 def _evaluations(version: int, training: str) -> list[Any]:
-    return services().distilling.evaluations(training)
+    return services().trainings.evaluations(training)
 
 
 def start_page() -> None:

@@ -54,10 +54,10 @@ def offered(info: TrainingInfo, rows: Sequence[Any]) -> tuple[int, bool]:
 def look(training: str, lexicon: str, every: float | None, drawn: tuple[int, bool]) -> None:
     """Everything that changes from step to step. `every` is how often it is drawn, `drawn` what was `offered`."""
     try:
-        info = services().distilling.get(training)
+        info = services().trainings.get(training)
     except UserError:
         return
-    steps, rows = services().distilling.steps(training), services().distilling.evaluations(training)
+    steps, rows = services().trainings.steps(training), services().trainings.evaluations(training)
     wanted = look_every(info, steps)
     if every and wanted and (offered(info, rows) != drawn or not 0.5 <= wanted / every <= 2):
         st.rerun()  # there is more to do than when the page was drawn, or steps take longer or shorter

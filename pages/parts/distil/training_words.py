@@ -72,14 +72,14 @@ _STATES: Mapping[str, str] = {
 }
 
 
-def distils(settings: TrainingSettings) -> bool:
+def distills(settings: TrainingSettings) -> bool:
     """Whether a teacher's distribution is learned from."""
     return settings.method in (Method.SDFT, Method.SDPO)
 
 
 def counts(name: str, settings: TrainingSettings) -> bool:
     """Whether a setting has any effect beside the others."""
-    if name in _DISTILLED and not distils(settings):
+    if name in _DISTILLED and not distills(settings):
         return False
     if name in _OF_GRPO:
         return settings.method is Method.GRPO

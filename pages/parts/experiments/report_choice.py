@@ -33,7 +33,7 @@ def choose_view() -> View:
 
 
 def _source(scale: ReproductionScale) -> From:
-    usual = From(asked("source", list(_SOURCES), services().experiments.usual(scale)))
+    usual = From(asked("source", list(_SOURCES), services().reports.usual(scale)))
     chosen = st.selectbox("Numbers from", list(_SOURCES), index=list(_SOURCES).index(usual), width=210, on_change=keep,
                           key="experiments-source", format_func=_SOURCES.__getitem__, args=("source",))  # fmt: skip
     return chosen or usual
@@ -77,7 +77,7 @@ def _seeds(source: From, scale: ReproductionScale) -> tuple[int, ...]:
 
 
 def _lexicon(source: From) -> str:
-    names = services().experiments.lexicons(source) or services().experiments.lexicons(From.STORE)
+    names = services().reports.lexicons(source) or services().reports.lexicons(From.STORE)
     chosen = st.selectbox("Cues counted by", names, width=190, key="counted", bind="query-params",
                           help="The verdicts and the paper’s own figures count by kim2026.")  # fmt: skip
     return chosen or names[0]
@@ -103,8 +103,8 @@ def version() -> str:
     """Changes when what is shown may have changed. While experiments are trained, only when one of them ends: every
     evaluation changes the store, and figures of finished parts stay what they are.
     """
-    busy = any(job.kind in (JobKind.REPRODUCE, JobKind.DISTIL) for job in services().jobs.open())
-    return f"{services().experiments.ended()} {'' if busy else services().runs.version()}"
+    busy = any(job.kind in (JobKind.REPRODUCE, JobKind.DISTILL) for job in services().jobs.open())
+    return f"{services().reports.ended()} {'' if busy else services().runs.version()}"
 
 
 def found_results(source: From, scale: ReproductionScale) -> Results:
@@ -114,13 +114,13 @@ def found_results(source: From, scale: ReproductionScale) -> Results:
 
 @st.cache_resource(show_spinner="Testing the claims", max_entries=6)
 def _results(version: str, source: From, scale: ReproductionScale) -> Results:
-    return services().experiments.results(source, scale)
+    return services().reports.results(source, scale)
 
 
 @st.cache_resource(show_spinner="Putting figures together", max_entries=48)
 def _section(version: str, view: View, name: str) -> tuple[ReportSection, dict[str, Chart]]:
     results = None if view.source is From.RUNS else found_results(view.source, view.scale)
-    section = services().experiments.section(view, name, results)
+    section = services().reports.section(view, name, results)
     return section, {picture.id: chart(picture) for picture in section.pictures}
 
 
@@ -133,4 +133,4 @@ def found_section(view: View, name: str) -> tuple[ReportSection, dict[str, Chart
 def whole_report(view: View) -> Report:
     """Everything of a view, for export."""
     results = None if view.source is From.RUNS else found_results(view.source, view.scale)
-    return services().experiments.report(view, results)
+    return services().reports.report(view, results)

@@ -12,7 +12,7 @@ from backend.report.numbers import Form
 from backend.services.reproduction.cost import total
 from backend.services.reproduction.recipes.catalogue import recipes
 from backend.services.reproduction.recipes.recipe import ReproductionScale
-from backend.services.reproduction.reproducer import MOST_LAB_PROCESSES, Planned, ReproduceSpec
+from backend.services.reproduction.reproducer import MOST_LAB_PROCESSES, Planned, ReproductionSpec
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import notice
 from pages.components.frame.session import services
@@ -33,7 +33,7 @@ def run_form(scale: ReproductionScale, nothing_yet: bool) -> None:
     with folded:
         spec = _asked(scale)
         try:
-            planned = services().reproducing.plan(spec)
+            planned = services().reproduction.plan(spec)
         except UserError as error:
             notice(str(error), "error")
             return
@@ -46,7 +46,7 @@ def run_form(scale: ReproductionScale, nothing_yet: bool) -> None:
             _plan(missing)
 
 
-def _asked(scale: ReproductionScale) -> ReproduceSpec:
+def _asked(scale: ReproductionScale) -> ReproductionSpec:
     titles = {recipe.key: f"{recipe.section} {recipe.title}" for recipe in recipes(scale)}
     with st.container(horizontal=True, gap="small"):
         only = st.multiselect("Experiments", list(titles), format_func=titles.__getitem__, placeholder="all",
@@ -57,7 +57,7 @@ def _asked(scale: ReproductionScale) -> ReproduceSpec:
         if scale is ReproductionScale.LAB:
             processes = int(st.number_input("At once", 1, MOST_LAB_PROCESSES, 1, key="experiments-processes", width=120,
                                             help="Parts trained at the same time, one core each"))  # fmt: skip
-    return ReproduceSpec(scale, tuple(range(seeds)), tuple(only), processes)
+    return ReproductionSpec(scale, tuple(range(seeds)), tuple(only), processes)
 
 
 def _told(planned: list[Planned], missing: list[Planned]) -> None:
@@ -73,7 +73,7 @@ def _told(planned: list[Planned], missing: list[Planned]) -> None:
     )
 
 
-def _go(spec: ReproduceSpec, missing: bool) -> None:
+def _go(spec: ReproductionSpec, missing: bool) -> None:
     """The button, and why it can't be pressed."""
     under_way = any(job.kind is JobKind.REPRODUCE for job in services().jobs.open())
     pressed = st.button("Run it", type="primary", icon=":material/play_arrow:", key="experiments-go",
@@ -84,14 +84,14 @@ def _go(spec: ReproduceSpec, missing: bool) -> None:
         return
     try:
         with st.spinner("Looking through the problems"):
-            services().reproducing.submit(spec)
+            services().reproduction.submit(spec)
     except UserError as error:
         notice(str(error), "error")
         return
     st.rerun()
 
 
-def command(spec: ReproduceSpec) -> str:
+def command(spec: ReproductionSpec) -> str:
     """The same on the command line."""
     only = f" --only {' '.join(spec.only)}" if spec.only else ""
     return (

@@ -138,7 +138,7 @@ def _fields(source: Source) -> Overrides:
 def preview_tables(source: Source) -> None:
     """The first drafts of a source, and its first rows as they stand."""
     try:
-        found: Preview = services().importing.preview(source)
+        found: Preview = services().imports.preview(source)
     except UserError as error:
         notice(str(error), "error")
         return
@@ -161,7 +161,7 @@ def _short(value: Any) -> Any:
 def mapping_form(path: Path) -> None:
     """Ask which column of an unknown table is what; the answer is kept for the next run of the page."""
     try:
-        found, guess = services().importing.peek(path)
+        found, guess = services().imports.peek(path)
     except UserError:
         return
     st.text("The format isn't known. Say which column holds what:")

@@ -91,7 +91,7 @@ def versions(person: Person, name: str, project: str | None) -> None:
         st.text(f"{len(missing):,} stored runs hold none of its cues yet.")
         if st.button("Find its cues in stored runs", key="match-runs", disabled=not person.role.covers(Role.ADMIN)):
             try:
-                services().detecting.submit_match(person.id)
+                services().detectors.submit_match(person.id)
             except UserError as error:
                 notice(str(error), "error")
             else:
@@ -135,7 +135,7 @@ def _least_certain(person: Person, name: str, project: str) -> None:
     may = bool(person.id) and person.role.covers(Role.ADMIN)
     if st.button("Order the project’s items by its doubt", key="order-queue", disabled=not may):
         try:
-            services().detecting.submit_queue(person.id, project, name)
+            services().detectors.submit_queue(person.id, project, name)
         except UserError as error:
             notice(str(error), "error")
         else:

@@ -23,7 +23,7 @@ def training_popover(person: Person, project: str | None) -> None:
         name = st.text_input("Name", "learned", key="detector-name", max_chars=48)
         if st.button("Train", type="primary", key="train", disabled=not (person.id and person.role.covers(Role.ADMIN))):
             try:
-                services().detecting.train(person.id, project or "", name)
+                services().detectors.train(person.id, project or "", name)
             except UserError as error:
                 notice(str(error), "error")
             else:

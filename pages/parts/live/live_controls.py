@@ -16,7 +16,7 @@ import streamlit as st
 
 from backend.domain import UserError, visible
 from backend.services.generation.models import ModelInfo
-from backend.services.generation.specs import GenerateSpec, RunArm
+from backend.services.generation.specs import GenerationSpec, RunArm
 from pages.components.frame.notice import notice
 from pages.components.frame.session import models, presets, services
 from pages.components.live.live_setup import CONTEXTS, MOST_ARMS, Setup, problem_sets, specification, take
@@ -30,7 +30,7 @@ _LAB_KINDS = "The lab’s models know two kinds: “Use 1, 8, 11 to make 2.” a
 _ENGINES = ("auto", "transformers", "vllm", "openai")
 
 
-def experiments(chosen: str | None) -> GenerateSpec | None:
+def experiments(chosen: str | None) -> GenerationSpec | None:
     """The ready experiments as cards; one that is clicked fills the setup and is returned, to be begun at once."""
     known = presets()
     if not known:
@@ -196,7 +196,7 @@ def prompt_views(chosen: Setup) -> None:
         return
     with opened:
         try:
-            prompts = services().generating.prompts(specification(chosen))
+            prompts = services().generation.prompts(specification(chosen))
         except UserError as error:
             notice(str(error), "error")
             return

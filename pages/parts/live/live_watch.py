@@ -9,7 +9,7 @@ from __future__ import annotations
 import streamlit as st
 
 from backend.domain import Job, UserError
-from backend.services.generation.specs import GenerateSpec, RunArm
+from backend.services.generation.specs import GenerationSpec, RunArm
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import notice, told
 from pages.components.frame.session import runs, services
@@ -24,10 +24,10 @@ _RECENT = 5
 _LOOK_SECONDS = 2.0
 
 
-def begin(spec: GenerateSpec) -> None:
+def begin(spec: GenerationSpec) -> None:
     """Ask for a job and go to it; a sentence where it can't be done."""
     try:
-        job = services().generating.submit(spec)
+        job = services().generation.submit(spec)
     except UserError as error:
         notice(str(error), "error")
         return
@@ -43,7 +43,7 @@ def watch(job: str) -> None:
 
 def actions(job: Job) -> None:
     """What can be done with the job now, in the page's header."""
-    spec = GenerateSpec.from_json(job.spec)
+    spec = GenerationSpec.from_json(job.spec)
     if not job.state.final:
         stopping = job.state == "cancelling"
         if not barred() and st.button(
@@ -91,10 +91,10 @@ def show(job: Job, lexicon: str) -> None:
 
 def _expected(job: Job, place: int) -> Expected | None:
     """What the job will show; None where its models or problems are gone, and what it said is all there is."""
-    spec = GenerateSpec.from_json(job.spec)
+    spec = GenerationSpec.from_json(job.spec)
     try:
         arms = [(services().models.get(arm.model).name, _notes(arm)) for arm in spec.arms[:MOST_ARMS]]
-        problems = services().generating.chosen(spec)
+        problems = services().generation.chosen(spec)
     except UserError:
         return None
     first = problems[min(place, len(problems) - 1)]
@@ -108,10 +108,10 @@ def _notes(arm: RunArm) -> str:
 def _go_on(job: Job, result: LiveResult) -> None:
     if result.fork is None:
         return
-    fork, spec = result.fork, GenerateSpec.from_json(job.spec)
+    fork, spec = result.fork, GenerationSpec.from_json(job.spec)
     try:
-        trace = services().reading.open(fork.trace, services().lexicons.get(services().lexicons.default).id)
-        arm = fork.index // (len(services().generating.chosen(spec)) * spec.samples)
+        trace = services().traces.open(fork.trace, services().lexicons.get(services().lexicons.default).id)
+        arm = fork.index // (len(services().generation.chosen(spec)) * spec.samples)
         if trace.run.info.job != job.id or arm >= len(spec.arms) or fork.at > len(trace.text):
             raise UserError("This trace is not of the job that is shown: load the page again.")
         begin(gone_on(spec, arm, trace, fork.at, fork.insert))

@@ -80,7 +80,7 @@ def training_of(info: ModelInfo) -> str:
     """The id of the training a model is a checkpoint of; "" where it is none, or the training was removed."""
     identity = Path(info.model.location).parent.name
     try:
-        folder = services().distilling.folder(services().distilling.get(identity).training.id)
+        folder = services().trainings.folder(services().trainings.get(identity).training.id)
     except UserError:
         return ""
     return identity if Path(info.model.location).parent == folder else ""

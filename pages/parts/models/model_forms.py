@@ -14,7 +14,7 @@ import streamlit as st
 from backend.domain import Context, JobKind, Model, UserError, visible
 from backend.engines.checkpoints import inspect_location
 from backend.services.generation.models import ModelInfo
-from backend.services.generation.specs import GenerateSpec, RunArm
+from backend.services.generation.specs import GenerationSpec, RunArm
 from pages.components.frame.notice import notice
 from pages.components.frame.session import services
 from pages.parts.models.model_words import facts_line
@@ -147,10 +147,10 @@ def evaluate_dialog(info: ModelInfo) -> None:
     )  # fmt: skip
     st.text(f"{limit * samples * len(contexts):,} traces in {len(contexts)} run{'' if len(contexts) == 1 else 's'}.")
     if st.button("Evaluate", type="primary", icon=":material/play_arrow:", key="evaluate"):
-        spec = GenerateSpec(tuple(RunArm(info.model.id, Context(c)) for c in contexts), name, limit, samples=samples)
+        spec = GenerationSpec(tuple(RunArm(info.model.id, Context(c)) for c in contexts), name, limit, samples=samples)
         spec = replace(spec, decoding=replace(spec.decoding, temperature=temperature, max_tokens=tokens))
         try:
-            services().generating.submit(spec, kind=JobKind.EVALUATE)
+            services().generation.submit(spec, kind=JobKind.EVALUATE)
         except UserError as error:
             notice(str(error), "error")
             return

@@ -19,7 +19,7 @@ from pages.components.viewer.token_layer import Colour, TokenLayer, layer_of
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _scores(trace: str, parts: tuple[str, ...]) -> list[TokenScores]:
     """Never changed, so every session may hold the same ones; `parts` are other ones after a scoring."""
-    return services().reading.tokens(trace)
+    return services().traces.tokens(trace)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -39,7 +39,7 @@ def scorer_name(scores: TokenScores) -> str:
 
 def token_controls(trace: OpenTrace) -> TokenLayer | None:
     """Draw the controls, where the trace has tokens, and return the layer asked for; None leaves the text blank."""
-    parts = services().reading.token_parts(trace.id)
+    parts = services().traces.token_parts(trace.id)
     scores = _scores(trace.id, parts) if parts else []
     if not scores:
         return None

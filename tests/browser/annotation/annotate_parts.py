@@ -34,7 +34,7 @@ def fill(services: Services, folder: Path, traces: int = 6) -> None:
     (folder / "model-a").mkdir(parents=True)
     file = folder / "model-a" / "made.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
-    assert [outcome.state for outcome in services.importing.run([file])] == ["imported"]
+    assert [outcome.state for outcome in services.imports.run([file])] == ["imported"]
 
 
 def project(services: Services, name: str, **more: Any) -> Project:

@@ -24,7 +24,7 @@ SPANS, A_PIECE = 20, 12  # so that everybody has two items at least
 def services(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """A store with chains of reasoning of R1-Distill-Llama-8B."""
     with build_services(Settings(store=tmp_path_factory.mktemp("whole") / "store")) as wired:
-        outcomes = list(wired.importing.run([shared_data / "traces" / "thought-anchors"]))
+        outcomes = list(wired.imports.run([shared_data / "traces" / "thought-anchors"]))
         assert any(outcome.state == "imported" for outcome in outcomes)
         yield wired
 
@@ -123,7 +123,7 @@ def decide(cleo: App) -> None:
 
 
 def standing(services: Services, project: str) -> list[Labelled]:
-    return services.annotating.labelled(project)
+    return services.labelling.labelled(project)
 
 
 def said(services: Services, project: str) -> list[object]:
@@ -176,7 +176,7 @@ def test_from_a_project_to_a_better_lexicon(people: dict[str, App], services: Se
     cleo.open("lexicons")
     expect(page.locator("[data-testid=stMain]")).to_contain_text("There is no gold yet")
     cleo.open("agreement", project=project)
-    report = services.agreeing.report(project)
+    report = services.agreement.report(project)
     assert report.items >= 1 and report.rows[0].overlap.value is not None and report.rows[0].overlap.value < 1, (
         "they differ"
     )

@@ -71,19 +71,19 @@ def project(services: Services, name: str, items: int = 2, bob: str = "Bob") -> 
 
 def label(services: Services, item: Item, name: str, said: dict[str, str]) -> None:
     person = services.people.local(name)
-    services.annotating.open(person.id, item.id)
+    services.labelling.open(person.id, item.id)
     rows = [
         LabelDraft(uuid.uuid4().hex, at, at + len(words), words, item.text_sha256, key, comment=HOSTILE)
         for words, key in said.items()
         if (at := TEXT.index(words)) >= 0
     ]
-    services.annotating.save(person.id, item.project, item.id, rows)
-    services.annotating.mark(person.id, item.id, state="done")
+    services.labelling.save(person.id, item.project, item.id, rows)
+    services.labelling.mark(person.id, item.id, state="done")
 
 
 def gold(services: Services, made: Project, ordinal: int = 0) -> Gold:
     """(quote, label, op, reason) of what stands as gold on an item, straight from the store."""
-    one = services.annotating.labelled(made.id)[ordinal]
+    one = services.labelling.labelled(made.id)[ordinal]
     assert all(one.text[row.start : row.end] == row.quote for row in one.gold)
     return [(row.quote, row.label, row.op.value, row.reason) for row in one.gold]
 
@@ -165,8 +165,8 @@ def test_the_keyboard_alone_decides_an_item(app: App, services: Services) -> Non
     app.page.wait_for_function("item => !location.search.includes(item)", arg=first)
     app.settle()
     assert bench.places()[0] == ("Wait", "all agree"), "the next item that is not settled"
-    assert [one.settled for one in services.annotating.labelled(made.id)] == [True, False]
-    log = services.annotating.history(first)
+    assert [one.settled for one in services.labelling.labelled(made.id)] == [True, False]
+    log = services.labelling.history(first)
     rows = [row for row in log if row.layer is Layer.GOLD]
     assert len(rows) > len(gold(services, made)) and len({row.id for row in rows}) == len(rows), (
         "nothing is overwritten"
@@ -176,7 +176,7 @@ def test_the_keyboard_alone_decides_an_item(app: App, services: Services) -> Non
     expect(bench.root.locator("[data-act=settle]")).to_have_text("Settled")
     bench.press("n", "0")
     bench.saved()
-    assert not services.annotating.labelled(made.id)[0].settled, "who decides anew has not settled it"
+    assert not services.labelling.labelled(made.id)[0].settled, "who decides anew has not settled it"
 
 
 def test_the_mouse_does_the_same_and_names_are_hidden_until_asked_for(app: App, services: Services) -> None:
@@ -255,9 +255,9 @@ def test_agreement_leads_to_the_items_people_differ_on(width: int, app: App, ser
     app.open("agreement", project=made.id)
     assert app.page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth <= e.clientWidth")
     worst = table_rows(app.page.locator(".st-key-agreement-worst table"))
-    queue = [row for row in services.agreeing.worst_first(made.id) if row.f1 is not None]
+    queue = [row for row in services.agreement.worst_first(made.id) if row.f1 is not None]
     assert [row["id"] for row in worst] == [row.item for row in queue]
-    report = services.agreeing.report(made.id)
+    report = services.agreement.report(made.id)
     shown = {row["Label"].split("\n")[0]: row for row in table_rows(app.page.locator(".st-key-agreement-label table"))}
     for row in report.rows:
         if row.label and row.spans:
@@ -277,7 +277,7 @@ def test_the_queue_begins_with_the_worst_and_any_row_opens(app: App, services: S
     made = project(services, "Queue", items=3)
     page: Page = app.open("adjudicate", project=made.id).page
     queue = table_rows(page.locator(f".st-key-queue-{made.id} table"))
-    assert queue[0]["id"] == services.agreeing.worst_first(made.id)[0].item and queue[0]["Agreement"] == "0.57"
+    assert queue[0]["id"] == services.agreement.worst_first(made.id)[0].item and queue[0]["Agreement"] == "0.57"
     page.get_by_role("button", name="Begin").click()
     app.wait_query("item", queue[0]["id"])
     page.get_by_role("button", name="Queue", exact=True).click()

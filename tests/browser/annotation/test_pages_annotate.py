@@ -80,7 +80,7 @@ def log(services: Services, project_id: str) -> list[tuple[str, str, str]]:
     """(quote, label, flag) of Ana's standing labels, straight from the store; every quote is where it says it is."""
     ana = services.people.local("Ana")
     found = []
-    for one in services.annotating.labelled(project_id):
+    for one in services.labelling.labelled(project_id):
         for label in one.by_person.get(ana.id, ()):
             assert one.text[label.start : label.end] == label.quote
             found.append((label.quote, label.label, label.flag))
@@ -149,8 +149,8 @@ def test_the_keyboard_alone_does_all_of_it(desk: Desk, services: Services) -> No
         (quote, "hesitation", flag) for quote, _, flag in rows
     ]
     ana = services.people.local("Ana")
-    (item,) = {label.item for one in services.annotating.labelled(made.id) for label in one.by_person.get(ana.id, ())}
-    commented = [label for label in services.annotating.history(item) if label.comment]
+    (item,) = {label.item for one in services.labelling.labelled(made.id) for label in one.by_person.get(ana.id, ())}
+    commented = [label for label in services.labelling.history(item) if label.comment]
     assert commented and commented[-1].comment == "n or p do nothing here"
     # Every place like this one, with a veto.
     desk.press("Escape", "n")
@@ -234,10 +234,10 @@ def test_an_item_is_finished_and_the_next_one_comes(desk: Desk, services: Servic
         desk.ready()
     expect(desk.root.locator(".top")).to_contain_text("2 of 6 finished")
     ana = services.people.local("Ana")
-    states = services.annotating.mine(ana.id, made.id)
+    states = services.labelling.mine(ana.id, made.id)
     assert [state.state for state in states] == ["done", "done", "open"]
     blind = [state.item for state in states if state.item.blind]
-    assert all(not services.annotating.open(ana.id, item.id).cues for item in blind)
+    assert all(not services.labelling.open(ana.id, item.id).cues for item in blind)
     rows = services.store.annotations.of_project(made.id)
     assert {row.label for row in rows} <= {"not-a-cue"} and all(row.op is Op.PUT for row in rows)
     desk.press("k")

@@ -33,8 +33,8 @@ def marked(services: Services) -> Project:
     made = project(services, "Gold", annotators=1, blind_share=1.0, lexicon="doubts")
     ana = services.people.local("Ana")
     matcher = services.lexicons.matchers()[services.lexicons.get("doubts").id]
-    while item := services.annotating.next_item(ana.id, made.id):
-        text = services.annotating.open(ana.id, item.id).text
+    while item := services.labelling.next_item(ana.id, made.id):
+        text = services.labelling.open(ana.id, item.id).text
         rows = []
         for form, start, end in matcher.find(text):
             entry = matcher.entry_of[form]
@@ -45,8 +45,8 @@ def marked(services: Services) -> Project:
             LabelDraft(uuid.uuid4().hex, start, end, text[start:end], item.text_sha256, label)
             for start, end, label in rows
         ]
-        services.annotating.save(ana.id, made.id, item.id, drafts)
-        services.annotating.mark(ana.id, item.id, state="done")
+        services.labelling.save(ana.id, made.id, item.id, drafts)
+        services.labelling.mark(ana.id, item.id, state="done")
     return made
 
 

@@ -56,7 +56,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., str])
         path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
         with build_services(settings) as services:
             chosen = Overrides(model=MODEL + suffix, dataset="<h1>set</h1>", template="<script>1</script>")
-            outcomes = list(services.importing.run([path], chosen))
+            outcomes = list(services.imports.run([path], chosen))
             assert [outcome.state for outcome in outcomes] == ["imported"], outcomes
     return serve(ROOT / "app.py", {"SECOND_THOUGHTS_STORE": str(settings.store)}), settings
 
@@ -143,7 +143,7 @@ def test_the_reader_shows_hostile_text_as_it_is(hostile: tuple[str, Settings], w
     page, seen = watched
     with build_services(hostile[1]) as services:
         trace = services.runs.all()[0].id + "-00000"
-        cues = len(services.reading.open(trace, services.lexicons.get("doubts").id).response_cues)
+        cues = len(services.traces.open(trace, services.lexicons.get("doubts").id).response_cues)
     page.goto(f"{hostile[0]}/reader?trace={trace}")
     settle(page)
     wait_for_text(page, SHOWN)

@@ -244,7 +244,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         file.parent.mkdir(parents=True)
         file.write_text("\n".join(map(json.dumps, responses)), encoding="utf-8")
     with build_services(Settings(store=folder / "store", graders=1)) as services:
-        first, second = services.importing.run(files)
+        first, second = services.imports.run(files)
         assert first.run and second.run, (first, second)
         store_tokens(services, first.run, texts[0])
         yield services
@@ -336,7 +336,7 @@ def test_a_run_is_read_by_a_model_that_is_chosen(reader: Services) -> None:
 
 def test_a_problem_is_answered_anew_on_the_live_page(reader: Services) -> None:
     run = reader.runs.all()[0]
-    trace = reader.reading.open(trace_of(reader), reader.lexicons.get("doubts").id)
+    trace = reader.traces.open(trace_of(reader), reader.lexicons.get("doubts").id)
     test = pressed(opened(trace.id), "Regenerate this")
     assert test.query_params["problem"] == trace.problem
     assert test.query_params["models"] == reader.models.get("lab-base").id and run.info.model == "lab-base"

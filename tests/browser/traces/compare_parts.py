@@ -34,8 +34,8 @@ def assert_pane(app: App, services: Services, runs: list[str], compared: Compari
     expect(question).to_contain_text(problem.question)
     expect(question).to_contain_text(f"gold {problem.gold}")
     for side, run in enumerate(runs):
-        [sample] = services.comparing.samples(run, problem.id)
-        trace = services.reading.open(sample.trace, services.lexicons.get(lexicon).id)
+        [sample] = services.comparison.samples(run, problem.id)
+        trace = services.traces.open(sample.trace, services.lexicons.get(lexicon).id)
         verdict = next(v for v in trace.verdicts if v.grader == grader)
         pane = app.pane(side)
         word = {True: "✓ right", False: "✕ wrong", None: "○ not judged"}[verdict.correct]

@@ -41,14 +41,14 @@ def same_page(
     app: App, services: Services, wanted: TraceFilter, number: int = 1, sort: str = "run", down: bool = False
 ) -> None:
     """Assert that the table is exactly the service's page, and that the header counts the same traces."""
-    found = services.browsing.page(wanted, number, sort, down)
+    found = services.trace_list.page(wanted, number, sort, down)
     expect(app.page.locator(".st-key-sth-header")).to_contain_text(f"{found.total:,} traces")
     assert shown_ids(app) == [row.id for row in found.rows]
 
 
 def test_a_row_holds_what_the_store_holds(app: App, real_services: Services) -> None:
     app.open("browse", sort="-cues")
-    found = real_services.browsing.page(TraceFilter(lexicon="doubts"), 1, "cues", True)
+    found = real_services.trace_list.page(TraceFilter(lexicon="doubts"), 1, "cues", True)
     rows = table_rows(app.page.locator(".st-key-traces table"))
     assert [row["id"] for row in rows] == [listed.id for listed in found.rows] and len(rows) == PAGE
     for row, listed in zip(rows, found.rows, strict=True):
@@ -69,7 +69,7 @@ def test_filters_stand_in_the_address_and_survive_a_reload(app: App, real_servic
     same_page(app, real_services, TraceFilter(dataset="AIME24"))
     app.choose("verdict", "disputed").wait_query("verdict", "disputed")
     disputed = TraceFilter(dataset="AIME24", disagree=True)
-    assert real_services.browsing.page(disputed).total == 2
+    assert real_services.trace_list.page(disputed).total == 2
     same_page(app, real_services, disputed)
     app.choose("verdict", "right").wait_query("verdict", "right")
     wanted = TraceFilter(dataset="AIME24", correct=True)
@@ -98,7 +98,7 @@ def test_runs_and_bounds_narrow_the_list(app: App, real_services: Services, run:
     same_page(app, real_services, wanted)
     app.reload()
     same_page(app, real_services, wanted)
-    found = real_services.browsing.page(wanted)
+    found = real_services.trace_list.page(wanted)
     assert 0 < found.total < 30
     assert all(3000 <= row.words <= 15000 and row.per_1k <= 30.5 for row in found.rows)
 

@@ -78,8 +78,8 @@ def test_another_lexicon_and_grader_change_every_figure(
     same_figures(cues, counted)
     assert (round(counted[0], 2), round(counted[1], 1)) == (1.07, 638.4)
     opened.choose("grader", "paper").wait_query("grader", "paper")
-    compared = real_services.comparing.compare(pair_ids, "kim2026", "paper")
-    pair = real_services.comparing.statistics(compared)
+    compared = real_services.comparison.compare(pair_ids, "kim2026", "paper")
+    pair = real_services.comparison.statistics(compared)
     same_figures(strip_texts(opened)[0][0], [100 * pair.accuracy.a.value, 100 * pair.accuracy.b.value])
     same_figures(strip_texts(opened)[1][1], [pair.cues.change.value, pair.cues.change.low, pair.cues.change.high])
     assert_pane(opened, real_services, pair_ids, compared, 0, "kim2026", "paper")
@@ -137,7 +137,7 @@ def test_the_list_its_marks_and_its_modes(shown: App, compared: Comparison) -> N
 
 def test_the_largest_cue_drop_lists_it(app: App, real_services: Services, pair_ids: list[str]) -> None:
     """Swapped, the trained variant is A, and most problems lose cues on the way to B."""
-    swapped = real_services.comparing.compare(pair_ids[::-1], LEXICON, GRADER)
+    swapped = real_services.comparison.compare(pair_ids[::-1], LEXICON, GRADER)
     drops = sorted((p for p in swapped.problems if p.cue_drop > 0), key=lambda p: -p.cue_drop)
     app.open("compare", runs=",".join(pair_ids))
     app.page.get_by_role("button", name="Swap").click()

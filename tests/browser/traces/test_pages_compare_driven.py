@@ -62,14 +62,13 @@ def test_flips_and_words_lead_to_their_traces(
     opened.page.locator(".st-key-hits-B").get_by_role("button", name="B", exact=True).click()
     opened.page.wait_for_url("**/browse?**")
     opened.settle()
-    found = real_services.browsing.page(TraceFilter(runs=(pair_ids[1],), lexicon=LEXICON, entry="perhaps"))
+    found = real_services.trace_list.page(TraceFilter(runs=(pair_ids[1],), lexicon=LEXICON, entry="perhaps"))
     lexicon = real_services.lexicons.get(LEXICON).id
     held = [
         f"{pair_ids[1]}-{i:05d}"
         for i in range(30)
         if any(
-            cue.entry == "perhaps"
-            for cue in real_services.reading.open(f"{pair_ids[1]}-{i:05d}", lexicon).response_cues
+            cue.entry == "perhaps" for cue in real_services.traces.open(f"{pair_ids[1]}-{i:05d}", lexicon).response_cues
         )
     ]
     shown = opened.page.locator(".st-key-traces tbody tr").evaluate_all("rows => rows.map((row) => row.dataset.row)")
@@ -148,7 +147,7 @@ def test_a_third_run_joins_and_leaves(opened: App, real_services: Services, pair
     opened.page.get_by_role("button", name="Add", exact=True).click()
     opened.wait_query("runs", ",".join([*pair_ids, third.id]))
     expect(opened.pane(2).locator("h2")).to_have_text("Qwen3-8B-Base · LIMO")
-    compared = real_services.comparing.compare([*pair_ids, third.id], LEXICON, GRADER)
+    compared = real_services.comparison.compare([*pair_ids, third.id], LEXICON, GRADER)
     assert_pane(opened, real_services, [*pair_ids, third.id], compared, 0)
     assert opened.rail().get_by_role("option").first.locator(".v").count() == 3
     opened.page.keyboard.press("Escape")
@@ -168,8 +167,8 @@ def test_a_link_to_a_stretch_survives_a_reload(
     opened.wait_query("mode", "wrong to right")
     opened.rail().get_by_role("option").first.click()
     opened.wait_query("problem", compared.problems[place].id)
-    [sample] = real_services.comparing.samples(pair_ids[1], compared.problems[place].id)
-    text = real_services.reading.open(sample.trace, real_services.lexicons.get(LEXICON).id).text
+    [sample] = real_services.comparison.samples(pair_ids[1], compared.problems[place].id)
+    text = real_services.traces.open(sample.trace, real_services.lexicons.get(LEXICON).id).text
     start, end = 2_000, 2_075
     assert opened.select_text(start, end, pane=1) == f"{start}-{end}"
     opened.pane(1).locator("[data-act=copy-link]").click()
@@ -231,7 +230,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory, serve: Callable[..., str])
                 for n in (1, 2)
             ]  # fmt: skip
             file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-            assert [o.state for o in services.importing.run([file])] == ["imported"]
+            assert [o.state for o in services.imports.run([file])] == ["imported"]
         yield serve(ROOT / "app.py", {"SECOND_THOUGHTS_STORE": str(settings.store)}), services
 
 

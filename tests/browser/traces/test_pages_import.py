@@ -113,7 +113,7 @@ def test_an_upload_is_looked_at_corrected_imported_and_found(
     wanted = sorted(
         trace.text
         for i in range(3)
-        for trace in [services.reading.open(f"{run.id}-{i:05d}", services.lexicons.get("doubts").id)]
+        for trace in [services.traces.open(f"{run.id}-{i:05d}", services.lexicons.get("doubts").id)]
     )
     assert wanted == sorted(TEXTS)
 
@@ -163,7 +163,7 @@ def test_a_table_of_no_known_format_is_mapped_by_hand(importing: App, services: 
     expect(page.get_by_text("2 traces of 2 problems.")).to_be_visible()
     run = next(run for run in services.runs.all() if run.info.model == "Homemade")
     right = [
-        services.reading.open(f"{run.id}-{i:05d}", services.lexicons.get("doubts").id).verdict("math-verify").correct
+        services.traces.open(f"{run.id}-{i:05d}", services.lexicons.get("doubts").id).verdict("math-verify").correct
         for i in (0, 1)
     ]
     assert right == [True, False]
@@ -221,7 +221,7 @@ def test_a_path_of_this_machine_is_read_in_place_and_a_run_deleted(
 def test_the_snapshot_opens_in_duckdb(importing: App, services: Services, tmp_path: Path) -> None:
     if not services.runs.all():
         evaluation(tmp_path / "small.jsonl")
-        list(services.importing.run([tmp_path / "small.jsonl"]))
+        list(services.imports.run([tmp_path / "small.jsonl"]))
         importing.reload()
     with importing.page.expect_download() as started:
         importing.page.get_by_role("button", name="Download a snapshot").click()

@@ -18,13 +18,13 @@ LONG = 80_000
 
 
 def opened_trace(services: Services, trace: str, lexicon: str = "doubts") -> OpenTrace:
-    return services.reading.open(trace, services.lexicons.get(lexicon).id)
+    return services.traces.open(trace, services.lexicons.get(lexicon).id)
 
 
 @pytest.fixture(scope="module")
 def long(real_services: Services) -> OpenTrace:
     """The shortest stored trace of at least 80,000 characters."""
-    rows = real_services.browsing.page(TraceFilter(min_words=12_000), sort="words").rows
+    rows = real_services.trace_list.page(TraceFilter(min_words=12_000), sort="words").rows
     traces = (opened_trace(real_services, row.id) for row in rows)
     return next(trace for trace in traces if len(trace.text) >= LONG)
 
@@ -32,7 +32,7 @@ def long(real_services: Services) -> OpenTrace:
 @pytest.fixture(scope="module")
 def disputed(real_services: Services) -> OpenTrace:
     """A trace on which the graders contradict each other."""
-    return opened_trace(real_services, real_services.browsing.page(TraceFilter(disagree=True)).rows[0].id)
+    return opened_trace(real_services, real_services.trace_list.page(TraceFilter(disagree=True)).rows[0].id)
 
 
 def test_a_trace_of_80000_characters_is_all_there(app: App, real_services: Services, long: OpenTrace) -> None:
@@ -115,7 +115,7 @@ def test_compare_with_opens_both_on_this_problem(app: App, real_services: Servic
     app.open("reader", trace=long.id)
     app.page.get_by_role("button", name="Compare with").click()
     labels = real_services.runs.labels()
-    others = [run for run in real_services.reading.runs_with(long.problem) if run != long.run.id]
+    others = [run for run in real_services.traces.runs_with(long.problem) if run != long.run.id]
     popover = app.page.locator("[data-testid=stPopoverBody]")
     expect(popover.get_by_role("button")).to_have_count(len(others))
     popover.get_by_role("button", name=labels[others[0]], exact=True).click()

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from backend.config import Settings
 from backend.services import Services, build_services
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from tests.browser.app_pages import ROOT, TIMEOUT, App
 from tests.browser.conftest import start_server
 from tests.browser.live.test_live_whole import until_gone
@@ -42,11 +42,11 @@ def app(served: tuple[str, Services], browser: Browser) -> Iterator[App]:
     assert not errors, errors
 
 
-def small(services: Services, name: str) -> DistilSpec:
+def small(services: Services, name: str) -> TrainingSpec:
     """A training of few steps on few problems."""
     checked = (EvaluationSpec("lab-cd3-test", limit=6, last_samples=1),)
-    preset = services.distilling.presets()[0].spec
-    return DistilSpec(preset.model, preset.settings, "lab-cd3-train", 16, evaluations=checked, name=name)
+    preset = services.trainings.presets()[0].spec
+    return TrainingSpec(preset.model, preset.settings, "lab-cd3-train", 16, evaluations=checked, name=name)
 
 
 def fill(page: Page, label: str, value: int) -> None:
@@ -60,7 +60,7 @@ def test_names_reasons_and_texts_stay_text(served: tuple[str, Services], app: Ap
     """What wants to be a picture or a script is text: in the list, above the curves, in the panes."""
     services = served[1]
     name = "<img src=x onerror=alert(1)> ![p](http://198.51.100.7/p)"
-    training = services.distilling.start(small(services, name)).id
+    training = services.trainings.start(small(services, name)).id
     said = {"problem": 0, "text": f"Maybe. {name}", "correct": False, "tokens": 9, "finish": "length"}
     for step in (0, 1):
         figures = {"score": 0.5, "length": 9.0, "tokens": 36, "density": {"doubts": 1.0}, "cues": {"doubts": 1.0}}
@@ -99,7 +99,7 @@ def test_a_training_begun_by_form_is_paused_gone_on_with_watched_and_compared(
     training = page.url.rpartition("training=")[2].partition("&")[0]
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=LONG)
-    info = services.distilling.get(training)
+    info = services.trainings.get(training)
     assert info.state == "paused" and 0 < info.step < 4 and len(info.models) == 1
     page.get_by_role("button", name="Resume").click()
     compare = page.get_by_role("button", name="Compare with its base")
@@ -107,12 +107,12 @@ def test_a_training_begun_by_form_is_paused_gone_on_with_watched_and_compared(
     app.settle()
     for name in ("score", "length", "cues", "accuracy"):
         assert app.drawn(f"distil-{name}"), name
-    recorded = {row.step: row.values for row in services.distilling.steps(training)}
+    recorded = {row.step: row.values for row in services.trainings.steps(training)}
     rows = app.chart_rows("distil-score")
     assert [int(row["step"]) for row in rows] == [0, 1, 2, 3, 4]
     assert [float(row["value"]) for row in rows] == pytest.approx([recorded[at]["score"] for at in range(5)], abs=1e-4)
     the_same_problem_at_every_step(app, services, training)
-    runs = [row.run for row in services.distilling.evaluations(training) if row.name == "lab-cd3-test"]
+    runs = [row.run for row in services.trainings.evaluations(training) if row.name == "lab-cd3-test"]
     compare.click()
     page.wait_for_url("**/compare?**")
     app.settle()
@@ -129,7 +129,7 @@ def the_same_problem_at_every_step(app: App, services: Services, training: str) 
         slider.press("ArrowRight")
         expect(panes.nth(1)).to_contain_text(f"Step {at}", timeout=TIMEOUT)
         app.settle()
-        row = services.distilling.rollouts(training, at)
+        row = services.trainings.rollouts(training, at)
         text = next(reply["text"] for reply in row.watched if reply["problem"] == 0)
         assert text.split("\n")[1][:30] in str(panes.nth(1).evaluate("pane => pane.textContent"))
     assert "Step 0" in panes.nth(0).inner_text() and "Step 4" in panes.nth(2).inner_text()

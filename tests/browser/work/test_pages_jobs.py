@@ -87,7 +87,7 @@ def pair(services: Services, tmp_path_factory: pytest.TempPathFactory) -> list[s
             for n in (1, 2)
         ]  # fmt: skip
         file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-        [outcome] = services.importing.run([file])
+        [outcome] = services.imports.run([file])
         made.append(str(outcome.run))
     return made
 

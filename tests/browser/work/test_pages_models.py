@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from backend.config import Settings
 from backend.domain import JobKind
 from backend.services import Services, build_services
-from backend.services.generation.specs import GenerateSpec
+from backend.services.generation.specs import GenerationSpec
 from tests.browser.app_pages import ROOT, App
 
 pytestmark = pytest.mark.browser
@@ -185,7 +185,7 @@ def test_the_tree_leads_to_evaluating_changing_and_removing(
     dialog.get_by_role("button", name="Evaluate").click()
     page.wait_for_url("**/jobs")
     [job] = services.jobs.open()
-    spec = GenerateSpec.from_json(job.spec)
+    spec = GenerationSpec.from_json(job.spec)
     assert (job.kind, spec.arms[0].model, spec.problem_set) == (JobKind.EVALUATE, base.id, "lab-cd3-test")
     assert (spec.limit, spec.samples, spec.decoding.temperature, spec.decoding.max_tokens) == (3, 2, 0, 256)
 

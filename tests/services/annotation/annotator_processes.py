@@ -75,20 +75,20 @@ def drafts(person: str, item: str, sha: str, text: str, each: int) -> list[Label
 
 def work(services: Services, orders: Orders, person: str, draw: random.Random) -> None:
     """One annotator: shares out the items of one project, then labels every item of the other."""
-    while item := services.annotating.next_item(person, orders.shared):
-        services.annotating.mark(person, item.id, state="done")
+    while item := services.labelling.next_item(person, orders.shared):
+        services.labelling.mark(person, item.id, state="done")
     known = {note.id for note in notes_of(Path(orders.notes), person)}
     file = os.open(Path(orders.notes) / person, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    while item := services.annotating.next_item(person, orders.project):
-        sheet = services.annotating.open(person, item.id)
+    while item := services.labelling.next_item(person, orders.project):
+        sheet = services.labelling.open(person, item.id)
         for row in drafts(person, item.id, item.text_sha256, sheet.text, orders.each):
             if row.id not in known:
                 time.sleep(draw.uniform(0, 2 * orders.pause))
                 begun = time.perf_counter()
-                ((name, seq),) = services.annotating.save(person, orders.project, item.id, [row])
+                ((name, seq),) = services.labelling.save(person, orders.project, item.id, [row])
                 assert name == row.id
                 os.write(file, f"{name} {seq} {time.perf_counter() - begun:.6f}\n".encode())
-        services.annotating.mark(person, item.id, state="done", seconds=1.0)
+        services.labelling.mark(person, item.id, state="done", seconds=1.0)
 
 
 def main(orders: Orders) -> int:

@@ -40,10 +40,10 @@ def finish(services: Services, people: Crowd, made: Project) -> Callable[..., It
         item = services.projects.items(made.id)[ordinal]
         for name, places in labels.items():
             person = getattr(people, name)
-            services.annotating.open(person.id, item.id)
+            services.labelling.open(person.id, item.id)
             rows = [draft(item, start, end, label) for start, end, label in places]
-            services.annotating.save(person.id, made.id, item.id, rows)
-            services.annotating.mark(person.id, item.id, state="done")
+            services.labelling.save(person.id, made.id, item.id, rows)
+            services.labelling.mark(person.id, item.id, state="done")
         return item
 
     return finish
@@ -53,7 +53,7 @@ def gold(services: Services, project_id: str) -> list[tuple[str, str, str]]:
     """What stands in the gold layer, rejections marked."""
     return [
         (label.quote, label.label, label.op.value)
-        for one in services.annotating.labelled(project_id)
+        for one in services.labelling.labelled(project_id)
         for label in one.gold
     ]
 
@@ -63,15 +63,15 @@ def test_a_sheet_holds_everybodys_lanes(
 ) -> None:
     services.projects.change(people.admin.id, made.id, lexicon="doubts")
     item = finish(ann=[(*WAIT, "hesitation")], bob=[])
-    sheet = services.adjudicating.sheet(people.judge.id, item.id)
+    sheet = services.adjudication.sheet(people.judge.id, item.id)
     own = {sheet.names[person]: [label.quote for label in rows] for person, rows in sheet.labelled.by_person.items()}
     assert own == {"Ann": ["Wait"], "Bob": []} and len(sheet.labelled.done) == 2
     assert sheet.cues and (sheet.number, sheet.of, sheet.history, sheet.writable) == (1, 2, 0, True)
     assert sheet.labelled.text == TEXT and not sheet.labelled.settled
     services.projects.close(people.admin.id, made.id)
-    assert not services.adjudicating.sheet(people.admin.id, item.id).writable
+    assert not services.adjudication.sheet(people.admin.id, item.id).writable
     with pytest.raises(UserError, match="Ann is an annotator and may not adjudicate"):
-        services.adjudicating.sheet(people.ann.id, item.id)
+        services.adjudication.sheet(people.ann.id, item.id)
 
 
 def test_decisions_are_a_layer_of_their_own(
@@ -80,29 +80,29 @@ def test_decisions_are_a_layer_of_their_own(
     item = finish(ann=[(*WAIT, "hesitation")], bob=[])
     adopted = draft(item, *WAIT, how="adopted", reason="ambiguous")
     rejected = draft(item, *MAYBE, "hedge", op=Op.REJECT, reason="slip")
-    first = services.adjudicating.decide(people.judge.id, made.id, item.id, [adopted, rejected])
-    assert services.adjudicating.decide(people.judge.id, made.id, item.id, [adopted, rejected]) == first
+    first = services.adjudication.decide(people.judge.id, made.id, item.id, [adopted, rejected])
+    assert services.adjudication.decide(people.judge.id, made.id, item.id, [adopted, rejected]) == first
     assert gold(services, made.id) == [("Wait", "hesitation", "put"), ("maybe", "hedge", "reject")]
     corrected = draft(item, *WAIT, "hedge", root=adopted.id)
-    services.adjudicating.decide(people.admin.id, made.id, item.id, [corrected, undo(rejected)])
+    services.adjudication.decide(people.admin.id, made.id, item.id, [corrected, undo(rejected)])
     assert gold(services, made.id) == [("Wait", "hedge", "put")], "any adjudicator may go on from another's decision"
-    log = [row for row in services.annotating.history(item.id) if row.layer is Layer.GOLD]
+    log = [row for row in services.labelling.history(item.id) if row.layer is Layer.GOLD]
     assert [(row.person, row.how, row.reason) for row in log][:2] == [
         (people.judge.id, "adopted", "ambiguous"),
         (people.judge.id, "", "slip"),
     ]
-    assert len(log) == 4 and services.adjudicating.sheet(people.judge.id, item.id).history == 4
-    assert [label.label for label in services.annotating.open(people.ann.id, item.id).labels] == ["hesitation"]
+    assert len(log) == 4 and services.adjudication.sheet(people.judge.id, item.id).history == 4
+    assert [label.label for label in services.labelling.open(people.ann.id, item.id).labels] == ["hesitation"]
 
 
 def test_decisions_are_held_to_the_same_rules(
     services: Services, people: Crowd, made: Project, finish: Callable[..., Item]
 ) -> None:
     item = finish(ann=[(*WAIT, "hesitation")], bob=[])
-    (hers,) = services.annotating.open(people.ann.id, item.id).labels
+    (hers,) = services.labelling.open(people.ann.id, item.id).labels
 
     def decide(who: str, *rows: object) -> None:
-        services.adjudicating.decide(who, made.id, item.id, rows)
+        services.adjudication.decide(who, made.id, item.id, rows)
 
     for row, reason in (
         (draft(item, 0, 999), "outside"),
@@ -118,8 +118,8 @@ def test_decisions_are_held_to_the_same_rules(
     services.projects.close(people.admin.id, made.id)
     for refused in (
         lambda: decide(people.judge.id, draft(item, *WAIT)),
-        lambda: services.adjudicating.settle(people.judge.id, item.id),
-        lambda: services.adjudicating.merge(people.judge.id, made.id, "any"),
+        lambda: services.adjudication.settle(people.judge.id, item.id),
+        lambda: services.adjudication.merge(people.judge.id, made.id, "any"),
     ):
         with pytest.raises(UserError, match="closed"):
             refused()
@@ -128,12 +128,12 @@ def test_decisions_are_held_to_the_same_rules(
 
 def test_items_are_settled_and_unsettled(services: Services, people: Crowd, made: Project) -> None:
     item = services.projects.items(made.id)[0]
-    services.adjudicating.settle(people.judge.id, item.id)
-    assert services.projects.info(made.id).settled == 1 and services.annotating.labelled(made.id)[0].settled
-    services.adjudicating.settle(people.judge.id, item.id, False)
+    services.adjudication.settle(people.judge.id, item.id)
+    assert services.projects.info(made.id).settled == 1 and services.labelling.labelled(made.id)[0].settled
+    services.adjudication.settle(people.judge.id, item.id, False)
     assert services.projects.info(made.id).settled == 0
     with pytest.raises(UserError, match="may not adjudicate"):
-        services.adjudicating.settle(people.bob.id, item.id)
+        services.adjudication.settle(people.bob.id, item.id)
 
 
 @pytest.mark.parametrize(
@@ -162,11 +162,11 @@ def test_rules_let_through_what_they_say(
         bob=[(0, 5, "hesitation"), (*MAYBE, "hedge"), (*HMM, "hesitation")],
         judge=[(*WAIT, "hedge"), (*MAYBE, "hedge")],
     )
-    counts = services.adjudicating.merge(people.judge.id, made.id, rule, match)
+    counts = services.adjudication.merge(people.judge.id, made.id, rule, match)
     texts = sorted(quote for quote, label, _ in gold(services, made.id) if not (quote == "Wait" and label == "hedge"))
     assert texts == expected
     assert (counts.items, counts.waiting, counts.decided, counts.withdrawn) == (2, 1, 0, 0)
-    again = services.adjudicating.merge(people.judge.id, made.id, rule, match)
+    again = services.adjudication.merge(people.judge.id, made.id, rule, match)
     assert (again.added, again.kept, again.withdrawn) == (0, counts.added, 0), "merging twice changes nothing"
 
 
@@ -177,8 +177,8 @@ def test_decisions_survive_every_merge(
     item = finish(ann=both, bob=both)
     own = draft(item, 0, 5, "hedge", how="own")
     rejected = draft(item, 8, 11, "hedge", op=Op.REJECT)
-    services.adjudicating.decide(people.judge.id, made.id, item.id, [own, rejected])
-    counts = services.adjudicating.merge(people.judge.id, made.id, "agreed by all")
+    services.adjudication.decide(people.judge.id, made.id, item.id, [own, rejected])
+    counts = services.adjudication.merge(people.judge.id, made.id, "agreed by all")
     assert (counts.added, counts.decided) == (2, 2)
     expected = [
         ("Wait,", "hedge", "put"),
@@ -187,12 +187,12 @@ def test_decisions_survive_every_merge(
         ("I think", "hedge", "put"),
     ]
     assert gold(services, made.id) == expected
-    merged = next(row for row in services.annotating.history(item.id) if row.layer is Layer.GOLD and row.quote == "Hmm")
+    merged = next(row for row in services.labelling.history(item.id) if row.layer is Layer.GOLD and row.quote == "Hmm")
     gone = draft(item, *HMM, root=merged.id, op=Op.WITHDRAW)
-    services.adjudicating.decide(people.judge.id, made.id, item.id, [gone])
+    services.adjudication.decide(people.judge.id, made.id, item.id, [gone])
     for rule in (*RULES, *RULES[::-1]):
         for match in ("exact", "overlap"):
-            services.adjudicating.merge(people.judge.id, made.id, rule, match)
+            services.adjudication.merge(people.judge.id, made.id, rule, match)
     assert gold(services, made.id) == [one for one in expected if one[0] != "Hmm"], "what was taken away stays away"
 
 
@@ -200,16 +200,16 @@ def test_another_rule_replaces_what_the_last_one_merged(
     services: Services, people: Crowd, made: Project, finish: Callable[..., Item]
 ) -> None:
     item = finish(ann=[(*WAIT, "hesitation"), (*MAYBE, "hedge")], bob=[(*WAIT, "hesitation")])
-    assert services.adjudicating.merge(people.judge.id, made.id, "any").added == 2
-    counts = services.adjudicating.merge(people.admin.id, made.id, "agreed by all")
+    assert services.adjudication.merge(people.judge.id, made.id, "any").added == 2
+    counts = services.adjudication.merge(people.admin.id, made.id, "agreed by all")
     assert (counts.added, counts.kept, counts.withdrawn) == (0, 1, 1)
     assert gold(services, made.id) == [("Wait", "hesitation", "put")]
-    services.adjudicating.settle(people.judge.id, item.id)
-    counts = services.adjudicating.merge(people.judge.id, made.id, "any")
+    services.adjudication.settle(people.judge.id, item.id)
+    counts = services.adjudication.merge(people.judge.id, made.id, "any")
     assert (counts.added, counts.settled) == (0, 1) and len(gold(services, made.id)) == 1
-    services.adjudicating.settle(people.judge.id, item.id, False)
-    assert services.adjudicating.merge(people.judge.id, made.id, "any").added == 1
-    log = [row for row in services.annotating.history(item.id) if row.layer is Layer.GOLD]
+    services.adjudication.settle(people.judge.id, item.id, False)
+    assert services.adjudication.merge(people.judge.id, made.id, "any").added == 1
+    log = [row for row in services.labelling.history(item.id) if row.layer is Layer.GOLD]
     assert [row.op.value for row in log] == ["put", "put", "withdraw", "put"], "the log keeps all of it"
 
 
@@ -217,12 +217,12 @@ def test_merging_waits_for_two_who_are_finished(
     services: Services, people: Crowd, made: Project, finish: Callable[..., Item]
 ) -> None:
     item = finish(ann=[(*WAIT, "hesitation")])
-    services.annotating.open(people.bob.id, item.id)
-    services.annotating.save(people.bob.id, made.id, item.id, [draft(item, *WAIT)])
-    counts = services.adjudicating.merge(people.judge.id, made.id, "any")
+    services.labelling.open(people.bob.id, item.id)
+    services.labelling.save(people.bob.id, made.id, item.id, [draft(item, *WAIT)])
+    counts = services.adjudication.merge(people.judge.id, made.id, "any")
     assert (counts.added, counts.waiting) == (0, 2)
     services.projects.change(people.admin.id, made.id, annotators=1)
-    assert services.adjudicating.merge(people.judge.id, made.id, "any").added == 1
+    assert services.adjudication.merge(people.judge.id, made.id, "any").added == 1
 
 
 def test_a_cue_wins_over_no_cue_and_flags_need_more_than_half(
@@ -233,10 +233,10 @@ def test_a_cue_wins_over_no_cue_and_flags_need_more_than_half(
     cue = MachineCue("doubts@1", "maybe", *MAYBE)
     for person, flag in ((people.ann, "filler"), (people.bob, "filler")):
         rows = [draft(item, *MAYBE, "hedge", flag=flag, machine=cue), draft(item, *THINK, "hedge", flag=flag)]
-        services.annotating.save(person.id, made.id, item.id, rows[: 2 if person is people.ann else 1])
-    services.annotating.save(people.bob.id, made.id, item.id, [draft(item, *THINK, "hedge", flag="quoted")])
-    services.adjudicating.merge(people.judge.id, made.id, "any")
-    found = {(label.quote, label.label): label for label in services.annotating.labelled(made.id)[0].gold}
+        services.labelling.save(person.id, made.id, item.id, rows[: 2 if person is people.ann else 1])
+    services.labelling.save(people.bob.id, made.id, item.id, [draft(item, *THINK, "hedge", flag="quoted")])
+    services.adjudication.merge(people.judge.id, made.id, "any")
+    found = {(label.quote, label.label): label for label in services.labelling.labelled(made.id)[0].gold}
     assert set(found) == {("Wait", "hesitation"), ("Hmm", NOT_A_CUE), ("maybe", "hedge"), ("I think", "hedge")}
     assert found["maybe", "hedge"].flag == "filler" and found["maybe", "hedge"].machine == cue
     assert found["I think", "hedge"].flag == "" and found["maybe", "hedge"].how == "merged"
@@ -248,9 +248,9 @@ def test_rules_that_do_not_exist_are_refused(
     services: Services, people: Crowd, made: Project, rule: str, match: str
 ) -> None:
     with pytest.raises(UserError, match=r"merge rule|Labels match"):
-        services.adjudicating.merge(people.judge.id, made.id, rule, match)
+        services.adjudication.merge(people.judge.id, made.id, rule, match)
     with pytest.raises(UserError, match="may not adjudicate"):
-        services.adjudicating.merge(people.ann.id, made.id, "any")
+        services.adjudication.merge(people.ann.id, made.id, "any")
 
 
 spans = st.tuples(st.integers(0, 30), st.integers(1, 9), st.sampled_from(["hedge", "hesitation", NOT_A_CUE]))

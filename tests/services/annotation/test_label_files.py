@@ -73,7 +73,7 @@ def fill(services: Services, people: Crowd, tmp_path: Path) -> Project:
         text = services.projects.text(item.id)
         wait = text.index("Wait", item.start)
         for who in (people.ann, people.bob):
-            services.annotating.open(who.id, item.id)
+            services.labelling.open(who.id, item.id)
             own = {"how": "mouse", "at": "2026-01-02T03:04:05Z"}
             rows_ = [
                 draft(item, wait, wait + 4, text=text, flag="filler", comment=f"a\tb\n'{number}'",
@@ -82,14 +82,14 @@ def fill(services: Services, people: Crowd, tmp_path: Path) -> Project:
                 draft(item, wait + 5, wait + 24, "hedge", text=text, **own),
                 draft(item, wait + 8, wait + 13, NOT_A_CUE, text=text, **own),
             ]  # fmt: skip
-            services.annotating.save(who.id, made.id, item.id, rows_[: 4 if who is people.ann else number])
-        services.annotating.mark(people.ann.id, item.id, state="done", seconds=12.5)
-        services.annotating.mark(people.bob.id, item.id, state="done" if number else "flagged", note="why?\nso")
+            services.labelling.save(who.id, made.id, item.id, rows_[: 4 if who is people.ann else number])
+        services.labelling.mark(people.ann.id, item.id, state="done", seconds=12.5)
+        services.labelling.mark(people.bob.id, item.id, state="done" if number else "flagged", note="why?\nso")
         gold = draft(item, wait, wait + 4, text=text, reason="slip", comment="c", how="own")
         reject = replace(draft(item, wait + 5, wait + 13, "hedge", text=text, how="own"), op=Op.REJECT)
-        services.adjudicating.decide(people.judge.id, made.id, item.id, [gold, reject][: number + 1])
+        services.adjudication.decide(people.judge.id, made.id, item.id, [gold, reject][: number + 1])
         if number > 1:
-            services.adjudicating.settle(people.judge.id, item.id)
+            services.adjudication.settle(people.judge.id, item.id)
     return services.projects.get(made.id)
 
 
@@ -100,7 +100,7 @@ def facts(services: Services, project: Project, whole: bool = True) -> list[Fact
     """What a project says, people by name; without `whole`, only what the formats of others hold."""
     names = {person.id: person.name for person in services.people.all()}
     found = []
-    for one in services.annotating.labelled(project.id):
+    for one in services.labelling.labelled(project.id):
         own = {names[person]: sorted(map(_said, labels)) for person, labels in one.by_person.items()}
         gold = sorted(_said(label) for label in one.gold if whole or label.op is Op.PUT)
         taken = [row for row in services.store.annotations.taken(project.id) if row.item == one.item.id]
@@ -187,7 +187,7 @@ def test_history_is_in_it_if_asked(full: Full) -> None:
     services, people, made = full.services, full.people, full.made
     rows = services.label_files.export(people.judge.id, made.id, history=True).data.decode().split("\n")
     found = json.loads(rows[1])["meta"]["history"]
-    log = services.annotating.history(services.projects.items(made.id)[0].id)
+    log = services.labelling.history(services.projects.items(made.id)[0].id)
     assert [(one["seq"], one["id"], one["op"], one["layer"]) for one in found] == [
         (label.seq, label.id, label.op, label.layer) for label in log
     ]
@@ -220,14 +220,14 @@ def test_two_of_one_name_stay_two(services: Services, people: Crowd, tmp_path: P
     services.people.set_role(people.admin.id, other.id, Role.ANNOTATOR)
     item = services.projects.items(made.id)[0]
     for who, label in ((people.ann, "hedge"), (other, "verification")):
-        services.annotating.open(who.id, item.id)
-        services.annotating.save(who.id, made.id, item.id, [draft(item, 0, 4, label)])
+        services.labelling.open(who.id, item.id)
+        services.labelling.save(who.id, made.id, item.id, [draft(item, 0, 4, label)])
     for form in (*KEEPS_ALL, *KEEPS_LABELS):
         again = services.label_files.import_(
             people.admin.id, kept(tmp_path, services.label_files.export(people.judge.id, made.id, form))
         )
         names = {person.id: person.name for person in services.people.all()}
-        found = services.annotating.labelled(again.id)[0].by_person
+        found = services.labelling.labelled(again.id)[0].by_person
         assert {names[person]: labels[0].label for person, labels in found.items()} == {
             "Ann": "hedge",
             "Ann (2)": "verification",
@@ -258,7 +258,7 @@ def test_uploads_of_others_become_a_project(services: Services, people: Crowd) -
     assert made.scheme == Scheme(
         (LabelKind("speculation-cue", "Speculation_Cue"),), (*DEFAULT_SCHEME.flags, "Certainty low")
     )
-    (one,) = services.annotating.labelled(made.id)
+    (one,) = services.labelling.labelled(made.id)
     ((label,),) = one.by_person.values()
     assert (label.quote, label.label, label.flag, label.how) == (
         "maybe",
@@ -276,7 +276,7 @@ def test_several_files_become_one_project(services: Services, people: Crowd, tmp
     files = [*brat_pair("hedge"), Upload("b.jsonl", json.dumps(line).encode())]
     made = services.label_files.import_uploads(people.admin.id, files, "Both", gold=True)
     assert made.scheme == replace(DEFAULT_SCHEME, flags=(*DEFAULT_SCHEME.flags, "Certainty low"))
-    found = services.annotating.labelled(made.id)
+    found = services.labelling.labelled(made.id)
     assert [[label.quote for label in one.gold] for one in found] == [["maybe"], ["Hmm"]]
     assert all(one.settled for one in found) and made.name == "Both"
 
@@ -312,7 +312,7 @@ def test_hostile_words_in_files_are_refused_or_kept_as_data(services: Services, 
 
     made = take(label="<script>alert(1)</script>", annotator="'; DROP TABLE people; --", comment="<img src=x>\n\x00")
     assert made.name == "<i>" and made.scheme.labels[0].name == "<script>alert(1)</script>"
-    (one,) = services.annotating.labelled(made.id)
+    (one,) = services.labelling.labelled(made.id)
     assert one.item.name == "<b>\\u202e" and next(iter(one.by_person.values()))[0].comment == "<img src=x>\n\x00"
     before = len(services.projects.all())
     for span, reason in (
@@ -332,10 +332,10 @@ def test_real_corpora_become_projects(services: Services, people: Crowd, shared_
     hedges = services.label_files.import_(
         people.admin.id, shared_data / "annotations" / "bioscope" / "full_papers.xml", gold=True
     )
-    gold = [label for one in services.annotating.labelled(hedges.id) for label in one.gold]
+    gold = [label for one in services.labelling.labelled(hedges.id) for label in one.gold]
     assert len(gold) == 682 and {label.label for label in gold} == {"speculation"}
     chains = services.label_files.import_(people.admin.id, shared_data / "traces" / "thought-anchors")
-    found = services.annotating.labelled(chains.id)
+    found = services.labelling.labelled(chains.id)
     assert len(found) == 20 and "uncertainty-management" in {label.key for label in chains.scheme.positive}
     (name,) = {person.name for person in services.people.all() if person.source == "imported"}
     assert name == "a model"

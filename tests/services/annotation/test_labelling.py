@@ -36,7 +36,7 @@ def made(services: Services, people: Crowd) -> Project:
 @pytest.fixture
 def item(services: Services, people: Crowd, made: Project) -> Item:
     """Ann's first item."""
-    found = services.annotating.next_item(people.ann.id, made.id)
+    found = services.labelling.next_item(people.ann.id, made.id)
     assert found
     return found
 
@@ -47,7 +47,7 @@ Save = Callable[..., list[int]]
 @pytest.fixture
 def save(services: Services, people: Crowd, item: Item) -> Save:
     """Ann saves labels on her item; their places come back."""
-    return lambda *rows: [s.seq for s in services.annotating.save(people.ann.id, item.project, item.id, rows)]
+    return lambda *rows: [s.seq for s in services.labelling.save(people.ann.id, item.project, item.id, rows)]
 
 
 # -- saving -----------------------------------------------------------------------------------------
@@ -59,20 +59,20 @@ def test_labels_come_back_as_they_were_sent(services: Services, people: Crowd, i
         item, 6, 11, "hedge", flag="filler", comment="<b>x</b>\n", how="mouse", machine=cue, at="2026-01-02T03:04Z"
     )
     (place,) = save(sent)
-    (label,) = services.annotating.history(item.id)
+    (label,) = services.labelling.history(item.id)
     assert (label.id, label.root, label.seq, label.op) == (sent.id, sent.id, place, Op.PUT)
     assert (label.project, label.item, label.person) == (item.project, item.id, people.ann.id)
     for name in ("start", "end", "quote", "text_sha256", "label", "flag", "comment", "how", "machine", "at"):
         assert getattr(label, name) == getattr(sent, name)
     assert label.quote == "maybe" and label.received and label.scheme_version == 1
-    assert services.annotating.open(people.ann.id, item.id).labels == (label,)
+    assert services.labelling.open(people.ann.id, item.id).labels == (label,)
 
 
 def test_sending_again_enters_nothing_twice(services: Services, item: Item, save: Save) -> None:
     one, two = draft(item, 0, 4), draft(item, 6, 11, "hedge")
     first = save(one)
     assert save(one, two, one)[0] == first[0] and save(two, one) == [first[0] + 1, first[0]]
-    assert [row.id for row in services.annotating.history(item.id)] == [one.id, two.id]
+    assert [row.id for row in services.labelling.history(item.id)] == [one.id, two.id]
     with pytest.raises(UserError, match="under a new id"):
         save(replace(one, start=1, quote="ait,"[:3]))
 
@@ -86,11 +86,11 @@ def test_corrections_withdrawals_and_undo_are_rows_too(
     gone, back = undo(one, quote="", start=0), draft(item, 0, 4, root=one.id)
     save(wider)
     save(gone)
-    assert services.annotating.open(people.ann.id, item.id).labels == ()
+    assert services.labelling.open(people.ann.id, item.id).labels == ()
     save(back)
-    sheet = services.annotating.open(people.ann.id, item.id)
+    sheet = services.labelling.open(people.ann.id, item.id)
     assert [(label.id, label.label) for label in sheet.labels] == [(back.id, "hesitation")] and sheet.history == 4
-    log = services.annotating.history(item.id)
+    log = services.labelling.history(item.id)
     assert [row.id for row in log] == [one.id, wider.id, gone.id, back.id]
     assert {row.root for row in log} == {one.id} and [row.seq for row in log] == sorted(row.seq for row in log)
     withdrawn = log[2]
@@ -105,8 +105,8 @@ def test_of_two_tabs_the_last_wins_and_both_are_history(
     left, right = draft(item, 0, 5, root=one.id), draft(item, 0, 4, "hedge", root=one.id)
     save(right)
     save(left)
-    (stands,) = services.annotating.open(people.ann.id, item.id).labels
-    assert stands.id == left.id and len(services.annotating.history(item.id)) == 3
+    (stands,) = services.labelling.open(people.ann.id, item.id).labels
+    assert stands.id == left.id and len(services.labelling.history(item.id)) == 3
 
 
 def test_a_label_and_its_correction_may_come_together(
@@ -114,14 +114,14 @@ def test_a_label_and_its_correction_may_come_together(
 ) -> None:
     one = draft(item, 0, 4)
     save(one, draft(item, 6, 11, "hedge"), undo(one))
-    assert [label.quote for label in services.annotating.open(people.ann.id, item.id).labels] == ["maybe"]
+    assert [label.quote for label in services.labelling.open(people.ann.id, item.id).labels] == ["maybe"]
 
 
 def test_overlaps_and_not_a_cue_are_labels_like_others(
     services: Services, people: Crowd, item: Item, save: Save
 ) -> None:
     save(draft(item, 0, 11), draft(item, 6, 11, "hedge"), draft(item, 6, 11, "not-a-cue"), draft(item, 0, 11))
-    assert len(services.annotating.open(people.ann.id, item.id).labels) == 4
+    assert len(services.labelling.open(people.ann.id, item.id).labels) == 4
 
 
 REFUSED: dict[str, tuple[Callable[[Item], LabelDraft], str]] = {
@@ -156,36 +156,36 @@ def test_what_can_not_be_is_refused_in_a_sentence(services: Services, item: Item
     with pytest.raises(UserError, match=reason) as told:
         save(draft(item, 6, 11), make(item))
     assert str(told.value)[0].isupper() and str(told.value).endswith((".", "page."))
-    assert services.annotating.history(item.id) == [], "the good one beside it isn't saved either"
+    assert services.labelling.history(item.id) == [], "the good one beside it isn't saved either"
 
 
 def test_labels_stay_in_their_window(services: Services, people: Crowd) -> None:
     made = services.projects.import_texts(
         people.admin.id, "w", DEFAULT_SCHEME, [AnnotatedText("t", TEXT, start=6, end=20)]
     )
-    item = services.annotating.next_item(people.ann.id, made.id)
-    services.annotating.save(people.ann.id, made.id, item.id, [draft(item, 6, 20)])
+    item = services.labelling.next_item(people.ann.id, made.id)
+    services.labelling.save(people.ann.id, made.id, item.id, [draft(item, 6, 20)])
     for start, end in ((5, 11), (16, 21), (0, 4)):
         with pytest.raises(UserError, match="outside the stretch to be labelled"):
-            services.annotating.save(people.ann.id, made.id, item.id, [draft(item, start, end)])
-    assert services.annotating.open(people.ann.id, item.id).text == TEXT, "the text around it stays readable"
+            services.labelling.save(people.ann.id, made.id, item.id, [draft(item, start, end)])
+    assert services.labelling.open(people.ann.id, item.id).text == TEXT, "the text around it stays readable"
 
 
 def test_nobody_labels_who_may_not(services: Services, people: Crowd, made: Project, item: Item) -> None:
     rows = [draft(item, 0, 4)]
     with pytest.raises(UserError, match="Vi is a viewer and may not label"):
-        services.annotating.save(people.viewer.id, made.id, item.id, rows)
+        services.labelling.save(people.viewer.id, made.id, item.id, rows)
     with pytest.raises(UserError, match="nobody here"):
-        services.annotating.save("stranger", made.id, item.id, rows)
+        services.labelling.save("stranger", made.id, item.id, rows)
     with pytest.raises(UserError, match="isn't yours"):
-        services.annotating.save(people.bob.id, made.id, item.id, rows)
+        services.labelling.save(people.bob.id, made.id, item.id, rows)
     other = project(services, people)
     with pytest.raises(UserError, match="no item"):
-        services.annotating.save(people.ann.id, other.id, item.id, rows)
-    for refused in (services.annotating.next_item, services.annotating.mark):
+        services.labelling.save(people.ann.id, other.id, item.id, rows)
+    for refused in (services.labelling.next_item, services.labelling.mark):
         with pytest.raises(UserError, match="may not label"):
-            refused(people.viewer.id, made.id if refused == services.annotating.next_item else item.id)
-    assert services.annotating.history(item.id) == []
+            refused(people.viewer.id, made.id if refused == services.labelling.next_item else item.id)
+    assert services.labelling.history(item.id) == []
 
 
 def test_nobody_changes_the_labels_of_others(
@@ -193,13 +193,13 @@ def test_nobody_changes_the_labels_of_others(
 ) -> None:
     one = draft(item, 0, 4)
     save(one)
-    services.annotating.open(people.bob.id, item.id)
+    services.labelling.open(people.bob.id, item.id)
     for row in (undo(one), draft(item, 0, 5, root=one.id)):
         with pytest.raises(UserError, match="somebody else's"):
-            services.annotating.save(people.bob.id, made.id, item.id, [row])
+            services.labelling.save(people.bob.id, made.id, item.id, [row])
     with pytest.raises(UserError, match="under a new id"):
-        services.annotating.save(people.bob.id, made.id, item.id, [one])
-    assert [row.id for row in services.annotating.history(item.id)] == [one.id]
+        services.labelling.save(people.bob.id, made.id, item.id, [one])
+    assert [row.id for row in services.labelling.history(item.id)] == [one.id]
 
 
 def test_ten_thousand_labels_are_refused(services: Services, people: Crowd, item: Item, save: Save) -> None:
@@ -208,12 +208,12 @@ def test_ten_thousand_labels_are_refused(services: Services, people: Crowd, item
         save(*many)
     with pytest.raises(UserError, match="more than 2,000 labels"):
         save(*many[:2_001])
-    assert services.annotating.history(item.id) == []
+    assert services.labelling.history(item.id) == []
     save(*many[:2_000])
     with pytest.raises(UserError, match="more than 2,000 labels"):
         save(many[2_000])
     save(undo(many[0]), many[2_000])
-    sheet = services.annotating.open(people.ann.id, item.id)
+    sheet = services.labelling.open(people.ann.id, item.id)
     assert len(sheet.labels) == 2_000 and sheet.history == 2_002
 
 
@@ -226,12 +226,12 @@ def test_a_closed_project_acknowledges_what_it_has_and_takes_no_more(
     assert save(one) == places
     for refused in (
         lambda: save(draft(item, 6, 11)),
-        lambda: services.annotating.mark(people.ann.id, item.id, state="done"),
-        lambda: services.annotating.next_item(people.bob.id, item.project),
+        lambda: services.labelling.mark(people.ann.id, item.id, state="done"),
+        lambda: services.labelling.next_item(people.bob.id, item.project),
     ):
         with pytest.raises(UserError, match="closed"):
             refused()
-    sheet = services.annotating.open(people.ann.id, item.id)
+    sheet = services.labelling.open(people.ann.id, item.id)
     assert not sheet.writable and "closed" in sheet.why and len(sheet.labels) == 1
 
 
@@ -244,7 +244,7 @@ def test_what_stands_is_what_the_writes_say(services: Services, text: str, draw:
     """Any order of writing, correcting, withdrawing and sending again leaves what a plain book would hold."""
     people = crowd(services)
     made = services.projects.import_texts(people.admin.id, "p", DEFAULT_SCHEME, [AnnotatedText("t", text)])
-    item = services.annotating.next_item(people.ann.id, made.id)
+    item = services.labelling.next_item(people.ann.id, made.id)
     book: dict[str, LabelDraft | None] = {}
     sent: list[LabelDraft] = []
     for _ in range(12):
@@ -255,8 +255,8 @@ def test_what_stands_is_what_the_writes_say(services: Services, text: str, draw:
         row = replace(row, op=Op.WITHDRAW) if root and draw.random() < 0.3 else row
         book[root or row.id] = None if row.op is Op.WITHDRAW else row
         sent.append(row)
-        services.annotating.save(people.ann.id, made.id, item.id, [*draw.sample(sent, min(2, len(sent))), row])
-    log = services.annotating.history(item.id)
+        services.labelling.save(people.ann.id, made.id, item.id, [*draw.sample(sent, min(2, len(sent))), row])
+    log = services.labelling.history(item.id)
     assert [row.id for row in log][-1] and sorted(row.id for row in log) == sorted(row.id for row in sent)
     stands = {(row.root, row.start, row.end, row.label) for row in standing(log)}
     assert stands == {(root, row.start, row.end, row.label) for root, row in book.items() if row}
@@ -271,75 +271,73 @@ def test_what_stands_is_what_the_writes_say(services: Services, text: str, draw:
 def test_items_are_shared_out_and_come_to_an_end(services: Services, people: Crowd, made: Project) -> None:
     def work(person: str) -> list[int]:
         got = []
-        while found := services.annotating.next_item(person, made.id):
+        while found := services.labelling.next_item(person, made.id):
             got.append(found.ordinal)
-            services.annotating.mark(person, found.id, state="done")
+            services.labelling.mark(person, found.id, state="done")
         return got
 
-    first = services.annotating.next_item(people.ann.id, made.id)
-    assert services.annotating.next_item(people.ann.id, made.id) == first, "the one left open comes first"
+    first = services.labelling.next_item(people.ann.id, made.id)
+    assert services.labelling.next_item(people.ann.id, made.id) == first, "the one left open comes first"
     assert work(people.bob.id) == [0, 1] and work(people.ann.id) == [0, 1] and work(people.judge.id) == []
     info = services.projects.info(made.id)
     assert (info.items, info.finished, info.settled) == (2, 2, 0)
-    late = services.annotating.open(people.judge.id, first.id)
+    late = services.labelling.open(people.judge.id, first.id)
     assert not late.writable and "all the annotators it needs" in late.why
     with pytest.raises(UserError, match="isn't yours"):
-        services.annotating.mark(people.judge.id, first.id, state="done")
+        services.labelling.mark(people.judge.id, first.id, state="done")
 
 
 def test_opening_takes_an_item_unless_one_only_reads(services: Services, people: Crowd, made: Project) -> None:
     item = services.projects.items(made.id)[1]
-    reader = services.annotating.open(people.viewer.id, item.id)
+    reader = services.labelling.open(people.viewer.id, item.id)
     assert not reader.writable and "role" in reader.why and reader.text == TEXT + " "
-    assert services.annotating.mine(people.viewer.id, made.id) == []
-    sheet = services.annotating.open(people.ann.id, item.id)
+    assert services.labelling.mine(people.viewer.id, made.id) == []
+    sheet = services.labelling.open(people.ann.id, item.id)
     assert sheet.writable and (sheet.number, sheet.done, sheet.of) == (1, 0, 2)
-    assert services.annotating.next_item(people.ann.id, made.id) == sheet.item
+    assert services.labelling.next_item(people.ann.id, made.id) == sheet.item
 
 
 def test_work_goes_on_exactly_where_it_was_left(
     settings: Settings, services: Services, people: Crowd, made: Project, item: Item, save: Save
 ) -> None:
     save(draft(item, 6, 11, "hedge"))
-    services.annotating.mark(people.ann.id, item.id, place=17, seconds=12.5, note="see <b>")
-    services.annotating.mark(people.ann.id, item.id, seconds=2.5)
-    services.annotating.mark(people.ann.id, item.id, seconds=-9, place=10**9)
-    services.annotating.mark(people.ann.id, item.id, place=17)
+    services.labelling.mark(people.ann.id, item.id, place=17, seconds=12.5, note="see <b>")
+    services.labelling.mark(people.ann.id, item.id, seconds=2.5)
+    services.labelling.mark(people.ann.id, item.id, seconds=-9, place=10**9)
+    services.labelling.mark(people.ann.id, item.id, place=17)
     with build_services(settings) as after_a_restart:
-        sheet = after_a_restart.annotating.open(people.ann.id, item.id)
+        sheet = after_a_restart.labelling.open(people.ann.id, item.id)
         assert (sheet.state, sheet.place, sheet.seconds, sheet.note) == ("open", 17, 15.0, "see <b>")
         assert [label.quote for label in sheet.labels] == ["maybe"]
-        assert after_a_restart.annotating.next_item(people.ann.id, made.id) == item
-    services.annotating.mark(people.ann.id, item.id, state="flagged")
-    second = services.annotating.next_item(people.ann.id, made.id)
-    services.annotating.mark(people.ann.id, second.id, state="done")
-    states = services.annotating.mine(people.ann.id, made.id)
+        assert after_a_restart.labelling.next_item(people.ann.id, made.id) == item
+    services.labelling.mark(people.ann.id, item.id, state="flagged")
+    second = services.labelling.next_item(people.ann.id, made.id)
+    services.labelling.mark(people.ann.id, second.id, state="done")
+    states = services.labelling.mine(people.ann.id, made.id)
     assert [(one.item, one.state, one.turn, one.labels) for one in states] == [
         (item, "flagged", 1, 1),
         (second, "done", 2, 0),
     ]
-    (ann,) = services.annotating.progress(made.id)
+    (ann,) = services.labelling.progress(made.id)
     assert (ann.name, ann.done, ann.open, ann.flagged, ann.labels, ann.seconds) == ("Ann", 1, 0, 1, 1, 15.0)
-    assert services.annotating.open(people.ann.id, second.id).done == 1
+    assert services.labelling.open(people.ann.id, second.id).done == 1
     with pytest.raises(UserError, match="open, done, flagged"):
-        services.annotating.mark(people.ann.id, item.id, state="gone")
+        services.labelling.mark(people.ann.id, item.id, state="gone")
 
 
 def test_blind_items_show_no_machine_cues(services: Services, people: Crowd) -> None:
     texts = [AnnotatedText("seen", TEXT), AnnotatedText("blind", TEXT, meta={"blind": True})]
     made = services.projects.import_texts(people.admin.id, "b", DEFAULT_SCHEME, texts)
     services.projects.change(people.admin.id, made.id, lexicon="doubts")
-    seen, blind = (services.annotating.open(people.ann.id, item.id) for item in services.projects.items(made.id))
+    seen, blind = (services.labelling.open(people.ann.id, item.id) for item in services.projects.items(made.id))
     assert blind.item.blind and blind.cues == ()
     assert {TEXT[cue.start : cue.end].lower() for cue in seen.cues} >= {"wait", "maybe", "hmm"}
     matcher = services.lexicons.matchers()[made.lexicon or services.lexicons.get("doubts").id]
     assert [(cue.start, cue.end) for cue in seen.cues] == [hit[1:] for hit in matcher.find(TEXT)]
     cue = seen.cues[0]
     row = draft(seen, cue.start, cue.end, machine=cue.machine, how="accepted")
-    services.annotating.save(people.ann.id, made.id, seen.item.id, [row])
-    assert services.annotating.history(seen.item.id)[0].machine == MachineCue(
-        cue.lexicon, cue.entry, cue.start, cue.end
-    )
+    services.labelling.save(people.ann.id, made.id, seen.item.id, [row])
+    assert services.labelling.history(seen.item.id)[0].machine == MachineCue(cue.lexicon, cue.entry, cue.start, cue.end)
 
 
 def test_a_lexicon_that_changed_since_still_shows_its_cues(
@@ -347,23 +345,23 @@ def test_a_lexicon_that_changed_since_still_shows_its_cues(
 ) -> None:
     made = project(services, people, lexicon="doubts")
     item = services.projects.items(made.id)[0]
-    before = services.annotating.open(people.ann.id, item.id).cues
+    before = services.labelling.open(people.ann.id, item.id).cues
     text = (settings.lexicons / "kim2026.yaml").read_text(encoding="utf-8")
     (tmp_path / "kim2026.yaml").write_text(text, encoding="utf-8")
     with build_services(replace(settings, lexicons=tmp_path)) as others:
-        assert others.annotating.open(people.ann.id, item.id).cues == before != ()
+        assert others.labelling.open(people.ann.id, item.id).cues == before != ()
 
 
 def test_no_sheet_tells_whose_text_it_is(services: Services, people: Crowd, tmp_path: Path) -> None:
     ids = runs(services, tmp_path)
     made = services.projects.create(people.admin.id, spec(lexicon="doubts"))
-    while item := services.annotating.next_item(people.ann.id, made.id):
-        sheet = services.annotating.open(people.ann.id, item.id)
+    while item := services.labelling.next_item(people.ann.id, made.id):
+        sheet = services.labelling.open(people.ann.id, item.id)
         assert (item.trace, item.run, item.stratum, item.name) == ("", "", "", "") and sheet.item == item
-        services.annotating.mark(people.ann.id, item.id, state="done")
+        services.labelling.mark(people.ann.id, item.id, state="done")
         told = repr(dataclasses.replace(sheet, text=""))
         assert not any(name in told for name in (*RUNS.split(), *ids))
-    told = repr(services.annotating.mine(people.ann.id, made.id))
+    told = repr(services.labelling.mine(people.ann.id, made.id))
     assert not any(name in told for name in (*RUNS.split(), *ids))
 
 
@@ -372,10 +370,10 @@ def test_everything_that_stands_is_told_at_once(
 ) -> None:
     one = draft(item, 0, 4)
     save(one, draft(item, 6, 11, "hedge"), undo(one))
-    services.annotating.mark(people.ann.id, item.id, state="done")
-    services.annotating.open(people.bob.id, item.id)
-    services.adjudicating.decide(people.judge.id, made.id, item.id, [draft(item, 6, 11, "hedge")])
-    first, second = services.annotating.labelled(made.id)
+    services.labelling.mark(people.ann.id, item.id, state="done")
+    services.labelling.open(people.bob.id, item.id)
+    services.adjudication.decide(people.judge.id, made.id, item.id, [draft(item, 6, 11, "hedge")])
+    first, second = services.labelling.labelled(made.id)
     assert first.item.id == item.id and first.text == TEXT and first.done == {people.ann.id}
     assert {person: [label.quote for label in own] for person, own in first.by_person.items()} == {
         people.ann.id: ["maybe"],
@@ -387,16 +385,16 @@ def test_everything_that_stands_is_told_at_once(
 
 def test_history_can_be_one_persons(services: Services, people: Crowd, made: Project, item: Item, save: Save) -> None:
     save(draft(item, 0, 4))
-    services.annotating.open(people.bob.id, item.id)
-    services.annotating.save(people.bob.id, made.id, item.id, [draft(item, 6, 11)])
-    services.adjudicating.decide(people.admin.id, made.id, item.id, [draft(item, 6, 11)])
+    services.labelling.open(people.bob.id, item.id)
+    services.labelling.save(people.bob.id, made.id, item.id, [draft(item, 6, 11)])
+    services.adjudication.decide(people.admin.id, made.id, item.id, [draft(item, 6, 11)])
 
     def quotes(rows: list[Label]) -> list[str]:
         return [row.quote for row in rows]
 
-    assert quotes(services.annotating.history(item.id)) == ["Wait", "maybe", "maybe"]
-    assert quotes(services.annotating.history(item.id, people.bob.id)) == ["maybe"]
-    assert quotes(services.annotating.history(item.id, people.admin.id)) == []
+    assert quotes(services.labelling.history(item.id)) == ["Wait", "maybe", "maybe"]
+    assert quotes(services.labelling.history(item.id, people.bob.id)) == ["maybe"]
+    assert quotes(services.labelling.history(item.id, people.admin.id)) == []
 
 
 # -- over the build_services ----------------------------------------------------------------------------------

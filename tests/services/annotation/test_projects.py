@@ -129,7 +129,7 @@ def test_a_project_is_drawn_by_run_and_verdict(services: Services, people: Crowd
     assert Counter(item.stratum for item in items) == {stratum.name: 2 for stratum in told.strata}
     assert {item.run for item in items} == set(ids) and [item.ordinal for item in items] == list(range(8))
     for item in items:
-        trace = services.reading.open(item.trace, services.lexicons.get("doubts").id)
+        trace = services.traces.open(item.trace, services.lexicons.get("doubts").id)
         assert services.projects.text(item.id) == trace.text and item.text_sha256 == trace.text_sha256
         assert services.projects.text_row(item.text_sha256).sections == trace.sections
         assert item.stratum.startswith(trace.run.label) and (item.start, item.end) == (0, len(trace.text))
@@ -171,9 +171,9 @@ def test_texts_outlive_their_runs_and_a_text_is_taken_once(services: Services, p
     services.runs.delete(run)
     (item,) = services.projects.items(made.id)
     assert services.projects.text(item.id) == "the same text, wait"
-    sheet = services.annotating.open(people.ann.id, item.id)
-    services.annotating.save(people.ann.id, made.id, item.id, [draft(sheet, 15, 19, text=sheet.text)])
-    assert services.annotating.labelled(made.id)[0].by_person[people.ann.id][0].quote == "wait"
+    sheet = services.labelling.open(people.ann.id, item.id)
+    services.labelling.save(people.ann.id, made.id, item.id, [draft(sheet, 15, 19, text=sheet.text)])
+    assert services.labelling.labelled(made.id)[0].by_person[people.ann.id][0].quote == "wait"
 
 
 def test_long_traces_become_several_items_with_all_their_text(
@@ -184,7 +184,7 @@ def test_long_traces_become_several_items_with_all_their_text(
     made = services.projects.create(people.admin.id, spec(window=600, lexicon="doubts", blind_share=0))
     items = services.projects.items(made.id)
     assert [(item.start, item.end) for item in items] == windows(text, 600)
-    sheet = services.annotating.open(people.ann.id, items[2].id)
+    sheet = services.labelling.open(people.ann.id, items[2].id)
     assert sheet.text == text and sheet.cues
     assert all(items[2].start <= cue.start < cue.end <= items[2].end for cue in sheet.cues)
 
@@ -275,8 +275,8 @@ def test_names_of_labels_are_data(services: Services, people: Crowd) -> None:
 def test_schemes_and_guidelines_have_versions(services: Services, people: Crowd) -> None:
     made, admin = project(services, people, guidelines="First."), people.admin.id
     assert made.guidelines_version == 2 and made.scheme_version == 1
-    item = services.annotating.next_item(people.ann.id, made.id)
-    services.annotating.save(people.ann.id, made.id, item.id, [draft(item, 0, 4, flag="filler")])
+    item = services.labelling.next_item(people.ann.id, made.id)
+    services.labelling.save(people.ann.id, made.id, item.id, [draft(item, 0, 4, flag="filler")])
     fewer = Scheme(tuple(label for label in DEFAULT_SCHEME.labels if label.key != key_of(Group.HEDGE)), ("filler",))
     changed = services.projects.change(admin, made.id, scheme=fewer, guidelines="Second.", name="n", lexicon="doubts")
     assert (changed.scheme_version, changed.guidelines_version, changed.scheme) == (2, 3, fewer)
@@ -284,20 +284,20 @@ def test_schemes_and_guidelines_have_versions(services: Services, people: Crowd)
     assert services.projects.scheme(made.id, 1) == DEFAULT_SCHEME
     texts = [(row.version, row.text, row.person) for row in services.projects.guidelines(made.id)]
     assert texts == [(3, "Second.", admin), (2, "First.", admin), (1, "", admin)]
-    services.annotating.save(people.ann.id, made.id, item.id, [draft(item, 6, 11, "hesitation")])
-    old, new = services.annotating.history(item.id)
+    services.labelling.save(people.ann.id, made.id, item.id, [draft(item, 6, 11, "hesitation")])
+    old, new = services.labelling.history(item.id)
     assert (old.scheme_version, old.guidelines_version) == (1, 2)
     assert (new.scheme_version, new.guidelines_version) == (2, 3)
     with pytest.raises(UserError, match="has no label 'hedge'"):
-        services.annotating.save(people.ann.id, made.id, item.id, [draft(item, 6, 11, "hedge")])
+        services.labelling.save(people.ann.id, made.id, item.id, [draft(item, 6, 11, "hedge")])
     with pytest.raises(UserError, match="no version 9"):
         services.projects.scheme(made.id, 9)
 
 
 def test_a_scheme_keeps_what_is_in_use(services: Services, people: Crowd) -> None:
     made, admin = project(services, people), people.admin.id
-    item = services.annotating.next_item(people.ann.id, made.id)
-    services.annotating.save(people.ann.id, made.id, item.id, [draft(item, 0, 4, flag="filler")])
+    item = services.labelling.next_item(people.ann.id, made.id)
+    services.labelling.save(people.ann.id, made.id, item.id, [draft(item, 0, 4, flag="filler")])
     first, *rest = DEFAULT_SCHEME.labels
     for lost, reason in (
         (replace(DEFAULT_SCHEME, labels=tuple(rest)), "'hesitation' is in use"),
@@ -316,23 +316,23 @@ def test_a_scheme_keeps_what_is_in_use(services: Services, people: Crowd) -> Non
 
 def test_closing_reopening_and_deleting(services: Services, people: Crowd) -> None:
     made, admin = project(services, people), people.admin.id
-    item = services.annotating.next_item(people.ann.id, made.id)
+    item = services.labelling.next_item(people.ann.id, made.id)
     assert services.projects.close(admin, made.id).state is ProjectState.CLOSED
     with pytest.raises(UserError, match="closed"):
-        services.annotating.save(people.ann.id, made.id, item.id, [draft(item, 0, 4)])
+        services.labelling.save(people.ann.id, made.id, item.id, [draft(item, 0, 4)])
     services.projects.reopen(admin, made.id)
-    services.annotating.save(people.ann.id, made.id, item.id, [draft(item, 0, 4)])
+    services.labelling.save(people.ann.id, made.id, item.id, [draft(item, 0, 4)])
     services.projects.delete(admin, made.id)
-    assert services.projects.all() == [] and services.annotating.history(item.id) == []
+    assert services.projects.all() == [] and services.labelling.history(item.id) == []
     for gone in (
         lambda: services.projects.get(made.id),
         lambda: services.projects.info(made.id),
         lambda: services.projects.text(item.id),
         lambda: services.projects.delete(admin, made.id),
-        lambda: services.annotating.next_item(people.ann.id, made.id),
-        lambda: services.annotating.open(people.ann.id, item.id),
-        lambda: services.annotating.save(people.ann.id, made.id, item.id, [draft(item, 0, 4)]),
-        lambda: services.adjudicating.merge(admin, made.id, "any"),
+        lambda: services.labelling.next_item(people.ann.id, made.id),
+        lambda: services.labelling.open(people.ann.id, item.id),
+        lambda: services.labelling.save(people.ann.id, made.id, item.id, [draft(item, 0, 4)]),
+        lambda: services.adjudication.merge(admin, made.id, "any"),
     ):
         with pytest.raises(UserError, match="may have been deleted"):
             gone()
@@ -344,8 +344,8 @@ def test_priorities_order_the_queue(services: Services, people: Crowd) -> None:
     services.projects.set_priorities(people.admin.id, made.id, {items[2].id: 0.5, items[1].id: 0.1, "gone": 9.0})
     got = []
     for _ in items:
-        got.append(services.annotating.next_item(people.ann.id, made.id).ordinal)
-        services.annotating.mark(people.ann.id, items[got[-1]].id, state="done")
+        got.append(services.labelling.next_item(people.ann.id, made.id).ordinal)
+        services.labelling.mark(people.ann.id, items[got[-1]].id, state="done")
     assert got == [2, 1, 0]
     with pytest.raises(UserError, match="finite"):
         services.projects.set_priorities(people.admin.id, made.id, {items[0].id: float("nan")})
@@ -355,7 +355,7 @@ def test_a_version_tells_pages_when_to_look_again(services: Services, people: Cr
     made = project(services, people)
     before = services.projects.version(), services.projects.version(made.id)
     assert before == (services.projects.version(), services.projects.version(made.id))
-    services.annotating.next_item(people.ann.id, made.id)
+    services.labelling.next_item(people.ann.id, made.id)
     assert services.projects.version() != before[0] and services.projects.version(made.id) != before[1]
 
 
@@ -376,7 +376,7 @@ def test_texts_come_with_their_annotators_and_gold(services: Services, people: C
         ),
     ]
     made = services.projects.import_texts(people.admin.id, "in", DEFAULT_SCHEME, texts)
-    first, second = services.annotating.labelled(made.id)
+    first, second = services.labelling.labelled(made.id)
     names = {person.id: person for person in services.people.all()}
     own = {names[person].name: labels for person, labels in first.by_person.items()}
     assert set(own) == {"Zoë", "<b>Max</b>", "Nil", "unnamed annotator"} and own["Nil"] == ()
@@ -394,13 +394,13 @@ def test_texts_come_with_their_annotators_and_gold(services: Services, people: C
     with pytest.raises(UserError, match="can't sign in"):
         services.people.set_role(people.admin.id, zoe_person.id, Role.ADMIN)
     again = services.projects.import_texts(people.admin.id, "again", DEFAULT_SCHEME, texts)
-    assert services.annotating.labelled(again.id)[0].by_person.keys() == first.by_person.keys()
+    assert services.labelling.labelled(again.id)[0].by_person.keys() == first.by_person.keys()
 
 
 def test_gold_texts_are_settled(services: Services, people: Crowd) -> None:
     text = AnnotatedText("g", TEXT, (AnnotatedSpan(0, 4, "hesitation", "Zoë"),), done=("Zoë",))
     made = services.projects.import_texts(people.admin.id, "in", DEFAULT_SCHEME, [text], gold=True)
-    (found,) = services.annotating.labelled(made.id)
+    (found,) = services.labelling.labelled(made.id)
     assert found.settled and [label.quote for label in found.gold] == ["Wait"]
     assert services.projects.all()[0].settled == 1
 

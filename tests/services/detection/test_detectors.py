@@ -13,10 +13,10 @@ from backend.detect.detector import Detector
 from backend.domain import Group, Job, JobKind, TraceFilter, UserError
 from backend.services import Services
 from backend.services.detection.detector_trials import evaluated
-from backend.services.detection.detectors import TrainSpec
+from backend.services.detection.detectors import DetectorSpec
 from backend.services.detection.gold_texts import GoldSet, of_files
 from backend.services.detection.lexicon_scores import SetScore
-from backend.services.generation.specs import GenerateSpec, Question, RunArm
+from backend.services.generation.specs import GenerationSpec, Question, RunArm
 from backend.services.jobs import JobCancelled, JobProgress
 from backend.worker.tasks import TASKS
 from tests.services.detection.made_gold import person, project, texts
@@ -40,7 +40,7 @@ def imported(services: Services, tmp_path: Path, name: str = "a") -> str:
 
 def test_from_a_projects_gold_to_cues_in_runs(services: Services, tmp_path: Path) -> None:
     ada, made, before = person(services), project(services), imported(services, tmp_path)
-    job = services.detecting.train(ada, made.id, "learned")
+    job = services.detectors.train(ada, made.id, "learned")
     assert job.kind is JobKind.DETECT and job.title == "Training of learned on zounds"
     result = work(services, job)
     lexicon = services.lexicons.get("learned")
@@ -52,12 +52,12 @@ def test_from_a_projects_gold_to_cues_in_runs(services: Services, tmp_path: Path
     # cues of stored runs, of new ones, and on every page's way to them
     after = imported(services, tmp_path, "b")
     for run in (before, after):
-        opened = services.reading.open(f"{run}-00000", lexicon.id)
+        opened = services.traces.open(f"{run}-00000", lexicon.id)
         assert [(c.entry, c.group, TRACES[0][c.start : c.end]) for c in opened.cues] == [
             ("learned: hedge", Group.HEDGE, "may")
         ]
         assert services.runs.densities()[run]["learned"][0] == 1.0
-    listed = services.browsing.page(TraceFilter(lexicon="learned", entry="learned: hesitation"), sort="problem").rows
+    listed = services.trace_list.page(TraceFilter(lexicon="learned", entry="learned: hesitation"), sort="problem").rows
     assert len(listed) == 2
     assert services.lexicons.missing() == {}
     assert isinstance(services.lexicons.matchers()[lexicon.id], Detector)
@@ -67,14 +67,14 @@ def test_from_a_projects_gold_to_cues_in_runs(services: Services, tmp_path: Path
 def learned(services: Services, tmp_path: Path) -> Services:
     """A store with a project and a detector that learned from it."""
     made = project(services)
-    services.detecting.learn(person(services), TrainSpec("learned", project=made.name))
+    services.detectors.learn(person(services), DetectorSpec("learned", project=made.name))
     return services
 
 
 def test_a_detector_forbids_and_exports_no_words(learned: Services) -> None:
     model = next(info.model.id for info in learned.models.all() if info.model.name == "lab-base")
     with pytest.raises(UserError, match="no list of words to forbid"):
-        learned.generating.submit(GenerateSpec((RunArm(model, hush="learned"),), questions=(Question("1?"),)))
+        learned.generation.submit(GenerationSpec((RunArm(model, hush="learned"),), questions=(Question("1?"),)))
     with pytest.raises(UserError, match="has no YAML"):
         learned.lexicons.to_yaml("learned")
     with pytest.raises(UserError, match="trained detector"):
@@ -84,12 +84,12 @@ def test_a_detector_forbids_and_exports_no_words(learned: Services) -> None:
 def test_training_anew_is_a_new_version(learned: Services) -> None:
     ada, first = person(learned), learned.lexicons.get("learned")
     more = learned.projects.import_texts(ada, "more", DEFAULT_SCHEME, texts(16, seed=5), True)
-    second = learned.detecting.learn(ada, TrainSpec("learned", project=more.id))
+    second = learned.detectors.learn(ada, DetectorSpec("learned", project=more.id))
     assert second.version == 2 and learned.lexicons.get("learned").id != first.id
     old = learned.lexicons.finder(first.id)
     assert isinstance(old, Detector) and old.lexicon.title == first.title
     with pytest.raises(UserError, match="Nothing is new"):
-        learned.detecting.learn(ada, TrainSpec("learned", project=more.id))
+        learned.detectors.learn(ada, DetectorSpec("learned", project=more.id))
 
 
 def test_gold_it_learned_from_says_nothing_about_it(learned: Services) -> None:
@@ -100,7 +100,7 @@ def test_gold_it_learned_from_says_nothing_about_it(learned: Services) -> None:
     score = next(one for one in learned.gold.evaluation(more.id).scores if one.learned)
     assert score.overlap.whole.f1 is not None and score.overlap.whole.f1.value > 0.9
     assert set(score.overlap.groups) == {"hedge", "hesitation"}
-    (told,) = learned.detecting.evaluate("zounds")
+    (told,) = learned.detectors.evaluate("zounds")
     mine = next(one for one in told.scores if one.name == "learned" and one.id)
     assert mine.figures == {} and mine.why == "it learned from 12 of these texts"
 
@@ -110,15 +110,15 @@ def test_the_least_certain_item_comes_first(learned: Services) -> None:
     plain, odd = "So the sum is even. So the claim is even.", "Zounds may, in may the may Zounds. It may be."
     opened = [AnnotatedText(str(i), text, ()) for i, text in enumerate([plain, odd, plain + " So."])]
     made = learned.projects.import_texts(ada, "new", DEFAULT_SCHEME, opened)
-    job = learned.detecting.submit_queue(ada, made.id, "learned")
+    job = learned.detectors.submit_queue(ada, made.id, "learned")
     assert work(learned, job) == {"items": 3}
     items = sorted(learned.projects.items(made.id), key=lambda item: -item.priority)
     assert items[0].name == "1" and items[0].priority > items[1].priority >= items[2].priority >= 0
     learned.projects.change(ada, made.id, annotators=1)
-    taken = learned.annotating.next_item(ada, made.id)
+    taken = learned.labelling.next_item(ada, made.id)
     assert taken is not None and taken.id == items[0].id
     with pytest.raises(UserError, match="never in doubt"):
-        learned.detecting.queue(ada, made.id, "doubts")
+        learned.detectors.queue(ada, made.id, "doubts")
 
 
 def test_matching_as_a_job_can_be_stopped_between_runs(services: Services, tmp_path: Path) -> None:
@@ -127,16 +127,16 @@ def test_matching_as_a_job_can_be_stopped_between_runs(services: Services, tmp_p
     imported(services, tmp_path, "b")
     yaml = services.lexicons.to_yaml("kim2026-words").replace("kim2026-words", "mine").replace("wait", "zounds")
     services.lexicons.add_yaml(ada, yaml.encode(), "mine.yaml")
-    job = services.detecting.submit_match(ada)
+    job = services.detectors.submit_match(ada)
     services.jobs.cancel(job.id)
-    again = services.detecting.submit_match(ada)
+    again = services.detectors.submit_match(ada)
     progress = JobProgress(services.store.jobs, again)
     assert services.store.jobs.claim(again.id, "test")
     services.jobs.cancel(again.id)
     with pytest.raises(JobCancelled) as stopped:
-        services.detecting.carry_out(again, progress)
+        services.detectors.carry_out(again, progress)
     assert stopped.value.result == {"matched": 1} and len(services.lexicons.missing()) == 1
-    third = services.detecting.submit_match(ada)
+    third = services.detectors.submit_match(ada)
     assert work(services, third) == {"matched": 1} and services.lexicons.missing() == {}
 
 
@@ -145,28 +145,28 @@ def test_who_may_and_what_is_refused(services: Services) -> None:
     services.people.set_role(ada, bob, Role.ADJUDICATOR)
     made = project(services)
     with pytest.raises(UserError, match="Ask an admin"):
-        services.detecting.train(bob, made.id, "learned")
+        services.detectors.train(bob, made.id, "learned")
     with pytest.raises(UserError, match="Ask an admin"):
-        services.detecting.queue(bob, made.id, "doubts")
+        services.detectors.queue(bob, made.id, "doubts")
     with pytest.raises(UserError, match="shipped lexicon"):
-        services.detecting.train(ada, made.id, "doubts")
+        services.detectors.train(ada, made.id, "doubts")
     with pytest.raises(UserError, match="name one of them"):
-        services.detecting.submit_training(ada, TrainSpec("learned"))
+        services.detectors.submit_training(ada, DetectorSpec("learned"))
     with pytest.raises(UserError, match="There is no project"):
-        services.detecting.train(ada, "nosuch", "learned")
+        services.detectors.train(ada, "nosuch", "learned")
     bare = services.projects.import_texts(ada, "bare", DEFAULT_SCHEME, [AnnotatedText("a", "no cue")], True)
     with pytest.raises(UserError, match="holds no cue"):
-        services.detecting.train(ada, bare.id, "learned")
+        services.detectors.train(ada, bare.id, "learned")
     fresh = services.projects.import_texts(ada, "fresh", DEFAULT_SCHEME, [AnnotatedText("a", "no gold")])
     with pytest.raises(UserError, match="has no gold yet"):
-        services.detecting.train(ada, fresh.id, "learned")
+        services.detectors.train(ada, fresh.id, "learned")
 
 
 def test_one_text_trains_but_measures_nothing(services: Services) -> None:
     ada = person(services)
     one = texts(1)
     made = services.projects.import_texts(ada, "[one](x)", DEFAULT_SCHEME, one, True)
-    kept = services.detecting.learn(ada, TrainSpec("learned", project=made.id))
+    kept = services.detectors.learn(ada, DetectorSpec("learned", project=made.id))
     assert kept.title == "Learned from [one](x); not measured" and "overlap" not in kept.figures
 
 
@@ -183,8 +183,8 @@ def gold_file(path: Path, services: Services) -> Path:
 def test_gold_is_the_same_from_a_project_and_from_its_export(services: Services, tmp_path: Path) -> None:
     (from_file,) = of_files(gold_file(tmp_path / "gold.jsonl", services))
     assert len(from_file.pieces) == 12 and from_file.cues == 31 and from_file.labelled_by == "people"
-    (one,) = services.detecting.evaluate(str(tmp_path / "gold.jsonl"))
-    (other,) = services.detecting.evaluate("zounds")
+    (one,) = services.detectors.evaluate(str(tmp_path / "gold.jsonl"))
+    (other,) = services.detectors.evaluate("zounds")
     assert [score.figures for score in one.scores] == [score.figures for score in other.scores]
 
 
@@ -235,7 +235,7 @@ def test_learned_from_abstracts_it_beats_every_list_on_full_papers(services: Ser
 
 
 def test_on_sentences_that_a_model_labelled_it_is_ahead_too(services: Services, shared_data: Path) -> None:
-    (told,) = services.detecting.evaluate(str(shared_data / "traces" / "thought-anchors"))
+    (told,) = services.detectors.evaluate(str(shared_data / "traces" / "thought-anchors"))
     assert (told.sentences, told.cues, told.labelled_by) == (2929, 479, "a model")
     fresh = told.scores[-1]
     assert list(fresh.figures) == ["sentence"] and fresh.how == "5 folds by document"

@@ -31,7 +31,7 @@ def test_agreement_is_told_by_scope_label_and_pair(services: Services) -> None:
         done=("Ana", "Ben"),
     )  # fmt: skip
     two = AnnotatedText("two", TEXT + " ", (span("Hmm", "hesitation", "Ana"),), done=("Ana",))
-    report = services.agreeing.report(project := made(services, one, two))
+    report = services.agreement.report(project := made(services, one, two))
     assert (report.items, report.of) == (1, 2), "what one person finished says nothing of agreement"
     whole = report.rows[0]
     assert (whole.exact.value, whole.overlap.value, whole.position.value) == (0.5, 0.5, 1.0), (
@@ -40,7 +40,7 @@ def test_agreement_is_told_by_scope_label_and_pair(services: Services) -> None:
     assert whole.spans == 4 and whole.exact.low is None and whole.exact.n == 1
     by_label = {row.label: row.overlap.value for row in report.rows if row.label}
     assert by_label["hesitation"] == 1 and by_label["hedge"] == by_label["alternative"] == 0
-    queue = services.agreeing.worst_first(project)
+    queue = services.agreement.worst_first(project)
     assert [row.f1 for row in queue] == [0.5, None] and queue[0].labels == 5
 
 

@@ -13,7 +13,7 @@ from backend.domain import Context, Job, JobKind, JobState, Lane, UserError
 from backend.engines.factory import open_engine
 from backend.engines.protocol import Decoding, Done, Engine, Family
 from backend.services import Services, build_services
-from backend.services.generation.specs import ForkPoint, GenerateSpec, Question, RunArm, ScoreSpec
+from backend.services.generation.specs import ForkPoint, GenerationSpec, Question, RunArm, ScoreSpec
 from backend.services.jobs import JobCancelled, JobProgress
 
 SHORT = Decoding(temperature=1.0, max_tokens=24, seed=3)
@@ -54,21 +54,21 @@ def begin(services: Services, job: Job) -> tuple[Job, JobProgress]:
     return job, JobProgress(services.store.jobs, job)
 
 
-def carry_out(services: Services, spec: GenerateSpec, engines: Opened) -> dict[str, Any]:
-    job, progress = begin(services, services.generating.submit(spec))
-    return services.generating.carry_out(job, engines, progress)
+def carry_out(services: Services, spec: GenerationSpec, engines: Opened) -> dict[str, Any]:
+    job, progress = begin(services, services.generation.submit(spec))
+    return services.generation.carry_out(job, engines, progress)
 
 
 def test_a_job_becomes_whole_runs_with_lineage(work: Services, engines: Opened, tiny_adapter: Path) -> None:
     base = work.models.get("tiny")
     adapter = work.models.add_folder(tiny_adapter, "tiny-lora")
     assert (adapter.base, adapter.parent) == (base.id, base.id)
-    spec = GenerateSpec(
+    spec = GenerationSpec(
         (RunArm(base.id), RunArm(adapter.id)), questions=THREE, samples=2, decoding=SHORT, logprobs=True
     )
-    job = work.generating.submit(spec, title="both")
+    job = work.generation.submit(spec, title="both")
     assert (job.lane, job.state) == (Lane.BATCH, JobState.QUEUED)
-    result = work.generating.carry_out(*begin(work, job)[:1], engines, JobProgress(work.store.jobs, job))
+    result = work.generation.carry_out(*begin(work, job)[:1], engines, JobProgress(work.store.jobs, job))
     runs = [work.runs.get(run) for run in result["runs"]]
     assert [(r.info.model, r.info.parent, r.problems, r.traces) for r in runs] == [
         ("tiny", None, 3, 6), ("tiny-lora", "tiny", 3, 6)]  # fmt: skip
@@ -78,7 +78,7 @@ def test_a_job_becomes_whole_runs_with_lineage(work: Services, engines: Opened, 
     rows = work.store.queries.per_trace([runs[0].id], work.lexicons.get("kim2026").id)
     assert len({(row["problem_id"], row["sample"]) for row in rows}) == len(rows) == 6
     for row in rows:
-        trace = work.reading.open(row["trace_id"], work.lexicons.get("kim2026").id)
+        trace = work.traces.open(row["trace_id"], work.lexicons.get("kim2026").id)
         assert trace.prompt.endswith("<|im_start|>assistant\n") and trace.question in trace.prompt
         tokens = work.store.queries.tokens(trace.id)[0]
         assert tokens["generated"] and len(tokens["ids"]) == trace.tokens
@@ -93,7 +93,7 @@ def test_a_job_becomes_whole_runs_with_lineage(work: Services, engines: Opened, 
 def test_arms_draw_with_the_same_seeds(work: Services, engines: Opened) -> None:
     """Two arms that ask for the same get the same, and so does the job done again."""
     model = work.models.get("tiny").id
-    spec = GenerateSpec((RunArm(model), RunArm(model, label="again")), questions=THREE, decoding=SHORT)
+    spec = GenerationSpec((RunArm(model), RunArm(model, label="again")), questions=THREE, decoding=SHORT)
     texts = [texts_of(work, run) for _ in range(2) for run in carry_out(work, spec, engines)["runs"]]
     assert texts[0] == texts[1] == texts[2] == texts[3] and len(set(texts[0])) > 1
 
@@ -104,9 +104,9 @@ def texts_of(services: Services, run: str) -> list[str]:
 
 @pytest.mark.parametrize("after", [1, 7, 25])
 def test_a_broken_job_goes_on_where_it_was(work: Services, engines: Opened, after: int) -> None:
-    spec = GenerateSpec((RunArm(work.models.get("tiny").id),), questions=THREE, samples=3, decoding=SHORT)
+    spec = GenerationSpec((RunArm(work.models.get("tiny").id),), questions=THREE, samples=3, decoding=SHORT)
     whole = texts_of(work, carry_out(work, spec, engines)["runs"][0])
-    job, progress = begin(work, work.generating.submit(spec))
+    job, progress = begin(work, work.generation.submit(spec))
 
     class Breaking:
         def __init__(self, engine: Engine) -> None:
@@ -122,18 +122,18 @@ def test_a_broken_job_goes_on_where_it_was(work: Services, engines: Opened, afte
                 yield event
 
     with pytest.raises(RuntimeError):
-        work.generating.carry_out(job, lambda family, kind: Breaking(engines(family, kind)), progress)
+        work.generation.carry_out(job, lambda family, kind: Breaking(engines(family, kind)), progress)
     kept = len(work.store.streams.kept(job.id))
-    result = work.generating.carry_out(
+    result = work.generation.carry_out(
         work.jobs.get(job.id), engines, JobProgress(work.store.jobs, work.jobs.get(job.id))
     )
     assert kept < 9 and texts_of(work, result["runs"][0]) == whole
-    assert result == work.generating.carry_out(work.jobs.get(job.id), engines, JobProgress(work.store.jobs, job))
+    assert result == work.generation.carry_out(work.jobs.get(job.id), engines, JobProgress(work.store.jobs, job))
 
 
 def test_a_cancelled_job_leaves_a_run_that_says_so(work: Services, engines: Opened) -> None:
-    spec = GenerateSpec((RunArm(work.models.get("tiny").id),), questions=THREE, samples=40, decoding=SHORT)
-    job, _ = begin(work, work.generating.submit(spec))
+    spec = GenerationSpec((RunArm(work.models.get("tiny").id),), questions=THREE, samples=40, decoding=SHORT)
+    job, _ = begin(work, work.generation.submit(spec))
 
     class Stopping(JobProgress):
         def step(self, done: int, message: str = "") -> None:
@@ -143,7 +143,7 @@ def test_a_cancelled_job_leaves_a_run_that_says_so(work: Services, engines: Open
             super().step(done, message)
 
     with pytest.raises(JobCancelled) as stopped:
-        work.generating.carry_out(job, engines, Stopping(work.store.jobs, job))
+        work.generation.carry_out(job, engines, Stopping(work.store.jobs, job))
     run = work.runs.get(stopped.value.result["runs"][0])
     assert run.info.planned == 120 and 2 <= run.traces < 120
     assert not work.store.streams.kept(job.id)
@@ -151,8 +151,8 @@ def test_a_cancelled_job_leaves_a_run_that_says_so(work: Services, engines: Open
 
 def test_a_failing_engine_costs_nothing_that_was_finished(work: Services, engines: Opened) -> None:
     """An endpoint that goes away half-way: the job fails with its sentence, and what was made is a run that says so."""
-    spec = GenerateSpec((RunArm(work.models.get("tiny").id),), questions=THREE, samples=8, decoding=SHORT)
-    job, progress = begin(work, work.generating.submit(spec))
+    spec = GenerationSpec((RunArm(work.models.get("tiny").id),), questions=THREE, samples=8, decoding=SHORT)
+    job, progress = begin(work, work.generation.submit(spec))
 
     class Leaving:
         def __init__(self, engine: Engine) -> None:
@@ -170,18 +170,18 @@ def test_a_failing_engine_costs_nothing_that_was_finished(work: Services, engine
                     raise UserError("The server has gone away.")
 
     with pytest.raises(UserError, match="gone away"):
-        work.generating.carry_out(job, lambda family, kind: Leaving(engines(family, kind)), progress)
+        work.generation.carry_out(job, lambda family, kind: Leaving(engines(family, kind)), progress)
     (run,) = work.runs.all()
     assert (run.traces, run.info.planned, run.info.job) == (5, 24, job.id)
     assert not work.store.streams.kept(job.id)
 
 
 def test_a_cancelled_job_can_be_settled_without_an_engine(work: Services, engines: Opened) -> None:
-    spec = GenerateSpec((RunArm(work.models.get("tiny").id),), questions=THREE, decoding=SHORT)
-    job = work.generating.submit(spec)
-    assert work.generating.settle(job) == {"runs": []}
-    result = work.generating.carry_out(*begin(work, job)[:1], engines, JobProgress(work.store.jobs, job))
-    assert work.generating.settle(job) == result
+    spec = GenerationSpec((RunArm(work.models.get("tiny").id),), questions=THREE, decoding=SHORT)
+    job = work.generation.submit(spec)
+    assert work.generation.settle(job) == {"runs": []}
+    result = work.generation.carry_out(*begin(work, job)[:1], engines, JobProgress(work.store.jobs, job))
+    assert work.generation.settle(job) == result
 
 
 def test_contexts_show_what_they_say(work: Services, engines: Opened) -> None:
@@ -190,8 +190,10 @@ def test_contexts_show_what_they_say(work: Services, engines: Opened) -> None:
     problem = work.problems.pick("lab-cd3-test", 1)
     solution = work.problems.solution(problem.question, "tiny")
     assert solution and "<think>" in solution
-    spec = GenerateSpec(tuple(RunArm(model, c) for c in Context), questions=(Question(problem.question, problem.gold),))
-    shown = dict(zip(Context, work.generating.prompts(spec), strict=True))
+    spec = GenerationSpec(
+        tuple(RunArm(model, c) for c in Context), questions=(Question(problem.question, problem.gold),)
+    )
+    shown = dict(zip(Context, work.generation.prompts(spec), strict=True))
     assert shown[Context.NONE] == problem.question
     start, end = f"{problem.question}\n\nCorrect solution: ", "\n\nCorrectly solve the original question."
     assert shown[Context.SOLUTION] == start + solution + end
@@ -200,15 +202,15 @@ def test_contexts_show_what_they_say(work: Services, engines: Opened) -> None:
     assert bare and "think" not in bare and solution.endswith(bare)
     assert shown[Context.PLACEBO] != shown[Context.SOLUTION] and problem.question in shown[Context.PLACEBO]
     with pytest.raises(UserError, match="there is none"):
-        work.generating.prompts(
-            GenerateSpec((RunArm(model, Context.SOLUTION),), questions=(Question("How far is it?"),))
+        work.generation.prompts(
+            GenerationSpec((RunArm(model, Context.SOLUTION),), questions=(Question("How far is it?"),))
         )
 
 
 def test_a_regenerated_response_is_made_and_shown(services: Services, engines: Opened) -> None:
     """On the shipped base: its own guided response is what it is shown next."""
     model = services.models.get("lab-base")
-    spec = GenerateSpec((RunArm(model.id, Context.REGENERATED),), problem_set="lab-cd3-test", limit=2,
+    spec = GenerationSpec((RunArm(model.id, Context.REGENERATED),), problem_set="lab-cd3-test", limit=2,
                         decoding=Decoding(max_tokens=320))  # fmt: skip
     run = carry_out(services, spec, engines)["runs"][0]
     for row in services.store.queries.texts(run):
@@ -219,13 +221,13 @@ def test_a_regenerated_response_is_made_and_shown(services: Services, engines: O
 
 def test_a_word_in_its_mouth_and_a_fork(work: Services, engines: Opened) -> None:
     model = work.models.get("tiny").id
-    voiced = GenerateSpec((RunArm(model, prefix="Maybe"),), questions=THREE[:1], decoding=SHORT, live=True)
+    voiced = GenerationSpec((RunArm(model, prefix="Maybe"),), questions=THREE[:1], decoding=SHORT, live=True)
     run = work.runs.get(carry_out(work, voiced, engines)["runs"][0])
     text = texts_of(work, run.id)[0]
     assert text.startswith("<think>\nMaybe") and run.info.sampling.prefix == "Maybe" and run.live
     parent = work.store.queries.per_trace([run.id], work.lexicons.get("doubts").id)[0]["trace_id"]
     at = text.index("Maybe") + 5
-    forked = GenerateSpec(
+    forked = GenerationSpec(
         (RunArm(model),),
         questions=THREE[:1],
         samples=2,
@@ -240,9 +242,9 @@ def test_a_word_in_its_mouth_and_a_fork(work: Services, engines: Opened) -> None
 
 def test_hushed_words_are_not_said(work: Services, engines: Opened) -> None:
     model = work.models.get("tiny").id
-    loud = GenerateSpec((RunArm(model), RunArm(model, hush="kim2026")), questions=THREE, samples=8, decoding=SHORT)
-    job, progress = begin(work, work.generating.submit(loud))
-    free, hushed = work.generating.carry_out(job, engines, progress)["runs"]
+    loud = GenerationSpec((RunArm(model), RunArm(model, hush="kim2026")), questions=THREE, samples=8, decoding=SHORT)
+    job, progress = begin(work, work.generation.submit(loud))
+    free, hushed = work.generation.carry_out(job, engines, progress)["runs"]
     words = ("wait", "hmm", "maybe", "perhaps", "actually", "alternatively")
     said = [sum(" ".join(texts_of(work, run)).lower().count(word) for word in words) for run in (free, hushed)]
     assert said[0] > 0 == said[1]
@@ -253,11 +255,11 @@ def test_hushed_words_are_not_said(work: Services, engines: Opened) -> None:
 
 def test_a_run_is_read_by_a_model(work: Services, engines: Opened) -> None:
     model = work.models.get("tiny")
-    run = carry_out(work, GenerateSpec((RunArm(model.id),), questions=THREE, decoding=SHORT), engines)["runs"][0]
+    run = carry_out(work, GenerationSpec((RunArm(model.id),), questions=THREE, decoding=SHORT), engines)["runs"][0]
     spec = ScoreSpec(run, model.id, top=2)
-    job, progress = begin(work, work.scoring.submit(spec))
-    assert work.scoring.carry_out(job, engines, progress) == {"runs": [run], "scored": 3}
-    assert work.scoring.carry_out(job, engines, progress)["scored"] == 3
+    job, progress = begin(work, work.scores.submit(spec))
+    assert work.scores.carry_out(job, engines, progress) == {"runs": [run], "scored": 3}
+    assert work.scores.carry_out(job, engines, progress)["scored"] == 3
     trace = next(iter(work.store.queries.texts(run)))
     (scored,) = work.store.queries.tokens(trace["trace_id"])
     assert (scored["model"], scored["context"], scored["generated"]) == ("tiny", "none", False)
@@ -283,20 +285,20 @@ def test_a_run_is_read_by_a_model(work: Services, engines: Opened) -> None:
 def test_bad_input_is_refused_in_a_sentence(work: Services, change: dict[str, Any], says: str) -> None:
     values = {"arms": (RunArm("tiny"),), "questions": THREE} | change
     with pytest.raises(UserError, match=says):
-        work.generating.submit(GenerateSpec(**values))
+        work.generation.submit(GenerationSpec(**values))
     assert work.jobs.all() == []
 
 
 def test_a_prompt_longer_than_the_context_is_refused(work: Services, engines: Opened) -> None:
-    spec = GenerateSpec((RunArm("tiny"),), questions=(Question("Use 8, 4, 5 to make 9. " * 200),))
-    job, progress = begin(work, work.generating.submit(spec))
+    spec = GenerationSpec((RunArm("tiny"),), questions=(Question("Use 8, 4, 5 to make 9. " * 200),))
+    job, progress = begin(work, work.generation.submit(spec))
     with pytest.raises(UserError, match=r"\d"):
-        work.generating.carry_out(job, engines, progress)
+        work.generation.carry_out(job, engines, progress)
     assert work.runs.all() == []
 
 
 def test_specs_survive_the_ledger(work: Services) -> None:
-    spec = GenerateSpec((RunArm("tiny", Context.ANSWER, "Wait", "doubts", "x"),), questions=THREE, samples=2,
+    spec = GenerationSpec((RunArm("tiny", Context.ANSWER, "Wait", "doubts", "x"),), questions=THREE, samples=2,
                         decoding=Decoding(stop=("a",), banned=(1, 2)), fork=ForkPoint("t-00001", 3, "é"))  # fmt: skip
     job = work.jobs.submit(JobKind.GENERATE, "t", spec.to_json(), Lane.LIVE)
-    assert GenerateSpec.from_json(work.jobs.get(job.id).spec) == spec
+    assert GenerationSpec.from_json(work.jobs.get(job.id).spec) == spec

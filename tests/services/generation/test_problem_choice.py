@@ -42,7 +42,7 @@ def test_a_stored_right_answer_is_a_solution(services: Services, tmp_path: Path)
 
 
 def test_real_problem_sets_load(services: Services, shared_data: Path) -> None:
-    list(services.importing.run([shared_data / "problems"]))
+    list(services.imports.run([shared_data / "problems"]))
     sets = [info for info in services.problems.sets() if not info.lab]
     assert {"aime24", "math500"} <= {info.name.lower() for info in sets}
     for info in sets:

@@ -62,7 +62,7 @@ def test_a_changed_lexicon_is_matched_anew_and_mixed_with_nothing(own: Settings,
         assert entries(services, run, new) == {"nothing": 1, "perhaps": 1, "check": 1, "maybe": 1}
         assert services.lexicons.missing() == {} and list(services.lexicons.match_missing()) == []
         assert services.runs.densities()[run]["kim2026"][0] == 1.0
-        rows = services.browsing.page(TraceFilter(lexicon="kim2026"), sort="problem").rows
+        rows = services.trace_list.page(TraceFilter(lexicon="kim2026"), sort="problem").rows
         assert [item.cues for item in rows] == [1, 1, 1, 1]
         kept = services.store.ledger.lexicons()
         assert {kept[old]["entries"][0]["name"], kept[new]["entries"][0]["name"]} == {"wait", "nothing"}
@@ -87,9 +87,9 @@ def all_cues(services: Services, run: str) -> dict[tuple[str, str], list[tuple[o
     found = {}
     for name, lexicon in services.lexicons.by_name.items():
         for number in range(len(TEXTS)):
-            opened = services.reading.open(f"{run}-{number:05d}", lexicon.id)
+            opened = services.traces.open(f"{run}-{number:05d}", lexicon.id)
             found[name, opened.id] = [dataclasses.astuple(cue) for cue in opened.cues]
-            listed = services.browsing.page(TraceFilter(lexicon=name), sort="problem").rows
+            listed = services.trace_list.page(TraceFilter(lexicon=name), sort="problem").rows
             assert listed[number].cues == len(opened.response_cues)
     return found
 

@@ -101,9 +101,9 @@ def test_runs_get_the_cues_of_a_new_version_beside_the_old(services: Services, a
     second = services.lexicons.add_version(ada, mine(services, "nothing"))
     assert services.lexicons.missing() == {run: [second.id]}
     list(services.lexicons.match_missing())
-    listed = services.browsing.page(TraceFilter(lexicon="doubts-own"), sort="problem").rows
+    listed = services.trace_list.page(TraceFilter(lexicon="doubts-own"), sort="problem").rows
     assert [item.cues for item in listed] == [0, 0, 1]
-    opened = services.reading.open(f"{run}-00001", first.id)
+    opened = services.traces.open(f"{run}-00001", first.id)
     assert [cue.entry for cue in opened.cues] == ["zounds", "zounds"]
     assert {x.name: (x.runs, x.learned) for x in services.lexicons.overview()}["doubts-own"] == (1, False)
     services.lexicons.retire(ada, "doubts-own")

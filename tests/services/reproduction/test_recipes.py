@@ -17,8 +17,8 @@ from backend.services.reproduction.claims import When, claims
 from backend.services.reproduction.cost import LAB, cost, gpu, total
 from backend.services.reproduction.recipes.catalogue import COVERAGE, HELD_OUT, recipes
 from backend.services.reproduction.recipes.recipe import RecipePart, ReproductionScale, parts_of
-from backend.services.reproduction.reproducer import ReproduceSpec
-from backend.services.training.training_specs import SEEN, DistilSpec, EvaluationSpec
+from backend.services.reproduction.reproducer import ReproductionSpec
+from backend.services.training.training_specs import SEEN, EvaluationSpec, TrainingSpec
 
 
 def parts(scale: ReproductionScale, seed: int = 0) -> dict[str, RecipePart]:
@@ -30,7 +30,7 @@ def test_every_part_can_be_asked_for(scale: ReproductionScale) -> None:
     assert [recipe.section for recipe in recipes(scale)] == ["3", "4", "5", "6"]
     for part in parts(scale, 5).values():
         part.spec.check()
-        assert DistilSpec.from_json(json.loads(json.dumps(part.spec.to_json()))) == part.spec
+        assert TrainingSpec.from_json(json.loads(json.dumps(part.spec.to_json()))) == part.spec
         assert part.spec.settings.seed == (5 if part.spec.settings.steps else 0) and part.needs
 
 
@@ -80,9 +80,11 @@ def test_what_is_shuffled_with_one_seed_is_nested(services: Services) -> None:
     """The rule a smaller |D| relies on, on the set itself: the first of one shuffle, whatever their number."""
     problems = services.problems.load("lab-cd3-train")
     random.Random(4).shuffle(problems)
-    chosen = services.distilling._planner
+    chosen = services.trainings._planner
     drawn = {
-        size: [p.question for p in chosen._chosen(DistilSpec("lab-base", TrainingSettings(), "lab-cd3-train", size, 4))]
+        size: [
+            p.question for p in chosen._chosen(TrainingSpec("lab-base", TrainingSettings(), "lab-cd3-train", size, 4))
+        ]
         for size in (1, 8, 64)
     }
     assert drawn[64] == [p.question for p in problems[:64]]
@@ -134,7 +136,7 @@ def test_what_cannot_be_reproduced_is_told_before_anything_is_begun(
 def test_a_training_costs_what_its_numbers_say() -> None:
     """By hand: 20 steps of 6 rollouts of 100 tokens; 8 problems asked 3 times at both ends, 4 once in between."""
     settings = TrainingSettings(method=Method.SDFT, steps=20, prompts=3, samples=2)
-    spec = DistilSpec(
+    spec = TrainingSpec(
         "m", settings, "set", size=30, evaluate_every=5,
         evaluations=(EvaluationSpec("held", limit=8, first=4, last_samples=3),),
     )  # fmt: skip
@@ -151,12 +153,12 @@ def test_a_training_costs_what_its_numbers_say() -> None:
 def test_gpu_hours_follow_from_flops_and_decoding() -> None:
     """8 billion parameters, one million tokens learned from: 6 * 8e9 * 1e6 FLOPs at 4e14 a second, and so on."""
     settings = TrainingSettings(method=Method.SDPO, steps=10, prompts=10, samples=10)
-    found = cost(DistilSpec("m", settings, "set"), 1000, {"set": 50}, gpu(8e9))
+    found = cost(TrainingSpec("m", settings, "set"), 1000, {"set": 50}, gpu(8e9))
     assert found.trained_tokens == 1_000_000
     assert found.seconds == pytest.approx(1e6 / 3000 + 6 * 8e9 * 1e6 / 4e14 + 2 * 8e9 * 2e6 / 4e14)
     assert found.gpu_hours == pytest.approx(found.seconds / 3600) and "GPU-hours" in found.told
     rewarded = dataclasses.replace(settings, method=Method.GRPO)
-    assert cost(DistilSpec("m", rewarded, "set"), 1000, {"set": 50}, gpu(8e9)).teacher_tokens == 0
+    assert cost(TrainingSpec("m", rewarded, "set"), 1000, {"set": 50}, gpu(8e9)).teacher_tokens == 0
 
 
 @pytest.mark.parametrize("scale", ReproductionScale)
@@ -199,5 +201,5 @@ def test_the_papers_settings_are_those_of_its_code() -> None:
 
 
 def test_the_lab_can_carry_out_every_part(services: Services) -> None:
-    services.reproducing.check(ReproduceSpec(processes=2))
-    assert len(services.reproducing.missing(ReproduceSpec())) == 3 * 13 + 1
+    services.reproduction.check(ReproductionSpec(processes=2))
+    assert len(services.reproduction.missing(ReproductionSpec())) == 3 * 13 + 1

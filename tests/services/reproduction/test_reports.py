@@ -23,7 +23,7 @@ from backend.services.jobs import JobProgress
 from backend.services.reproduction.recipes import lab_recipes
 from backend.services.reproduction.recipes.recipe import GRPO, SD_FULL, SFT_GUIDED, ReproductionScale
 from backend.services.reproduction.reports import SECTIONS, From, View
-from backend.services.reproduction.reproducer import ReproduceSpec
+from backend.services.reproduction.reproducer import ReproductionSpec
 from backend.services.reproduction.results import PartResult, Results
 from backend.services.reproduction.sections.response_numbers import (
     SHIPPED_NUMBERS,
@@ -48,7 +48,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 @pytest.fixture(scope="module")
 def results(shipped: Services) -> Results:
-    return shipped.experiments.results(From.SHIPPED, ReproductionScale.LAB)
+    return shipped.reports.results(From.SHIPPED, ReproductionScale.LAB)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 def table(services: Services, section: str, key: str, view: View = SHIPPED) -> Table:
-    return next(found for found in services.experiments.section(view, section).tables if found.id == key)
+    return next(found for found in services.reports.section(view, section).tables if found.id == key)
 
 
 def row_of(found: Table, name: str) -> ReportRow:
@@ -110,14 +110,14 @@ def over_seeds(responses: dict[str, list[dict]], seeds: list[str], value: str) -
 
 
 def test_a_fresh_store_shows_what_is_shipped(shipped: Services, results: Results) -> None:
-    assert shipped.experiments.usual(ReproductionScale.LAB) is From.SHIPPED
+    assert shipped.reports.usual(ReproductionScale.LAB) is From.SHIPPED
     assert len(results.claims) == 9 and all(part.finished for part in results.parts)
     for name in SECTIONS:
-        section = shipped.experiments.section(SHIPPED, name, results)
+        section = shipped.reports.section(SHIPPED, name, results)
         assert section.tables and all(found.rows for found in section.tables), name
         assert section.pictures or name == "verdicts"
     [verdicts] = [
-        found for found in shipped.experiments.section(SHIPPED, "verdicts", results).tables if found.id == "claims"
+        found for found in shipped.reports.section(SHIPPED, "verdicts", results).tables if found.id == "claims"
     ]
     for claim, row in zip(results.claims, verdicts.rows, strict=True):
         effect = cell(row, "effect")
@@ -203,7 +203,7 @@ def recorded(part: PartResult) -> dict:
 
 
 def test_a_report_names_its_runs_lexicon_commits_and_seeds(shipped: Services, results: Results) -> None:
-    report = shipped.experiments.report(View(From.SHIPPED, seeds=(0, 2)), results)
+    report = shipped.reports.report(View(From.SHIPPED, seeds=(0, 2)), results)
     said = dict(report.provenance)
     lexicon = shipped.lexicons.get("kim2026")
     assert lexicon.id in said["Lexicon"] and f"version {lexicon.version}" in said["Lexicon"]
@@ -217,7 +217,7 @@ def test_a_report_names_its_runs_lexicon_commits_and_seeds(shipped: Services, re
 
 
 def test_other_lexicons_count_otherwise_and_verdicts_stay(shipped: Services, results: Results) -> None:
-    assert shipped.experiments.lexicons(From.SHIPPED) == ["kim2026", "doubts"]
+    assert shipped.reports.lexicons(From.SHIPPED) == ["kim2026", "doubts"]
     one, other = (
         table(shipped, "contexts", "contexts", dataclasses.replace(SHIPPED, lexicon=name))
         for name in ("kim2026", "doubts")
@@ -232,7 +232,7 @@ def test_other_lexicons_count_otherwise_and_verdicts_stay(shipped: Services, res
 def test_any_runs_side_by_side(runs: Services) -> None:
     [pair] = runs.runs.pairs()
     view = View(From.RUNS, runs=(pair.base.id, pair.variant.id))
-    section = runs.experiments.section(view, "")
+    section = runs.reports.section(view, "")
     conditions = {found.id: found for found in section.tables}["runs"]
     assert [cell(row, "accuracy").value for row in conditions.rows] == pytest.approx([2 / 3, 1 / 3])
     assert cell(conditions.rows[0], "cues").value == pytest.approx(1.0)  # wait, maybe, hmm over three responses
@@ -269,11 +269,11 @@ def test_what_does_not_exist_is_refused(runs: Services, tmp_path: Path) -> None:
         (View(From.SHIPPED, ReproductionScale.PAPER), "No results of paper scale are shipped"),
     ):
         with pytest.raises(UserError, match=words):
-            runs.experiments.section(view, "contexts")
+            runs.reports.section(view, "contexts")
     with pytest.raises(UserError, match="no section"):
-        runs.experiments.section(SHIPPED, "nothing")
+        runs.reports.section(SHIPPED, "nothing")
     with pytest.raises(UserError, match="nothing to ship"):
-        runs.experiments.ship_numbers(tmp_path / "x.parquet")
+        runs.reports.ship_numbers(tmp_path / "x.parquet")
     (tmp_path / "bad.parquet").write_bytes(b"PAR1nothing")
     with pytest.raises(UserError, match="no file of numbers"):
         ShippedNumbers(tmp_path / "bad.parquet").numbers(["x"], "kim2026@0")
@@ -309,31 +309,31 @@ def test_finished_parts_of_the_store_come_first(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(lab_recipes, "FULL", dataclasses.replace(lab_recipes.FULL, steps=2, prompts=2, max_tokens=48))
     monkeypatch.setattr(lab_recipes, "OTHERS", ())
     monkeypatch.setattr(lab_recipes, "TRAINED_ON", "lab-cd4-test")
-    spec = ReproduceSpec(ReproductionScale.LAB, (0, 4), (SD_FULL,), 2)
+    spec = ReproductionSpec(ReproductionScale.LAB, (0, 4), (SD_FULL,), 2)
     with build_services(Settings(store=tmp_path / "store", graders=1)) as services:
-        before = services.experiments.ended()
-        services.distilling.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
-        job = services.reproducing.submit(spec)
-        assert services.reproducing.carry_out(job, JobProgress(services.store.jobs, job))["finished"] == 1
-        assert services.experiments.ended() != before
-        assert services.experiments.usual(ReproductionScale.LAB) is From.STORE
+        before = services.reports.ended()
+        services.trainings.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
+        job = services.reproduction.submit(spec)
+        assert services.reproduction.carry_out(job, JobProgress(services.store.jobs, job))["finished"] == 1
+        assert services.reports.ended() != before
+        assert services.reports.usual(ReproductionScale.LAB) is From.STORE
         endings = table(services, "self-distillation", "endings", View())
         assert [cell(row, "accuracy").value for row in endings.rows] == [
             1,
             0,
         ]  # the stand-in doubts and is right, then isn't
         assert cell(endings.rows[1], "trained").value == 1
-        sweep = services.experiments.section(View(), "coverage")
+        sweep = services.reports.section(View(), "coverage")
         assert [row.cells["size"] for row in sweep.tables[0].rows] == ["all"]
-        assert "No part of this experiment is finished" in services.experiments.section(View(), "fine-tuning").sentence
-        [shown, *_] = services.experiments.report(View()).traces
+        assert "No part of this experiment is finished" in services.reports.section(View(), "fine-tuning").sentence
+        [shown, *_] = services.reports.report(View()).traces
         assert "Maybe" in shown.text and [shown.text[cue.start : cue.end].lower() for cue in shown.cues] == [
             "maybe",
             "hmm",
             "wait",
         ]
-        services.reproducing.ship(tmp_path / "lab" / "demo" / "experiments.json")
-        services.experiments.ship_numbers(tmp_path / "lab" / SHIPPED_NUMBERS)
+        services.reproduction.ship(tmp_path / "lab" / "demo" / "experiments.json")
+        services.reports.ship_numbers(tmp_path / "lab" / SHIPPED_NUMBERS)
     with build_services(Settings(store=tmp_path / "new", lab=tmp_path / "lab", graders=1)) as fresh:
         again = table(fresh, "self-distillation", "endings")
         assert [row.cells for row in again.rows] == [row.cells for row in endings.rows]

@@ -25,12 +25,12 @@ from backend.services.reproduction.claims import Cell, OutcomeMeasure, When, jud
 from backend.services.reproduction.recipes import lab_recipes
 from backend.services.reproduction.recipes.catalogue import COVERAGE
 from backend.services.reproduction.recipes.recipe import ReproductionScale
-from backend.services.reproduction.reproducer import ReproduceSpec
+from backend.services.reproduction.reproducer import ReproductionSpec
 from backend.services.reproduction.results import SHIPPED, load_shipped
 from backend.services.training.training_process import launch_command
 
 # The stand-in's moods: 0 and 3 go well, 4 fails with a sentence, 5 says a loss that is no number.
-SPEC = ReproduceSpec(ReproductionScale.LAB, (0, 3, 4, 5), ("contexts", "sd-full"), 2)
+SPEC = ReproductionSpec(ReproductionScale.LAB, (0, 3, 4, 5), ("contexts", "sd-full"), 2)
 STAND_IN = Path(__file__).resolve().parents[1] / "training" / "training_stand_in.py"
 
 
@@ -38,11 +38,11 @@ def stand_in(folder: Path, _processes: int) -> list[str]:
     return [sys.executable, str(STAND_IN), str(folder)]
 
 
-def carry_out(services: Services, spec: ReproduceSpec) -> tuple[dict[str, Any], Job]:
+def carry_out(services: Services, spec: ReproductionSpec) -> tuple[dict[str, Any], Job]:
     """Do the job as a worker would; returns its result and how it stood at the end."""
-    job = services.reproducing.submit(spec)
+    job = services.reproduction.submit(spec)
     progress = JobProgress(services.store.jobs, job)
-    result = services.reproducing.carry_out(job, progress)
+    result = services.reproduction.carry_out(job, progress)
     progress.flush()
     return result, services.jobs.get(job.id)
 
@@ -61,10 +61,10 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Services, d
         patch.setattr(lab_recipes, "TRAINED_ON", "lab-cd4-test")  # few problems, quickly solved
         settings = Settings(store=tmp_path_factory.mktemp("reproduce") / "store", graders=1)
         with build_services(settings) as services:
-            services.distilling.launch = stand_in
+            services.trainings.launch = stand_in
             first, _ = carry_out(services, SPEC)
-            missing = [part.spec.name for part in services.reproducing.missing(SPEC).values()]
-            services.distilling.launch = launch_command
+            missing = [part.spec.name for part in services.reproduction.missing(SPEC).values()]
+            services.trainings.launch = launch_command
             second, job = carry_out(services, SPEC)
             yield services, {"first": first, "missing": missing, "second": second, "job": job}
 
@@ -81,14 +81,14 @@ def test_finished_parts_are_not_trained_again(done: tuple[Services, dict[str, An
     services, told = done
     assert told["second"] == {"parts": 5, "finished": 5, "failed": []}
     assert (told["job"].done, told["job"].total, told["job"].unit) == (5, 5, "parts")
-    assert not services.reproducing.missing(SPEC)
-    assert len(services.distilling.all()) == 5
-    assert {one.state for one in services.reproducing.plan(SPEC)} == {"done"}
+    assert not services.reproduction.missing(SPEC)
+    assert len(services.trainings.all()) == 5
+    assert {one.state for one in services.reproduction.plan(SPEC)} == {"done"}
 
 
 def test_results_hold_every_step_and_evaluation(done: tuple[Services, dict[str, Any]]) -> None:
     services, _ = done
-    found = services.reproducing.results("lab")
+    found = services.reproduction.results("lab")
     assert found.source == "store"
     assert [(part.key, part.seed) for part in found.parts] == [
         ("contexts", 0), ("sd-full", 0), ("sd-full", 3), ("sd-full", 4), ("sd-full", 5)
@@ -107,7 +107,7 @@ def test_results_hold_every_step_and_evaluation(done: tuple[Services, dict[str, 
 def test_claims_are_tested_on_the_problems_of_the_runs(done: tuple[Services, dict[str, Any]]) -> None:
     """Claim 4's primary clause against the traces themselves: three problems, each averaged over four seeds."""
     services, _ = done
-    found = services.reproducing.stored(ReproductionScale.LAB)
+    found = services.reproduction.stored(ReproductionScale.LAB)
     fall = next(claim for claim in found.claims if claim.number == 4).clauses[0]
     assert (fall.n, len(fall.seeds)) == (3, 4)
     right: dict[str, dict[str, float]] = {}
@@ -131,7 +131,7 @@ def test_a_claim_without_training_needs_no_seeds_and_one_without_runs_is_undecid
     done: tuple[Services, dict[str, Any]],
 ) -> None:
     services, _ = done
-    claims = {claim.number: claim for claim in services.reproducing.stored(ReproductionScale.LAB).claims}
+    claims = {claim.number: claim for claim in services.reproduction.stored(ReproductionScale.LAB).claims}
     assert claims[1].built_in and len(claims[1].clauses[0].seeds) == 1
     assert claims[1].clauses[2].effect is not None
     assert claims[6].effect is None and claims[6].n == 0 and claims[6].verdict is ClaimVerdict.UNDECIDED
@@ -146,9 +146,9 @@ def test_what_is_shipped_says_the_same_without_a_store(
 ) -> None:
     """Written, read again, printed by the command line, and shown by a store that has no results of its own."""
     services, _ = done
-    size = services.reproducing.ship(tmp_path / SHIPPED)
+    size = services.reproduction.ship(tmp_path / SHIPPED)
     assert (tmp_path / SHIPPED).stat().st_size == size
-    own, shipped = services.reproducing.stored(ReproductionScale.LAB), load_shipped(tmp_path / SHIPPED)
+    own, shipped = services.reproduction.stored(ReproductionScale.LAB), load_shipped(tmp_path / SHIPPED)
     assert shipped.source == "shipped" and shipped.commit == own.commit and shipped.lexicon == own.lexicon
     for mine, theirs in zip(own.parts, shipped.parts, strict=True):
         assert (mine.key, mine.seed, mine.spec, mine.title) == (theirs.key, theirs.seed, theirs.spec, theirs.title)
@@ -169,15 +169,15 @@ def test_what_is_shipped_says_the_same_without_a_store(
     assert "9. Held-out accuracy falls at every coverage (section 6): undecided" in capsys.readouterr().out
     assert main(["reproduce", "--shipped", "--scale", "paper"]) == 2
 
-    elsewhere = dataclasses.replace(services.reproducing._settings, lab=tmp_path, store=tmp_path / "new")
+    elsewhere = dataclasses.replace(services.reproduction._settings, lab=tmp_path, store=tmp_path / "new")
     with build_services(elsewhere) as fresh:
-        assert fresh.reproducing.results("lab").source == "shipped"
-        assert fresh.reproducing.results("paper").parts == []
+        assert fresh.reproduction.results("lab").source == "shipped"
+        assert fresh.reproduction.results("paper").parts == []
 
 
 def test_what_cannot_be_shipped_or_read_is_told(services: Services, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing to ship"):
-        services.reproducing.ship(tmp_path / "x.json")
+        services.reproduction.ship(tmp_path / "x.json")
     assert not list(tmp_path.glob("*.json"))
     (tmp_path / "bad.json").write_text('{"parts": 3}')
     with pytest.raises(UserError, match="no file of results"):
@@ -185,13 +185,13 @@ def test_what_cannot_be_shipped_or_read_is_told(services: Services, tmp_path: Pa
 
 
 def test_a_job_that_nobody_goes_on_with_leaves_its_trainings_cancelled(services: Services) -> None:
-    spec = ReproduceSpec(only=("coverage-1",), seeds=(0,))
+    spec = ReproductionSpec(only=("coverage-1",), seeds=(0,))
     job = services.store.jobs.add(Job(uuid.uuid4().hex, JobKind.REPRODUCE, "x", Lane.BATCH, spec.to_json()))
-    ((identity, part),) = services.reproducing.missing(spec).items()
-    training = services.distilling.start(part.spec, identity)
+    ((identity, part),) = services.reproduction.missing(spec).items()
+    training = services.trainings.start(part.spec, identity)
     services.store.trainings.set_job(training.id, job.id)
-    assert services.reproducing.settle(job) == {"parts": 1, "finished": 0, "failed": []}
-    assert services.distilling.get(training.id).state == "cancelled"
+    assert services.reproduction.settle(job) == {"parts": 1, "finished": 0, "failed": []}
+    assert services.trainings.get(training.id).state == "cancelled"
 
 
 # -- verdicts on made-up evidence: what the nine claims ask -----------------------------------------

@@ -43,7 +43,7 @@ def pair(services: Services, tmp_path_factory: pytest.TempPathFactory) -> list[s
 
 
 def test_runs_are_aligned_on_the_problems_both_hold(services: Services, pair: list[str]) -> None:
-    compared = services.comparing.compare(pair, "kim2026", "file")
+    compared = services.comparison.compare(pair, "kim2026", "file")
     assert {problem.question for problem in compared.problems} == set(PAIRED)
     assert compared.unpaired == (1, 1) and compared.unit == "words"
     for problem in compared.problems:
@@ -68,16 +68,16 @@ def test_runs_are_aligned_on_the_problems_both_hold(services: Services, pair: li
 def test_modes_list_their_problems(
     services: Services, pair: list[str], mode: ProblemFilter, expected: list[str]
 ) -> None:
-    listed = services.comparing.compare(pair, "kim2026", "file").listed(mode)
+    listed = services.comparison.compare(pair, "kim2026", "file").listed(mode)
     assert [problem.question for problem in listed] == expected
-    turned = services.comparing.compare(pair[::-1], "kim2026", "file")
+    turned = services.comparison.compare(pair[::-1], "kim2026", "file")
     assert len(turned.listed(ProblemFilter.ALL)) == 5
     assert [problem.question for problem in turned.listed(ProblemFilter.RIGHT_TO_WRONG)] == ["won?"]
 
 
 def test_the_pair_as_a_whole(services: Services, pair: list[str]) -> None:
-    compared = services.comparing.compare(pair, "kim2026", "file")
-    found = services.comparing.statistics(compared)
+    compared = services.comparison.compare(pair, "kim2026", "file")
+    found = services.comparison.statistics(compared)
     assert (found.n, found.judged) == (5, 4)
     assert (found.accuracy.a.value, found.accuracy.b.value, found.accuracy.change.value) == (0.5, 0.5, 0.0)
     assert found.cues.a.value == pytest.approx(7 / 5) and found.cues.b.value == pytest.approx(2 / 5)
@@ -98,8 +98,8 @@ def test_the_real_pair_equals_its_runs(real_store: Settings) -> None:
             for pair in services.runs.pairs()
             if (pair.base.info.model, pair.variant.info.model) == ("Qwen2.5-7B", "Qwen2.5-7B · LIMO")
         ]
-        compared = services.comparing.compare([pair.base.id, pair.variant.id], "kim2026", "file")
-        found = services.comparing.statistics(compared)
+        compared = services.comparison.compare([pair.base.id, pair.variant.id], "kim2026", "file")
+        found = services.comparison.statistics(compared)
         summaries = {summary.run.id: summary for summary in services.runs.summaries("kim2026")}
     assert len(compared.problems) == found.n == 30 and pair.reason == "trained from"
     for side, run in ((found.cues.a, pair.base), (found.cues.b, pair.variant)):
@@ -114,7 +114,7 @@ def test_runs_made_differently_are_pointed_out(services: Services, tmp_path: Pat
     for number, temperature in enumerate((0.0, 0.6)):
         given = Overrides(temperature=temperature, seed=number, template="think" if number else "plain")
         runs.append(take_one(services, write(tmp_path / f"{number}.jsonl", [row("1?", str(number))]), overrides=given))
-    warnings = " ".join(services.comparing.compare(runs, "doubts", "paper").warnings)
+    warnings = " ".join(services.comparison.compare(runs, "doubts", "paper").warnings)
     assert "temperature (0.0 | 0.6)" in warnings and "prompt template (plain | think)" in warnings
     assert "seed" not in warnings
 
@@ -125,7 +125,7 @@ def test_different_prompts_are_pointed_out(services: Services, tmp_path: Path) -
     for number, prompt in enumerate(("Answer.", "Think.")):
         rows = [{"q": f"{q}?", "text": f"{number}", "prompt": prompt if q else "Same."} for q in range(3)]
         runs.append(take_one(services, write(tmp_path / f"{number}.jsonl", rows), mapping=mapping))
-    warnings = services.comparing.compare(runs, "doubts", "paper").warnings
+    warnings = services.comparison.compare(runs, "doubts", "paper").warnings
     assert any("different prompts on 2 of 3 problems" in warning for warning in warnings)
 
 
@@ -133,10 +133,10 @@ def test_different_prompts_are_pointed_out(services: Services, tmp_path: Path) -
 def test_what_cannot_be_compared_is_a_sentence(services: Services, pair: list[str], chosen: list[str]) -> None:
     names = dict(zip("ab", pair, strict=True))
     with pytest.raises(UserError):
-        services.comparing.compare([names.get(name, name) for name in chosen], "doubts", "paper")
+        services.comparison.compare([names.get(name, name) for name in chosen], "doubts", "paper")
 
 
 def test_runs_without_a_shared_problem_are_a_sentence(services: Services, tmp_path: Path) -> None:
     runs = [take_one(services, write(tmp_path / f"{q}.jsonl", [row(q, "x")])) for q in ("1?", "2?")]
     with pytest.raises(UserError, match="share no problem"):
-        services.comparing.compare(runs, "doubts", "paper")
+        services.comparison.compare(runs, "doubts", "paper")

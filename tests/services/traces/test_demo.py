@@ -57,7 +57,7 @@ def test_runs_are_whole_and_under_todays_lexicons(shown: Services) -> None:
 
 
 def test_answers_of_trainings_are_those_the_shipped_results_name(shown: Services) -> None:
-    results = shown.reproducing.shipped()
+    results = shown.reproduction.shipped()
     assert results is not None
     named = {row.run for part in results.parts for row in part.evaluations}
     answers = [run for run in shown.runs.all() if run.info.format == TRAINING]
@@ -67,7 +67,7 @@ def test_answers_of_trainings_are_those_the_shipped_results_name(shown: Services
 
 
 def test_three_seeds_decide_the_nine_claims(shown: Services) -> None:
-    results = shown.reproducing.shipped()
+    results = shown.reproduction.shipped()
     assert results is not None
     told = {claim.number: str(claim.verdict) for claim in results.claims}
     assert told == {**dict.fromkeys(range(1, 10), "reproduced"), 7: "not reproduced"}
@@ -123,8 +123,8 @@ def test_the_demo_goes_at_one_click_and_comes_back(tmp_path: Path) -> None:
         assert services.demo.remove() == len(brought) and services.runs.all() == []
         assert not list((tmp_path / "store" / "parts").glob("*/*.parquet"))
         assert services.demo.install() == [] and len(services.demo.restore()) == len(brought)
-        trace = services.browsing.page(TraceFilter()).rows[0]
-        assert services.reading.open(trace.id, services.lexicons.get("doubts").id).text
+        trace = services.trace_list.page(TraceFilter()).rows[0]
+        assert services.traces.open(trace.id, services.lexicons.get("doubts").id).text
     with build_services(settings) as again:
         assert len(again.runs.all()) == len(brought)
 

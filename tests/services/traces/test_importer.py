@@ -96,14 +96,14 @@ def test_a_dry_run_changes_nothing(services: Services, settings: Settings, tmp_p
 def test_two_that_import_the_same_file_at_once(settings: Settings, services: Services, tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", GOOD)
     with build_services(settings) as other:
-        inside = other.importing.plan([path]).sources
+        inside = other.imports.plan([path]).sources
         report = iter([True])
 
         def meanwhile(done: int, size: int, what: str) -> None:
             if next(report, False):
                 take_one(services, path)
 
-        (outcome,) = other.importing.take(inside, on_progress=meanwhile)
+        (outcome,) = other.imports.take(inside, on_progress=meanwhile)
         assert outcome.state == "present" and "another process" in outcome.sentence
         assert len(other.runs.all()) == 1
         assert {part.path for part in other.store.ledger.parts("traces")} <= set(state(settings.store)[0])
@@ -131,7 +131,7 @@ TRICKY = {
 def test_text_comes_back_code_point_for_code_point(services: Services, tmp_path: Path, what: str) -> None:
     text = TRICKY[what]
     run = take_one(services, write(tmp_path / "a.jsonl", [row(f"{text}?", text, extra_field=text)]))
-    opened = services.reading.open(f"{run}-00000", services.lexicons.get("kim2026").id)
+    opened = services.traces.open(f"{run}-00000", services.lexicons.get("kim2026").id)
     assert opened.text == text and opened.extra["extra_field"] == text
     assert opened.question == f"{text}?"
     assert "".join(text[s.start : s.end] for s in opened.sections) == text
@@ -158,10 +158,10 @@ def test_every_stored_cue_cuts_out_what_was_matched(settings_: Settings, respons
         try:
             for lexicon in services.lexicons.by_name.values():
                 forms = {entry.name: entry.forms for entry in lexicon.entries}
-                listed = services.browsing.page(TraceFilter(runs=(run,), lexicon=lexicon.name), sort="problem").rows
+                listed = services.trace_list.page(TraceFilter(runs=(run,), lexicon=lexicon.name), sort="problem").rows
                 assert len(listed) == len(responses)
                 for item in listed:
-                    opened = services.reading.open(item.id, lexicon.id)
+                    opened = services.traces.open(item.id, lexicon.id)
                     assert opened.text == responses[item.number - 1]
                     for cue in opened.cues:
                         found = _plain(opened.text[cue.start : cue.end], lexicon.mode)
@@ -195,10 +195,10 @@ def test_problems_are_the_same_across_files_and_wordings(services: Services, tmp
     runs = [take_one(services, write(tmp_path / f"{i}.jsonl", [row(text, f"{i}")])) for i, text in enumerate(wordings)]
     (problem,) = {item.id for run in runs for item in services.store.ledger.problems(run)}
     assert problem == problem_id(question)
-    assert sorted(services.reading.runs_with(problem)) == sorted(runs)
+    assert sorted(services.traces.runs_with(problem)) == sorted(runs)
     other = take_one(services, write(tmp_path / "other.jsonl", [row("Find $x$ with $x + 1 = 4$.", "3")]))
     assert services.store.ledger.problems(other)[0].id != problem
-    compared = services.comparing.compare(runs, "kim2026", "paper")
+    compared = services.comparison.compare(runs, "kim2026", "paper")
     assert [item.id for item in compared.problems] == [problem] and compared.problems[0].question == question
 
 
@@ -209,7 +209,7 @@ def test_samples_are_kept_apart_and_counted(services: Services, tmp_path: Path) 
     (stored,) = services.runs.all()
     assert (stored.problems, stored.traces) == (2, 5)
     problem = problem_id("1+1?")
-    refs = services.comparing.samples(run, problem)
+    refs = services.comparison.samples(run, problem)
     assert [(ref.sample, ref.copies) for ref in refs] == [(0, 2), (1, 1), (3, 1)]
     (summary,) = services.runs.summaries("kim2026")
     assert summary.accuracy["math-verify"].value == pytest.approx((3 / 4 + 0) / 2)
@@ -226,7 +226,7 @@ def test_lengths_are_tokens_only_where_every_trace_has_them(services: Services, 
     densities = services.runs.densities()
     assert densities[words]["kim2026"][1] == pytest.approx(500.0)
     assert densities[tokens]["kim2026"][1] == pytest.approx(100.0)
-    compared = services.comparing.compare([words, tokens], "kim2026", "paper")
+    compared = services.comparison.compare([words, tokens], "kim2026", "paper")
     assert compared.unit == "words" and any("token counts" in warning for warning in compared.warnings)
 
 
@@ -240,7 +240,7 @@ def test_tokens_are_counted_with_a_tokenizer_file(services: Services, tmp_path: 
     path = write(tmp_path / "a.jsonl", [row("q?", text, response_token_lengths=[99])])
     run = take_one(services, path, tokenizer=file)
     expected = len(tokenizer.encode(text).tokens)
-    opened = services.reading.open(f"{run}-00000", services.lexicons.get("kim2026").id)
+    opened = services.traces.open(f"{run}-00000", services.lexicons.get("kim2026").id)
     assert opened.tokens == expected and opened.run.length_unit == "tokens"
     assert opened.run.info.tokenizer == "tiny/tokenizer.json"
     (stored,) = services.store.queries.per_trace([run], "")
@@ -261,19 +261,19 @@ def test_permalinks_hold_after_a_run_was_deleted_and_imported_again(services: Se
     path = write(tmp_path / "a.jsonl", [row(f"{i % 7}?", f"wait {i}", f"maybe {i}") for i in range(20)])
     run = take_one(services, path)
     lexicon = services.lexicons.get("doubts").id
-    before = {f"{run}-{i:05d}": services.reading.open(f"{run}-{i:05d}", lexicon).text for i in range(40)}
+    before = {f"{run}-{i:05d}": services.traces.open(f"{run}-{i:05d}", lexicon).text for i in range(40)}
     services.runs.delete(run)
     with pytest.raises(UserError, match="no trace"):
-        services.reading.open(f"{run}-00000", lexicon)
+        services.traces.open(f"{run}-00000", lexicon)
     assert take_one(services, path) == run
-    assert {key: services.reading.open(key, lexicon).text for key in before} == before
+    assert {key: services.traces.open(key, lexicon).text for key in before} == before
 
 
 def test_where_a_trace_came_from_is_kept(services: Services, tmp_path: Path) -> None:
     extra = {"note": {"deep": [1, 2.5, None, "ü"]}, "flag": True}
     path = write(tmp_path / "a.jsonl", [row("a?", "x"), row("b?", "y", "z", **extra)])
     run = take_one(services, path)
-    opened = services.reading.open(f"{run}-00002", services.lexicons.get("doubts").id)
+    opened = services.traces.open(f"{run}-00002", services.lexicons.get("doubts").id)
     assert (opened.source, opened.source_row, opened.sample) == (str(path), 2, 1)
     (source,) = services.store.ledger.sources(run)
     assert (source.sha256, source.bytes) == (opened.source_sha256, path.stat().st_size)
@@ -297,7 +297,7 @@ def test_any_table_by_its_columns(services: Services, tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "a.parquet")
     (outcome,) = take(services, tmp_path / "a.parquet", mapping=mapping)
     assert outcome.state == "imported", outcome
-    rows = services.browsing.page(TraceFilter(grader="file", lexicon="kim2026"), sort="problem").rows
+    rows = services.trace_list.page(TraceFilter(grader="file", lexicon="kim2026"), sort="problem").rows
     assert [(item.correct, item.cues) for item in rows] == [(True, 1), (False, 0)]
     with pytest.raises(UserError, match="the column 'nosuch' is missing"):
         take(services, tmp_path / "a.parquet", mapping={"question": "q", "text": "nosuch"})
@@ -330,10 +330,12 @@ def test_graders_stand_beside_the_files_verdict(services: Services, tmp_path: Pa
         row("d?", "\\boxed{1}", gold=None),
     ]
     run = take_one(services, write(tmp_path / "a.jsonl", rows))
-    listed = {item.number: item for item in services.browsing.page(TraceFilter(lexicon="doubts"), sort="problem").rows}
+    listed = {
+        item.number: item for item in services.trace_list.page(TraceFilter(lexicon="doubts"), sort="problem").rows
+    }
     assert [listed[i].correct for i in (1, 2, 3, 4)] == [True, True, False, None]
     assert [listed[i].disagree for i in (1, 2, 3, 4)] == [True, False, False, False]
-    opened = services.reading.open(f"{run}-00000", services.lexicons.get("doubts").id)
+    opened = services.traces.open(f"{run}-00000", services.lexicons.get("doubts").id)
     assert {v.grader: v.correct for v in opened.verdicts} == {"file": False, "paper": True, "math-verify": True}
     assert opened.disagreement.startswith("The graders disagree")
     (summary,) = services.runs.summaries()
@@ -346,7 +348,7 @@ def test_prompt_cues_are_kept_and_not_counted(services: Services, tmp_path: Path
     path = tmp_path / "3.jsonl"
     path.write_text(json.dumps(line) + "\n")
     run = take_one(services, path)
-    opened = services.reading.open(f"{run}-00000", services.lexicons.get("kim2026").id)
+    opened = services.traces.open(f"{run}-00000", services.lexicons.get("kim2026").id)
     assert [cue.entry for cue in opened.cues if cue.section is Section.PROMPT] == ["wait", "maybe"]
     assert [opened.prompt[c.start : c.end] for c in opened.cues if c.section is Section.PROMPT] == ["wait", "maybe"]
     assert [cue.entry for cue in opened.response_cues] == ["check"] and opened.roles_known is False
@@ -358,22 +360,22 @@ def test_a_run_of_many_parts_is_one_run(services: Services, tmp_path: Path, monk
     rows = [row(f"{i % 5}?", f"wait {i} " + "x" * 300, gold=None) for i in range(40)]
     run = take_one(services, write(tmp_path / "a.jsonl", rows))
     assert len(services.store.ledger.parts("traces", [run])) > 3
-    listed = services.browsing.page(TraceFilter(lexicon="kim2026"), sort="problem").rows
+    listed = services.trace_list.page(TraceFilter(lexicon="kim2026"), sort="problem").rows
     assert len(listed) == 40 and all(item.cues == 1 for item in listed)
     assert [(item.number, item.sample) for item in listed] == sorted((i % 5 + 1, i // 5) for i in range(40))
-    assert services.reading.open(f"{run}-00039", services.lexicons.get("doubts").id).text.startswith("wait 39")
+    assert services.traces.open(f"{run}-00039", services.lexicons.get("doubts").id).text.startswith("wait 39")
     chain, here = [], f"{run}-00000"
     while here:
         chain.append(here)
-        here = services.reading.neighbours(here)[1]
+        here = services.traces.neighbours(here)[1]
     assert len(set(chain)) == 40
 
 
 def test_progress_ends_at_the_files_size(services: Services, tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", [row(f"{i}?", "x" * 20_000, gold=None) for i in range(60)])
     told: list[tuple[int, int, str]] = []
-    sources = services.importing.plan([path]).sources
-    list(services.importing.take(sources, on_progress=lambda *step: told.append(step)))
+    sources = services.imports.plan([path]).sources
+    list(services.imports.take(sources, on_progress=lambda *step: told.append(step)))
     assert [step[0] for step in told] == sorted(step[0] for step in told) and len(told) > 2
     assert told[-1] == (path.stat().st_size, path.stat().st_size, str(path))
 

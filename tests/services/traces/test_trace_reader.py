@@ -36,7 +36,7 @@ def run(services: Services, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_an_open_trace_holds_all_of_it(services: Services, run: str) -> None:
-    opened = services.reading.open(f"{run}-00006", services.lexicons.get("kim2026").id)
+    opened = services.traces.open(f"{run}-00006", services.lexicons.get("kim2026").id)
     assert (opened.question, opened.number, opened.sample, opened.text) == ("3?", 4, 0, f"{TEXT} 3")
     assert next((s.section, opened.text[s.start : s.end]) for s in opened.sections) == (
         Section.THINK,
@@ -52,9 +52,9 @@ def test_an_open_trace_holds_all_of_it(services: Services, run: str) -> None:
 
 
 def test_neighbours_follow_the_runs_order(services: Services, run: str) -> None:
-    assert services.reading.neighbours(f"{run}-00000") == (None, f"{run}-00001")
-    assert services.reading.neighbours(f"{run}-00119") == (f"{run}-00118", None)
-    assert services.reading.neighbours("nosuch-00000") == (None, None)
+    assert services.traces.neighbours(f"{run}-00000") == (None, f"{run}-00001")
+    assert services.traces.neighbours(f"{run}-00119") == (f"{run}-00118", None)
+    assert services.traces.neighbours("nosuch-00000") == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -62,24 +62,26 @@ def test_neighbours_follow_the_runs_order(services: Services, run: str) -> None:
 )
 def test_a_trace_that_is_not_there_is_a_sentence(services: Services, run: str, trace: str) -> None:
     with pytest.raises(UserError, match="There is no trace") as caught:
-        services.reading.open(trace.format(run=run), services.lexicons.get("doubts").id)
+        services.traces.open(trace.format(run=run), services.lexicons.get("doubts").id)
     assert len(str(caught.value)) < 300
 
 
 def test_pages_and_their_numbers(services: Services, run: str) -> None:
-    first = services.browsing.page(TraceFilter(), sort="problem")
+    first = services.trace_list.page(TraceFilter(), sort="problem")
     assert (first.total, first.pages, first.number, len(first.rows)) == (120, 3, 1, PAGE)
-    last = services.browsing.page(TraceFilter(), 99, sort="problem")
+    last = services.trace_list.page(TraceFilter(), 99, sort="problem")
     assert (last.number, len(last.rows)) == (3, 20)
-    assert services.browsing.page(TraceFilter(), -5, sort="problem").rows == first.rows
-    listed = [item.id for number in (1, 2, 3) for item in services.browsing.page(TraceFilter(), number, "problem").rows]
+    assert services.trace_list.page(TraceFilter(), -5, sort="problem").rows == first.rows
+    listed = [
+        item.id for number in (1, 2, 3) for item in services.trace_list.page(TraceFilter(), number, "problem").rows
+    ]
     assert len(set(listed)) == 120
     assert first.rows[0].question == "0?" and first.rows[0].run == run
 
 
 def test_filters_by_name(services: Services, run: str) -> None:
     def total(**wanted: object) -> int:
-        return services.browsing.page(TraceFilter(**wanted)).total  # type: ignore[arg-type]
+        return services.trace_list.page(TraceFilter(**wanted)).total  # type: ignore[arg-type]
 
     assert total(dataset="d") == 120 and total(dataset="nosuch") == 0
     assert total(runs=(run,), dataset="d") == 120 and total(runs=("other",), dataset="d") == 0
@@ -98,24 +100,24 @@ def test_filters_by_name(services: Services, run: str) -> None:
 def test_a_bad_search_is_named_in_an_empty_store_too(settings: Settings) -> None:
     with build_services(settings) as empty:
         with pytest.raises(UserError, match="no regular expression"):
-            empty.browsing.page(TraceFilter(search="(", search_as=SearchAs.REGEX))
-        assert empty.browsing.page(TraceFilter(search="x")).total == 0
+            empty.trace_list.page(TraceFilter(search="(", search_as=SearchAs.REGEX))
+        assert empty.trace_list.page(TraceFilter(search="x")).total == 0
 
 
 def test_tokens_come_back_as_they_were_stored(services: Services, run: str) -> None:
     trace = f"{run}-00000"
-    assert services.reading.token_parts(trace) == () and services.reading.tokens(trace) == []
+    assert services.traces.token_parts(trace) == () and services.traces.tokens(trace) == []
     said = [Token(0, 7, 5, -0.5, 1.25, True, (Alternative("<think>", -0.5),)), Token(7, 7), Token(7, 9999, 1, -1.0)]
     scored = [Scored("m", "full solution", False, said[:1]), Scored("m", "none", True, said)]
     with PartWriter(services.store.folder, run) as writer:
         writer.write("tokens", [token_row(trace, run, each) for each in scored])
         assert writer.register(lambda parts: services.store.ledger.add_parts(run, parts))
-    assert len(services.reading.token_parts(trace)) == 1
-    written, read = services.reading.tokens(trace)
+    assert len(services.traces.token_parts(trace)) == 1
+    written, read = services.traces.tokens(trace)
     assert written == TokenScores("m", Context.NONE, True, (0, 7), (7, 7), (-0.5, None), (1.25, None), (True, False),
                                   ((("<think>", -0.5),), ()))  # fmt: skip
     assert (read.context, read.generated, read.starts) == (Context.SOLUTION, False, (0,))
-    assert services.reading.tokens(f"{run}-00001") == services.reading.tokens("nosuch-00000") == []
+    assert services.traces.tokens(f"{run}-00001") == services.traces.tokens("nosuch-00000") == []
 
 
 @pytest.mark.parametrize(("generated", "rest", "rest_n"), [(True, 2.0, 2), (False, 4.0, 3)])
@@ -138,17 +140,17 @@ def test_forks_know_both_ends(services: Services, run: str) -> None:
     parent, first, second = (f"{run}-{number:05}" for number in (6, 10, 11))
     forks = [Fork(second, parent, 8, " Maybe"), Fork(first, parent, 3, ""), Fork("gone-00001", parent, 1, "x")]
     services.store.registry.add_forks(forks)
-    links = services.reading.forks(parent)
+    links = services.traces.forks(parent)
     assert [(link.trace, link.at, link.inserted, link.run.id) for link in links] == [
         (first, 3, "", run), (second, 8, " Maybe", run)]  # fmt: skip
-    opened = [services.reading.open(link.trace, services.lexicons.get("doubts").id) for link in links]
+    opened = [services.traces.open(link.trace, services.lexicons.get("doubts").id) for link in links]
     assert [link.sample for link in links] == [trace.sample for trace in opened] == [0, 1]
     for link, trace in zip(links, opened, strict=True):
         said, shown = link.verdict("paper"), trace.verdict("paper")
         assert (said.answer, said.correct) == (shown.answer, shown.correct) and said.answer
-    up = services.reading.parent(first)
+    up = services.traces.parent(first)
     assert up is not None and (up.trace, up.at) == (parent, 3)
-    assert services.reading.parent(parent) is None and services.reading.forks(first) == []
+    assert services.traces.parent(parent) is None and services.traces.forks(first) == []
 
 
 def test_every_real_cue_cuts_out_its_form(real_store: Settings) -> None:
@@ -156,9 +158,9 @@ def test_every_real_cue_cuts_out_its_form(real_store: Settings) -> None:
         lexicon = services.lexicons.get("kim2026-words")
         forms = {entry.name: entry.forms for entry in lexicon.entries}
         wanted = TraceFilter(dataset="AIME24", lexicon=lexicon.name)
-        rows = services.browsing.page(wanted, sort="cues", descending=True).rows
+        rows = services.trace_list.page(wanted, sort="cues", descending=True).rows
         assert len(rows) == PAGE
         for item in rows[::5]:
-            opened = services.reading.open(item.id, lexicon.id)
+            opened = services.traces.open(item.id, lexicon.id)
             assert len(opened.response_cues) == item.cues
             assert all(opened.text[c.start : c.end].lower() in forms[c.entry] for c in opened.response_cues)

@@ -19,7 +19,7 @@ from backend.domain import TRAINING, Context, Job, JobKind, JobState, Lane, Mode
 from backend.services import Services
 from backend.services.jobs import JobCancelled, JobProgress
 from backend.services.training.training_process import launch_command
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 
 STAND_IN = Path(__file__).with_name("training_stand_in.py")
 EVALUATIONS = (
@@ -30,14 +30,14 @@ EVALUATIONS = (
 
 @pytest.fixture
 def work(services: Services) -> Services:
-    services.distilling.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
+    services.trainings.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
     return services
 
 
-def spec(services: Services, mood: int = 0, steps: int = 4, **changes: Any) -> DistilSpec:
+def spec(services: Services, mood: int = 0, steps: int = 4, **changes: Any) -> TrainingSpec:
     values = {"problem_set": "lab-cd3-train", "size": 8, "evaluations": EVALUATIONS, "evaluate_every": 2}
     settings = TrainingSettings(steps=steps, prompts=4, seed=mood)
-    return DistilSpec(services.models.get("lab-base").id, settings, **{**values, "checkpoint_every": 2, **changes})
+    return TrainingSpec(services.models.get("lab-base").id, settings, **{**values, "checkpoint_every": 2, **changes})
 
 
 def begin(services: Services, job: Job) -> tuple[Job, JobProgress]:
@@ -45,9 +45,9 @@ def begin(services: Services, job: Job) -> tuple[Job, JobProgress]:
     return job, JobProgress(services.store.jobs, job)
 
 
-def carry_out(services: Services, asked: DistilSpec) -> tuple[Job, dict[str, Any]]:
-    job, progress = begin(services, services.distilling.submit(asked))
-    return job, services.distilling.carry_out(job, progress)
+def carry_out(services: Services, asked: TrainingSpec) -> tuple[Job, dict[str, Any]]:
+    job, progress = begin(services, services.trainings.submit(asked))
+    return job, services.trainings.carry_out(job, progress)
 
 
 class Acting(JobProgress):
@@ -74,23 +74,23 @@ def gone(pid: int) -> bool:
 
 def test_a_training_becomes_steps_runs_and_models(work: Services) -> None:
     asked = spec(work, name="quiet  one", watch_every=2)
-    job = work.distilling.submit(asked)
-    assert (job.kind, job.lane, job.title) == (JobKind.DISTIL, Lane.BATCH, "quiet one · 4 steps")
-    waiting = work.distilling.get(job.spec["training"])
+    job = work.trainings.submit(asked)
+    assert (job.kind, job.lane, job.title) == (JobKind.DISTILL, Lane.BATCH, "quiet one · 4 steps")
+    waiting = work.trainings.get(job.spec["training"])
     assert (waiting.state, waiting.spec, waiting.step, waiting.steps) == ("queued", asked, 0, 4)
     before = work.runs.version()
-    result = work.distilling.carry_out(*begin(work, job))
+    result = work.trainings.carry_out(*begin(work, job))
     training = result["training"]
     over = work.jobs.get(job.id)
     assert (over.done, over.total, over.unit) == (4, 4, "steps")
     assert over.message == "step 4 of 4: 43 % right, 61 tokens, 1.2 cues a response"
     assert "quiet one: answering as it is" in [line.text for line in work.jobs.lines(job.id)]
-    info = work.distilling.get(training)
+    info = work.trainings.get(training)
     assert (info.state, info.step, info.base and info.base.name) == ("done", 4, "lab-base")
-    assert [row.step for row in work.distilling.steps(training)] == [0, 1, 2, 3, 4]
-    assert work.distilling.steps(training, after=3)[0].values["loss"] == 0.25
-    assert work.distilling.rollout_steps(training) == [0, 2, 4]
-    watched = work.distilling.rollouts(training, 3)
+    assert [row.step for row in work.trainings.steps(training)] == [0, 1, 2, 3, 4]
+    assert work.trainings.steps(training, after=3)[0].values["loss"] == 0.25
+    assert work.trainings.rollout_steps(training) == [0, 2, 4]
+    watched = work.trainings.rollouts(training, 3)
     assert watched and watched.step == 3 and watched.sampled[0]["question"].startswith("Use ")
     # its checkpoints are models that can answer
     assert [model.name for model in info.models] == ["quiet one · step 2", "quiet one · step 4"]
@@ -98,7 +98,7 @@ def test_a_training_becomes_steps_runs_and_models(work: Services) -> None:
     last = work.models.ready(info.models[1].id)
     assert (last.kind, last.parent, last.job) == (ModelKind.CHECKPOINT, work.models.get("lab-base").id, job.id)
     # its evaluations are runs
-    rows = work.distilling.evaluations(training)
+    rows = work.trainings.evaluations(training)
     assert [(row.step, row.name, row.context.value) for row in rows] == [
         (step, name, context)
         for step in (0, 2, 4)
@@ -117,7 +117,7 @@ def test_a_training_becomes_steps_runs_and_models(work: Services) -> None:
 def test_what_an_evaluation_found(work: Services) -> None:
     """At first right with doubts, in the end wrong and sure: as the stand-in answers."""
     training = carry_out(work, spec(work))[1]["training"]
-    rows = {row.step: row for row in work.distilling.evaluations(training) if row.name == "lab-cd3-test"}
+    rows = {row.step: row for row in work.trainings.evaluations(training) if row.name == "lab-cd3-test"}
     first, last = rows[0].values, rows[4].values
     assert first["accuracy"] == [1, 1, 1, 4] and last["accuracy"] == [0, 0, 0, 4]
     assert first["false_confidence"] == [0, 0, 0, 4] and last["false_confidence"] == [1, 1, 1, 4]
@@ -135,18 +135,18 @@ def test_what_an_evaluation_found(work: Services) -> None:
 def test_trainings_share_what_the_base_answered(work: Services) -> None:
     first, second = (carry_out(work, spec(work, learn, steps=2))[1]["training"] for learn in (0, 5))
     other = carry_out(work, spec(work, steps=2, pick_seed=1))[1]["training"]
-    a, b, c = ([row.run for row in work.distilling.evaluations(one)] for one in (first, second, other))
+    a, b, c = ([row.run for row in work.trainings.evaluations(one)] for one in (first, second, other))
     assert a[:2] == b[:2] and not set(a[2:]) & set(b[2:])
     assert a[0] == c[0] and a[1] != c[1], "other problems were seen"
     assert work.runs.get(a[0]).info.model_id == work.models.get("lab-base").id
-    losses = [row.values.get("loss") for row in work.distilling.steps(second)]
+    losses = [row.values.get("loss") for row in work.trainings.steps(second)]
     assert losses == [None] * 3, "a number that is none is kept as unknown"
 
 
 def test_smaller_sets_lie_within_larger_ones(work: Services, tmp_path: Path) -> None:
     def items(size: int | None, seed: int = 0) -> list[str]:
         asked = spec(work, size=size, pick_seed=seed)
-        return [item.question for item in work.distilling._planner.plan(asked, tmp_path).items]
+        return [item.question for item in work.trainings._planner.plan(asked, tmp_path).items]
 
     everything = items(None)
     assert len(everything) == 2937 == len(set(everything))
@@ -156,7 +156,7 @@ def test_smaller_sets_lie_within_larger_ones(work: Services, tmp_path: Path) -> 
 
 def test_the_plan_holds_what_the_process_needs(work: Services) -> None:
     job, result = carry_out(work, spec(work, watched=3))
-    folder = work.distilling.folder(result["training"])
+    folder = work.trainings.folder(result["training"])
     plan = TrainPlan.read(folder)
     assert plan.settings == TrainingSettings(steps=4, prompts=4) and (Path(plan.base) / "model.safetensors").is_file()
     assert len(plan.items) == 8 and all("<think>" in (item.solution or "") for item in plan.items)
@@ -172,9 +172,9 @@ def test_the_plan_holds_what_the_process_needs(work: Services) -> None:
 
 
 def test_a_cancelled_training_leaves_no_process_and_keeps_its_checkpoints(work: Services) -> None:
-    job, _ = begin(work, work.distilling.submit(spec(work, mood=3, steps=400, checkpoint_every=1, evaluations=())))
+    job, _ = begin(work, work.trainings.submit(spec(work, mood=3, steps=400, checkpoint_every=1, evaluations=())))
     pids: list[int] = []
-    launched = work.distilling.launch
+    launched = work.trainings.launch
 
     def cancel() -> None:
         listed = Path("/proc").glob("[0-9]*/cmdline")
@@ -184,13 +184,13 @@ def test_a_cancelled_training_leaves_no_process_and_keeps_its_checkpoints(work: 
     assert launched
     began = time.monotonic()
     with pytest.raises(JobCancelled) as stopped:
-        work.distilling.carry_out(job, Acting(work, job, 2, cancel))
+        work.trainings.carry_out(job, Acting(work, job, 2, cancel))
     assert pids and all(map(gone, pids)) and time.monotonic() - began < 60
-    info = work.distilling.get(stopped.value.result["training"])
+    info = work.trainings.get(stopped.value.result["training"])
     assert info.state == "cancelled" and 2 <= info.step < 400
     assert len(info.models) >= 2 and stopped.value.result["models"] == [model.id for model in info.models]
     work.store.jobs.finish(job.id, JobState.CANCELLED)
-    assert work.distilling.resume(info.training.id).state is JobState.QUEUED
+    assert work.trainings.resume(info.training.id).state is JobState.QUEUED
 
 
 def _read(path: Path) -> bytes:
@@ -201,53 +201,53 @@ def _read(path: Path) -> bytes:
 
 
 def test_a_paused_training_goes_on_where_it_was(work: Services) -> None:
-    job, _ = begin(work, work.distilling.submit(spec(work, mood=3, steps=60, checkpoint_every=60, evaluations=())))
+    job, _ = begin(work, work.trainings.submit(spec(work, mood=3, steps=60, checkpoint_every=60, evaluations=())))
     training = job.spec["training"]
-    result = work.distilling.carry_out(job, Acting(work, job, 2, lambda: work.distilling.pause(training)))
+    result = work.trainings.carry_out(job, Acting(work, job, 2, lambda: work.trainings.pause(training)))
     reached = result["paused"]
-    assert 2 <= reached < 60 and work.distilling.get(training).state == "paused"
+    assert 2 <= reached < 60 and work.trainings.get(training).state == "paused"
     with pytest.raises(UserError, match="is paused: only a training at work"):
-        work.distilling.pause(training)
+        work.trainings.pause(training)
     with pytest.raises(UserError, match="already"):
-        work.distilling.resume(training)  # the job has not been told to be over yet
+        work.trainings.resume(training)  # the job has not been told to be over yet
     work.store.jobs.finish(job.id, JobState.DONE)
     work.store.trainings.put_step(training, reached + 7, {"loss": 99.0})
-    again, progress = begin(work, work.distilling.resume(training))
-    assert work.distilling.get(training).state == "running"
-    assert work.distilling.carry_out(again, progress)["step"] == 60
-    assert [row.step for row in work.distilling.steps(training)] == list(range(61))
-    assert 99.0 not in [row.values.get("loss") for row in work.distilling.steps(training)]
-    assert [m.name.rpartition(" ")[2] for m in work.distilling.get(training).models] == [str(reached), "60"]
+    again, progress = begin(work, work.trainings.resume(training))
+    assert work.trainings.get(training).state == "running"
+    assert work.trainings.carry_out(again, progress)["step"] == 60
+    assert [row.step for row in work.trainings.steps(training)] == list(range(61))
+    assert 99.0 not in [row.values.get("loss") for row in work.trainings.steps(training)]
+    assert [m.name.rpartition(" ")[2] for m in work.trainings.get(training).models] == [str(reached), "60"]
     with pytest.raises(UserError, match="finished"):
         work.store.jobs.finish(again.id, JobState.DONE)
-        work.distilling.resume(training)
+        work.trainings.resume(training)
 
 
 def test_a_crash_is_tried_once_more(work: Services) -> None:
     job, result = carry_out(work, spec(work, mood=1))
-    assert result["step"] == 4 and work.distilling.get(result["training"]).state == "done"
+    assert result["step"] == 4 and work.trainings.get(result["training"]).state == "done"
     assert any("broke off: it ended with code 9" in line.text for line in work.jobs.lines(job.id))
-    assert [row.step for row in work.distilling.steps(result["training"])] == [0, 1, 2, 3, 4]
+    assert [row.step for row in work.trainings.steps(result["training"])] == [0, 1, 2, 3, 4]
 
 
 def test_nothing_is_lost_where_whoever_listens_breaks_off(work: Services) -> None:
     """The process is ahead of its listener: what it said and nobody heard is heard when the training goes on."""
-    job, progress = begin(work, work.distilling.submit(spec(work)))
+    job, progress = begin(work, work.trainings.submit(spec(work)))
     training = job.spec["training"]
 
     def breaks() -> None:
         waited = time.monotonic() + 60
-        while not (work.distilling.folder(training) / "checkpoint-4").exists() and time.monotonic() < waited:
+        while not (work.trainings.folder(training) / "checkpoint-4").exists() and time.monotonic() < waited:
             time.sleep(0.02)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        work.distilling.carry_out(job, Acting(work, job, 1, breaks))
-    broken = work.distilling.get(training)
-    assert broken.state == "failed" and len(work.distilling.evaluations(training)) == 2
-    assert work.distilling.carry_out(job, progress)["step"] == 4
-    assert [row.step for row in work.distilling.steps(training)] == [0, 1, 2, 3, 4]
-    assert len(work.distilling.evaluations(training)) == 6 and len(work.distilling.get(training).models) == 2
+        work.trainings.carry_out(job, Acting(work, job, 1, breaks))
+    broken = work.trainings.get(training)
+    assert broken.state == "failed" and len(work.trainings.evaluations(training)) == 2
+    assert work.trainings.carry_out(job, progress)["step"] == 4
+    assert [row.step for row in work.trainings.steps(training)] == [0, 1, 2, 3, 4]
+    assert len(work.trainings.evaluations(training)) == 6 and len(work.trainings.get(training).models) == 2
 
 
 @pytest.mark.parametrize(
@@ -258,19 +258,19 @@ def test_nothing_is_lost_where_whoever_listens_breaks_off(work: Services) -> Non
     ],
 )
 def test_a_failed_training_says_why_and_keeps_its_models(work: Services, mood: int, says: str, models: int) -> None:
-    job, progress = begin(work, work.distilling.submit(spec(work, mood)))
+    job, progress = begin(work, work.trainings.submit(spec(work, mood)))
     with pytest.raises(UserError, match=says) as failed:
-        work.distilling.carry_out(job, progress)
-    info = work.distilling.get(job.spec["training"])
+        work.trainings.carry_out(job, progress)
+    info = work.trainings.get(job.spec["training"])
     assert (info.state, info.reason, len(info.models)) == ("failed", str(failed.value), models)
 
 
 def test_several_train_at_once_and_one_that_fails_leaves_the_others_alone(work: Services) -> None:
     job = work.jobs.submit(JobKind.REPRODUCE, "parts", {}, Lane.BATCH)
-    parts = [work.distilling.start(spec(work, mood, evaluations=()), part=f"part {mood}") for mood in (0, 4, 3)]
-    assert work.distilling.start(spec(work), part="part 0") == parts[0] and work.distilling.all()[0].state == "queued"
+    parts = [work.trainings.start(spec(work, mood, evaluations=()), part=f"part {mood}") for mood in (0, 4, 3)]
+    assert work.trainings.start(spec(work), part="part 0") == parts[0] and work.trainings.all()[0].state == "queued"
     heard: dict[str, list[str]] = {}
-    found = work.distilling.carry_out_many(
+    found = work.trainings.carry_out_many(
         parts, 2, begin(work, job)[1], lambda one, event: heard.setdefault(one.id, []).append(event["k"])
     )
     assert [(one.training_id, one.state, one.step) for one in found] == [
@@ -278,7 +278,7 @@ def test_several_train_at_once_and_one_that_fails_leaves_the_others_alone(work: 
     assert found[1].reason.startswith("Training diverged") and len(found[0].models) == 2
     assert all(kinds[0] == "begin" for kinds in heard.values()) and heard[parts[1].id][-1] == "failed"
     heard.clear()
-    again = work.distilling.carry_out_many(parts, 1, JobProgress(work.store.jobs, job))
+    again = work.trainings.carry_out_many(parts, 1, JobProgress(work.store.jobs, job))
     assert [one.state for one in again] == ["done", "failed", "done"] and heard == {}
 
 
@@ -286,7 +286,7 @@ def test_an_evaluation_alone_needs_no_problems_to_train_on(work: Services) -> No
     asked = spec(work, steps=0, problem_set="", size=None, evaluations=EVALUATIONS[:1])
     job, result = carry_out(work, asked)
     assert result["models"] == [] and len(result["runs"]) == 1 and work.jobs.get(job.id).total == 1
-    assert work.distilling.get(result["training"]).training.name == "lab-base · evaluation"
+    assert work.trainings.get(result["training"]).training.name == "lab-base · evaluation"
 
 
 def test_a_training_is_removed_with_its_models_and_its_traces_stay(work: Services) -> None:
@@ -294,29 +294,29 @@ def test_a_training_is_removed_with_its_models_and_its_traces_stay(work: Service
     training = result["training"]
     assert work.jobs.get(job.id).state is JobState.RUNNING
     child = replace(spec(work, evaluations=()), model=result["models"][1])
-    taught = work.distilling.start(child)
+    taught = work.trainings.start(child)
     with pytest.raises(UserError, match="is built on one of its models"):
-        work.distilling.remove(training)
-    work.distilling.remove(taught.id)
-    work.distilling.remove(training)
-    assert work.distilling.all() == [] and not work.distilling.folder(training).exists()
+        work.trainings.remove(training)
+    work.trainings.remove(taught.id)
+    work.trainings.remove(training)
+    assert work.trainings.all() == [] and not work.trainings.folder(training).exists()
     assert not any(info.model.id in result["models"] for info in work.models.all())
     assert all(work.runs.get(run).traces for run in result["runs"])
     with pytest.raises(UserError, match="There is no training"):
-        work.distilling.get(training)
+        work.trainings.get(training)
     with pytest.raises(UserError, match="There is no training"):
-        work.distilling.carry_out(job, JobProgress(work.store.jobs, job))
+        work.trainings.carry_out(job, JobProgress(work.store.jobs, job))
 
 
 def test_names_are_made_up_and_kept_apart(work: Services) -> None:
-    named = [work.distilling.start(spec(work, **more)).name for more in ({}, {}, {"name": "mine"}, {"name": "mine"})]
+    named = [work.trainings.start(spec(work, **more)).name for more in ({}, {}, {"name": "mine"}, {"name": "mine"})]
     assert named[0] == "lab-base · SDFT, full solution" and named[1].startswith(named[0] + " (")
     assert named[2] == "mine" and named[3].startswith("mine (") and len(set(named)) == 4
 
 
 def test_specs_survive_the_ledger(work: Services) -> None:
     asked = spec(work, preset="lose", processes=2)
-    assert DistilSpec.from_json(json.loads(json.dumps(asked.to_json()))) == asked
+    assert TrainingSpec.from_json(json.loads(json.dumps(asked.to_json()))) == asked
 
 
 @pytest.mark.parametrize(
@@ -342,8 +342,8 @@ def test_specs_survive_the_ledger(work: Services) -> None:
 )
 def test_bad_input_is_refused_in_a_sentence(work: Services, change: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=says):
-        work.distilling.submit(replace(spec(work), **change))
-    assert work.jobs.all() == [] == work.distilling.all() and not (work.store.folder / "training").exists()
+        work.trainings.submit(replace(spec(work), **change))
+    assert work.jobs.all() == [] == work.trainings.all() and not (work.store.folder / "training").exists()
 
 
 def test_what_cannot_be_trained_from_is_refused(work: Services, tiny_model: Path, tiny_adapter: Path) -> None:
@@ -352,7 +352,7 @@ def test_what_cannot_be_trained_from_is_refused(work: Services, tiny_model: Path
     work.models.add_endpoint("http://127.0.0.1:9/v1", "m", name="far")
     for name, kind in (("tiny-lora", "an adapter"), ("far", "an address of a server")):
         with pytest.raises(UserError, match=f"{name} is {kind}: a training starts from a folder"):
-            work.distilling.check(replace(spec(work), model=name))
+            work.trainings.check(replace(spec(work), model=name))
 
 
 def test_problems_without_solutions_are_refused_before_any_work(work: Services, tmp_path: Path) -> None:
@@ -361,18 +361,18 @@ def test_problems_without_solutions_are_refused_before_any_work(work: Services, 
     rows[0]["solution"] = "<think>Easy.</think> \\boxed{0}"
     rows[4]["answer"] = ""
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (outcome,) = work.importing.run([source])
+    (outcome,) = work.imports.run([source])
     assert outcome.problem_set, outcome.sentence
     name = work.problems.sets()[-1].name
     asked = replace(spec(work), problem_set=name, size=None, evaluations=())
     with pytest.raises(UserError, match=r"4 of the 5 problems lack one, such as “How many is \d and \d\?”"):
-        work.distilling.submit(asked)
+        work.trainings.submit(asked)
     graded = replace(asked, settings=TrainingSettings(method=Method.GRPO, context=Context.NONE, samples=2))
     with pytest.raises(UserError, match=r"GRPO needs the right answers, and 1 of the 5 .* “How many is 4 and 4\?”"):
-        work.distilling.submit(graded)
+        work.trainings.submit(graded)
     shown = replace(spec(work), evaluations=(EvaluationSpec(name, context=Context.SOLUTION),))
     with pytest.raises(UserError, match="evaluation with the context 'full solution' shows a worked solution"):
-        work.distilling.submit(shown)
+        work.trainings.submit(shown)
     assert work.jobs.all() == [] and not (work.store.folder / "training").exists()
 
 

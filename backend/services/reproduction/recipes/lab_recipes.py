@@ -23,7 +23,7 @@ from backend.services.reproduction.recipes.recipe import (
     Recipe,
     RecipePart,
 )
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 
 MODEL: Final = "lab-base"
 TRAINED_ON: Final = "lab-cd3-train"
@@ -82,7 +82,7 @@ class _Lab:
         few = (Context.NONE, Context.SOLUTION)
         shown += [EvaluationSpec(s, limit=ALL, last_samples=LAST_SAMPLES, context=c) for s in OTHERS for c in few]
         settings = TrainingSettings(steps=0, max_tokens=FULL.max_tokens)  # no seed: nothing is trained
-        spec = DistilSpec(self._model, settings, evaluations=tuple(shown), name=CONTEXTS)
+        spec = TrainingSpec(self._model, settings, evaluations=tuple(shown), name=CONTEXTS)
         part = RecipePart(CONTEXTS, "The base under six contexts", CONTEXTS, spec, (MODEL, HELD_OUT, *OTHERS))
         return Recipe(
             CONTEXTS, "Contexts", "3", "What does more of the solution in the prompt do to the doubts?", (part,)
@@ -144,7 +144,7 @@ class _Lab:
         main = EvaluationSpec(HELD_OUT, limit=ALL, first=first, samples=samples, last_samples=LAST_SAMPLES)
         others = [EvaluationSpec(name, limit=ALL, last_samples=LAST_SAMPLES, ends=True) for name in OTHERS]
         every = EVERY_GRPO if settings.method is Method.GRPO else EVERY
-        spec = DistilSpec(
+        spec = TrainingSpec(
             self._model,
             replace(settings, seed=self._seed),
             TRAINED_ON,

@@ -23,7 +23,7 @@ from backend.services.reproduction.recipes.recipe import (
     Recipe,
     RecipePart,
 )
-from backend.services.training.training_specs import DistilSpec, EvaluationSpec
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 
 TRAINED_ON: Final = "DAPO-Math-17k"
 HELD_OUT: Final = "AIME24"
@@ -118,7 +118,7 @@ class _Paper:
             for c in _SHOWN
         ]
         model = self._models.get(DEEPSEEK.name, DEEPSEEK.name)
-        spec = DistilSpec(model, settings, evaluations=tuple(shown), name=CONTEXTS)
+        spec = TrainingSpec(model, settings, evaluations=tuple(shown), name=CONTEXTS)
         part = RecipePart(
             CONTEXTS, "The base under four contexts", CONTEXTS, spec, (DEEPSEEK.name, TRAINED_ON), _HINT_NOTE
         )  # fmt: skip
@@ -173,7 +173,7 @@ class _Paper:
         held_out = tuple(EvaluationSpec(name, **once) for name in (HELD_OUT, *OTHERS))  # type: ignore[arg-type]
         seen = EvaluationSpec(seen=True, limit=min(size or 64, 64), **once)  # type: ignore[arg-type]
         every = EVERY_SFT if settings.method is Method.SFT else EVERY
-        spec = DistilSpec(
+        spec = TrainingSpec(
             self._models.get(world.name, world.name),
             replace(settings, seed=self._seed),
             TRAINED_ON,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backend.domain import UserError, digest, visible
-from backend.services.training.training_specs import DistilSpec
+from backend.services.training.training_specs import TrainingSpec
 
 # What the parts that claims are about are called, at every scale.
 CONTEXTS = "contexts"
@@ -39,7 +39,7 @@ class RecipePart:
     key: str
     title: str
     recipe: str
-    spec: DistilSpec
+    spec: TrainingSpec
     needs: tuple[str, ...] = ()
     note: str = ""
 

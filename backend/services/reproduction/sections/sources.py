@@ -12,9 +12,9 @@ from backend.lexicon.entries import Lexicon
 from backend.report.model import Cell, ReportColumn, ReportRow, ShownTrace, Table
 from backend.services.reproduction.sections.arms import Arms, set_title
 from backend.services.reproduction.sections.workspace import count
-from backend.services.traces.comparison import ComparedProblem, CompareService
+from backend.services.traces.comparison import ComparedProblem, ComparisonService
 from backend.services.traces.run_pairs import Pair
-from backend.services.traces.trace_reader import OpenTrace, ReadService
+from backend.services.traces.trace_reader import OpenTrace, TraceService
 
 _EACH = 2  # problems shown of a pair
 
@@ -77,8 +77,8 @@ def _places(arms: Arms) -> dict[str, dict[str, Cell]]:
 
 
 def telling_traces(
-    comparing: CompareService,
-    reading: ReadService,
+    comparison: ComparisonService,
+    reader: TraceService,
     lexicon: Lexicon,
     runs: Sequence[Run],
     pairs: Sequence[Sequence[str]],
@@ -91,23 +91,23 @@ def telling_traces(
         seen: set[str] = set()
         for turn in range(_EACH):
             try:
-                found = comparing.telling([pair], lexicon.name, GRADERS[0], turn)
+                found = comparison.telling([pair], lexicon.name, GRADERS[0], turn)
             except UserError:
                 break
             if found is None or found.problem.id in seen:
                 break
             seen.add(found.problem.id)
-            shown += _both(comparing, reading, lexicon, found.problem, (base, variant))
+            shown += _both(comparison, reader, lexicon, found.problem, (base, variant))
     return shown
 
 
 def _both(
-    comparing: CompareService, reading: ReadService, lexicon: Lexicon, problem: ComparedProblem, runs: Sequence[str]
+    comparison: ComparisonService, reader: TraceService, lexicon: Lexicon, problem: ComparedProblem, runs: Sequence[str]
 ) -> list[ShownTrace]:
     """The first response of either side that is as the side mostly is."""
     found = []
     for run, side in zip(runs, problem.sides, strict=False):
-        traces = [reading.open(sample.trace, lexicon.id) for sample in comparing.samples(run, problem.id)]
+        traces = [reader.open(sample.trace, lexicon.id) for sample in comparison.samples(run, problem.id)]
         chosen = next((trace for trace in traces if trace.verdict(GRADERS[0]).correct is side.right), traces[0])
         found.append(_shown(chosen))
     return found
