@@ -17,7 +17,7 @@ from backend.distill.settings import Method, Remedy, Teacher, TrainingSettings
 from backend.domain import Context, Job, JobKind, JobState, Lane
 from backend.services import Services, build_services
 from backend.services.jobs import JobProgress
-from backend.services.training.training_presets import paper_settings
+from backend.services.training.paper_settings import paper_settings
 from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from backend.store.trainings import EvaluationRow, StepRow
 from pages.components.jobs.job_links import ways

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from backend.config import Settings
-from backend.distill.settings import Method
 from backend.domain import Job, JobKind, Lane, Training, UserError
 from backend.services.generation.models import ModelService
 from backend.services.generation.problems import ProblemService
@@ -36,6 +35,7 @@ from backend.services.reproduction.results import (
     write_shipped,
 )
 from backend.services.traces.demo import FOLDER
+from backend.services.training.paper_settings import published
 from backend.services.training.supervisor import CANCELLED, DONE
 from backend.services.training.training_specs import MOST_PROCESSES, SEEN, TrainingSpec
 from backend.services.training.trainings import TrainingService
@@ -310,8 +310,7 @@ def _differences(part: RecipePart) -> list[tuple[str, Any, Any]]:
     if not part.spec.settings.steps:
         return []
     own = part.spec.settings
-    theirs = {Method.GRPO: paper_recipes.REWARDED, Method.SFT: paper_recipes.SFT}.get(own.method, paper_recipes.PAPER)
-    return [row for row in own.differences(theirs) if row[0] != "seed"]
+    return [row for row in own.differences(published(own.method)[0]) if row[0] != "seed"]
 
 
 def _demo_runs(lab_folder: Path) -> list[str]:

@@ -11,7 +11,6 @@ from typing import Final
 
 from backend.distill.settings import Method, Remedy, Schedule, TrainingSettings
 from backend.domain import Context
-from backend.services.reproduction.recipes import paper_recipes
 from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 
 BASE: Final = "lab-base"
@@ -42,15 +41,6 @@ def training_presets(models: Mapping[str, str]) -> list[TrainingPreset]:
         TrainingPreset(name, title, sentence, spec)
         for (name, title, sentence, *_), spec in zip(_ROWS, made, strict=True)
     ]
-
-
-def paper_settings(settings: TrainingSettings) -> tuple[TrainingSettings, str]:
-    """What the paper has for the same method, and where that is from; method, context and seed are ours to choose."""
-    known, source = {
-        Method.SFT: (paper_recipes.SFT, "LIMO's settings: the paper gives none for its fine-tuning"),
-        Method.GRPO: (paper_recipes.REWARDED, "the paper's GRPO"),
-    }.get(settings.method, (paper_recipes.PAPER, "the paper's SDPO"))
-    return replace(known, method=settings.method, context=settings.context, seed=settings.seed), source
 
 
 _ROWS: Final = (

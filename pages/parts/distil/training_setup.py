@@ -13,7 +13,8 @@ import streamlit as st
 from backend.distill.settings import Method, TrainingSettings
 from backend.domain import ModelKind
 from backend.services.generation.models import ModelInfo
-from backend.services.training.training_presets import TrainingPreset, paper_settings
+from backend.services.training.paper_settings import paper_settings
+from backend.services.training.training_presets import TrainingPreset
 from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from pages.components.frame.session import models, services
 from pages.components.live.live_setup import problem_sets

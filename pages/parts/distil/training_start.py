@@ -15,7 +15,8 @@ import streamlit as st
 from backend.distill.settings import TrainingSettings
 from backend.domain import UserError, visible
 from backend.report.numbers import Form
-from backend.services.training.training_presets import TrainingPreset, paper_settings
+from backend.services.training.paper_settings import paper_settings
+from backend.services.training.training_presets import TrainingPreset
 from backend.services.training.training_specs import TrainingSpec
 from backend.services.training.training_state import TrainingInfo
 from pages.components.frame.gate import barred

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from backend.distill.settings import Method, Schedule, Teacher, TrainingSettings
+from backend.distill.settings import Method, Teacher, TrainingSettings
 from backend.domain import Context
 from backend.services.reproduction.recipes.recipe import (
     CONTEXTS,
@@ -23,6 +23,7 @@ from backend.services.reproduction.recipes.recipe import (
     Recipe,
     RecipePart,
 )
+from backend.services.training.paper_settings import REWARDED, SDPO, SFT
 from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 
 TRAINED_ON: Final = "DAPO-Math-17k"
@@ -62,21 +63,8 @@ QWEN_OFF: Final = World(
 SMALL: Final = World("-qwen3-1.7b", "Qwen/Qwen3-1.7B", "Qwen3-1.7B, thinking", 2.0e9, 13_054)
 WORLDS: Final = (DEEPSEEK, QWEN_ON, QWEN_OFF, SMALL)
 
-# sdpo.yaml, actor.yaml and run_math_sdpo.sh of the paper's code. 256 problems of 8 rollouts a step in two updates; a
-# mean over the tokens of each row alone (micro batches of one).
-PAPER: Final = TrainingSettings(
-    method=Method.SDPO, context=Context.SOLUTION, steps=200, prompts=256, samples=8, updates=2, learning_rate=1e-5,
-    warmup=10, schedule=Schedule.CONSTANT, weight_decay=0.01, clip_norm=1.0, alpha=0.5, top_k=100, tail=True,
-    teacher=Teacher.FIXED, ratio_clip=2.0, temperature=1.0, max_tokens=20_480, micro_batch=1,
-)  # fmt: skip
-REWARDED: Final = replace(PAPER, method=Method.GRPO, learning_rate=1e-6, epsilon_low=0.2, epsilon_high=0.28)
-# The paper publishes none for section 4; these are those of LIMO, which its companion paper used.
-SFT: Final = replace(
-    PAPER, method=Method.SFT, steps=1500, prompts=8, samples=1, updates=1, learning_rate=5e-6, warmup=0,
-    schedule=Schedule.COSINE, weight_decay=0.0, max_tokens=16_384,
-)  # fmt: skip
 SFT_SIZE: Final = 1000  # of which about 800 have a correct response of both kinds
-SMALL_DATA: Final = replace(PAPER, prompts=64, steps=100)
+SMALL_DATA: Final = replace(SDPO, prompts=64, steps=100)
 HINTED: Final = 100
 HINTED_SAMPLES: Final = 8
 HINTED_TOKENS: Final = 32_768
@@ -138,16 +126,16 @@ class _Paper:
 
     def self_distillation(self) -> Recipe:
         """Section 5, with its figures' models, the teacher of its section 5.4 and the ablations of appendix G."""
-        no_think = replace(PAPER, context=Context.SOLUTION_NO_THINK)
-        moving = replace(PAPER, teacher=Teacher.EMA, teacher_rate=EMA_RATE)
+        no_think = replace(SDPO, context=Context.SOLUTION_NO_THINK)
+        moving = replace(SDPO, teacher=Teacher.EMA, teacher_rate=EMA_RATE)
         main = [
             (DEEPSEEK, SD_NO_THINK, "Teacher sees the sibling without its thinking", no_think),
             (DEEPSEEK, SLOW_EMA, "Moving teacher", moving),
-            (DEEPSEEK, "sd-lower-rate", "Learning rate 1e-06", replace(PAPER, learning_rate=1e-6)),
-            (DEEPSEEK, "sd-top-256", "Divergence over 256 tokens instead of 100", replace(PAPER, top_k=256)),
+            (DEEPSEEK, "sd-lower-rate", "Learning rate 1e-06", replace(SDPO, learning_rate=1e-6)),
+            (DEEPSEEK, "sd-top-256", "Divergence over 256 tokens instead of 100", replace(SDPO, top_k=256)),
         ]
         main += [(world, GRPO + world.key, f"Rewards alone (GRPO), {world.title}", REWARDED) for world in WORLDS]
-        main += [(world, SD_FULL + world.key, f"Self-distillation, {world.title}", PAPER) for world in (QWEN_ON, SMALL)]
+        main += [(world, SD_FULL + world.key, f"Self-distillation, {world.title}", SDPO) for world in (QWEN_ON, SMALL)]
         parts = [self._part("self-distillation", *row) for row in main]
         asks = "What does learning from oneself with the solution in view cost, and what decides how much?"
         everything = (self._full(DEEPSEEK), self._full(QWEN_OFF), *parts)
@@ -163,7 +151,7 @@ class _Paper:
 
     def _full(self, world: World) -> RecipePart:
         return self._part(
-            "self-distillation", world, SD_FULL + world.key, f"Self-distillation, {world.title}; |D| = all", PAPER
+            "self-distillation", world, SD_FULL + world.key, f"Self-distillation, {world.title}; |D| = all", SDPO
         )
 
     def _part(
