@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -20,11 +21,7 @@ TEXTS = [
     "Hmm, maybe 5. Let me check: \\boxed{5}.",
     "It is \\boxed{7}.",
 ]
-NOTE_PROGRESS = """() => {
-    window.sawProgress = false;
-    new MutationObserver(() => { window.sawProgress ||= document.querySelector('[data-testid=stProgress]') !== null; })
-        .observe(document.body, {childList: true, subtree: true});
-}"""
+HARNESS = ROOT / "tests/browser/harness_import.py"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +38,7 @@ def services(store: Settings) -> Iterator[Services]:
 
 @pytest.fixture(scope="module")
 def address(store: Settings, serve: Callable[..., str]) -> str:
-    return serve(ROOT / "app.py", {"SECOND_THOUGHTS_STORE": str(store.store)})
+    return serve(HARNESS, {"SECOND_THOUGHTS_STORE": str(store.store)})
 
 
 @pytest.fixture
@@ -69,6 +66,17 @@ def press_import(app: App) -> None:
     app.page.get_by_role("button", name="Import", exact=True).click()
 
 
+@contextmanager
+def held(services: Services) -> Iterator[None]:
+    """Imports of the application stop once their file is read, until the block ends."""
+    hold = services.store.folder / "hold"
+    hold.touch()
+    try:
+        yield
+    finally:
+        hold.unlink()
+
+
 def test_an_upload_is_looked_at_corrected_imported_and_found(
     importing: App, services: Services, tmp_path: Path
 ) -> None:
@@ -88,10 +96,13 @@ def test_an_upload_is_looked_at_corrected_imported_and_found(
     page.get_by_label("Temperature", exact=True).press("Enter")
     expect(page.locator(".st-key-plan table")).to_contain_text("small.jsonl")
     app.settle()
-    page.evaluate(NOTE_PROGRESS)
-    press_import(app)
+    with held(services):
+        press_import(app)
+        expect(page.get_by_test_id("stProgress")).to_be_visible()
+        expect(page.get_by_text("1 of 1: small.jsonl")).to_be_visible()
+        assert services.runs.all() == []
     expect(page.get_by_text("small.jsonl: Tiny-1B · SFT · Sums, 3 traces of 3 problems.")).to_be_visible()
-    assert page.evaluate("window.sawProgress")
+    expect(page.get_by_test_id("stProgress")).to_have_count(0)
     [run] = services.runs.all()
     assert (run.info.model, run.info.dataset, run.info.parent, run.info.sampling.temperature) == (
         "Tiny-1B · SFT",
