@@ -14,6 +14,7 @@ from backend.config import Settings
 from backend.domain import Job, JobKind, JobState, Lane
 from backend.engines.protocol import Decoding
 from backend.services import Arm, GenerateSpec, Services, wire
+from tests.patience import dice
 
 WORKER = (sys.executable, "-m", "backend.worker")
 DECODING = Decoding(temperature=1.0, max_tokens=160)
@@ -61,13 +62,13 @@ def check_whole(services: Services, job: Job, problems: int, samples: int) -> No
 
 
 def test_three_kills_of_a_generating_worker(settings: Settings) -> None:
-    killed_at_random(settings, problems=20, samples=2, kills=3, draw=random.Random())
+    killed_at_random(settings, problems=20, samples=2, kills=3, draw=dice())
 
 
 @pytest.mark.stress
 @pytest.mark.timeout(3600)
 def test_fifty_kills_during_four_hundred_traces(settings: Settings) -> None:
-    killed_at_random(settings, problems=200, samples=2, kills=50, draw=random.Random())
+    killed_at_random(settings, problems=200, samples=2, kills=50, draw=dice())
 
 
 def test_cancelling_leaves_whole_runs_in_every_phase(settings: Settings) -> None:
