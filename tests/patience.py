@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 300.0  # seconds
+PATIENCE = 180.0  # seconds
 SEED = "SECOND_THOUGHTS_SEED"
 
 

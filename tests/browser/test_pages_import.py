@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -13,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from backend.config import Settings
 from backend.services import Services, wire
-from tests.browser.app_pages import ROOT, App
+from tests.browser.app_pages import ROOT, App, held
 
 pytestmark = pytest.mark.browser
 TEXTS = [
@@ -21,7 +20,7 @@ TEXTS = [
     "Hmm, maybe 5. Let me check: \\boxed{5}.",
     "It is \\boxed{7}.",
 ]
-HARNESS = ROOT / "tests/browser/harness_import.py"
+HARNESS = ROOT / "tests/browser/harness_held.py"
 
 
 @pytest.fixture(scope="module")
@@ -64,17 +63,6 @@ def upload(app: App, *files: Path) -> None:
 
 def press_import(app: App) -> None:
     app.page.get_by_role("button", name="Import", exact=True).click()
-
-
-@contextmanager
-def held(services: Services) -> Iterator[None]:
-    """Imports of the application stop once their file is read, until the block ends."""
-    hold = services.store.folder / "hold"
-    hold.touch()
-    try:
-        yield
-    finally:
-        hold.unlink()
 
 
 def test_an_upload_is_looked_at_corrected_imported_and_found(

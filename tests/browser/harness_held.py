@@ -1,6 +1,7 @@
-"""The application, whose imports stop once a file is read for as long as the store's folder holds a file `hold`.
+"""The application, in which two things stand still for as long as the store's folder holds a file `hold`: an import whose
+file is read, and the time after which the card of jobs forgets what has ended.
 
-Owns that stop alone: a test sees the progress of an import however fast it is.
+Owns that alone: a test sees what passes quickly, however slow or fast the machine is.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import streamlit as st
 
 import backend.services.importing as importing
 from backend.domain import TraceDraft
 from backend.exchange import Source
-from pages.components import annotate_route, stream_route
+from pages.components import annotate_route, job_card, stream_route
 from pages.components.server import lifespan, middleware
 
 HOLD = Path(os.environ["SECOND_THOUGHTS_STORE"]) / "hold"
@@ -29,6 +31,7 @@ def _held(source: Source, on_progress: importing.Progress | None) -> Iterator[Tr
 
 
 importing._with_progress = _held
+job_card.time = SimpleNamespace(monotonic=lambda: 0.0 if HOLD.exists() else time.monotonic())  # type: ignore[assignment]
 routes = [*stream_route.routes, *annotate_route.routes]
 shell = Path(__file__).resolve().parents[2] / "pages" / "shell.py"
 app = st.App(shell, routes=routes, middleware=middleware, lifespan=lifespan)
