@@ -20,6 +20,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from backend.store.ledger import sqlite_url
+from tests.patience import PATIENCE
 
 _number = count()
 
@@ -61,13 +62,13 @@ def postgres() -> Iterator[str]:
         yield f"postgresql+psycopg://postgres@/{{}}?host={folder}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait(folder: Path, process: subprocess.Popen[bytes]) -> None:
     engine = create_engine(f"postgresql+psycopg://postgres@/postgres?host={folder}")
-    for _ in range(600):
+    for _ in range(round(10 * PATIENCE)):
         try:
             with engine.connect():
                 engine.dispose()

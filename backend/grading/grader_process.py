@@ -9,6 +9,7 @@ child, and under Streamlit that is the page that is being shown. POSIX only (sel
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 START_SECONDS: Final = 120.0
+_LONGEST: Final = 20  # times the limit, by the clock on the wall
 
 
 class WorkerProcess:
@@ -34,7 +36,8 @@ class WorkerProcess:
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         )
         self._received = b""
-        self.deadline = time.monotonic() + START_SECONDS
+        self.deadline = self._last = time.monotonic() + START_SECONDS
+        self._limit = self._before = 0.0
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when a reply, or the end, has come."""
@@ -42,11 +45,30 @@ class WorkerProcess:
         return self._process.stdout.fileno()
 
     def send(self, request: dict[str, Any], seconds: float) -> None:
-        """Hand over a request that may take `seconds`. Raises OSError if the process is gone."""
+        """Hand over a request that may take `seconds` of processor time. Raises OSError if the process is gone."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
         self.deadline = time.monotonic() + seconds
+        self._last, self._limit, self._before = time.monotonic() + _LONGEST * seconds, seconds, self._used()
+
+    def late(self) -> bool:
+        """It has had its time. Where a busy machine gave it less, its deadline is put off by what it lacks."""
+        if self.deadline > (now := time.monotonic()):
+            return False
+        lacks = self._limit - (self._used() - self._before)
+        if now > self._last or not lacks > 0.05:
+            return True
+        self.deadline = now + lacks
+        return False
+
+    def _used(self) -> float:
+        """Seconds of processor time so far; where that isn't told, every process counts as having had its time."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+        except OSError:
+            return math.inf
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def receive(self) -> dict[str, Any] | None:
         """The reply, once a whole line of it has come; None before. Raises EOFError if the process ended."""

@@ -66,8 +66,8 @@ class GraderPool:
     """Worker processes that grade; use as a context manager, from any thread, one `grade` at a time.
 
     `workers` processes (default: 2, or 1 on a single core) start when the first response needs one.
-    `seconds` is the hard limit per grader and response: past it the process is killed, the verdict is "unknown:
-    took too long" (for the paper's rules: wrong, as they say themselves), and the others go on.
+    `seconds` of processor time are the hard limit per grader and response: past it the process is killed, the verdict
+    is "unknown: took too long" (for the paper's rules: wrong, as they say themselves), and the others go on.
     Raises RuntimeError from `grade` when processes can't be started at all.
     """
 
@@ -168,7 +168,7 @@ class GraderPool:
         for worker in workers:
             if worker in answering:
                 self._take(worker)
-            elif worker.deadline < time.monotonic():
+            elif worker.late():
                 self._lose(worker, TOO_LONG)
         self._hand_out()
 

@@ -7,20 +7,83 @@ of how their figures are made.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
+from backend.services import Services
 from tests.browser.components.trace_view_cases import SELECT
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT = 45_000  # ms; generous, because nothing here is about speed
+TIMEOUT = 1_000 * PATIENCE  # ms
 NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?")
+# Streamlit's page doesn't know that it is busy before the server says so, which may take a while. This listens to both:
+# a request to run, of the whole script or of a fragment, is answered by a new session and, later, an end. Runs that a
+# fragment asks for by its clock don't count. The numbers are fields of BackMsg and ForwardMsg in Streamlit's protocol.
+WIRE = """() => {
+    if (window.wire) return;
+    const wire = window.wire = {asked: new Set(), running: false, last: 0};
+    const bytesOf = (data) => new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
+    const fields = (bytes) => {
+        const found = {};
+        let at = 0;
+        const number = () => {
+            for (let value = 0, by = 1; ; by *= 128) {
+                const byte = bytes[at++];
+                value += (byte % 128) * by;
+                if (byte < 128) return value;
+            }
+        };
+        while (at < bytes.length) {
+            const tag = number(), kind = tag % 8, value = kind === 0 || kind === 2 ? number() : 0;
+            (found[Math.floor(tag / 8)] ??= []).push(kind === 2 ? bytes.subarray(at, at + value) : value);
+            at += kind === 2 ? value : kind === 1 ? 8 : kind === 5 ? 4 : 0;
+        }
+        return found;
+    };
+    const inside = (found, ...numbers) => numbers.reduce((one, number) => one[number] ? fields(one[number][0]) : {}, found);
+    const text = (bytes) => new TextDecoder().decode(bytes);
+    const heard = (found) => {
+        if (found[4]) {
+            const fragments = (inside(found, 2, 6)[2] ?? []).map(text);
+            fragments.forEach((id) => wire.asked.delete(id));
+            if (!fragments.length) wire.asked.clear();
+            wire.running = true;
+        }
+        if (found[6]) wire.running = found[6][0] === 2;  // ended early, for another run
+        if (found[4] || found[6]) wire.last = performance.now();
+    };
+    const said = (found) => {
+        if (!found[11]) return;
+        const state = inside(found, 11);
+        if (state[6]?.[0]) return;
+        wire.asked.add(state[5] ? text(state[5][0]) : '');
+        wire.last = performance.now();
+    };
+    window.WebSocket = class extends WebSocket {
+        constructor(...given) {
+            super(...given);
+            this.ours = String(given[0]).includes('_stcore/stream');
+            if (!this.ours) return;
+            wire.asked.clear();
+            wire.running = false;
+            this.addEventListener('message', ({data}) => { if (data instanceof ArrayBuffer) heard(fields(bytesOf(data))); });
+        }
+        send(data) {
+            if (this.ours) said(fields(bytesOf(data)));
+            super.send(data);
+        }
+    };
+}"""
 QUIET = """() => {
+    const wire = window.wire, forgotten = wire && performance.now() - wire.last > 20_000;
+    const owed = wire && (wire.running || (wire.asked.size && !forgotten));
     const app = document.querySelector('[data-testid=stApp]');
-    const busy = !app || app.dataset.testScriptState !== 'notRunning' || !document.querySelector('h1')
+    const busy = owed || !app || app.dataset.testScriptState !== 'notRunning' || !document.querySelector('h1')
         || document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget], [data-stale=true]')
         || [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')].some((host) =>
             !host.shadowRoot?.querySelector('.tv[data-painted], .an[data-painted], .adj[data-painted], #kept, #box > *, #rail > *, #files > *'));
@@ -35,6 +98,7 @@ class App:
     def __init__(self, page: Page, url: str) -> None:
         page.set_default_timeout(TIMEOUT)
         expect.set_options(timeout=TIMEOUT)
+        page.add_init_script(f"({WIRE})()")
         self.page, self.url = page, url
 
     def open(self, path: str = "", **query: str) -> App:
@@ -48,7 +112,7 @@ class App:
         return self.settle()
 
     def settle(self) -> App:
-        """Wait until the script has ended and the page has not changed its mind for a moment."""
+        """Wait until every run that was asked for has ended and the page has not changed its mind for a moment."""
         self.page.evaluate("() => { window.quietSince = undefined }")
         self.page.wait_for_function(QUIET, timeout=TIMEOUT, polling=50)
         return self
@@ -138,6 +202,17 @@ class App:
             return parts.join('\\n');
         }""")
         )
+
+
+@contextmanager
+def held(services: Services) -> Iterator[None]:
+    """What `harness_held.py` can hold stands still, until the block ends."""
+    hold = services.store.folder / "hold"
+    hold.touch()
+    try:
+        yield
+    finally:
+        hold.unlink()
 
 
 def table_rows(table: Locator) -> list[dict[str, str]]:

@@ -14,19 +14,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from backend.config import Settings
 from backend.services import Services, build_services
 from backend.services.traces.comparison import Comparison
 from backend.services.traces.pair_statistics import PairStatistics
 from tests.browser import full_store
-from tests.browser.app_pages import App
+from tests.browser.app_pages import TIMEOUT, App
 from tests.browser.components.trace_view_cases import View
 from tests.browser.full_store import FullApp
 from tests.browser.traces.compare_parts import GRADER, LEXICON
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -34,7 +36,7 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-START_SECONDS = 60
+START_SECONDS = PATIENCE
 
 Serve = Callable[..., str]
 
@@ -46,8 +48,21 @@ def browser() -> Iterator[Browser]:
         pytest.skip(f"There is no Chromium at {CHROMIUM}: install the package chromium.")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        started.new_context, started.new_page = patient(started.new_context), patient(started.new_page)
+        expect.set_options(timeout=TIMEOUT)
         yield started
         started.close()
+
+
+def patient(make: Callable[..., Any]) -> Callable[..., Any]:
+    """What `make` makes, a context or a page, waits as long as a busy machine may need."""
+
+    def made(**options: Any) -> Any:
+        new = make(**options)
+        new.set_default_timeout(TIMEOUT)
+        return new
+
+    return made
 
 
 @pytest.fixture
@@ -79,7 +94,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         process.terminate()
     for process in running:
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -135,7 +150,7 @@ def _wait_healthy(process: subprocess.Popen[bytes], url: str) -> None:
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise RuntimeError(f"The server did not answer within {START_SECONDS} s.")
+    raise RuntimeError(f"The server did not answer within {START_SECONDS:.0f} s.")
 
 
 def free_port() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import resource
@@ -10,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,8 +21,8 @@ import pytest
 from backend import config
 from backend.cli.main import main
 from backend.config import ROOT, Settings
-from backend.domain import run_id
 from backend.services import build_services
+from tests.patience import PATIENCE, until
 from tests.services.made_files import row, state, write
 from tests.services.traces.test_runs import KNOWN
 
@@ -68,7 +66,7 @@ def process(*words: object, store: Path | None = None, env: dict[str, str] | Non
     if store:
         command += ["--store", str(store)]
     clean = {key: value for key, value in os.environ.items() if key not in config.VARIABLES} | (env or {})
-    done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=240, **options)
+    done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=PATIENCE, **options)
     return Said(done.returncode, done.stdout, done.stderr)
 
 
@@ -424,26 +422,29 @@ def test_a_terminal_without_the_characters_gets_them_written_out(tmp_path: Path)
 
 def test_a_reader_that_leaves_early_is_no_error(kept: Settings) -> None:
     command = f"{sys.executable} -m backend runs --json --store {kept.store} | true; echo ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout.strip() in ("0", "141") and "Traceback" not in done.stderr
 
 
 def test_an_interrupted_import_leaves_nothing(kept: Settings, tmp_path: Path) -> None:
-    rows = [row(f"{i}?", "wait " * 20_000, gold=None) for i in range(300)]
-    before = state(kept.store)
+    """It has written parts of the run when it stops at the file's end, where it is interrupted."""
+    rows = [row(f"{i}?", f"wait \\boxed{{{i}/{i + 1}}}", gold=f"{2 * i}/{2 * i + 2}") for i in range(20)]
+    before, reached = state(kept.store), tmp_path / "reached"
     path = write(tmp_path / "slow.jsonl", rows)
-    command = [sys.executable, "-m", "backend", "import", str(path), "--store", str(kept.store)]
+    code = f"""
+import pathlib, sys, time, backend.services.traces.importer as importing
+from backend.cli.main import main
+def held(*given, whole=importing._with_progress):
+    yield from whole(*given)
+    pathlib.Path({str(reached)!r}).touch()
+    time.sleep(3600)
+importing.PART_BYTES, importing._with_progress = 1, held
+sys.exit(main(sys.argv[1:]))
+"""
+    command = [sys.executable, "-c", code, "import", str(path), "--store", str(kept.store)]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    # Once it has processes that grade, it reads; a moment later it is in the middle of the file.
-    begun = Path(f"/proc/{running.pid}/task/{running.pid}/children")
-    until = time.monotonic() + 100
-    while running.poll() is None and not begun.read_text().strip() and time.monotonic() < until:
-        time.sleep(0.02)
+    until(lambda: reached.exists() or running.poll() is not None)
     running.send_signal(signal.SIGINT)
-    out, error = running.communicate(timeout=120)
-    if running.returncode == 0:
-        identity = run_id("companion evaluation", [hashlib.sha256(path.read_bytes()).hexdigest()])
-        assert process("delete", identity, store=kept.store).returncode == 0
-        pytest.skip("this machine imported the file before it could be interrupted")
+    out, error = running.communicate(timeout=PATIENCE)
     assert (running.returncode, out) == (130, "") and error == "Stopped. Nothing half-written is left.\n"
     assert state(kept.store) == before

@@ -14,6 +14,7 @@ import pytest
 
 from backend.cli.main import main
 from backend.config import ROOT
+from tests.patience import PATIENCE
 
 ENV = {"SECOND_THOUGHTS_DEMO": "off", "OMP_NUM_THREADS": "1"}
 
@@ -22,7 +23,7 @@ def backend(store: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """`python -m backend WORDS --store STORE`, to its end."""
     return subprocess.run(
         [sys.executable, "-m", "backend", *words, "--store", str(store)],
-        cwd=ROOT, env={**os.environ, **ENV}, capture_output=True, text=True, timeout=240,
+        cwd=ROOT, env={**os.environ, **ENV}, capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
 
 

@@ -7,12 +7,15 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backend.grading import paper
+from backend.grading.grader_process import WorkerProcess
 from backend.grading.pool import DIED, GraderPool
 from backend.grading.verdicts import DEFAULT_GRADER, GRADERS, TOO_LONG, Verdict, Verdicts
 
@@ -67,6 +70,28 @@ def test_a_stuck_answer_is_unknown_and_the_others_are_graded() -> None:
     assert "3 seconds" in stuck.paper.note
     for verdict in (first, last):
         assert verdict.paper.correct and verdict.math_verify.correct
+
+
+def test_what_a_busy_machine_takes_away_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process stands still until its time is over by the clock, as if others had the processor."""
+    send, late = WorkerProcess.send, WorkerProcess.late
+
+    def stopped(worker: WorkerProcess, request: dict[str, Any], seconds: float) -> None:
+        os.kill(worker._process.pid, signal.SIGSTOP)
+        send(worker, request, seconds)
+
+    def then_goes_on(worker: WorkerProcess) -> bool:
+        over, told = worker.deadline < time.monotonic(), late(worker)
+        if over:
+            os.kill(worker._process.pid, signal.SIGCONT)
+        return told
+
+    monkeypatch.setattr(WorkerProcess, "send", stopped)
+    monkeypatch.setattr(WorkerProcess, "late", then_goes_on)
+    monkeypatch.setattr("backend.grading.process._LONGEST", 1_000)
+    with GraderPool(workers=1, seconds=1.0) as pool:
+        (verdict,) = pool.grade([(r"so $\boxed{\frac{1}{2}}$", r"\frac{2}{4}")])
+    assert verdict.math_verify.correct and verdict.paper.correct
 
 
 def test_survives_a_worker_that_is_killed() -> None:

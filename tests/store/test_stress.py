@@ -15,6 +15,7 @@ import pytest
 from backend.config import ROOT, Settings
 from backend.domain import TraceFilter
 from backend.services import build_services
+from tests.patience import PATIENCE, dice
 
 FILES = 4
 
@@ -60,16 +61,24 @@ def check(settings: Settings, rows: int) -> int:
         return len(runs)
 
 
-def killed_at(moments: list[float], folder: Path, store: Path, rows: int) -> None:
+def parts(store: Path) -> set[Path]:
+    """The files of parts in a store, finished or not."""
+    return {path for path in (store / "parts").rglob("*") if path.is_file()}
+
+
+def killed_after(counts: list[int], folder: Path, store: Path, rows: int, draw: random.Random) -> None:
+    """Kill an import a moment after it has written so many more files, for each count; then let one end."""
     settings = Settings(store=store)
-    for moment in moments:
-        process = importing(folder, store)
-        time.sleep(moment)
+    for count in counts:
+        process, before = importing(folder, store), parts(store)
+        while process.poll() is None and len(parts(store) - before) < count:
+            time.sleep(0.002)
+        time.sleep(draw.uniform(0, 0.02))
         process.kill()
         process.wait()
         check(settings, rows)
     process = importing(folder, store)
-    _, error = process.communicate(timeout=300)
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, error
     assert check(settings, rows) == FILES
     with build_services(settings) as services:
@@ -81,42 +90,44 @@ def killed_at(moments: list[float], folder: Path, store: Path, rows: int) -> Non
     assert check(settings, rows) == FILES
 
 
-def whole_import(folder: Path, store: Path) -> float:
-    """Seconds an import takes here when nobody kills it."""
-    start = time.perf_counter()
-    assert importing(folder, store).wait(300) == 0
-    return time.perf_counter() - start
+def whole_import(folder: Path, store: Path) -> int:
+    """How many files an import writes when nobody kills it."""
+    assert importing(folder, store).wait(PATIENCE) == 0
+    return len(parts(store))
 
 
 def test_two_kills_leave_the_store_whole(tmp_path: Path) -> None:
     folder = sources(tmp_path / "in", rows=12)
     whole = whole_import(folder, tmp_path / "whole")
-    killed_at([0.6 * whole, 0.85 * whole], folder, tmp_path / "store", rows=12)
+    killed_after([whole // 2, whole // 4], folder, tmp_path / "store", 12, dice())
 
 
 @pytest.mark.stress
 @pytest.mark.timeout(1800)
 def test_twenty_kills_leave_the_store_whole(tmp_path: Path) -> None:
-    folder, draw = sources(tmp_path / "in", rows=60), random.Random()
+    folder, draw = sources(tmp_path / "in", rows=60), dice()
     whole = whole_import(folder, tmp_path / "whole")
-    moments = [draw.uniform(0.2, 1.0) * whole for _ in range(20)]
-    killed_at(moments, folder, tmp_path / "store", rows=60)
+    counts = [draw.randint(0, whole // 4) for _ in range(20)]
+    killed_after(counts, folder, tmp_path / "store", 60, draw)
 
 
 @pytest.mark.stress
 @pytest.mark.timeout(1800)
 def test_kills_of_several_that_import_at_once(tmp_path: Path) -> None:
-    folder, store, draw = sources(tmp_path / "in", rows=60), tmp_path / "store", random.Random()
+    folder, store, draw = sources(tmp_path / "in", rows=60), tmp_path / "store", dice()
     whole = whole_import(folder, tmp_path / "whole")
     for _ in range(5):
         processes = [importing(folder, store) for _ in range(3)]
         for process in processes:
-            time.sleep(draw.uniform(0.1, 0.6) * whole)
+            before, count = parts(store), draw.randint(0, whole // 3)
+            while process.poll() is None and len(parts(store) - before) < count:
+                time.sleep(0.002)
+            time.sleep(draw.uniform(0, 0.02))
             process.kill()
             process.wait()
         check(Settings(store=store), 60)
     processes = [importing(folder, store) for _ in range(3)]
     for process in processes:
-        _, error = process.communicate(timeout=300)
+        _, error = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, error
     assert check(Settings(store=store), 60) == FILES

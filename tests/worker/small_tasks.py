@@ -22,15 +22,22 @@ from backend.worker.tasks import TASKS, JobHandler
 
 
 def items(services: Services, job: Job, _engines: Any, progress: JobProgress) -> dict[str, Any]:
-    """Keep `items` things, `pause` seconds each, going on where an earlier attempt stopped."""
+    """Keep `items` things, `pause` seconds each, going on where an earlier attempt stopped.
+
+    Where there is a `holds`, it waits before that item until it's cancelled or let go, so that a test finds it running.
+    """
     spec, streams = job.spec, services.store.streams
     done = {kept.problem for kept in streams.kept(job.id)}
     progress.begin(spec["items"], "items", len(done))
     for number in range(spec["items"]):
         if number in done:
             continue
-        if spec.get("heeds", True) and progress.cancelled():
-            raise JobCancelled(kept_items(services, job))
+        heed(services, job, progress)
+        if number == spec.get("holds"):
+            progress.flush()
+            while not (services.store.folder / f"go-{job.id}").exists():
+                heed(services, job, progress)
+                time.sleep(0.02)
         time.sleep(spec.get("pause", 0))
         done.add(number)
         said = [{"item": number}]
@@ -38,6 +45,12 @@ def items(services: Services, job: Job, _engines: Any, progress: JobProgress) ->
         progress.step(len(done), f"item {number}")
         mood(spec.get("mood", ""), number, services, job)
     return kept_items(services, job)
+
+
+def heed(services: Services, job: Job, progress: JobProgress) -> None:
+    """Stop where the job is cancelled, unless it's deaf."""
+    if job.spec.get("heeds", True) and progress.cancelled():
+        raise JobCancelled(kept_items(services, job))
 
 
 def mood(name: str, number: int, services: Services, job: Job) -> None:

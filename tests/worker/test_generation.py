@@ -14,6 +14,7 @@ from backend.domain import Job, JobKind, JobState, Lane
 from backend.engines.protocol import Decoding
 from backend.services import Services, build_services
 from backend.services.generation.specs import GenerationSpec, RunArm
+from tests.patience import dice
 from tests.worker.worker_cases import bench_on, until
 
 WORKER = (sys.executable, "-m", "backend.worker")
@@ -62,13 +63,13 @@ def check_whole(services: Services, job: Job, problems: int, samples: int) -> No
 
 
 def test_three_kills_of_a_generating_worker(settings: Settings) -> None:
-    killed_at_random(settings, problems=20, samples=2, kills=3, draw=random.Random())
+    killed_at_random(settings, problems=20, samples=2, kills=3, draw=dice())
 
 
 @pytest.mark.stress
 @pytest.mark.timeout(3600)
 def test_fifty_kills_during_four_hundred_traces(settings: Settings) -> None:
-    killed_at_random(settings, problems=200, samples=2, kills=50, draw=random.Random())
+    killed_at_random(settings, problems=200, samples=2, kills=50, draw=dice())
 
 
 def test_cancelling_leaves_whole_runs_in_every_phase(settings: Settings) -> None:

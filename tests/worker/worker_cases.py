@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,9 @@ from backend.config import ROOT, Settings
 from backend.domain import Job, JobKind, JobState, Lane
 from backend.services.jobs import JobService, environment
 from backend.store import Store
+from tests.patience import PATIENCE, until
 
 SMALL = (sys.executable, str(Path(__file__).with_name("small_tasks.py")))
-
-
-def until(what: Callable[[], Any], seconds: float = 90) -> Any:
-    """Wait for a condition; the machine may be slow, so the limit is far off."""
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        if found := what():
-            return found
-        time.sleep(0.03)
-    raise AssertionError("it never came true")
 
 
 class Bench:
@@ -63,7 +53,7 @@ class Bench:
         """End the worker as a service manager would; returns its exit code."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
     def close(self) -> None:
         self.kill()
@@ -71,6 +61,10 @@ class Bench:
 
     def submit(self, lane: Lane = Lane.BATCH, kind: JobKind = JobKind.GENERATE, **spec: Any) -> Job:
         return self.jobs.submit(kind, "a small job", {"items": 4} | spec, lane)
+
+    def release(self, job: Job) -> None:
+        """Let a job go on that holds at an item."""
+        (self.settings.store / f"go-{job.id}").touch()
 
     def wait(self, job: Job, *states: JobState) -> Job:
         """The job once it is in one of `states` (default: any final one)."""

@@ -32,6 +32,7 @@ NAME = "base"  # what the checkpoint is called there
 START_SECONDS = 1800.0
 _STRAIGHT = build_opener(ProxyHandler({}))  # loopback is never behind a proxy
 _LOOK_EVERY = 0.25
+_LEASH_SECONDS = 30.0  # ended without this, it would leave the server behind
 _SAY_EVERY = 5.0
 _PREFIX = re.compile(r"^(?:\x1b\[[0-9;]*m|\([^)]*pid=\d+\)|\s|[A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d(?: \[[^]]*\])?)+")
 _ERROR = re.compile(r"^(?:[\w.]*\.)?(\w*(?:Error|Exception|Interrupt|Failure)): ?(.+)")
@@ -131,7 +132,7 @@ class VllmServer:
         if self._process.stdin:
             self._process.stdin.close()
         try:
-            self._process.wait(self._grace + 5)
+            self._process.wait(self._grace + _LEASH_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

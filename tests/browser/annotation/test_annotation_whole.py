@@ -147,7 +147,6 @@ def said(services: Services, project: str) -> list[object]:
     ]
 
 
-@pytest.mark.timeout(420)
 def test_from_a_project_to_a_better_lexicon(people: dict[str, App], services: Services, tmp_path: Path) -> None:
     cleo = people["Cleo"].open("projects", new="1")
     page = cleo.page

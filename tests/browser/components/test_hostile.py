@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 from backend.config import Settings
 from backend.exchange.traces.source import Overrides
 from backend.services import build_services
+from tests.browser.app_pages import App
 
 ROOT = Path(__file__).resolve().parents[3]
 BEACON = "http://198.51.100.7/beacon"
@@ -66,7 +67,7 @@ def watched(browser: Browser, hostile: tuple[str, Settings]) -> Iterator[tuple[P
     """A page, and the list of what must not happen: dialogs, requests to elsewhere, script errors."""
     address, _ = hostile
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    opened, seen = context.new_page(), []
+    opened, seen = App(context.new_page(), address).page, []
     opened.on("dialog", lambda dialog: (seen.append(f"dialog {dialog.message}"), dialog.dismiss()))
     opened.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else seen.append(r.url))
     opened.on("popup", lambda popup: seen.append(f"popup {popup.url}"))
@@ -75,11 +76,8 @@ def watched(browser: Browser, hostile: tuple[str, Settings]) -> Iterator[tuple[P
 
 
 def settle(page: Page) -> None:
-    """Wait until the page stands still."""
-    page.wait_for_selector("h1", timeout=60_000)
-    page.wait_for_function(
-        "() => !document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]')", timeout=60_000
-    )
+    """Wait until the page stands still, and has asked for all it wants."""
+    App(page, "").settle()
     page.wait_for_load_state("networkidle")
 
 
@@ -124,7 +122,7 @@ def visible_text(page: Page) -> str:
 def wait_for_text(page: Page, pieces: list[str]) -> None:
     """Wait until every piece stands on the page, letter for letter."""
     page.wait_for_function(f"(pieces) => {{ const shown = ({TEXT_OF_PAGE})(); return pieces.every(p => shown.includes(p)) }}",
-                           arg=pieces, timeout=60_000)  # fmt: skip
+                           arg=pieces)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ["/", "/browse", "/compare", "/import"])

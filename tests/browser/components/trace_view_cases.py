@@ -80,7 +80,7 @@ class View:
 
     def painted(self) -> None:
         """Wait for the viewer's first paint."""
-        self.page.wait_for_selector(".tv[data-painted]", timeout=30_000)
+        self.page.wait_for_selector(".tv[data-painted]")
 
     def pane(self, number: int = 0) -> Locator:
         """The pane at `number`, from the left."""
@@ -139,7 +139,7 @@ SELECT = """async ([number, start, end]) => {
   const pane = host.shadowRoot.querySelectorAll('.pane')[number];
   document.getSelection().removeAllRanges();
   const before = pane.querySelector('.selected');
-  for (let tries = 0; !before.hidden && tries < 250; tries++) await new Promise(done => setTimeout(done, 20));
+  for (let tries = 0; !before.hidden && tries < 6000; tries++) await new Promise(done => setTimeout(done, 20));
   let seen = 0, from = null, to = null;
   for (const chunk of pane.querySelectorAll('section[data-section] .chunk')) {
     const walker = document.createTreeWalker(chunk, NodeFilter.SHOW_TEXT,
@@ -156,5 +156,5 @@ SELECT = """async ([number, start, end]) => {
   }
   document.getSelection().setBaseAndExtent(from[0], from[1], to[0], to[1]);
   const bar = pane.querySelector('.selected');
-  for (let tries = 0; bar.hidden && tries < 100; tries++) await new Promise(done => setTimeout(done, 20));
+  for (let tries = 0; bar.hidden && tries < 6000; tries++) await new Promise(done => setTimeout(done, 20));
 }"""

@@ -83,7 +83,7 @@ class Watch:
 
     def open(self, job: str, query: str = "") -> Watch:
         self.page.goto(f"{self.url}/?job={job}{query}")
-        self.page.wait_for_selector(".lv[data-painted]", timeout=30_000)
+        self.page.wait_for_selector(".lv[data-painted]")
         return self
 
     def pane(self, number: int = 0) -> Locator:

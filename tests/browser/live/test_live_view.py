@@ -19,6 +19,7 @@ from backend.domain import JobState
 from backend.services import Services, build_services
 from tests.browser.conftest import ROOT, start_server
 from tests.browser.live.live_cases import WORDS, Story, Watch, arm
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.browser
 HARNESS = ROOT / "tests/browser/live/harness_live.py"
@@ -44,7 +45,7 @@ class Server:
     def stop(self) -> None:
         """Ask it to end, as Ctrl-C does; raises where it doesn't."""
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(20)
+        self._process.wait(PATIENCE)
 
     def start(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tests.browser.conftest.free_port", lambda: int(self.url.rpartition(":")[2]))
@@ -203,17 +204,17 @@ def test_the_reader_keeps_the_place_and_following_is_taken_up_again(store: Servi
     scroller = watch.pane(0).locator(".scroll")
     at_end = "s => s.scrollHeight - s.scrollTop - s.clientHeight"
     expect(watch.pane(0).locator(".grown")).to_contain_text("Line 59")
-    assert scroller.evaluate(at_end) <= 2
+    until(lambda: scroller.evaluate(at_end) <= 2)
     scroller.evaluate("s => { s.scrollTop = 100 }")
     expect(watch.pane(0).locator(".jump")).to_be_visible()
     story.piece(0, "More", ".\n\n", "And more", ".\n\n")
     expect(watch.pane(0).locator(".grown")).to_contain_text("And more")
     assert scroller.evaluate("s => s.scrollTop") == 100
     watch.pane(0).locator(".jump").click()
-    assert scroller.evaluate(at_end) <= 2
+    until(lambda: scroller.evaluate(at_end) <= 2)
     story.piece(0, "The last", ".\n\n")
     expect(watch.pane(0).locator(".grown")).to_contain_text("The last")
-    assert scroller.evaluate(at_end) <= 2
+    until(lambda: scroller.evaluate(at_end) <= 2)
 
 
 def test_going_on_from_a_token_by_mouse_and_by_keyboard(store: Services, watch: Watch) -> None:
@@ -391,7 +392,7 @@ def test_the_stream_is_closed_to_strangers(store: Services, url: str) -> None:
 
     def status(query: str) -> int:
         try:
-            return int(urllib.request.urlopen(f"{url}/live/stream?{query}", timeout=20).status)
+            return int(urllib.request.urlopen(f"{url}/live/stream?{query}", timeout=PATIENCE).status)
         except urllib.error.HTTPError as error:
             return error.code
 

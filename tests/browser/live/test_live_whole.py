@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +11,7 @@ from backend.config import Settings
 from backend.services import Services, build_services
 from tests.browser.app_pages import ROOT, TIMEOUT
 from tests.browser.conftest import start_server
+from tests.patience import PATIENCE, until
 
 pytestmark = pytest.mark.browser
 PANES = ".lv .pane"
@@ -30,17 +30,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Serv
     with build_services(Settings(store=folder / "store", graders=1)) as services:
         yield url, services
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)
         until_gone(services)
 
 
 def until_gone(services: Services) -> None:
     """The worker an app brought goes with it."""
-    for _ in range(300):
-        if not services.jobs.worker_at_work():
-            return
-        time.sleep(0.1)
-    raise AssertionError("the app's worker is still there")
+    until(lambda: not services.jobs.worker_at_work())
 
 
 def watch_bytes(page: Page) -> list[int]:
@@ -120,8 +116,5 @@ def test_closing_every_tab_stops_nothing(served: tuple[str, Services], browser: 
     page.wait_for_url("**job=**")
     identity = page.url.rpartition("job=")[2].partition("&")[0]
     context.close()
-    for _ in range(900):
-        if (job := services.jobs.get(identity)).state.final:
-            break
-        time.sleep(0.1)
+    job = until(lambda: (now := services.jobs.get(identity)).state.final and now, 4 * PATIENCE)
     assert (job.state.value, job.done, len(job.result["runs"])) == ("done", 40, 2), job.error

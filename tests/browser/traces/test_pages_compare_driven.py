@@ -172,6 +172,7 @@ def test_a_link_to_a_stretch_survives_a_reload(
     start, end = 2_000, 2_075
     assert opened.select_text(start, end, pane=1) == f"{start}-{end}"
     opened.pane(1).locator("[data-act=copy-link]").click()
+    expect(opened.page.locator(".toast")).to_have_text("Link copied")
     link = str(opened.page.evaluate("navigator.clipboard.readText()"))
     for _ in range(2):
         opened.page.goto(link)

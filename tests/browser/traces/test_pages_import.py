@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from backend.config import Settings
 from backend.services import Services, build_services
-from tests.browser.app_pages import ROOT, App
+from tests.browser.app_pages import ROOT, App, held
 
 pytestmark = pytest.mark.browser
 TEXTS = [
@@ -20,11 +20,7 @@ TEXTS = [
     "Hmm, maybe 5. Let me check: \\boxed{5}.",
     "It is \\boxed{7}.",
 ]
-NOTE_PROGRESS = """() => {
-    window.sawProgress = false;
-    new MutationObserver(() => { window.sawProgress ||= document.querySelector('[data-testid=stProgress]') !== null; })
-        .observe(document.body, {childList: true, subtree: true});
-}"""
+HARNESS = ROOT / "tests/browser/harness_held.py"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +37,7 @@ def services(store: Settings) -> Iterator[Services]:
 
 @pytest.fixture(scope="module")
 def address(store: Settings, serve: Callable[..., str]) -> str:
-    return serve(ROOT / "app.py", {"SECOND_THOUGHTS_STORE": str(store.store)})
+    return serve(HARNESS, {"SECOND_THOUGHTS_STORE": str(store.store)})
 
 
 @pytest.fixture
@@ -88,10 +84,13 @@ def test_an_upload_is_looked_at_corrected_imported_and_found(
     page.get_by_label("Temperature", exact=True).press("Enter")
     expect(page.locator(".st-key-plan table")).to_contain_text("small.jsonl")
     app.settle()
-    page.evaluate(NOTE_PROGRESS)
-    press_import(app)
+    with held(services):
+        press_import(app)
+        expect(page.get_by_test_id("stProgress")).to_be_visible()
+        expect(page.get_by_text("1 of 1: small.jsonl")).to_be_visible()
+        assert services.runs.all() == []
     expect(page.get_by_text("small.jsonl: Tiny-1B · SFT · Sums, 3 traces of 3 problems.")).to_be_visible()
-    assert page.evaluate("window.sawProgress")
+    expect(page.get_by_test_id("stProgress")).to_have_count(0)
     [run] = services.runs.all()
     assert (run.info.model, run.info.dataset, run.info.parent, run.info.sampling.temperature) == (
         "Tiny-1B · SFT",

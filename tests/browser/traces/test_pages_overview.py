@@ -20,9 +20,9 @@ from playwright.sync_api import Page, expect
 from backend.services import Services
 from pages.parts.app.server import HEADERS
 from tests.browser.app_pages import ROOT, App, same_figures, table_rows
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.browser
-START_SECONDS = 60
 # Cues a trace by the paper's ten words and accuracy, as the data's own notes give them.
 KNOWN = {
     ("Qwen2.5-7B", "AIME24"): (1.07, 13), ("Qwen2.5-7B · LIMO", "AIME24"): (638.4, 27),
@@ -120,11 +120,11 @@ def bare_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_SECONDS
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until and process.poll() is None:
         try:
             with urllib.request.urlopen(address, timeout=2):
@@ -152,9 +152,9 @@ def test_an_empty_store_says_what_to_do(tab: Page, bare_server: str) -> None:
 def test_the_server_listens_on_loopback_alone(bare_server: str) -> None:
     """Bound to all addresses, it would answer on 127.0.0.2 as well."""
     port = urlsplit(bare_server).port
-    socket.create_connection(("127.0.0.1", port), timeout=10).close()
+    socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
     with pytest.raises(OSError):
-        socket.create_connection(("127.0.0.2", port), timeout=10)
+        socket.create_connection(("127.0.0.2", port), timeout=PATIENCE)
 
 
 def test_every_answer_carries_the_security_headers(tab: Page, bare_server: str) -> None:
@@ -171,7 +171,7 @@ def test_every_answer_carries_the_security_headers(tab: Page, bare_server: str) 
             assert headers.get(name.lower()) == value, (address, name)
     for path in ("/no/such/page", "/_stcore/health", "/media/none", "/../../etc/passwd", "/static/../app.py"):
         try:
-            answer = urllib.request.urlopen(bare_server + path, timeout=20)
+            answer = urllib.request.urlopen(bare_server + path, timeout=PATIENCE)
         except urllib.error.HTTPError as error:
             answer = error
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS, path

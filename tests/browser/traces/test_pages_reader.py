@@ -131,6 +131,7 @@ def test_a_link_to_a_stretch_opens_there(app: App, long: OpenTrace) -> None:
     start, end = 60_000, 60_090
     assert app.select_text(start, end) == f"{start}-{end}"
     app.pane().locator("[data-act=copy-link]").click()
+    expect(app.page.locator(".toast")).to_have_text("Link copied")
     link = str(app.page.evaluate("navigator.clipboard.readText()"))
     app.page.goto(link)
     app.settle()

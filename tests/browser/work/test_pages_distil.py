@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,24 +11,37 @@ from playwright.sync_api import Browser, Page, expect
 from backend.config import Settings
 from backend.services import Services, build_services
 from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
-from tests.browser.app_pages import ROOT, TIMEOUT, App
+from tests.browser.app_pages import ROOT, TIMEOUT, App, held
 from tests.browser.conftest import start_server
 from tests.browser.live.test_live_whole import until_gone
+from tests.patience import PATIENCE, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
-LONG = 300_000  # ms: a training process loads its libraries first, which takes long on a busy machine
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
+LONG = 2 * TIMEOUT  # ms: a training process loads its libraries first, which takes long on a busy machine
+
+# Any Python that is started reads this first: a training begins once it may, so that it can be paused before it is over.
+HELD = """
+import os, pathlib, sys, time
+starter = os.getppid()
+while "backend.distill" in sys.orig_argv and pathlib.Path({hold!r}).exists() and os.getppid() == starter:
+    time.sleep(0.05)
+"""
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
     """The whole app over a new store, with a worker of its own."""
     folder = tmp_path_factory.mktemp("distil")
-    env = {"SECOND_THOUGHTS_STORE": str(folder / "store"), "SECOND_THOUGHTS_WORKER": "auto"}
+    (folder / "sitecustomize.py").write_text(HELD.format(hold=str(folder / "store" / "hold")), encoding="utf-8")
+    env = {
+        "SECOND_THOUGHTS_STORE": str(folder / "store"), "SECOND_THOUGHTS_WORKER": "auto",
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+    }  # fmt: skip
     process, url = start_server(ROOT / "app.py", env, folder / "log")
     with build_services(Settings(store=folder / "store", graders=1)) as services:
         yield url, services
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)
         until_gone(services)
 
 
@@ -94,10 +108,12 @@ def test_a_training_begun_by_form_is_paused_gone_on_with_watched_and_compared(
     start = page.get_by_role("button", name="Start the training")
     expect(start).to_be_enabled(timeout=TIMEOUT)
     assert "4 steps of 4 responses" in app.text() and "Jensen–Shannon" not in app.text()
-    start.click()
-    page.wait_for_url("**training=**")
-    training = page.url.rpartition("training=")[2].partition("&")[0]
-    page.get_by_role("button", name="Pause").click()
+    with held(services):
+        start.click()
+        page.wait_for_url("**training=**")
+        training = page.url.rpartition("training=")[2].partition("&")[0]
+        page.get_by_role("button", name="Pause").click()
+        until(lambda: services.store.trainings.get(training).wish == "pause")
     expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=LONG)
     info = services.trainings.get(training)
     assert info.state == "paused" and 0 < info.step < 4 and len(info.models) == 1

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from backend.config import Settings
 from backend.domain import Job, JobKind, JobState, Lane
 from backend.services import Services, build_services
-from tests.browser.app_pages import ROOT, App
+from tests.browser.app_pages import ROOT, App, held
 
 pytestmark = pytest.mark.browser
 BEACON = "http://198.51.100.7"
@@ -36,7 +36,9 @@ def services(store: Settings) -> Iterator[Services]:
 @pytest.fixture(scope="module")
 def address(store: Settings, serve: Callable[..., str]) -> str:
     names = {"STORE": store.store, "LAB": store.lab, "DEMO": "off", "WORKER": "off"}
-    return serve(ROOT / "app.py", {f"SECOND_THOUGHTS_{name}": str(value) for name, value in names.items()})
+    return serve(
+        ROOT / "tests/browser/harness_held.py", {f"SECOND_THOUGHTS_{name}": str(value) for name, value in names.items()}
+    )
 
 
 class Heart:
@@ -118,12 +120,13 @@ def test_a_job_is_followed_from_the_queue_to_what_it_made(app: App, services: Se
     expect(page.get_by_text("30 of 40 traces")).to_be_visible()
     bar = page.locator(f".st-key-sth-job-open-{first.id}").get_by_role("progressbar")
     expect(bar).to_have_attribute("aria-valuenow", "75")
-    services.store.jobs.finish(first.id, JobState.DONE, "", {"runs": pair})
+    with held(services):  # the news of it stays until it is read
+        services.store.jobs.finish(first.id, JobState.DONE, "", {"runs": pair})
+        expect(page.locator(".st-key-sth-job-card")).to_contain_text("Done: first job")
     row = page.locator(f".st-key-jobs-history tr[data-row='{first.id}']")
     expect(row).to_contain_text("✓ done")
     expect(row).to_contain_text("4")
     expect(page.get_by_text("Next in the batch lane.")).to_be_visible()
-    expect(page.locator(".st-key-sth-job-card")).to_contain_text("Done: first job")
     services.store.jobs.finish(second.id, JobState.FAILED, "It broke.")
     expect(history(app)).to_have_count(2)
     row.get_by_role("link", name="Compare").click()
@@ -211,8 +214,11 @@ def test_a_silent_worker_is_told_at_once_and_gone_when_it_is_back(app: App, serv
     page = app.open("jobs").page
     expect(page.locator("[class*=st-key-sth-notice-warning]")).to_contain_text("has not been heard of for 1 minute")
     expect(page.get_by_role("button", name="Start the worker")).to_be_enabled()
-    services.store.jobs.beat("w", 4242, time.time())
-    expect(page.get_by_role("button", name="Start the worker")).to_have_count(0)
+    again = Heart(services)
+    try:
+        expect(page.get_by_role("button", name="Start the worker")).to_have_count(0)
+    finally:
+        again.stop()
 
 
 def test_the_card_appears_on_another_page_without_a_rerun_of_it(app: App, services: Services) -> None:
@@ -232,8 +238,9 @@ def test_the_card_appears_on_another_page_without_a_rerun_of_it(app: App, servic
     card.get_by_role("link", name="Jobs").click()
     page.wait_for_url("**/jobs")
     expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
-    services.store.jobs.finish(job.id, JobState.DONE)
-    expect(card).to_contain_text("Done: a job begun elsewhere")
+    with held(services):
+        services.store.jobs.finish(job.id, JobState.DONE)
+        expect(card).to_contain_text("Done: a job begun elsewhere")
     expect(card).to_have_count(0)
 
 

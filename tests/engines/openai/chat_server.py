@@ -101,18 +101,24 @@ class Loopback:
 class ChatServer(Loopback):
     """`mood` says how it misbehaves; `asked` keeps the bodies of all requests, `keys` their keys.
 
-    `streaming` counts the responses that are being sent.
+    `streaming` counts the responses that are being sent; a `silent` one goes on once `speaks` is set.
     """
 
     def __init__(self, speaker: Speaker = chain, name: str = "chain", key: str = "") -> None:
         self.speaker, self.name, self.key = speaker, name, key
         self.mood, self.asked, self.keys, self.streaming, self.elsewhere = "", [], [], 0, ""
+        self.speaks = threading.Event()
         super().__init__(
             [Route("/v1/models", self._models), Route("/v1/chat/completions", self._chat, methods=["POST"])]
         )
 
+    def close(self) -> None:
+        self.speaks.set()
+        super().close()
+
     def calm(self) -> None:
         self.mood, self.asked, self.keys = "", [], []
+        self.speaks.clear()
 
     async def _models(self, request: WebRequest) -> Response:
         if (refused := self._gate(request)) is not None:
@@ -197,7 +203,7 @@ class ChatServer(Loopback):
         if self.mood == "closes":
             raise ConnectionResetError
         if self.mood == "silent":
-            time.sleep(1.5)
+            self.speaks.wait()
         reported = data({"error": {"message": "the engine died", "code": 500}})
         return {
             "garbage": "data: {not json\n\n",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +11,7 @@ from backend.domain import Finish, Model, ModelKind, UserError
 from backend.engines.openai.openai_engine import OpenAIEngine
 from backend.engines.protocol import Decoding, Done, Event, Failed, Piece, Request
 from tests.engines.openai.chat_server import ChatServer
+from tests.patience import until
 
 SECRET = "sk-very-secret-0123456789"
 
@@ -205,6 +205,7 @@ def test_failing_and_busy_servers_are_asked_again_and_then_named(server: ChatSer
 def test_silence_has_an_end(server: ChatServer, opened) -> None:
     server.mood = "silent"
     events = list(opened(server.address, timeout=0.5, retries=0).generate([ask()]))
+    server.speaks.set()
     assert "said nothing for 0.5 seconds" in last(events).reason
 
 
@@ -215,10 +216,7 @@ def test_cancelling_closes_the_streams(server: ChatServer, opened) -> None:
     for event in engine.generate(requests, lambda: len(seen) >= 8):
         seen.append(event)
     assert len(seen) == 8 and all(isinstance(event, Piece) for event in seen)
-    deadline = time.monotonic() + 5
-    while server.streaming and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert server.streaming == 0
+    until(lambda: server.streaming == 0)
     server.calm()
     assert isinstance(last(list(engine.generate([ask()]))), Done)
 
@@ -228,10 +226,7 @@ def test_a_reader_who_goes_away_closes_the_streams(server: ChatServer, opened) -
     answers = opened(server.address).generate([ask(max_tokens=2000)])
     next(answers)
     answers.close()
-    deadline = time.monotonic() + 5
-    while server.streaming and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert server.streaming == 0
+    until(lambda: server.streaming == 0)
 
 
 def test_keys_come_from_the_environment_and_stay_out_of_sentences(opened, monkeypatch: pytest.MonkeyPatch) -> None:

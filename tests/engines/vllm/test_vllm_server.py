@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,23 +15,24 @@ from backend.domain import UserError
 from backend.engines.compatibility import VllmState
 from backend.engines.vllm import parent_guard
 from backend.engines.vllm.vllm_server import VllmServer, arguments, environment, reason_in
+from tests.patience import until
 
 FACTS = {"dtype": "float32"}
-
-
-def until(condition: Callable[[], object], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return bool(condition())
 
 
 def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
         return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def command(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def option(command: list[str], name: str) -> str:
@@ -92,17 +91,19 @@ def test_waiting_ends_when_told_so(
 
     class Cancelled(Exception): ...
 
+    pid = tmp_path / "pid"
+
     def say(_: str) -> None:
-        if (tmp_path / "pid").exists():
+        if pid.exists() and pid.read_text():
             raise Cancelled
 
     state = VllmState(python=str(deaf), installed=True)
     with pytest.raises(Cancelled):
         VllmServer.start(tiny_model, state, log=tmp_path / "log", on_progress=say, grace=0.1)
-    assert not alive(int((tmp_path / "pid").read_text()))
+    assert not alive(int(pid.read_text()))
     with pytest.raises(UserError, match="did not start within 1 seconds"):
         VllmServer.start(tiny_model, state, log=tmp_path / "log", seconds=1, grace=0.1)
-    assert not alive(int((tmp_path / "pid").read_text()))
+    assert not any(os.fsencode(deaf) in command(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
 
 
 def test_the_first_telling_error_is_the_reason(tmp_path: Path) -> None:
@@ -124,18 +125,18 @@ def test_the_first_telling_error_is_the_reason(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_outlives_the_one_who_started_it(tmp_path: Path, number: signal.Signals) -> None:
-    child = f"import os, pathlib, time; pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); time.sleep(60)"
+    child = f"import os, pathlib, time; pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); time.sleep(3600)"
     starter = (
         "import subprocess, sys, time\n"
         f"subprocess.Popen([sys.executable, {parent_guard.__file__!r}, '5', sys.executable, '-c', {child!r}],"
-        " stdin=subprocess.PIPE, start_new_session=True)\ntime.sleep(60)"
+        " stdin=subprocess.PIPE, start_new_session=True)\ntime.sleep(3600)"
     )
     process = subprocess.Popen([sys.executable, "-c", starter])
     pid = tmp_path / "pid"
-    assert until(lambda: pid.exists() and pid.read_text())
+    until(lambda: pid.exists() and pid.read_text())
     process.send_signal(number)
     process.wait()
-    assert until(lambda: not alive(int(pid.read_text())))
+    until(lambda: not alive(int(pid.read_text())))
 
 
 def test_a_leash_passes_on_how_its_command_ended() -> None:

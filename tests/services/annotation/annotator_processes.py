@@ -25,7 +25,10 @@ from backend.services.annotation.records import LabelDraft
 
 @dataclass(frozen=True)
 class Orders:
-    """What a crew has to do; `each` labels an item, `pause` seconds between labels on average."""
+    """What a crew has to do; `each` labels an item, `pause` seconds between labels on average.
+
+    `most`: after so many labels an annotator waits for ever (0: never), so that a crew isn't done before it is killed.
+    """
 
     store: str
     ledger: str
@@ -35,6 +38,7 @@ class Orders:
     people: tuple[str, ...]
     each: int
     pause: float
+    most: int = 0
 
     @property
     def settings(self) -> Settings:
@@ -83,10 +87,13 @@ def work(services: Services, orders: Orders, person: str, draw: random.Random) -
         sheet = services.labelling.open(person, item.id)
         for row in drafts(person, item.id, item.text_sha256, sheet.text, orders.each):
             if row.id not in known:
+                if orders.most and len(known) >= orders.most:
+                    threading.Event().wait()
                 time.sleep(draw.uniform(0, 2 * orders.pause))
                 begun = time.perf_counter()
                 ((name, seq),) = services.labelling.save(person, orders.project, item.id, [row])
                 assert name == row.id
+                known.add(name)
                 os.write(file, f"{name} {seq} {time.perf_counter() - begun:.6f}\n".encode())
         services.labelling.mark(person, item.id, state="done", seconds=1.0)
 

@@ -2,7 +2,7 @@
 
 `python training_stand_in.py FOLDER`, from the repository's root. 0: all goes well. 1: crashes once after step 2.
 2: crashes after step 2 whenever it is tried. 3: a step takes a while. 4: fails with a sentence. 5: numbers that are none.
-6: says nothing and waits.
+6: says nothing and waits. 7: waits after step 4 until it's told to pause, or is ended.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ def mood(plan: TrainPlan, folder: Path, step: int) -> None:
     if plan.settings.seed == 4 and step == 1:
         say(k="failed", reason="Training diverged at step 1: the loss is nan. Try a lower learning rate.")
         os._exit(3)
+    if plan.settings.seed == 7 and step == 4:
+        PAUSE.wait()
     time.sleep(0.05 if plan.settings.seed == 3 else 0)
 
 
