@@ -31,7 +31,7 @@ from backend.worker.tasks import carry_out, preload
 Say = Callable[[dict[str, Any]], None]
 
 # Jobs whose own processes need the memory and the device that warm engines hold.
-_ALONE: Final = (JobKind.DISTIL, JobKind.REPRODUCE)
+_ALONE: Final = (JobKind.DISTILL, JobKind.REPRODUCE)
 
 
 def main() -> None:

@@ -134,7 +134,7 @@ TASKS: Final[dict[JobKind, JobHandler]] = {
     JobKind.EVALUATE: JobHandler(_generate, _settle_generate),
     JobKind.SCORE: JobHandler(_score, _nothing),
     JobKind.IMPORT: JobHandler(_import, _nothing),
-    JobKind.DISTIL: JobHandler(_distil, _settle_distil),
+    JobKind.DISTILL: JobHandler(_distil, _settle_distil),
     JobKind.REPRODUCE: JobHandler(_reproduce, _settle_reproduce),
     JobKind.AGREE: JobHandler(_agree, _nothing),
     JobKind.DETECT: JobHandler(_detect, _nothing),

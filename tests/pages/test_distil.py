@@ -376,7 +376,7 @@ def test_a_look_is_as_often_as_steps_come(shown: Services) -> None:
 
 def test_where_a_training_stands_in_words(shown: Services) -> None:
     [info] = shown.distilling.all()
-    job = Job("j", JobKind.DISTIL, "t", Lane.BATCH, {}, message="answering as it is")
+    job = Job("j", JobKind.DISTILL, "t", Lane.BATCH, {}, message="answering as it is")
     begun = replace(info, state="running", job=job, step=0)
     assert state_line(begun, 0, True, []) == "answering as it is"
     assert state_line(begun, 0, False, []) == "answering as it is · stands still until a worker is there"

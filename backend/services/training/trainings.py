@@ -225,7 +225,7 @@ class DistilService:
     def _queue(self, training: Training, spec: DistilSpec) -> Job:
         amount = f"{spec.settings.steps:,} steps" if spec.settings.steps else f"{len(spec.evaluations)} evaluations"
         title = f"{visible(training.name, 120)} · {amount}"
-        job = self._jobs.submit(JobKind.DISTIL, title, {"training": training.id}, Lane.BATCH)
+        job = self._jobs.submit(JobKind.DISTILL, title, {"training": training.id}, Lane.BATCH)
         self._store.trainings.set_job(training.id, job.id)
         return job
 

@@ -50,7 +50,7 @@ def ways(job: Job, runs: Mapping[str, Run], labels: Mapping[str, str]) -> list[W
     listed = []
     if job.spec.get("live"):
         listed.append(Way("Live", "live.py", (("job", job.id),)))
-    if job.kind is JobKind.DISTIL and job.spec.get("training"):
+    if job.kind is JobKind.DISTILL and job.spec.get("training"):
         listed.append(Way("Curves", "distil.py", (("training", str(job.spec["training"])),)))
     if 1 < len(found) <= _MOST_COMPARED and job.kind in (JobKind.GENERATE, JobKind.EVALUATE):
         listed.append(Way("Compare", "compare.py", (("runs", ",".join(run.id for run in found)),)))

@@ -18,7 +18,7 @@ KINDS: Mapping[JobKind, str] = {
     JobKind.EVALUATE: "Evaluation",
     JobKind.IMPORT: "Import",
     JobKind.SCORE: "Scoring",
-    JobKind.DISTIL: "Training",
+    JobKind.DISTILL: "Training",
     JobKind.REPRODUCE: "Experiments",
     JobKind.AGREE: "Agreement",
     JobKind.DETECT: "Detector",

@@ -103,7 +103,7 @@ def version() -> str:
     """Changes when what is shown may have changed. While experiments are trained, only when one of them ends: every
     evaluation changes the store, and figures of finished parts stay what they are.
     """
-    busy = any(job.kind in (JobKind.REPRODUCE, JobKind.DISTIL) for job in services().jobs.open())
+    busy = any(job.kind in (JobKind.REPRODUCE, JobKind.DISTILL) for job in services().jobs.open())
     return f"{services().experiments.ended()} {'' if busy else services().runs.version()}"
 
 

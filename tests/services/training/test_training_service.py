@@ -75,7 +75,7 @@ def gone(pid: int) -> bool:
 def test_a_training_becomes_steps_runs_and_models(work: Services) -> None:
     asked = spec(work, name="quiet  one", watch_every=2)
     job = work.distilling.submit(asked)
-    assert (job.kind, job.lane, job.title) == (JobKind.DISTIL, Lane.BATCH, "quiet one · 4 steps")
+    assert (job.kind, job.lane, job.title) == (JobKind.DISTILL, Lane.BATCH, "quiet one · 4 steps")
     waiting = work.distilling.get(job.spec["training"])
     assert (waiting.state, waiting.spec, waiting.step, waiting.steps) == ("queued", asked, 0, 4)
     before = work.runs.version()
