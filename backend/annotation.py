@@ -1,10 +1,7 @@
-"""The words of annotating as values: people and their roles, label schemes, projects, items, labels.
+"""Annotation values: people and their roles, label schemes, projects, items, labels.
 
-Owns that vocabulary, the default scheme and the rule by which labels supersede each other. Knows nothing of files,
-databases, pages or of how agreement is measured, and does no I/O.
-
-Offsets are Unicode code points, half-open, into the item's whole text; a label keeps the text it was put on (`quote`)
-and the hash of the whole text, so that it can never drift onto another.
+Owns that vocabulary, the default scheme and the rule by which labels supersede each other. It is pure and does no I/O.
+Offsets are Unicode code points, half-open, into the item's whole text.
 """
 
 from __future__ import annotations
@@ -27,13 +24,14 @@ class Role(StrEnum):
 
     def covers(self, needed: Role) -> bool:
         """Whether this role is `needed` or above it."""
+        # By place: a StrEnum compares by its text, and "viewer" > "admin".
         order = list(Role)
         return order.index(self) >= order.index(needed)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is at work. `source` is "local" for a typed-in name, taken on trust, else the issuer's address."""
+    """A person who uses the app. `source` is "local" for a typed-in name, else the address of the sign-in's issuer."""
 
     id: str
     name: str
@@ -44,12 +42,12 @@ class Person:
 
     @property
     def local(self) -> bool:
-        """Nobody vouched for this name."""
+        """Whether the name was typed in and taken on trust, not signed in."""
         return self.source == "local"
 
 
 class Flag(StrEnum):
-    """What use a marked expression has where it stands."""
+    """How a marked expression is used where it stands."""
 
     GENUINE = "genuine doubt"
     FILLER = "filler"
@@ -63,19 +61,20 @@ NOT_A_CUE = "not-a-cue"
 class LabelKind:
     """One label of a scheme: `key` names it in the store and in files, `name` on the page.
 
-    `group` is the cue group it stands for, None where there is none. A `negative` label says that no cue stands here.
+    `group` is the cue group it stands for, None where there is none.
     """
 
     key: str
     name: str
     group: Group | None = None
+    # It says that no cue stands here: an annotator's answer to a machine's mark, never a span of agreement or gold.
     negative: bool = False
     description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """The labels annotators choose from, in the order of keys 1 to 9, and the flags they may add."""
+    """A label scheme: the labels annotators choose from, in the order of keys 1 to 9, and the flags they may add."""
 
     labels: tuple[LabelKind, ...]
     flags: tuple[str, ...] = tuple(Flag)
@@ -112,11 +111,11 @@ class ProjectState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Work for annotators: a sample of texts, a scheme, guidelines.
+    """An annotation project: a sample of texts, a scheme, guidelines.
 
-    `annotators` is how many people an item needs, `blind_share` the share of items shown without machine highlights,
-    `lexicon` the id of the one whose cues the others show ("" for none). `scheme_version` and `guidelines_version`
-    count from 1; labels keep the versions they were made under. `sampling` says how the items were drawn.
+    `annotators` is how many people an item needs, `lexicon` the id of the lexicon whose cues are shown ("" for none).
+    `scheme_version` and `guidelines_version` count from 1; labels keep the versions they were made under. `sampling`
+    says how the items were drawn.
     """
 
     id: str
@@ -126,6 +125,7 @@ class Project:
     guidelines: str = ""
     lexicon: str = ""
     annotators: int = 2
+    # Share of items shown without machine highlights: recall rests on them alone, for highlights steer the eye.
     blind_share: float = 0.2
     seed: int = 0
     scheme_version: int = 1
@@ -137,11 +137,11 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A stretch `[start, end)` of a text to be annotated as one piece of work; the text around it is context.
+    """A unit of annotation: a stretch `[start, end)` of a text; what lies around it is context.
 
     `trace` is the trace the text came from and `run` its run ("" where it was imported). `stratum` is the cell of the
-    sample it was drawn for; `priority` orders an active-learning queue, the highest first. `name` is what an imported
-    text was called where it came from.
+    sample it was drawn for; `priority` orders the queue of active learning, the highest first. `name` is what an
+    imported text is called in its file.
     """
 
     id: str
@@ -159,23 +159,24 @@ class Item:
 
 
 class Layer(StrEnum):
-    """Whose word a label is: one annotator's, or the adjudicated one."""
+    """Whose label it is: one annotator's, or the adjudicated one."""
 
     PERSON = "person"
     GOLD = "gold"
 
 
 class Op(StrEnum):
-    """What a row of the log says. REJECT is an adjudicator's "no label belongs here", a decision like any other."""
+    """What a row of the label log does."""
 
     PUT = "put"
     WITHDRAW = "withdraw"
+    # An adjudicator's "no label belongs here". Unlike a withdrawal it stands, and a later merge leaves the place alone.
     REJECT = "reject"
 
 
 @dataclass(frozen=True, slots=True)
 class MachineCue:
-    """A cue of a lexicon that a label answers: confirms, relabels or refuses."""
+    """A machine-found cue that a label answers: confirms, relabels or refuses."""
 
     lexicon: str
     entry: str
@@ -185,7 +186,7 @@ class MachineCue:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One row of the append-only log. `id` is the writer's own, so that sending it twice enters it once.
+    """One row of the append-only label log.
 
     `root` is the id of the first row of the same label: a correction, a withdrawal and an undo share it, and the row
     with the highest `seq` is what stands. `how` is the way it was made (mouse, keyboard, accepted, bulk, adopted,
@@ -193,7 +194,7 @@ class Label:
     `received` the store's.
     """
 
-    id: str
+    id: str  # made by the writer, so that a row sent twice is entered once
     root: str
     project: str
     item: str
@@ -201,6 +202,7 @@ class Label:
     op: Op
     start: int
     end: int
+    # With the offsets the words and the hash of the whole text: a label can never drift onto another text unnoticed.
     quote: str
     text_sha256: str
     label: str
@@ -218,7 +220,7 @@ class Label:
 
     @property
     def span(self) -> Span:
-        """Where it stands and what it says."""
+        """Its place and label alone."""
         return Span(self.start, self.end, self.label)
 
 
@@ -231,11 +233,9 @@ class Span(NamedTuple):
 
 
 def standing(rows: Iterable[Label]) -> list[Label]:
-    """The rows of the log that stand: the last of each root, unless it withdraws; by place, then label and seq.
-
-    A rejection stands too: it is a decision (see `Op`).
-    """
+    """The rows of the log that stand: the last of each root, unless it withdraws; by place, then label and seq."""
     last: dict[str, Label] = {}
+    # By seq and not by `at`: the writers' clocks differ.
     for row in sorted(rows, key=lambda row: row.seq):
         last[row.root] = row
     return sorted(
@@ -248,14 +248,14 @@ def standing(rows: Iterable[Label]) -> list[Label]:
 class Labelled:
     """An item with everything that stands on it: what agreement, gold and exports are made of.
 
-    `by_person` holds the labels of everybody who opened it, an empty tuple included; `done` those who said that they
-    are finished (only their silence means "no cue"). `gold` are the adjudicated labels and rejections; `settled` means
-    an adjudicator has finished with it.
+    `by_person` holds the labels of everybody who opened it, an empty tuple included. `gold` are the adjudicated labels
+    and rejections; `settled` means that an adjudicator has finished with it.
     """
 
     item: Item
     text: str
     by_person: Mapping[str, tuple[Label, ...]]
+    # Who has said that they are finished: only their silence means "no cue here".
     done: frozenset[str] = frozenset()
     gold: tuple[Label, ...] = ()
     settled: bool = False
@@ -265,8 +265,8 @@ class Labelled:
 class AnnotatedSpan:
     """A labelled stretch as files carry it. `annotator` is "" where the file names none.
 
-    `rejected` is an adjudicator's "no label belongs here", of gold alone. `machine`, `reason`, `at` and the versions
-    are those of the label (see `Label`).
+    `rejected` is the REJECT of `Op` and belongs to gold alone. `machine`, `reason`, `at` and the versions are those of
+    `Label`.
     """
 
     start: int
@@ -290,7 +290,7 @@ class AnnotatedSpan:
 class AnnotatedText:
     """A text with its spans, as files carry it; the annotated window is `[start, end)` (`end` None: to its end).
 
-    `done` names the annotators who finished it: without a span of theirs, they found nothing.
+    `done` names the annotators who finished it.
     """
 
     id: str

@@ -1,6 +1,6 @@
-"""Settings, read once from the environment.
+"""Settings of the app, read once from environment variables.
 
-Owns the names and defaults of every setting. Knows nothing of what they are used for.
+Owns the name, default and meaning of every setting.
 """
 
 from __future__ import annotations
@@ -17,28 +17,27 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are and how much of the machine to use.
-
-    `ledger_url` is a SQLAlchemy URL; "" means a SQLite file inside `store`.
-    """
+    """Where things are and how much of the machine to use."""
 
     store: Path = field(default=ROOT / "data" / "store")
-    ledger_url: str = ""
+    ledger_url: str = ""  # "": a SQLite file inside `store`
     lexicons: Path = field(default=ROOT / "data" / "lexicons")
     lab: Path = field(default=ROOT / "data" / "lab")
     worker: str = "auto"
     demo: str = "auto"
+    # One by default: the worker shares the cores with the app, and small models gain nothing from more.
     engine_threads: int = 1
     vllm_url: str = ""
     vllm_python: str = ""
     threads: int = 2
     memory_mb: int = 2048
     graders: int = 2
+    # On one's own laptop nobody else is there to be asked; a team sets this to viewer or annotator.
     local_role: str = "admin"
     admins: tuple[str, ...] = ()
 
 
-# Setting -> (field, what it is); the README names each, and a test holds it to that.
+# Variable -> (field, what it is). The README lists them all, which a test checks.
 VARIABLES: Mapping[str, tuple[str, str]] = {
     "SECOND_THOUGHTS_STORE": ("store", "folder of the store"),
     "SECOND_THOUGHTS_LEDGER": ("ledger_url", "SQLAlchemy URL of the ledger"),
@@ -58,17 +57,19 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from `environ` (default: the process's). Raises UserError for a number that isn't one."""
+    """The settings in `environ` (default: the process's environment). Raises UserError for a number that isn't one."""
     env = os.environ if environ is None else environ
     defaults = Settings()
     values: dict[str, object] = {}
     for name, (key, _) in VARIABLES.items():
+        # Set to nothing is the same as not set: that is how shells and compose files switch a variable off.
         if raw := env.get(name, "").strip():
             values[key] = _convert(name, raw, getattr(defaults, key))
     return Settings(**values)  # type: ignore[arg-type]
 
 
 def _convert(name: str, raw: str, default: object) -> object:
+    # The kind of a setting is that of its default.
     if isinstance(default, Path):
         return Path(raw).expanduser().resolve()
     if isinstance(default, int):

@@ -1,9 +1,7 @@
-"""The words of the project as values: problems, models, runs, traces, cues.
+"""The domain's values: problems, models, runs, traces, cues, jobs; their identities, and the errors a person may see.
 
-Owns the vocabulary every other module speaks, the identities (content hashes) and the errors a
-person may see. Knows nothing of files, databases, pages or engines, and does no I/O.
-
-Offsets everywhere are Unicode code points, half-open, into the stored text as it arrived.
+Owns the vocabulary that every other module uses. It is pure and does no I/O. Offsets everywhere are Unicode code
+points, half-open, into the stored text as it arrived.
 """
 
 from __future__ import annotations
@@ -17,9 +15,9 @@ from typing import Any
 
 
 class Section(StrEnum):
-    """The part of a trace a stretch lies in. Offsets of `prompt` run into the prompt, the others into the text."""
+    """The part of a trace a stretch lies in."""
 
-    PROMPT = "prompt"
+    PROMPT = "prompt"  # offsets of this one run into the prompt, those of the others into the text
     THINK = "think"
     ANSWER = "answer"
 
@@ -36,16 +34,17 @@ class Group(StrEnum):
 
 
 class Finish(StrEnum):
-    """How a response ended: by itself, at the token limit, or the source doesn't say."""
+    """How a response ended."""
 
-    STOP = "stop"
-    LENGTH = "length"
-    UNKNOWN = "unknown"
+    STOP = "stop"  # by itself
+    LENGTH = "length"  # at the token limit
+    UNKNOWN = "unknown"  # the source doesn't say
 
 
 class Context(StrEnum):
     """What the model was shown beside the problem."""
 
+    # The first four are the paper's conditions (section 3); the placebo is the control of OP2SD (arXiv 2608.09228).
     NONE = "none"
     SOLUTION = "full solution"
     SOLUTION_NO_THINK = "solution without thinking"
@@ -70,14 +69,14 @@ class JobKind(StrEnum):
     EVALUATE = "evaluate"
     IMPORT = "import"
     SCORE = "score"
-    DISTILL = "distil"
+    DISTILL = "distil"  # the value stands in ledgers, so that it has to stay
     REPRODUCE = "reproduce"
     AGREE = "agree"
     DETECT = "detect"
 
 
 class JobState(StrEnum):
-    """Where a job is. The last three are final."""
+    """Where a job is in its life."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -88,24 +87,25 @@ class JobState(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Nothing will change any more."""
+        """Whether the state can't change any more."""
         return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
 class Lane(StrEnum):
-    """Jobs of one lane run one after the other: what a person is watching never waits for a batch."""
+    """A queue of its own: jobs of one lane run one after the other."""
 
+    # Apart from the others, so that what a person is watching never waits for a batch.
     LIVE = "live"
     BATCH = "batch"
     FILES = "files"
 
 
 class UserError(Exception):
-    """Something a person can mend. Its message is a whole sentence saying what, where and why."""
+    """An error a person can mend. Its message is a whole sentence saying what is wrong, where and why."""
 
 
 class ImportProblem(UserError):
-    """A source that can't be taken in: names the file, the row (1-based) where there is one, and the reason."""
+    """A file that can't be imported. Its message names the file, the row (1-based) where there is one, and why."""
 
     def __init__(self, file: str, reason: str, row: int | None = None) -> None:
         """`file` is the path as the person gave it; `reason` is a clause without a full stop."""
@@ -125,7 +125,7 @@ class SectionSpan:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A stretch `[start, end)` that `entry` of a lexicon matched."""
+    """A stretch `[start, end)` of a trace that `entry` of a lexicon matched."""
 
     start: int
     end: int
@@ -136,10 +136,9 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How responses were drawn. None means the source doesn't say.
+    """The sampling configuration of a run. None means that the source doesn't say.
 
-    `prefix` was put in the model's mouth as the start of its response; `hush` is the id of the lexicon whose words
-    it was kept from saying.
+    `prefix` is a forced start of every response; `hush` is the id of a lexicon whose words were suppressed.
     """
 
     temperature: float | None = None
@@ -164,11 +163,9 @@ class SourceRef:
 
 @dataclass(frozen=True, slots=True)
 class TraceDraft:
-    """One response as an importer or an engine hands it over, before grading, matching and storing.
+    """One response as an importer or an engine delivers it, before it is graded, matched and stored.
 
-    `question` is the problem as the source words it; `prompt` is what the model was really shown
-    ("" where unknown). `tokens` is the source's own count, None where it has none. `verdict` and
-    `answer` are the source's; None means unknown, never false.
+    `question` is the problem as the source words it, `prompt` what the model was really shown ("" where unknown).
     """
 
     question: str
@@ -177,20 +174,21 @@ class TraceDraft:
     gold: str | None = None
     prompt: str = ""
     sample: int = 0
+    # The source's own count, answer and verdict. None means unknown, never 0 or false: unknown is shown as a dash.
     tokens: int | None = None
     finish: Finish = Finish.UNKNOWN
     answer: str | None = None
     verdict: bool | None = None
+    # False where chat roles were lost on the way, as in verl's dumps: the question is then a guess out of the prompt.
     roles_known: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What a run is: one model x one problem set x one context x one sampling configuration.
+    """What defines a run: one model x one problem set x one context x one sampling configuration.
 
-    A run made here names its model in the registry and its job. `planned` is how many traces a run that was cancelled
-    should have had; None for a whole one.
+    `model_id` and `job` are those of a run made here. `planned` is how many traces a cancelled run should have had.
     """
 
     model: str
@@ -236,6 +234,7 @@ def bare_question(question: str) -> str:
 
 def problem_id(question: str) -> str:
     """Content hash of a problem: equal for wordings that differ in whitespace or the boxed instruction alone."""
+    # All white space goes: data sets wrap and space the same LaTeX differently.
     return digest(_BLANK.sub("", bare_question(question)))
 
 
@@ -243,6 +242,7 @@ def digest(*parts: str, size: int = 8) -> str:
     """BLAKE2b over `parts`, each preceded by its length so that no two lists collide; `size` bytes as hex."""
     state = hashlib.blake2b(digest_size=size)
     for part in parts:
+        # A response cut inside an emoji holds half a surrogate pair, which plain UTF-8 refuses.
         raw = part.encode("utf-8", "surrogatepass")
         state.update(len(raw).to_bytes(8, "little") + raw)
     return state.hexdigest()
@@ -253,6 +253,7 @@ def run_id(info_format: str, sources: Sequence[str], key: str = "") -> str:
     return digest(info_format, key, *sorted(sources), size=6)
 
 
+# Bidi marks and overrides reorder what stands around them, so that a hostile name could rewrite a whole sentence.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -268,6 +269,8 @@ LIVE, GENERATED, TRAINING = "live", "generated", "training"  # formats of runs m
 @dataclass(frozen=True, slots=True)
 class Run:
     """A stored run. `length_unit` is "tokens" where every trace has a token count, else "words"."""
+
+    # Lengths of one run are never mixed: a mean over tokens of some traces and words of others means nothing.
 
     id: str
     info: RunInfo
@@ -286,22 +289,22 @@ class Run:
 
     @property
     def live(self) -> bool:
-        """Made while somebody watched: of few problems, and not listed among the others."""
+        """Whether somebody watched it being made: it holds few problems and isn't listed among the others."""
         return self.info.format == LIVE
 
     @property
     def aside(self) -> bool:
-        """Listed apart: made live, or a training's evaluation, of which there are many."""
+        """Whether it is listed apart: made live, or a training's evaluation, of which there are many."""
         return self.info.format in (LIVE, TRAINING)
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Something that answers, as the registry knows it.
+    """A model of the registry.
 
     `location` is a folder, an address or a hub name; `base` the model an adapter sits on, `parent` the one this was
     trained from (both ids); `job` made it. `settings` of an endpoint: `model`, the name it answers to, and `key`, the
-    environment variable that holds its key (never the key).
+    environment variable that holds its API key, never the key itself.
     """
 
     id: str
@@ -341,16 +344,16 @@ class Job:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left at the present rate, None where it can't be said."""
+        """Time left at the present rate; None where rate or total isn't known, and when nothing is left."""
         return (self.total - self.done) / self.rate if self.rate and self.total and not self.state.final else None
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A model being taught, or taught: what was asked for and the job that is at it, or was last.
+    """A training run: its specification and the job that works on it, or did last.
 
     `model` is the id of the base. `part` names the part of a recipe it is ("" for none): the same part is trained once.
-    `wish` is "pause" while somebody wants it to stop where it can go on.
+    `wish` is "pause" from the click until the trainer has reached a step it can resume from.
     """
 
     id: str
@@ -364,7 +367,7 @@ class Training:
 
 
 class SearchAs(StrEnum):
-    """How a search is meant: letters in any case, whole words in any case, or a regular expression."""
+    """How a search is meant. Case doesn't count for the first two."""
 
     TEXT = "text"
     WORD = "word"
@@ -373,10 +376,7 @@ class SearchAs(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TraceFilter:
-    """Which traces to list. None means: don't care. Bounds are inclusive; `per_1k` is cue density under `lexicon`.
-
-    `entry` asks for responses that hold a cue of that entry of `lexicon`.
-    """
+    """Which traces to list. None filters nothing, bounds are inclusive, densities and `entry` are of `lexicon`."""
 
     runs: tuple[str, ...] = ()
     dataset: str | None = None
@@ -396,4 +396,5 @@ class TraceFilter:
     entry: str = ""
 
 
+# The first is the default; "file" stands for the verdicts that a source brings itself.
 GRADERS = ("math-verify", "paper", "file")

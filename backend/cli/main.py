@@ -19,7 +19,7 @@ from backend import config
 from backend.cli import annotations as annotation_verbs
 from backend.cli import distill, lexicon, report, reproduce, work
 from backend.domain import Context, RunInfo, UserError, visible
-from backend.exchange.traces.source import Overrides
+from backend.import_plan import Overrides
 from backend.measure.bootstrap import Estimate
 from backend.services import Services, build_services
 

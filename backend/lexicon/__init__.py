@@ -1,5 +1,4 @@
-"""Which expressions count as doubt, and where they stand in a text.
+"""Lexicons of uncertainty expressions: the values, their YAML, the matcher, and the sections of a response.
 
-Owns the lexicons as values, their reading from YAML, the matching engine and the split of a response
-into sections. Knows nothing of the store, of runs or of pages, and keeps no state.
+Everything here is pure: text and lexicon in, places out.
 """

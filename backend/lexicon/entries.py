@@ -1,9 +1,7 @@
-"""Lexicons as values: entries, their identity, and reading them from YAML.
+"""Lexicons: entries, their identity, and reading them from YAML.
 
-Owns the file format (the fields below), its checks and the content hash that names a lexicon.
-Doesn't know how text is matched (matcher.py), how lexicons are written (writing.py) nor where matches are kept.
-
-A file holds `name`, `version`, `title`, `description`, `mode`, `overlap` and `entries`; an entry holds
+Owns the file format (the fields below), its checks and the content hash that names a lexicon. serialization.py writes
+the same format. A file holds `name`, `version`, `title`, `description`, `mode`, `overlap` and `entries`; an entry holds
 `name`, `group`, `forms` (its name where absent), `exceptions` and `why`.
 """
 
@@ -23,14 +21,15 @@ from backend.domain import Group, UserError, digest, visible
 
 
 class MatchMode(StrEnum):
-    """Where a form may stand: anywhere, or only as a whole word."""
+    """Where a form may stand."""
 
+    # Anywhere, inside words too. The paper counts so, and "unlikely" then counts as "likely".
     SUBSTRING = "substring"
-    WORD = "word"
+    WORD = "word"  # only as a whole word
 
 
 class Overlap(StrEnum):
-    """What happens to matches that overlap: each form counts for itself, or the leftmost and longest wins."""
+    """What becomes of matches that overlap: each form counts for itself, or the leftmost and longest wins."""
 
     EACH = "each"
     LONGEST = "longest"
@@ -38,7 +37,7 @@ class Overlap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One expression: the forms that match it, the contexts that are no doubt, and the reason where it isn't plain."""
+    """One expression: the forms that match it, the contexts that are no doubt, and why it is in the list."""
 
     name: str
     group: Group
@@ -51,7 +50,7 @@ class Entry:
 class Lexicon:
     """A versioned list of entries. Two with the same `id` mark the same cues in every text.
 
-    `learned` is the digest of a trained detector whose cues these are ("" for a list); its entries have no forms.
+    `learned` is the digest of the trained detector that finds its cues ("" for a word list); its entries have no forms.
     """
 
     name: str
@@ -69,13 +68,15 @@ class Lexicon:
         parts = [self.mode.value, self.overlap.value]
         for entry in sorted(self.entries, key=lambda entry: entry.name):
             forms, exceptions = sorted(entry.forms), sorted(entry.exceptions)
+            # With the counts, a form can't pass for an exception in another lexicon of the same words.
             parts += [entry.name, entry.group.value, str(len(forms)), *forms, str(len(exceptions)), *exceptions]
+        # Nothing is added for a word list: their ids are older than detectors and stand in stores.
         parts += [self.learned] if self.learned else []
         return f"{self.name}@{digest(*parts)}"
 
 
 def load_all(directory: Path) -> dict[str, Lexicon]:
-    """Every `*.yaml` of `directory` by lexicon name. Raises UserError for a bad file or a doubled name."""
+    """Every lexicon of `directory` (`*.yaml`) by name. Raises UserError for a bad file or a doubled name."""
     found: dict[str, Lexicon] = {}
     for path in sorted(directory.glob("*.yaml")):
         lexicon = load(path)
@@ -95,12 +96,12 @@ def load(path: Path) -> Lexicon:
 
 
 def from_yaml(raw: bytes, where: str) -> Lexicon:
-    """The lexicon in the bytes of a YAML file; `where` names it in a UserError, as the entry and the reason are."""
+    """The lexicon in the bytes of a YAML file; `where` is what a UserError calls it."""
     return from_data(_parsed(where, raw), where)
 
 
 def from_data(read: Any, where: str) -> Lexicon:
-    """The lexicon in what a YAML file holds. Raises UserError as `from_yaml` does."""
+    """The lexicon in the plain data of a YAML file. Raises UserError as `load` does."""
     data = _mapping(where, read, _FILE_KEYS)
     name = _text(where, data, "name")
     if not NAME.fullmatch(name):
@@ -127,6 +128,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 NAME_RULE = "name must be lower-case letters, digits, '.', '_' and '-', at most 64 of them"
 _FILE_KEYS = frozenset({"name", "version", "title", "description", "mode", "overlap", "entries"})
 _ENTRY_KEYS = frozenset({"name", "group", "forms", "exceptions", "why"})
+# Lexicons are edited in the browser: these bounds keep a hostile one from filling the matcher's automaton.
 _MAX_BYTES, _MAX_FORMS, _MAX_FORM = 1_000_000, 10_000, 200
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -141,12 +143,14 @@ def _parsed(where: str, raw: bytes) -> Any:
     try:
         if len(raw) > _MAX_BYTES:
             raise _bad(where, f"a lexicon of {len(raw):,} bytes is too large (at most {_MAX_BYTES:,})")
+        # Windows editors put a byte order mark in front, which YAML takes for a part of the first key.
         return yaml.safe_load(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise _bad(where, f"is not UTF-8 (byte {error.start})") from error
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise _bad(where, f"is not YAML{line} ({visible(str(error.problem))})") from error
+    # ValueError: an impossible date such as 2026-99-99. RecursionError: thousands of nested lists.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _bad(where, f"is not YAML ({visible(str(error))})") from error
 
@@ -162,6 +166,7 @@ def _mapping(where: str, data: Any, allowed: frozenset[str], entry: str | None =
 
 def _text(where: str, data: Mapping[str, Any], key: str, default: str | None = None, entry: str | None = None) -> str:
     value = data.get(key, default)
+    # `version: 3` is a number to YAML, and nobody writes it in quotes.
     if isinstance(value, int) and not isinstance(value, bool) and key == "version":
         value = str(value)
     if not isinstance(value, str) or (not value.strip() and default is None):
@@ -185,6 +190,7 @@ def _entries(where: str, rows: Any, mode: MatchMode) -> tuple[Entry, ...]:
     owners: dict[str, str] = {}
     names: set[str] = set()
     for entry in entries:
+        # A cue is stored with its entry's name alone, so that names and forms have to be unambiguous.
         if entry.name in names:
             raise _bad(where, "there are two entries of this name", entry.name)
         names.add(entry.name)
@@ -216,6 +222,7 @@ def _forms(where: str, fields: Mapping[str, Any], key: str, entry: str, mode: Ma
         raise _bad(where, f"{key} must be a list", entry)
     forms: dict[str, None] = {}
     for row in rows:
+        # YAML 1.1 reads a bare `no`, `yes` or `on` as true or false.
         if not isinstance(row, str):
             raise _bad(where, f"{key}: {visible(str(row), 60)} is not text; write it in quotes", entry)
         form = plain(row, mode)

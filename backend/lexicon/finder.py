@@ -1,7 +1,4 @@
-"""What finds cues in a text, be it a list of expressions or a trained detector.
-
-Owns that one interface. Knows nothing of how they are found.
-"""
+"""The interface of everything that finds cues in a text: the matcher of a word list, and a trained detector."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ Hit = tuple[int, int, int]
 
 
 class CueFinder(Protocol):
-    """Finds the cues of `lexicon`. Not changed by use, so threads may share it."""
+    """Finds the cues of `lexicon`. It has no mutable state, so threads may share it."""
 
     lexicon: Lexicon
     forms: tuple[str, ...]

@@ -1,9 +1,7 @@
-"""Text made comparable without moving an offset, and the edges of words.
+"""Case folding that moves no offset, and the edges of words.
 
-Owns the rules by which two spellings count as the same and where a word ends. Every fold keeps one
-code point a position, so that an offset found in the folded text holds in the original; text with
-"İ", the one character whose lower case is longer, must be lowered by the caller (see matcher.py).
-Knows nothing of lexicons.
+Owns the rules by which two spellings count as the same and where a word ends. Every fold keeps one code point a
+position, so that an offset found in the folded text holds in the original.
 """
 
 from __future__ import annotations
@@ -12,7 +10,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-# str.lower() gives ASCII for two characters beyond ASCII: the Kelvin sign becomes k; "İ" becomes i and a dot.
+# str.lower() gives ASCII for two characters beyond ASCII: the Kelvin sign becomes k; "İ" becomes i and a dot. "İ" is
+# the one character whose lower case is longer, so that text with it has to be lowered by the caller (see matcher.py).
 KELVIN = "\u212a"
 DOTTED_I = "\u0130"
 APOSTROPHE = "\u2019"
@@ -28,18 +27,15 @@ def _word_table() -> bytes:
     return bytes(table)
 
 
-def _edge_table() -> bytes:
-    """For a byte of `fold_words`: 0 ends a word, 1 continues it, 2 means that the original character decides."""
-    plain = {byte: int(chr(byte).isalnum() or byte == ord("_")) for byte in range(128)}
-    return bytes(plain.get(byte, 2) if byte != ord("?") else 2 for byte in range(256))
-
-
 _WORD_TABLE = _word_table()
-EDGE = _edge_table()
+# For a byte of `fold_words`: 0 ends a word, 1 continues it, 2 means that the original character decides. "?" decides
+# nothing, for it stands for whatever Latin-1 lacks.
+EDGE = bytes(2 if byte > 127 or chr(byte) == "?" else chr(byte).isalnum() or chr(byte) == "_" for byte in range(256))
 
 
 def fold_letters(text: str) -> bytes:
     """`text` as one Latin-1 byte a code point, ASCII letters lowered; what Latin-1 lacks becomes "?"."""
+    # With one byte a code point the automaton's offsets are code points as they are; those in a str it has to convert.
     return text.replace(KELVIN, "k").encode("latin-1", "replace").lower()
 
 
@@ -53,7 +49,8 @@ def fold_words(text: str) -> bytes:
 
 
 def fold_wide(text: str, *, words: bool, cased: bool) -> str:
-    """`text` for forms that Latin-1 bytes can't carry; lowered only if `cased`, for lowering is slow beyond ASCII."""
+    """`text` for forms that Latin-1 bytes can't carry, such as Chinese ones; lowered only if `cased`."""
+    # Lowering is slow beyond ASCII, and Chinese has no case.
     folded = text.lower() if cased else text
     if words:
         folded = folded.replace(APOSTROPHE, "'")
@@ -63,7 +60,7 @@ def fold_wide(text: str, *, words: bool, cased: bool) -> str:
 
 
 def without_surrogates(text: str) -> str:
-    """Lone surrogates, which have no UTF-8, replaced by U+FFFD."""
+    """`text` with lone surrogates, which have no UTF-8, replaced by U+FFFD."""
     return _SURROGATE.sub("\ufffd", text)
 
 
@@ -79,12 +76,12 @@ _VARIATION_SELECTORS = range(0xFE00, 0xFE10)
 def continues_word(character: str) -> bool:
     """Whether a word goes on through `character`: letters, digits, the underscore and combining marks do.
 
-    Characters of scripts written without spaces don't, so that a Latin word between Han characters is
-    whole; nor do hyphens and apostrophes ("wait-and-see" and "check's" hold whole words), nor the
-    variation selector that follows an emoji.
+    Hyphens and apostrophes don't: "wait-and-see" and "check's" hold whole words.
     """
+    # A Latin word between Han characters is a whole word.
     if _UNSPACED.match(character):
         return False
     if character.isalnum() or character == "_":
         return True
+    # The variation selector that follows an emoji counts as a mark in Unicode, but belongs to no word.
     return unicodedata.category(character) in ("Mn", "Mc") and ord(character) not in _VARIATION_SELECTORS

@@ -1,7 +1,6 @@
-"""One engine that finds the cues of any lexicon.
+"""The matcher: finds the cues of any word list in a text.
 
-Owns the matching rules: case, word edges, exceptions, overlaps. Knows nothing of files, of the store
-or of sections. Offsets are code points into the text as given.
+Owns the matching rules: case, word edges, exceptions, overlaps. Offsets are code points into the text as given.
 
 The rules, in order:
 
@@ -25,6 +24,7 @@ from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation
 
 from backend.domain import UserError, visible
 from backend.lexicon.entries import Entry, Lexicon, MatchMode, Overlap
+from backend.lexicon.finder import Hit
 from backend.lexicon.folding import (
     DOTTED_I,
     EDGE,
@@ -35,12 +35,12 @@ from backend.lexicon.folding import (
     without_surrogates,
 )
 
-Hit = tuple[int, int, int]
-"""A match: number of the form in `Matcher.forms`, start, end."""
-
 
 class Matcher:
-    """The compiled form of one lexicon: milliseconds to make, not changed by use, so threads may share it."""
+    """The compiled form of one lexicon. It takes milliseconds to make and has no mutable state: threads may share it.
+
+    It is a `finder.CueFinder`.
+    """
 
     def __init__(self, lexicon: Lexicon) -> None:
         """Raises UserError where a form could never match because an exception covers it."""
@@ -56,6 +56,8 @@ class Matcher:
         self._refuse_unreachable()
 
     def _compile(self, patterns: list[str]) -> None:
+        # Two automata: one over bytes for ASCII forms, which are nearly all, and one over str for the others. "?" is
+        # what the bytes have for every character beyond Latin-1, so that a form with a real "?" goes to the second.
         narrow = [i for i, form in enumerate(patterns) if form.isascii() and "?" not in form]
         wide = [i for i, form in enumerate(patterns) if not (form.isascii() and "?" not in form)]
         self._narrow = BytesAhoCorasick([patterns[i].encode() for i in narrow], implementation=Implementation.DFA)
@@ -66,11 +68,17 @@ class Matcher:
         self._wide_cased = any(patterns[i] != patterns[i].upper() for i in wide)
         self._exceptions = frozenset(range(len(self.forms), len(patterns)))
         self._edges = [(continues_word(form[0]), continues_word(form[-1])) for form in patterns]
-        self._bordered = frozenset(i for i, form in enumerate(self.forms) if _overlaps_itself(form))
+        # Only a form that ends as it begins ("haha" in "hahaha") can overlap itself: the others need no look.
+        overlapping = (
+            i for i, form in enumerate(self.forms) if any(form.endswith(form[:k]) for k in range(1, len(form)))
+        )
+        self._bordered = frozenset(overlapping)
+        # A form strictly inside another one ends before it but starts after it: only then do hits need sorting.
         self._nested = any(a != b and a in b[1:-1] for a in self.forms for b in self.forms)
 
     def find(self, text: str) -> list[Hit]:
         """Every match in `text`, in order of start (then end)."""
+        # This runs on every trace that arrives (tens of kB each): every step is skipped where it can't change anything.
         if DOTTED_I in text:
             return self._find_lowered(text)
         folded = fold_words(text) if self._words else fold_letters(text)
@@ -95,6 +103,7 @@ class Matcher:
     def _find_lowered(self, text: str) -> list[Hit]:
         """`find` for text holding "İ", whose lower case is two characters: a match of one half takes in the whole."""
         places = [i for i, character in enumerate(text) if character == DOTTED_I]
+        # Where the added dots stand in the lowered text: an offset moves back by the number of dots before it.
         dots = [place + extra + 1 for extra, place in enumerate(places)]
         hits = [
             (form, start - bisect_right(dots, start), end - bisect_right(dots, end - 1))
@@ -109,6 +118,7 @@ class Matcher:
         haystack = fold_wide(text, words=self._words, cased=self._wide_cased)
         try:
             found = self._wide.find_matches_as_indexes(haystack, overlapping=True)
+        # The automaton is written in Rust, whose strings hold no lone surrogate; they are too rare to look for first.
         except UnicodeEncodeError:
             found = self._wide.find_matches_as_indexes(without_surrogates(haystack), overlapping=True)
         if not found:
@@ -144,6 +154,7 @@ class Matcher:
         return sorted(hits, key=lambda hit: (hit[1], hit[2])) if self._nested else hits
 
     def _refuse_unreachable(self) -> None:
+        # A form that can't match is a slip of whoever wrote the list, and would silently count nothing for ever.
         if not self._exceptions:
             return
         for number, form in enumerate(self.forms):
@@ -152,10 +163,6 @@ class Matcher:
                     f"Lexicon {visible(self.lexicon.name)}, entry {visible(self.entry_of[number].name)}: form "
                     f"'{visible(form)}' can never match, because an exception covers it or part of it."
                 )
-
-
-def _overlaps_itself(form: str) -> bool:
-    return any(form.endswith(form[:size]) for size in range(1, len(form)))
 
 
 def _each_for_itself(hits: list[Hit], bordered: frozenset[int]) -> list[Hit]:
@@ -171,7 +178,7 @@ def _each_for_itself(hits: list[Hit], bordered: frozenset[int]) -> list[Hit]:
 
 
 def _merged(hits: list[Hit]) -> tuple[list[int], list[int]]:
-    """Starts and ends of the stretches that `hits` cover together, each list rising."""
+    """Starts and ends of the union of `hits`, each list ascending."""
     starts: list[int] = []
     ends: list[int] = []
     for _, start, end in sorted(hits, key=lambda hit: hit[1]):
@@ -184,6 +191,7 @@ def _merged(hits: list[Hit]) -> tuple[list[int], list[int]]:
 
 
 def _leftmost_longest(hits: list[Hit]) -> list[Hit]:
+    # Mostly nothing overlaps, and then sorting is spared.
     if all(left[2] <= right[1] for left, right in pairwise(hits)):
         return hits
     kept: list[Hit] = []

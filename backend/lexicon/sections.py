@@ -1,7 +1,6 @@
-"""Where thinking ends and the answer begins.
+"""The sections of a response: where thinking ends and the answer begins.
 
-Owns the reading of `<think>` tags in a response. Knows nothing of lexicons, of chat templates or of
-other markers; text without tags is left as one answer.
+Owns the reading of `<think>` tags. Other markers of thinking aren't recognised: such a response is one answer.
 """
 
 from __future__ import annotations
@@ -17,16 +16,15 @@ _OPEN = "<think>"
 def split_sections(text: str, prompt: str = "") -> tuple[SectionSpan, ...]:
     """Sections that tile `text` without a gap, in order; tags belong to the thinking they delimit. Empty text: none.
 
-    Thinking starts at `<think>`, or with the text if `prompt` ends in `<think>` or if `</think>` is the
-    first tag, and runs through the next `</think>`, or to the end of the text where there is none.
-    Blank text before the first `<think>` counts as thinking. Without tags all is answer, or all is
-    thinking after a prompt ending in `<think>`. Two thoughts with nothing between them stay two. A tag
-    that changes nothing (a second `<think>` within thinking, a `</think>` outside it) is ordinary text.
+    Thinking starts at `<think>`, or with the text if `prompt` ends in `<think>` or if `</think>` is the first tag, and
+    runs through the next `</think>`, or to the end of the text where there is none. Without tags all is answer, or all
+    is thinking after a prompt ending in `<think>`. Two thoughts with nothing between them stay two.
     """
     spans: list[SectionSpan] = []
     start, thinking = 0, _starts_in_thought(text, prompt)
     for tag in _TAG.finditer(text):
         opens = tag[0] == _OPEN
+        # A second `<think>` within thinking, or a `</think>` outside it: words of the model, not a border.
         if opens == thinking:
             continue
         cut = tag.start() if opens else tag.end()
@@ -40,8 +38,10 @@ def split_sections(text: str, prompt: str = "") -> tuple[SectionSpan, ...]:
 
 def _starts_in_thought(text: str, prompt: str) -> bool:
     first = _TAG.search(text)
+    # Chat templates of R1 and Qwen3 end the prompt in `<think>`, so that the response lacks the opening tag.
     if first is None:
         return prompt.rstrip().endswith(_OPEN)
     if first[0] != _OPEN or prompt.rstrip().endswith(_OPEN):
         return True
+    # Blank text before the first `<think>` counts as thinking: a section of a line break alone helps nobody.
     return not text[: first.start()].strip()

@@ -1,7 +1,4 @@
-"""Lexicons as plain data and as YAML text: what `entries.from_data` and `entries.from_yaml` read back.
-
-Owns the writing. Knows nothing of matching or of where a lexicon is kept.
-"""
+"""Writing lexicons as plain data and as YAML, which `entries.from_data` and `entries.from_yaml` read back."""
 
 from __future__ import annotations
 
@@ -35,6 +32,7 @@ def to_yaml(lexicon: Lexicon) -> str:
 
 def checked(lexicon: Lexicon) -> Lexicon:
     """`lexicon` as its file would be read. Raises UserError where a file of it would be refused."""
+    # One set of checks for files and for lists edited on a page: a page's list goes the same way as a file.
     return from_data(to_data(lexicon), f"The lexicon {lexicon.name}")
 
 

@@ -133,7 +133,9 @@ def sorted_interval(resampled: Floats, alpha: float) -> tuple[Floats, Floats]:
 def two_sided_p(resampled: Floats) -> Floats:
     """The bootstrap p-value of "the mean is zero" per column: twice the smaller tail, (1 + tail) / (1 + B)."""
     tail = np.minimum((resampled <= 0).sum(axis=0), (resampled >= 0).sum(axis=0))
-    return np.minimum(1.0, 2 * (tail + 1) / (len(resampled) + 1))
+    # One is added to both counts (Davison & Hinkley 1997, eq. 4.11): a p-value of 0 would claim more than B draws know.
+    p: Floats = np.minimum(1.0, 2 * (tail + 1) / (len(resampled) + 1))
+    return p
 
 
 def as_vector(values: ArrayLike) -> Floats:

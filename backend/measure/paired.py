@@ -121,7 +121,9 @@ def mcnemar(one_way: int, other_way: int) -> float:
         raise ValueError("Counts of flips can't be negative.")
     total = one_way + other_way
     tail = sum(comb(total, count) for count in range(min(one_way, other_way) + 1))
-    return min(1.0, 2 * tail / 2**total)
+    # Whole numbers up to here: a float sum of binomial terms underflows from about 1,000 flips on.
+    p: float = 2 * tail / 2**total
+    return min(1.0, p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

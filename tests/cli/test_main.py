@@ -432,13 +432,13 @@ def test_an_interrupted_import_leaves_nothing(kept: Settings, tmp_path: Path) ->
     before, reached = state(kept.store), tmp_path / "reached"
     path = write(tmp_path / "slow.jsonl", rows)
     code = f"""
-import pathlib, sys, time, backend.services.traces.importer as importing
+import pathlib, sys, time, backend.services.traces.importer as importing, backend.services.traces.run_builder as storing
 from backend.cli.main import main
 def held(*given, whole=importing._with_progress):
     yield from whole(*given)
     pathlib.Path({str(reached)!r}).touch()
     time.sleep(3600)
-importing.PART_BYTES, importing._with_progress = 1, held
+storing.PART_BYTES, importing._with_progress = 1, held
 sys.exit(main(sys.argv[1:]))
 """
     command = [sys.executable, "-c", code, "import", str(path), "--store", str(kept.store)]

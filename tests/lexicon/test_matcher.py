@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from backend.domain import Group, UserError
 from backend.lexicon.entries import Entry, Lexicon, MatchMode, Overlap, load_all
-from backend.lexicon.matcher import Hit, Matcher
+from backend.lexicon.finder import Hit
+from backend.lexicon.matcher import Matcher
 from tests.lexicon.lexicon_texts import LEXICONS, texts
 
 MATCHERS = {name: Matcher(lexicon) for name, lexicon in load_all(LEXICONS).items()}

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from backend.domain import visible
 from backend.exchange.traces.input_files import open_regular, shown_name, whole
-from backend.exchange.traces.source import RowError
+from backend.exchange.traces.trace_format import RowError
 
 FILE_LIMIT: Final = 64 * 2**20  # bytes of one file, unpacked
 TREE_LIMIT: Final = 512 * 2**20  # of all of them together

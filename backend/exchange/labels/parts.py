@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from backend.annotation import AnnotatedSpan, AnnotatedText, LabelKind, MachineCue, Scheme
 from backend.domain import Group, visible
 from backend.exchange.traces.json_text import type_name
-from backend.exchange.traces.source import RowError
+from backend.exchange.traces.trace_format import RowError
 
 OUTPUT_LIMIT: Final = 2**30  # bytes of texts that are put into one file
 _KINDS: Final[Mapping[str, type]] = {

@@ -33,7 +33,7 @@ from backend.exchange.labels.parts import Bundle, Written
 from backend.exchange.traces.input_files import ROW_LIMIT, open_regular, reading, shown_name, whole
 from backend.exchange.traces.json_text import parse
 from backend.exchange.traces.rows import JSON_LIMIT
-from backend.exchange.traces.source import RowError
+from backend.exchange.traces.trace_format import RowError
 
 _ANN = re.compile(rb"\s*(?:[TREAMN]\d+|#\d*|\*)\t")
 

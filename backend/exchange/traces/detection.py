@@ -19,7 +19,8 @@ from backend.exchange.traces.formats import (
     thought_anchors,
     verl,
 )
-from backend.exchange.traces.source import Format, Row
+from backend.exchange.traces.trace_format import Format
+from backend.import_plan import Row
 
 KNOWN: tuple[Format, ...] = (
     paper_chain.FORMAT,

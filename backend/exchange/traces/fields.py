@@ -13,7 +13,8 @@ import orjson
 
 from backend.domain import Finish
 from backend.exchange.traces.json_text import type_name
-from backend.exchange.traces.source import Row, RowError
+from backend.exchange.traces.trace_format import RowError
+from backend.import_plan import Row
 
 _FINISHES = {
     **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "finished", "complete"), Finish.STOP),

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backend.domain import ImportProblem
-from backend.exchange.traces.source import Advance, RowError, Shape, SourceFile
+from backend.exchange.traces.trace_format import Advance, RowError
+from backend.import_plan import Shape, SourceFile
 
 ROW_LIMIT = 64 * 2**20  # bytes of one line or cell
 _BUFFER = 2**18

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from backend.exchange.traces.source import RowError
+from backend.exchange.traces.trace_format import RowError
 
 DEPTH_LIMIT = 100  # levels of lists and objects
 _EXACT = 2.0**63  # from here on orjson hands whole numbers over as floats

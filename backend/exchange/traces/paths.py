@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backend.domain import ImportProblem
 from backend.exchange.traces.input_files import shown_name
-from backend.exchange.traces.source import Skipped
+from backend.import_plan import Skipped
 
 
 @dataclass(frozen=True, slots=True)

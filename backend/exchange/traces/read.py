@@ -15,7 +15,8 @@ from backend.exchange.traces.detection import named
 from backend.exchange.traces.formats.mapped import columns_of
 from backend.exchange.traces.rows import rows_of
 from backend.exchange.traces.scan import part_of
-from backend.exchange.traces.source import Advance, Draft, Format, Preview, Row, RowError, Source
+from backend.exchange.traces.trace_format import Advance, Format, RowError
+from backend.import_plan import Draft, Preview, Row, Source
 
 _REPORT_EVERY = 2**18  # bytes between two calls of on_progress
 

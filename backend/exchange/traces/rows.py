@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from backend.domain import ImportProblem
 from backend.exchange.traces.input_files import ROW_LIMIT, lines, open_regular, open_unchanged, reading, whole
 from backend.exchange.traces.json_text import parse, parse_object, type_name
-from backend.exchange.traces.source import Advance, Row, RowError, Shape, SourceFile
+from backend.exchange.traces.trace_format import Advance, RowError
+from backend.import_plan import Row, Shape, SourceFile
 
 JSON_LIMIT = 128 * 2**20  # bytes of a JSON file that isn't JSON Lines: it is parsed whole
 DATA_SUFFIXES = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq"}

@@ -17,21 +17,9 @@ from backend.exchange.traces.formats import mapped
 from backend.exchange.traces.input_files import describe_file, open_regular, shown_name
 from backend.exchange.traces.paths import WalkedFile, walk
 from backend.exchange.traces.rows import DATA_SUFFIXES, first_row, rows_of
-from backend.exchange.traces.source import (
-    ColumnMapping,
-    Format,
-    ImportPlan,
-    Preview,
-    Proposal,
-    Row,
-    RowError,
-    ScannedFile,
-    Skipped,
-    Source,
-    SourceFile,
-    SourceKind,
-)
 from backend.exchange.traces.source_names import UNNAMED, from_file, shard_name
+from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
+from backend.import_plan import ColumnMapping, ImportPlan, Preview, Row, Skipped, Source, SourceFile, SourceKind
 
 _MOST_PARTS = 1000
 _GUESSED = "columns were guessed from their names"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backend.exchange.traces.source import ScannedFile
+from backend.exchange.traces.trace_format import ScannedFile
 
 _PLAIN = re.compile(r"[^a-z0-9]+")
 _ALIASES = (

@@ -18,7 +18,7 @@ from typing import Any
 from backend.annotation import Role
 from backend.config import Settings
 from backend.domain import Model, ModelKind, UserError, digest, visible
-from backend.engines.checkpoints import inspect_location
+from backend.engines.checkpoints import FolderContents, inspect_location
 from backend.engines.compatibility import Suitability, VllmState, families, folder_of, look_for_vllm, suitability
 from backend.engines.openai.addresses import api_address
 from backend.engines.protocol import Family
@@ -100,6 +100,10 @@ class ModelService:
     def runs_of(self, model: Model) -> list[str]:
         """Ids of the runs made here with a model."""
         return [run.id for run in self._store.ledger.runs() if run.info.model_id == model.id]
+
+    def inspect(self, path: Path) -> FolderContents:
+        """What a folder holds that isn't entered yet. Raises UserError where it is no whole checkpoint or adapter."""
+        return inspect_location(path)
 
     # -- entering and changing ----------------------------------------------------------------------
 

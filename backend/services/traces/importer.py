@@ -28,9 +28,9 @@ from backend.domain import (
 from backend.exchange.traces.formats.mapped import guess_mapping
 from backend.exchange.traces.read import preview, read
 from backend.exchange.traces.scan import peek, scan, with_mapping
-from backend.exchange.traces.source import ColumnMapping, ImportPlan, Overrides, Preview, Source, SourceKind
 from backend.grading.pool import GraderPool
 from backend.grading.verdicts import Verdicts
+from backend.import_plan import ColumnMapping, ImportPlan, Overrides, Preview, Source, SourceKind
 from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.file_tokenizer import FileTokenizer

@@ -15,8 +15,9 @@ from typing import Any, Final
 from backend.annotation import Role
 from backend.config import Settings
 from backend.distill.train_plan import PLAN
-from backend.domain import Job, JobKind, Lane, Model, Training, UserError, visible
+from backend.domain import Job, JobKind, Lane, Model, SectionSpan, Training, UserError, visible
 from backend.grading.pool import GraderPool
+from backend.lexicon.sections import split_sections
 from backend.services.access.authorization import needs
 from backend.services.generation.models import ModelService
 from backend.services.generation.problems import ProblemService
@@ -150,6 +151,10 @@ class TrainingService:
     def rollouts(self, training_id: str, step: int) -> RolloutRow | None:
         """Responses of the latest step up to `step` that kept some."""
         return self._store.trainings.rollouts(training_id, step)
+
+    def sections(self, text: str) -> tuple[SectionSpan, ...]:
+        """Which parts of a rollout are thinking and which the answer; offsets are code points."""
+        return split_sections(text)
 
     def rollout_steps(self, training_id: str) -> list[int]:
         """The steps at which watched problems were answered."""

@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from backend.domain import Cue, Section, SourceRef, TraceDraft, visible
+from backend.domain import Cue, Section, visible
 from backend.services.training.training_state import TrainingInfo
-from backend.store.trace_columns import sections_of
 from pages.components.frame.session import services
 from pages.components.viewer.trace_view import Fact, Options, Pane, PaneVerdict, trace_view
 from pages.parts.distil.training_curves import SEEN
@@ -106,7 +105,7 @@ def _pane(
         title=title,
         subtitle=subtitle,
         text=text,
-        sections=sections_of(TraceDraft(question="", text=text, source=SourceRef("", "", 0))),
+        sections=services().distilling.sections(text),
         verdict=PaneVerdict(reply.get("correct")),
         facts=facts,
         units=tokens,

@@ -15,7 +15,7 @@ from typing import Any
 import streamlit as st
 
 from backend.domain import UserError, visible
-from backend.exchange.traces.source import Overrides, Preview, Source, SourceKind
+from backend.import_plan import Overrides, Preview, Source, SourceKind
 from pages.components.frame.notice import notice
 from pages.components.frame.session import services
 from pages.components.table.table import Select, data_table

@@ -12,7 +12,6 @@ from pathlib import Path
 import streamlit as st
 
 from backend.domain import Context, JobKind, Model, UserError, visible
-from backend.engines.checkpoints import inspect_location
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.specs import GenerationSpec, RunArm
 from pages.components.frame.notice import notice
@@ -47,7 +46,7 @@ def _folder() -> tuple[str, ...]:
     path = st.text_input("Folder of this machine", key="add-path", placeholder="/path/to/checkpoint-or-adapter")
     if path.strip():
         try:
-            found = inspect_location(Path(path.strip()))
+            found = services().models.inspect(Path(path.strip()))
             notice(f"It holds {facts_line(found.kind, found.facts)}.", "done", key="recognised")
         except UserError as error:
             notice(str(error), "error", key="recognised")

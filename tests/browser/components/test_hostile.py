@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from backend.config import Settings
-from backend.exchange.traces.source import Overrides
+from backend.import_plan import Overrides
 from backend.services import build_services
 from tests.browser.app_pages import App
 

@@ -14,7 +14,7 @@ from backend.domain import Context, Finish, ImportProblem, ProblemDraft, RunInfo
 from backend.exchange.traces.formats.mapped import guess_mapping
 from backend.exchange.traces.read import preview, read
 from backend.exchange.traces.scan import peek, scan, with_mapping
-from backend.exchange.traces.source import ColumnMapping, Overrides, SourceKind
+from backend.import_plan import ColumnMapping, Overrides, SourceKind
 
 INFO = RunInfo("ant", "zoo")
 

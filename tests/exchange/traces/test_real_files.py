@@ -9,7 +9,7 @@ import pytest
 from backend.domain import Finish, TraceDraft, problem_id
 from backend.exchange.traces.read import preview, read
 from backend.exchange.traces.scan import scan
-from backend.exchange.traces.source import ImportPlan, Source, SourceKind
+from backend.import_plan import ImportPlan, Source, SourceKind
 
 # (model, dataset) -> (traces, right by the file's own verdicts), counted with the standard json module.
 EXPECTED = {

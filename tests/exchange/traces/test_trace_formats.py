@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from backend.domain import Context, Finish, ProblemDraft, TraceDraft
 from backend.exchange.traces.read import read
 from backend.exchange.traces.scan import scan
-from backend.exchange.traces.source import ImportPlan, SourceKind
+from backend.import_plan import ImportPlan, SourceKind
 
 ASK = "How many legs have three ants?"
 

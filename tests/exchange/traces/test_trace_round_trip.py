@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from backend.domain import ImportProblem, RunInfo, TraceDraft
 from backend.exchange.traces.read import read
 from backend.exchange.traces.scan import scan, with_mapping
-from backend.exchange.traces.source import ColumnMapping
+from backend.import_plan import ColumnMapping
 
 # Line ends of all kinds, astral characters, combining marks, bidi controls, a NUL that is escaped.
 AWKWARD = st.sampled_from(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.annotation import DEFAULT_SCHEME, AnnotatedText, Item, Op, Person, Project, Role
-from backend.exchange.traces.source import Overrides
+from backend.import_plan import Overrides
 from backend.services import Services
 from backend.services.annotation.records import LabelDraft, ProjectSpec, Sheet
 from tests.services.made_files import row, take_one, write

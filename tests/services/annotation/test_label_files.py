@@ -27,7 +27,7 @@ from backend.annotation import (
 )
 from backend.config import Settings
 from backend.domain import UserError
-from backend.exchange.traces.source import Overrides
+from backend.import_plan import Overrides
 from backend.services import Services, build_services
 from backend.services.annotation.label_files import Exported, Upload
 from backend.services.annotation.label_schemes import fitted

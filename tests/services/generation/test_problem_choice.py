@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain import UserError
-from backend.exchange.traces.source import Overrides
+from backend.import_plan import Overrides
 from backend.services import Services
 from tests.services.made_files import row, take_one, write
 

@@ -9,7 +9,7 @@ import pytest
 
 from backend.config import Settings
 from backend.domain import UserError
-from backend.exchange.traces.source import Overrides
+from backend.import_plan import Overrides
 from backend.services import Services, build_services
 from backend.services.traces.comparison import ProblemFilter
 from tests.services.made_files import row, take_one, write

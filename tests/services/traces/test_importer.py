@@ -17,7 +17,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from backend.config import Settings
 from backend.domain import Context, Section, TraceFilter, UserError, problem_id
-from backend.exchange.traces.source import Overrides
+from backend.import_plan import Overrides
 from backend.lexicon.entries import MatchMode
 from backend.services import Services, build_services
 from backend.store.queries import VERDICTS

@@ -9,7 +9,7 @@ import pytest
 from backend.config import Settings
 from backend.domain import Context, Cue, Group, SearchAs, Section, TraceFilter, UserError
 from backend.engines.protocol import Alternative, Token
-from backend.exchange.traces.source import Overrides
+from backend.import_plan import Overrides
 from backend.services import Services, build_services
 from backend.services.traces.run_builder import Scored, token_row
 from backend.services.traces.trace_list import PAGE

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from backend.annotation import AnnotatedSpan
 from backend.domain import visible
 from backend.exchange.labels.formats.brat import COMMENT, FLAG, PLACE, fragments
-from backend.exchange.traces.source import RowError
+from backend.exchange.traces.trace_format import RowError
 
 _ID = re.compile(r"[A-Za-z#*][^\t]*")
 _TARGET = re.compile(r"\S+")

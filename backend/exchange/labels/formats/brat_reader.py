@@ -21,7 +21,7 @@ from backend.exchange.labels.formats.brat_lines import BratParser
 from backend.exchange.labels.parts import Bundle, Wholes, bundle_from, checked, in_words, names_from
 from backend.exchange.traces.input_files import reading
 from backend.exchange.traces.json_text import parse_object
-from backend.exchange.traces.source import RowError
+from backend.exchange.traces.trace_format import RowError
 
 _MOST = 100_000  # lines of one .ann file
 

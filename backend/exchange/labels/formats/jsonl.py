@@ -31,7 +31,7 @@ from backend.exchange.labels.parts import (
 )
 from backend.exchange.traces.input_files import lines, open_regular, reading
 from backend.exchange.traces.json_text import parse_object, type_name
-from backend.exchange.traces.source import RowError
+from backend.exchange.traces.trace_format import RowError
 
 FORMAT: Final = "second-thoughts annotations"
 VERSION: Final = 1

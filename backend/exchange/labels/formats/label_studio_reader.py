@@ -21,7 +21,7 @@ from backend.exchange.labels.formats.label_studio_tasks import (
     task_from,
 )
 from backend.exchange.labels.parts import Bundle, Wholes, at_row, bundle_from, checked, in_words
-from backend.exchange.traces.source import RowError
+from backend.exchange.traces.trace_format import RowError
 
 
 def read(rows: Sequence[Any], unit: Unit | None = None) -> Bundle:

@@ -16,7 +16,7 @@ from backend.domain import visible
 from backend.exchange.labels.formats.label_studio import ANNOTATOR, CODE_POINTS, OURS, STATE, UTF16
 from backend.exchange.labels.parts import Utf16
 from backend.exchange.traces.json_text import type_name
-from backend.exchange.traces.source import RowError
+from backend.exchange.traces.trace_format import RowError
 
 Unit = Literal["code points", "UTF-16"]
 UNITS: Final[tuple[Unit, ...]] = (UTF16, CODE_POINTS)

@@ -34,7 +34,7 @@ from backend.exchange.labels.parts import (
 )
 from backend.exchange.traces.input_files import open_regular, reading
 from backend.exchange.traces.json_text import parse_object
-from backend.exchange.traces.source import RowError
+from backend.exchange.traces.trace_format import RowError
 
 KEY: Final = b"second-thoughts annotations"
 _WORDS: Final = ("label", "quote", "annotator", "flag", "comment", "how", "id", "reason", "at")

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from backend.domain import RunInfo, Sampling
 from backend.exchange.traces.formats.paper_eval import drafts
-from backend.exchange.traces.source import Format, Proposal, Row, ScannedFile
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file
+from backend.exchange.traces.trace_format import Format, Proposal, ScannedFile
+from backend.import_plan import Row
 
 _FILE = re.compile(r"[^_]+_(?P<template>.+)_t(?P<t>\d+(?:\.\d+)?)_k(?P<k>\d+)_s(?P<s>-?\d+)_e(?P<e>-?\d+)")
 _SETS = {"aime": "AIME24", "amc": "AMC23", "math": "MATH500"}  # this repository's own short names

@@ -11,8 +11,9 @@ from typing import Any
 
 from backend.domain import RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
-from backend.exchange.traces.source import Format, Proposal, Row, ScannedFile, Source
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file, joined
+from backend.exchange.traces.trace_format import Format, Proposal, ScannedFile
+from backend.import_plan import Row, Source
 
 _LISTS = ("correctness_math_verify", "correctness_llama", "is_reasoning_complete")
 _GRADES = ("correctness_math_verify", "correctness_llama")

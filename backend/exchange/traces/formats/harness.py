@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from backend.domain import RunInfo, Sampling, SourceRef, TraceDraft
 from backend.exchange.traces import fields
-from backend.exchange.traces.source import Format, Proposal, Row, ScannedFile, Source
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file, joined, model_label
+from backend.exchange.traces.trace_format import Format, Proposal, ScannedFile
+from backend.import_plan import Row, Source
 
 _FILE = re.compile(
     r"[^_]+_(?P<template>.+)_(?P<n>-?\d+)_seed(?P<seed>\d{1,18})_t(?P<t>\d+(?:\.\d+)?)(?:_s-?\d+)?(?:_e-?\d+)?"

@@ -12,7 +12,8 @@ from typing import Any
 from backend.domain import ProblemDraft, RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.json_text import type_name
-from backend.exchange.traces.source import ColumnMapping, Draft, Format, Proposal, Row, RowError, Source
+from backend.exchange.traces.trace_format import Format, Proposal, RowError
+from backend.import_plan import ColumnMapping, Draft, Row, Source
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "question": ("question", "problem", "query", "instruction", "raw_problem", "task"),

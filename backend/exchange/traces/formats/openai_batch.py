@@ -14,8 +14,9 @@ from backend.exchange.traces import fields
 from backend.exchange.traces.formats.openai_chat import asked, response_of, turns_of
 from backend.exchange.traces.json_text import type_name
 from backend.exchange.traces.rows import rows_of
-from backend.exchange.traces.source import Advance, Format, Proposal, Row, RowError, ScannedFile, Source
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file, joined
+from backend.exchange.traces.trace_format import Advance, Format, Proposal, RowError, ScannedFile
+from backend.import_plan import Row, Source
 
 _REQUEST = "request"  # where a row carries the body of its request once joined
 

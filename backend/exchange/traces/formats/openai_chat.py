@@ -12,8 +12,9 @@ from typing import Any
 from backend.domain import RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.json_text import type_name
-from backend.exchange.traces.source import Format, Proposal, Row, RowError, ScannedFile, Source
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file
+from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
+from backend.import_plan import Row, Source
 
 _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "developer": "system"}
 _GOLD = ("gold_answer", "gold", "ground_truth", "expected_answer", "answer")

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 
 from backend.domain import Context, RunInfo, Sampling, SourceRef, TraceDraft
 from backend.exchange.traces import fields
-from backend.exchange.traces.source import Format, Proposal, Row, RowError, ScannedFile, Source
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file, joined
+from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
+from backend.import_plan import Row, Source
 
 _ROUND = re.compile(r"round(\d{1,3})_responses")
 _ROUND_FILE = re.compile(r"round(\d{1,3})_results")

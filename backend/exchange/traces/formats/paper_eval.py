@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from backend.domain import RunInfo, Sampling, SourceRef, TraceDraft
 from backend.exchange.traces import fields
-from backend.exchange.traces.source import Format, Proposal, Row, ScannedFile, Source
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file, model_label
+from backend.exchange.traces.trace_format import Format, Proposal, ScannedFile
+from backend.import_plan import Row, Source
 
 _FILE = re.compile(
     r"(?P<data>.+)_t(?P<t>\d+(?:\.\d+)?)_(?P<think>think|nothink)_k(?P<k>\d+)_s(?P<s>-?\d+)_e(?P<e>-?\d+)"

@@ -12,8 +12,9 @@ from backend.domain import ProblemDraft, RunInfo, SourceRef, bare_question
 from backend.exchange.traces import fields
 from backend.exchange.traces.formats.openai_chat import asked, turns_of
 from backend.exchange.traces.json_text import parse, type_name
-from backend.exchange.traces.source import Format, Proposal, Row, RowError, ScannedFile, Source, SourceKind
 from backend.exchange.traces.source_names import dataset_label, from_file, shard_name
+from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
+from backend.import_plan import Row, Source, SourceKind
 
 
 def _matches(row: Row) -> bool:

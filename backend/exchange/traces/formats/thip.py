@@ -12,8 +12,9 @@ from backend.domain import RunInfo, Sampling, SourceRef, TraceDraft, visible
 from backend.exchange.traces import fields
 from backend.exchange.traces.input_files import shown_name
 from backend.exchange.traces.rows import load_object
-from backend.exchange.traces.source import Format, Proposal, Row, RowError, ScannedFile, Source
 from backend.exchange.traces.source_names import dataset_label, from_file, joined, model_label
+from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
+from backend.import_plan import Row, Source
 
 _CONFIG = "config.json"
 _USED = ("problem", "prompt", "response", "response_length", "finish_reason", "correct")

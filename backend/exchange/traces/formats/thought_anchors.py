@@ -14,7 +14,8 @@ from backend.domain import ImportProblem, RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.input_files import shown_name
 from backend.exchange.traces.rows import load_object, rows_of
-from backend.exchange.traces.source import Advance, Format, Proposal, Row, RowError, ScannedFile, Source
+from backend.exchange.traces.trace_format import Advance, Format, Proposal, RowError, ScannedFile
+from backend.import_plan import Row, Source
 
 _PROBLEM = "problem.json"
 _LABELS = "chunks_labeled.json"

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from backend.domain import RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
-from backend.exchange.traces.source import Format, Proposal, Row, RowError, ScannedFile, Source
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, joined, model_label
+from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
+from backend.import_plan import Row, Source
 
 # What chat templates leave of the last user turn once their special tokens are gone.
 _LAST_USER = re.compile(r"(?:\A|.*\n)user\n(?P<question>.*?)(?:\nassistant\n?(?:<think>\n?)?)?\Z", re.DOTALL)

@@ -1,31 +1,20 @@
-"""What an import is about to do: sources, the runs they would become, and what was left aside.
+"""The plan of an import: the runs and problem sets that some files would become, and what a person corrects in it.
 
-Owns the values that scanning, reading and the formats hand each other. Knows nothing of files'
-bytes, of any one format, of databases, grading or cues.
+Owns the values that pass between the readers of trace files, the import service and the Import page. It is pure, so
+that a page may name them without importing a reader.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from backend.domain import Context, ImportProblem, ProblemDraft, RunInfo, Sampling, SourceRef, TraceDraft
+from backend.domain import Context, ImportProblem, ProblemDraft, RunInfo, Sampling, TraceDraft
 
 Row = dict[str, Any]
 Draft = TraceDraft | ProblemDraft
-Advance = Callable[[int], None]  # called with the bytes read since the last call
-
-
-class RowError(ValueError):
-    """A row that can't be taken: the reason as a clause; the reader adds the file and, where absent, the row."""
-
-    def __init__(self, reason: str, row: int | None = None) -> None:
-        """`row` is 1-based; None means the row being read."""
-        super().__init__(reason)
-        self.row = row
 
 
 class Shape(StrEnum):
@@ -163,57 +152,3 @@ class Overrides:
     def on(self, source: Source) -> Source:
         """`source` with its run corrected."""
         return replace(source, info=self.apply(source.info))
-
-
-@dataclass(frozen=True, slots=True)
-class ScannedFile:
-    """A file whose first row has been looked at. `names` are the parts of its path, labels are read from them."""
-
-    path: Path
-    shown: str
-    names: tuple[str, ...]
-    shape: Shape
-    row: Row
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """Names of the folders above the file, outermost first."""
-        return self.names[:-1]
-
-    @property
-    def stem(self) -> str:
-        """The file's name without its last suffix."""
-        return Path(self.names[-1]).stem
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A run that a file (or a part of it, named by `key`) would become."""
-
-    info: RunInfo
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One way of writing traces down. The formats' modules make one each; scan and read know nothing else of them.
-
-    matches: does the first row look so, judged by its keys alone (wrong types are errors, not other formats)?
-    describe: the runs a file becomes. drafts: the drafts of one row; raises RowError.
-    split: the part of the file a row belongs to, where parts are runs of their own (then `describe`
-    is asked once for each part, with that part's first row).
-    group: files with the same text become one source. beside: why a file next to a source of this
-    format is read with it, or left, instead of being imported; None: it stands for itself.
-    rows: reads a source whose rows span several files. explicit: rows number their own samples.
-    """
-
-    name: str
-    matches: Callable[[Row], bool]
-    describe: Callable[[ScannedFile], Iterable[Proposal]]
-    drafts: Callable[[Row, SourceRef, Source], Iterable[Draft]]
-    kind: SourceKind = SourceKind.RUN
-    split: Callable[[Row], str] | None = None
-    group: Callable[[ScannedFile], str] | None = None
-    beside: Callable[[ScannedFile, Sequence[ScannedFile]], str | None] | None = None
-    rows: Callable[[Source, Advance], Iterator[tuple[Row, SourceRef]]] | None = None
-    explicit: bool = False
