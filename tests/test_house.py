@@ -28,6 +28,7 @@ ALLOWED = {
     "domain": set(),
     "annotation": {"domain"},
     "config": {"domain"},
+    "import_plan": {"domain"},
     "child_process": {"domain"},
     "files": {"domain"},
     "lexicon": {"domain"},
@@ -35,22 +36,45 @@ ALLOWED = {
     "grading": {"domain", "child_process"},
     "detect": {"domain", "annotation", "lexicon", "measure"},
     "report": {"domain", "measure"},
-    "exchange": {"domain", "annotation", "files", "lexicon", "measure", "grading", "detect"},
+    "exchange": {"domain", "annotation", "import_plan", "files", "lexicon", "measure", "grading", "detect"},
     "store": {"domain", "annotation", "config", "files", "lexicon", "measure", "grading"},
     # Of these three, services use the modules that load no model library; test_pages_load_no_model_library sees to it.
     "engines": {"domain", "child_process", "files"},
     "lab": {"domain", "files", "grading", "measure", "distill"},
     "distill": {"domain", "child_process", "files", "lexicon", "measure", "grading", "engines"},
     "services": {
-        *("domain", "annotation", "config", "child_process", "files", "lexicon", "measure", "grading", "detect"),
+        *(
+            "domain",
+            "annotation",
+            "config",
+            "import_plan",
+            "child_process",
+            "files",
+            "lexicon",
+            "measure",
+            "grading",
+            "detect",
+        ),
         *("report", "exchange", "store", "engines", "lab", "distill"),
     },
     "worker": {"domain", "config", "child_process", "services", "engines", "store", "lab", "distill"},
-    "cli": {"domain", "annotation", "config", "measure", "report", "services", "engines", "lab", "distill", "worker"},
+    "cli": {
+        "domain",
+        "annotation",
+        "config",
+        "import_plan",
+        "measure",
+        "report",
+        "services",
+        "engines",
+        "lab",
+        "distill",
+        "worker",
+    },
     "__main__": {"cli"},
 }
 # Of a service a page takes its words, of what is pure anything; of `distill` only what a training can be set to.
-PAGES_MAY = {"domain", "annotation", "config", "measure", "report", "services", "distill.settings"}
+PAGES_MAY = {"domain", "annotation", "config", "import_plan", "measure", "report", "services", "distill.settings"}
 MODEL_PACKAGES = {"engines", "distill", "lab", "worker", "detect"}
 MODEL_LIBRARIES = {
     *("torch", "transformers", "vllm", "trl", "peft", "accelerate", "datasets", "safetensors", "openai", "dbos"),

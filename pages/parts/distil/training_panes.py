@@ -105,7 +105,7 @@ def _pane(
         title=title,
         subtitle=subtitle,
         text=text,
-        sections=services().distilling.sections(text),
+        sections=services().trainings.sections(text),
         verdict=PaneVerdict(reply.get("correct")),
         facts=facts,
         units=tokens,
