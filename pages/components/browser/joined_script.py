@@ -14,15 +14,17 @@ _IMPORT = re.compile(
 )
 _NAMES = re.compile(r"\{(?P<names>[\w$\s,]*)\}")
 _DECLARED = re.compile(
-    r"^(?P<export>export\s+)?(?:async\s+)?(?:function\b\s*\*?|class\b|const\b|let\b|var\b)\s*(?P<name>[A-Za-z_$][\w$]*)",
+    r"^(?P<export>export\s+)?(?:default\s+)?(?:async\s+)?(?:function\b\s*\*?|class\b|const\b|let\b|var\b)\s*(?P<name>[A-Za-z_$][\w$]*)",
     re.MULTILINE,
 )
 _DEFAULT = re.compile(r"^export\s+default\b", re.MULTILINE)
 _EXPORT = re.compile(r"^export\s+(?!default\b)", re.MULTILINE)
 # `export {a}`, `export * from` and destructuring would each need a parser; one declaration a name needs none.
 _UNREADABLE = re.compile(r"^(?:export\s*[{*]|(?:export\s+)?(?:const|let|var)\s*[{\[])", re.MULTILINE)
-# Types are for tsc: half of some modules, and nothing to a browser.
-_COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*|//[^\n]*)\n", re.MULTILINE)
+# Types are for tsc: a third of some modules, and nothing to a browser.
+_COMMENT = re.compile(
+    r"^[ \t]*(?:/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*|//[^\n]*)\n|/\*\* @(?:type|param)\b(?:(?!\*/).)*\*/ ?", re.MULTILINE
+)
 
 
 class ScriptError(ValueError):

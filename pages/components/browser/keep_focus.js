@@ -3,32 +3,26 @@
  * @param {Element} box
  * @param {string} name  one word
  * @param {() => void} redraw
- * @param {FocusOptions} [options]
+ * @param {FocusOptions & { fallback?: string }} [options]  `fallback` selects who gets it where nobody bears the mark
  */
 export function keepFocus(box, name, redraw, options = {}) {
-  const mark = focusMark(box, name);
+  const { activeElement: held } = /** @type {Document | ShadowRoot} */ (box.getRootNode());
+  const inside = held instanceof HTMLElement && box.contains(held);
   redraw();
-  if (mark !== undefined) focusMarked(box, name, mark, options);
+  if (inside) focusMarked(box, name, held.dataset[name], options);
 }
 
 /**
+ * Gives the focus to the element of `box` whose `data-NAME` is `mark`, else to the fallback.
  * @param {Element} box
  * @param {string} name
+ * @param {string | undefined} mark
+ * @param {FocusOptions & { fallback?: string }} [options]
  */
-function focusMark(box, name) {
-  const root = /** @type {Document | ShadowRoot} */ (box.getRootNode());
-  const held = root.activeElement;
-  return held instanceof HTMLElement && box.contains(held) ? held.dataset[name] : undefined;
-}
-
-/**
- * @param {Element} box
- * @param {string} name
- * @param {string} mark
- * @param {FocusOptions} options
- */
-function focusMarked(box, name, mark, options) {
+export function focusMarked(box, name, mark, { fallback = "", ...options } = {}) {
   // Compared in place: a mark may hold any character, and a selector would need it escaped.
-  const all = /** @type {NodeListOf<HTMLElement>} */ (box.querySelectorAll(`[data-${name}]`));
-  for (const candidate of all) if (candidate.dataset[name] === mark) return candidate.focus(options);
+  const marked = /** @type {NodeListOf<HTMLElement>} */ (box.querySelectorAll(`[data-${name}]`));
+  const same = mark ? [...marked].find((element) => element.dataset[name] === mark) : null;
+  const other = fallback ? /** @type {HTMLElement | null} */ (box.querySelector(fallback)) : null;
+  (same ?? other)?.focus(options);
 }

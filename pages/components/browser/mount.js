@@ -12,7 +12,7 @@
 
 /**
  * @template [Data=any]
- * @typedef {{ update(component: Component<Data>): void, destroy(): void }} View
+ * @typedef {{ update(component: Component<Data>): void, destroy?(): void }} View
  */
 
 /**
@@ -31,7 +31,7 @@ export function mount(ViewClass) {
     views.set(parentElement, view);
     view.update(component);
     return () => {
-      view.destroy();
+      view.destroy?.();
       views.delete(parentElement);
     };
   };

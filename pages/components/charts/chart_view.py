@@ -20,16 +20,17 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.typing import PlotlyState
 
+from pages.components.browser.component import browser_component
 from pages.components.charts.chart_parts import Chart, Record
-from pages.components.charts.palette import LIGHT, css_variables, series
+from pages.components.charts.palette import LIGHT, series
 from pages.components.table.table_model import one_line
 
 _HERE = Path(__file__)
-_FILES = st.components.v2.component(
-    "second_thoughts_chart_files",
+_FILES = browser_component(
+    "chart_files",
+    _HERE.with_suffix(".js"),
+    styles=[_HERE.with_suffix(".css")],
     html='<div id="files"></div>\n<div id="data"></div>\n',
-    css=css_variables(":host") + _HERE.with_suffix(".css").read_text("utf-8"),
-    js=_HERE.with_suffix(".js").read_text("utf-8"),
 )
 # Streamlit's browser side swaps these for the theme's colours: chartCategoricalColors in order, and an ink.
 _SLOTS = {color: f"#{slot:06d}" for slot, color in reversed(list(enumerate(series(LIGHT), start=1)))}
@@ -57,7 +58,7 @@ def show(chart: Chart, *, key: str, file_stem: str, on_select: bool = False) -> 
             config={"displayModeBar": False, "scrollZoom": False},
         )
         data = _file_data(chart, key, file_stem, on_select)
-        files = _FILES(key=f"{key}-files", data=data, on_picked_change=_nothing, on_scheme_change=_nothing)
+        files = _FILES(key=f"{key}-files", data=data, reports=["picked", "scheme"])
     points = cast(PlotlyState, event).selection.points if on_select else []
     return picked_records(chart, _chosen(key, files.picked, [_record_index(chart.figure, point) for point in points]))
 
@@ -108,10 +109,6 @@ def to_csv(data: Sequence[Record]) -> str:
     for record in data:
         writer.writerow({name: _csv_cell(value) for name, value in record.items()})
     return out.getvalue()
-
-
-def _nothing() -> None:
-    """Makes a state or trigger appear on the result."""
 
 
 def _chosen(key: str, pressed: object, points: list[object]) -> list[object]:

@@ -8,8 +8,7 @@ reached around it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 import streamlit as st
@@ -20,17 +19,16 @@ from backend.annotation import Person, Role
 from backend.config import load
 from backend.domain import UserError
 from backend.services.access.authorization import may, watch
+from pages.components.browser.component import browser_component
 from pages.components.frame.chrome import sidebar_foot
 from pages.components.frame.notice import notice
 from pages.components.frame.session import services
 
 COOKIE = "second-thoughts-name"
 _PERSON, _TYPED = "person", "own-name"
-_REMEMBER = """export default function ({ data }) {
-  const age = data.value ? 31536000 : 0;
-  document.cookie = `${data.name}=${data.value}; Path=/; Max-Age=${age}; SameSite=Strict`;
-}
-"""
+_REMEMBER = browser_component(
+    "remember", Path(__file__).with_name("remember.js"), scope=None, html='<i id="kept"></i>\n'
+)
 
 
 def require_person() -> Person:
@@ -148,18 +146,11 @@ def _enter(typed: str) -> None:
     st.session_state[_PERSON] = known
 
 
-_registered: list[Callable[..., Any]] = []
-
-
 def _remember(name: str) -> None:
     """Have the browser keep the name; nothing where it does already."""
     written = quote(name, safe="")
     if _kept() == written and not st.session_state.get("name-written"):
         return
     st.session_state["name-written"] = True
-    if not _registered:
-        _registered.append(
-            st.components.v2.component("second_thoughts_remember", html='<i id="kept"></i>\n', js=_REMEMBER)
-        )
     with st.sidebar.container(key="sth-remember"):
-        _registered[0](key="remember", data={"name": COOKIE, "value": written}, height=1)
+        _REMEMBER(key="remember", data={"name": COOKIE, "value": written}, height=1)

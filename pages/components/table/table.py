@@ -15,15 +15,15 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components.charts.palette import css_variables
+from pages.components.browser.component import browser_component
 from pages.components.table.table_model import Column, Row, column_data, links_of, row_data
 
 _HERE = Path(__file__)
-_RENDER = st.components.v2.component(
-    "second_thoughts_table",
+_TABLE = browser_component(
+    "table",
+    _HERE.with_suffix(".js"),
+    styles=[_HERE.with_suffix(".css")],
     html='<div class="box" id="box"></div>\n<div class="foot" id="foot"></div>\n',
-    css=css_variables(":host") + _HERE.with_suffix(".css").read_text("utf-8"),
-    js=_HERE.with_suffix(".js").read_text("utf-8"),
 )
 
 
@@ -75,9 +75,10 @@ def data_table(
     checked rows) go with Select.MANY. `empty` stands in place of rows; `note` is a quiet line below.
     """
     # The browser's choice counts on the very run that reports it, before the caller could keep it.
-    said = table_event(_waiting(key), columns, rows)
-    if said is not None and said.kind == "check":
-        checked = said.checked
+    state = st.session_state.get(key)
+    waiting = table_event(state.get("event") if isinstance(state, Mapping) else None, columns, rows)
+    if waiting is not None and waiting.kind == "check":
+        checked = waiting.checked
     data = {
         "columns": [column_data(column, rows) for column in columns],
         "rows": [row_data(row, columns) for row in rows],
@@ -91,7 +92,7 @@ def data_table(
         "empty": empty,
         "note": note,
     }
-    result = _RENDER(key=key, data=data, on_event_change=_nothing)
+    result = _TABLE(key=key, data=data, reports=["event"])
     return table_event(result.event, columns, rows)
 
 
@@ -112,16 +113,6 @@ def table_event(sent: object, columns: Sequence[Column], rows: Sequence[Row]) ->
     action = sent.get("action")
     known = kind == "action" and action in _actions(next(r for r in rows if r.id == row))
     return TableEvent("action", row=row, action=action) if known else None
-
-
-def _waiting(key: str) -> object:
-    """The event a table is about to report on this run."""
-    state = st.session_state.get(key)
-    return state.get("event") if isinstance(state, Mapping) else None
-
-
-def _nothing() -> None:
-    """Makes the trigger appear on the result."""
 
 
 def _sort_event(sent: Mapping[str, Any], columns: Sequence[Column]) -> TableEvent | None:

@@ -1,223 +1,246 @@
 // Draws the list that problem_list.py describes and reports the problem or mode a person chooses.
-// Owns the DOM below its root and the keys j and k of the page. Text is written as text nodes alone.
+// Owns the keys j and k of the page.
 
+import { el } from "../../components/browser/element.js";
+import { keepFocus } from "../../components/browser/keep_focus.js";
+import { listenForKeys } from "../../components/browser/keyboard.js";
+import { mount } from "../../components/browser/mount.js";
+import { matches, nextPlace } from "./problem_search.js";
+
+/**
+ * @typedef {import("./problem_search.js").Item} Item
+ * @typedef {{ id: string, label: string, meaning: string, count: number | null }} Mode
+ * @typedef {object} ListData
+ * @property {Item[]} items
+ * @property {Mode[]} modes
+ * @property {string | null} selected
+ * @property {string} mode
+ * @property {string[]} runs
+ * @property {number | null} height  pixels; null fills the window
+ * @property {string} empty
+ */
+
+/** @type {Map<boolean | null, [glyph: string, word: string, style: string]>} */
 const MARKS = new Map([[true, ["✓", "right", "yes"]], [false, ["✗", "wrong", "no"]], [null, ["–", "no verdict", "none"]]]);
+/** @type {Record<string, number>} problems a key goes by */
+const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
 const SETTLE = 140; // ms: holding j walks through the list and asks for the last problem only
 const PATIENCE = 4000; // ms a choice stands before the page's own word counts again
 const MARGIN = 22; // the page's own lower padding
+const LEAST = 260; // px
 const SIGHT = 14; // px of the neighbour shown beside the chosen problem
-const views = new WeakMap();
 
-export default function (component) {
-  const { parentElement, data, setTriggerValue } = component;
-  if (!data) return;
-  const view = views.get(parentElement) ?? start(parentElement);
-  view.emit = (event) => setTriggerValue("event", event);
-  accept(view, data);
-  return () => stop(view);
-}
+class ProblemList {
+  /** @type {ListData} */ data;
+  /** @type {(event: object) => void} */ emit;
+  /** @type {string | null | undefined} */ selected;
+  /** @type {{ id: string, at: number } | null} what a person chose and the page hasn't shown yet */ asked = null;
+  /** @type {number | undefined} where the list begins on the page, in pixels */ top;
+  /** @type {number | undefined} */ timer;
+  filter = "";
 
-function start(root) {
-  const view = { root, rail: root.querySelector("#rail"), said: root.querySelector("#said"), filter: "", stop: new AbortController() };
-  views.set(root, view);
-  const { signal } = view.stop;
-  document.addEventListener("keydown", (event) => pageKey(view, event), { signal });
-  window.addEventListener("resize", () => fit(view), { signal });
-  view.observer = new ResizeObserver(() => fit(view));
-  view.observer.observe(document.querySelector('[data-testid="stMainBlockContainer"]') ?? document.body);
-  return view;
-}
-
-function stop(view) {
-  view.stop.abort();
-  view.observer.disconnect();
-  clearTimeout(view.timer);
-  views.delete(view.root);
-}
-
-function accept(view, data) {
-  const seen = JSON.stringify(data);
-  if (seen === view.seen) return;
-  const before = view.data;
-  view.seen = seen;
-  view.data = data;
-  const asked = view.asked && view.asked !== data.selected && Date.now() - view.askedAt < PATIENCE && data.mode === before?.mode;
-  if (!asked) {
-    view.selected = data.selected;
-    view.asked = null;
+  /** @param {ShadowRoot} parent */
+  constructor(parent) {
+    this.rail = /** @type {HTMLElement} */ (parent.querySelector("#rail"));
+    this.status = /** @type {HTMLElement} */ (parent.querySelector("#status"));
+    this.list = el("div", { class: "list", role: "listbox", "aria-label": "Problems", tabindex: "0", "data-spot": "list",
+      onclick: (/** @type {MouseEvent} */ event) => this.clicked(event),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.listKey(event) });
+    this.empty = el("p", { class: "empty" });
+    this.resized = () => this.fit();
+    window.addEventListener("resize", this.resized);
+    this.observer = new ResizeObserver(this.resized);
+    this.observer.observe(document.querySelector('[data-testid="stMainBlockContainer"]') ?? document.body);
+    // j and k walk through the list also while it, or a table on the page, has the focus.
+    this.stopKeys = listenForKeys(this.rail, (event) => this.pageKey(event), { inWidgets: true });
   }
-  const same = before && JSON.stringify([before.items, before.modes, before.mode, before.runs]) === JSON.stringify([data.items, data.modes, data.mode, data.runs]);
-  if (same) mark(view);
-  else draw(view);
-  fit(view);
-}
 
-function node(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
+  destroy() {
+    this.stopKeys();
+    window.removeEventListener("resize", this.resized);
+    this.observer.disconnect();
+    clearTimeout(this.timer);
   }
-  made.append(...children);
-  return made;
-}
 
-function draw(view) {
-  const { data } = view;
-  const held = view.rail.getRootNode().activeElement?.dataset?.spot;
-  view.list = node("div", { class: "list", role: "listbox", "aria-label": "Problems", tabindex: "0", "data-spot": "list" });
-  view.list.append(...data.items.map((item) => row(view, item)));
-  view.list.onclick = (event) => clicked(view, event);
-  view.list.onkeydown = (event) => listKey(view, event);
-  view.empty = node("p", { class: "empty" });
-  view.rail.replaceChildren(modes(view), search(view), heading(data), view.list, view.empty);
-  narrow(view);
-  mark(view);
-  if (held) [...view.rail.querySelectorAll("[data-spot]")].find((e) => e.dataset.spot === held)?.focus();
-}
-
-function modes(view) {
-  const made = node("div", { class: "modes", role: "group", "aria-label": "Which problems" });
-  for (const mode of view.data.modes) {
-    const count = mode.count === null ? "" : ` ${mode.count}`;
-    const on = mode.id === view.data.mode;
-    const chip = node("button", { type: "button", title: mode.meaning, "aria-label": `${mode.meaning}${count}`, "aria-pressed": String(on), "data-spot": `mode ${mode.id}` }, mode.label, count);
-    chip.onclick = () => view.emit({ mode: mode.id });
-    made.append(chip);
-  }
-  return made;
-}
-
-function search(view) {
-  const made = node("input", { type: "search", placeholder: "Find in questions", "aria-label": "Find in questions", "data-spot": "search", autocomplete: "off", spellcheck: "false" });
-  made.value = view.filter;
-  made.oninput = () => {
-    view.filter = made.value;
-    narrow(view);
-  };
-  made.onkeydown = (event) => {
-    if (event.key === "Escape" && made.value) {
-      made.value = view.filter = "";
-      narrow(view);
-    } else if (event.key === "ArrowDown" || event.key === "Enter") {
-      event.preventDefault();
-      view.list.focus();
+  /** @param {import("../../components/browser/mount.js").Component<ListData>} component */
+  update({ data, setTriggerValue }) {
+    if (!data) return;
+    this.emit = (event) => setTriggerValue("event", event);
+    if (JSON.stringify(data) === JSON.stringify(this.data)) return;
+    const before = this.data;
+    this.data = data;
+    const { asked } = this;
+    const waiting = asked && asked.id !== data.selected && Date.now() - asked.at < PATIENCE && data.mode === before?.mode;
+    if (!waiting) {
+      this.selected = data.selected;
+      this.asked = null;
     }
-  };
-  return made;
+    if (before && drawnFrom(before) === drawnFrom(data)) this.mark();
+    else keepFocus(this.rail, "spot", () => this.draw());
+    this.fit();
+  }
+
+  draw() {
+    this.list.replaceChildren(...this.data.items.map((item) => this.row(item)));
+    this.rail.replaceChildren(this.modes(), this.search(), heading(this.data), this.list, this.empty);
+    this.narrow();
+    this.mark();
+  }
+
+  modes() {
+    const chips = this.data.modes.map(({ id, label, meaning, count }) => {
+      const number = count === null ? "" : ` ${count}`;
+      const chip = { type: "button", title: meaning, "aria-label": `${meaning}${number}`, "data-spot": `mode ${id}`,
+        "aria-pressed": String(id === this.data.mode), onclick: () => this.emit({ mode: id }) };
+      return el("button", chip, label, number);
+    });
+    return el("div", { class: "modes", role: "group", "aria-label": "Which problems" }, ...chips);
+  }
+
+  search() {
+    const field = el("input", { type: "search", placeholder: "Find in questions", "aria-label": "Find in questions",
+      "data-spot": "search", autocomplete: "off", spellcheck: "false" });
+    /** @param {string} words */
+    const filter = (words) => {
+      field.value = this.filter = words;
+      this.narrow();
+    };
+    field.value = this.filter;
+    field.oninput = () => filter(field.value);
+    field.onkeydown = (event) => {
+      if (event.key === "Escape" && field.value) {
+        filter("");
+      } else if (event.key === "ArrowDown" || event.key === "Enter") {
+        event.preventDefault();
+        this.list.focus();
+      }
+    };
+    return field;
+  }
+
+  /** @param {Item} item */
+  row([id, number, question, verdicts, figure]) {
+    const made = el("div", { class: "item", role: "option", "data-id": id, id: `problem-${number}-${id}`, title: question },
+      el("span", { class: "id" }, String(number).padStart(2, "0")), el("p", {}, el("bdi", {}, question)),
+      figure ? el("span", { class: "figure" }, figure) : null);
+    verdicts.forEach((verdict, at) => {
+      const [glyph, word, style] = MARKS.get(verdict) ?? ["", "", ""];
+      made.append(el("span", { class: `v ${style}`, role: "img", "aria-label": `${this.data.runs[at] ?? ""} ${word}` }, glyph));
+    });
+    return made;
+  }
+
+  get rows() {
+    return /** @type {HTMLElement[]} */ ([...this.list.children]);
+  }
+
+  narrow() {
+    const { items, empty } = this.data;
+    const searching = this.filter.trim() !== "";
+    let shown = 0;
+    this.rows.forEach((row, at) => {
+      row.hidden = !matches(items[at], this.filter);
+      if (!row.hidden) shown += 1;
+    });
+    this.empty.textContent = shown ? "" : searching && items.length ? "No question here holds these words." : empty;
+    this.status.textContent = searching ? `${shown} of ${items.length} problems` : "";
+  }
+
+  mark() {
+    let chosen = null;
+    for (const row of this.rows) {
+      const on = row.dataset.id === this.selected;
+      row.setAttribute("aria-selected", String(on));
+      if (on) chosen = row;
+    }
+    if (chosen) {
+      this.list.setAttribute("aria-activedescendant", chosen.id);
+      this.reveal(chosen);
+    } else this.list.removeAttribute("aria-activedescendant");
+  }
+
+  /**
+   * Brings a row into view; scrollIntoView would scroll the page too.
+   * @param {HTMLElement} row
+   */
+  reveal({ offsetTop: top, offsetHeight }) {
+    const { list } = this;
+    if (top < list.scrollTop) list.scrollTop = top - SIGHT;
+    else if (top + offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top + offsetHeight - list.clientHeight + SIGHT;
+  }
+
+  /**
+   * @param {string} id
+   * @param {number} wait  ms
+   */
+  choose(id, wait) {
+    this.selected = id;
+    this.asked = { id, at: Date.now() };
+    this.mark();
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.emit({ problem: id }), wait);
+  }
+
+  /** @param {number} by */
+  step(by) {
+    const shown = this.rows.filter((row) => !row.hidden).map((row) => row.dataset.id);
+    const next = shown[nextPlace(shown.indexOf(this.selected ?? undefined), by, shown.length)];
+    if (next !== undefined && next !== this.selected) this.choose(next, SETTLE);
+  }
+
+  /** @param {MouseEvent} event */
+  clicked(event) {
+    const row = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest(".item"));
+    if (row?.dataset.id !== undefined) this.choose(row.dataset.id, 0);
+  }
+
+  /** @param {KeyboardEvent} event */
+  listKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (event.key in STEPS) {
+      event.preventDefault();
+      this.step(STEPS[event.key]);
+    } else if (event.key === "Enter" && this.selected) {
+      event.preventDefault();
+      this.choose(this.selected, 0);
+    }
+  }
+
+  /** @param {KeyboardEvent} event */
+  pageKey(event) {
+    if (event.shiftKey || (event.key !== "j" && event.key !== "k")) return;
+    event.preventDefault();
+    this.step(event.key === "j" ? 1 : -1);
+  }
+
+  fit() {
+    const { rail, data } = this;
+    if (!data || !rail.isConnected) return;
+    const tree = rail.getRootNode();
+    const page = tree instanceof ShadowRoot ? tree.host.closest('[data-testid="stMain"]') : null;
+    const scrolled = page?.scrollTop ?? 0;
+    // Scrolled, the list sticks to the window's edge and its place on the page can't be measured.
+    if (this.top === undefined || scrolled === 0) this.top = rail.getBoundingClientRect().top + scrolled;
+    const wanted = `${Math.round(data.height ?? Math.max(LEAST, window.innerHeight - this.top - MARGIN))}px`;
+    if (rail.style.height === wanted) return;
+    rail.style.height = wanted;
+    const chosen = /** @type {HTMLElement | null} */ (this.list.querySelector('[aria-selected="true"]'));
+    if (chosen) this.reveal(chosen);
+  }
 }
 
+/**
+ * What the rows, modes and heading are drawn from: all but what is chosen.
+ * @param {ListData} data
+ */
+function drawnFrom({ items, modes, mode, runs }) {
+  return JSON.stringify([items, modes, mode, runs]);
+}
+
+/** @param {ListData} data */
 function heading(data) {
-  const runs = data.runs.map((run) => node("span", { class: "v" }, run));
-  return node("div", { class: "item heading", "aria-hidden": "true" }, node("span", { class: "id" }, "No."), node("p", {}, "Question"), ...runs);
+  const runs = data.runs.map((run) => el("span", { class: "v" }, run));
+  return el("div", { class: "item heading", "aria-hidden": "true" }, el("span", { class: "id" }, "No."), el("p", {}, "Question"), ...runs);
 }
 
-function row(view, [id, number, question, verdicts, figure]) {
-  const made = node("div", { class: "item", role: "option", "data-id": id, id: `problem-${number}-${id}`, title: question });
-  made.append(node("span", { class: "id" }, String(number).padStart(2, "0")), node("p", {}, node("bdi", {}, question)));
-  if (figure) made.append(node("span", { class: "figure" }, figure));
-  verdicts.forEach((verdict, at) => {
-    const [glyph, word, style] = MARKS.get(verdict);
-    made.append(node("span", { class: `v ${style}`, role: "img", "aria-label": `${view.data.runs[at] ?? ""} ${word}` }, glyph));
-  });
-  return made;
-}
-
-function narrow(view) {
-  const wanted = view.filter.trim().toLocaleLowerCase();
-  let shown = 0;
-  view.data.items.forEach(([, number, question], at) => {
-    const hit = !wanted || question.toLocaleLowerCase().includes(wanted) || String(number) === wanted.replace(/^0+/, "");
-    view.list.children[at].hidden = !hit;
-    if (hit) shown += 1;
-  });
-  view.empty.textContent = shown ? "" : wanted && view.data.items.length ? "No question here holds these words." : view.data.empty;
-  view.said.textContent = wanted ? `${shown} of ${view.data.items.length} problems` : "";
-}
-
-function mark(view) {
-  let chosen = null;
-  for (const item of view.list.children) {
-    const on = item.dataset.id === view.selected;
-    item.setAttribute("aria-selected", String(on));
-    if (on) chosen = item;
-  }
-  if (chosen) {
-    view.list.setAttribute("aria-activedescendant", chosen.id);
-    reveal(view.list, chosen);
-  } else view.list.removeAttribute("aria-activedescendant");
-}
-
-// scrollIntoView would scroll the page too.
-function reveal(list, item) {
-  const top = item.offsetTop;
-  if (top < list.scrollTop) list.scrollTop = top - SIGHT;
-  else if (top + item.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top + item.offsetHeight - list.clientHeight + SIGHT;
-}
-
-function choose(view, id, wait) {
-  view.selected = view.asked = id;
-  view.askedAt = Date.now();
-  mark(view);
-  clearTimeout(view.timer);
-  view.timer = setTimeout(() => {
-    view.emit({ problem: id });
-  }, wait);
-}
-
-function step(view, by) {
-  const shown = [...view.list.children].filter((item) => !item.hidden);
-  if (shown.length === 0) return;
-  const at = shown.findIndex((item) => item.dataset.id === view.selected);
-  const next = at < 0 ? (by > 0 ? 0 : shown.length - 1) : Math.max(0, Math.min(shown.length - 1, at + by));
-  if (shown[next].dataset.id !== view.selected) choose(view, shown[next].dataset.id, SETTLE);
-}
-
-function clicked(view, event) {
-  const item = event.target.closest(".item");
-  if (item) choose(view, item.dataset.id, 0);
-}
-
-function listKey(view, event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-  const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -1e6, End: 1e6 };
-  if (event.key in steps) {
-    event.preventDefault();
-    step(view, steps[event.key]);
-  } else if (event.key === "Enter" && view.selected !== null) {
-    event.preventDefault();
-    choose(view, view.selected, 0);
-  }
-}
-
-function pageKey(view, event) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.isComposing) return;
-  if (event.key !== "j" && event.key !== "k") return;
-  if (typing(event) || inDialog(event)) return;
-  event.preventDefault();
-  step(view, event.key === "j" ? 1 : -1);
-}
-
-// A dialog of Streamlit's stands in the document; one inside a component (the viewer's help) is seen in the event's path alone.
-function inDialog(event) {
-  return document.querySelector('[role="dialog"]') !== null || event.composedPath().some((part) => part.localName === "dialog");
-}
-
-// Behind a shadow root the event's target is the host; the path holds the field itself.
-function typing(event) {
-  const field = event.composedPath()[0];
-  return field instanceof Element && (field.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(field.tagName) || field.getAttribute("role") === "combobox");
-}
-
-function fit(view) {
-  const { rail, data } = view;
-  if (!data || !rail.isConnected) return;
-  const scrolled = rail.getRootNode().host?.closest('[data-testid="stMain"]')?.scrollTop ?? 0;
-  // Scrolled, the list sticks to the window's edge and its place on the page can't be measured.
-  if (view.top === undefined || scrolled === 0) view.top = rail.getBoundingClientRect().top + scrolled;
-  const height = data.height ?? Math.max(260, window.innerHeight - view.top - MARGIN);
-  const wanted = `${Math.round(height)}px`;
-  if (rail.style.height === wanted) return;
-  rail.style.height = wanted;
-  const chosen = view.list?.querySelector('[aria-selected="true"]');
-  if (chosen) reveal(view.list, chosen);
-}
+export default mount(ProblemList);

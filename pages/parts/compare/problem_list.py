@@ -13,15 +13,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components.charts.palette import css_variables
+from pages.components.browser.component import browser_component
 from pages.components.table.table_model import one_line
 
 _HERE = Path(__file__)
-_RENDER = st.components.v2.component(
-    "second_thoughts_problem_list",
-    html='<div class="rail" id="rail"></div>\n<div id="said" class="unseen" aria-live="polite"></div>\n',
-    css=css_variables(":host") + _HERE.with_suffix(".css").read_text("utf-8"),
-    js=_HERE.with_suffix(".js").read_text("utf-8"),
+_LIST = browser_component(
+    "problem_list",
+    _HERE.with_suffix(".js"),
+    styles=[_HERE.with_suffix(".css")],
+    html='<div class="rail" id="rail"></div>\n<div id="status" class="unseen" aria-live="polite"></div>\n',
 )
 _QUESTION_SHOWN = 160  # characters: a line holds about 40, the tooltip the rest
 
@@ -74,7 +74,7 @@ def problem_list(
     pixels; None fills the window from where the list begins to its lower edge.
     """
 
-    def told() -> None:
+    def report() -> None:
         chosen = list_event(st.session_state[key].get("event"), items, modes)
         if on_choice and chosen:
             on_choice(chosen)
@@ -89,7 +89,7 @@ def problem_list(
         "empty": empty,
     }
     with st.container(key=f"sth-rail-{key}"):
-        result = _RENDER(key=key, data=data, on_event_change=told)
+        result = _LIST(key=key, data=data, on={"event": report})
     return list_event(result.event, items, modes)
 
 

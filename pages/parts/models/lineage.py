@@ -13,15 +13,15 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components.charts.palette import css_variables
+from pages.components.browser.component import browser_component
 from pages.components.table.table_model import one_line
 
 _HERE = Path(__file__)
-_RENDER = st.components.v2.component(
-    "second_thoughts_lineage",
+_TREE = browser_component(
+    "lineage",
+    _HERE.with_suffix(".js"),
+    styles=[_HERE.with_suffix(".css")],
     html='<div class="tree" id="box"></div>\n',
-    css=css_variables(":host") + _HERE.with_suffix(".css").read_text("utf-8"),
-    js=_HERE.with_suffix(".js").read_text("utf-8"),
 )
 
 
@@ -77,13 +77,13 @@ def lineage(
 ) -> None:
     """Draws the tree; `on_choice` is told the id of the model a person chose, before the page runs again."""
 
-    def told() -> None:
+    def report() -> None:
         chosen = choice(st.session_state[key].get("event"), nodes)
         if on_choice and chosen:
             on_choice(chosen)
 
     data = {"branches": [_branch(branch) for branch in tree(nodes)], "selected": selected}
-    _RENDER(key=key, data=data, on_event_change=told)
+    _TREE(key=key, data=data, on={"event": report})
 
 
 def choice(sent: object, nodes: Sequence[Node]) -> str | None:
