@@ -11,7 +11,7 @@ when a selection leaves.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,15 +19,16 @@ from typing import Any, Literal
 import streamlit as st
 
 from backend.domain import Cue, Group, Section, SectionSpan
+from pages.components.browser.component import browser_component
 from pages.components.charts import palette
-from pages.components.viewer.mathematics import ATTRIBUTES, ELEMENTS, TOKENS, Mathematics, mathematics
+from pages.components.viewer.mathematics import Mathematics, mathematics
 from pages.components.viewer.token_layer import TokenLayer
 
 MAX_PANES = 4
 _HERE = Path(__file__).parent
-# One module in the browser: the order is that of their dependence.
-_SCRIPTS = ("dom", "offsets", "document", "paint", "body", "overview", "hits", "selection", "tokens", "token_card",
-            "colours", "header", "pane", "keys", "linked", "viewer")  # fmt: skip
+_VIEWER = browser_component(
+    "trace_view", _HERE / "trace_view" / "viewer.js", styles=[_HERE / "trace_view.css"], scope=".tv"
+)
 # JSON may carry lone surrogates but no encoding of text may; one replacement character each keeps every offset.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})")
@@ -179,13 +180,10 @@ def trace_view(
     """
     _check(panes)
     rendered = bool(st.session_state.get(key, {}).get("mathematics", False))
-    result = _component()(
+    result = _VIEWER(
         key=key,
         data=_data(panes, lexicon_groups, active, options, rendered),
-        on_mathematics_change=_nothing,
-        on_step_change=_nothing,
-        on_move_change=_nothing,
-        on_place_change=_nothing,
+        reports=["mathematics", "step", "move", "place"],
     )
     return TraceViewResult(
         step=_step(result.get("step"), {pane.id for pane in panes}),
@@ -193,10 +191,6 @@ def trace_view(
         mathematics=bool(result.get("mathematics")),
         go_on=_place(result.get("place"), {pane.id: len(pane.text) for pane in panes}),
     )
-
-
-def _nothing() -> None:
-    """Streamlit reports only those values that have a callback."""
 
 
 def _check(panes: Sequence[Pane]) -> None:
@@ -219,28 +213,6 @@ def _place(value: Any, lengths: Mapping[str, int]) -> Place | None:
         return None
     pane = str(value.get("pane"))
     return Place(pane, int(at)) if pane in lengths and 0 <= at <= lengths[pane] else None
-
-
-_registered: list[Callable[..., Any]] = []
-
-
-def _component() -> Callable[..., Any]:
-    """The component, declared on first use, so that importing this module costs no files."""
-    if not _registered:
-        _registered.append(st.components.v2.component("second_thoughts_trace_view", css=_css(), js=_js()))
-    return _registered[0]
-
-
-def _css() -> str:
-    return palette.css_variables(".tv") + (_HERE / "trace_view.css").read_text(encoding="utf-8")
-
-
-def _js() -> str:
-    parts = [(_HERE / "trace_view" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
-    allowed = f"const MATH_TOKENS = new Set({sorted(TOKENS)!r});\n"
-    allowed += f"const MATH_ELEMENTS = new Set({sorted(ELEMENTS)!r});\n"
-    allowed += f"const MATH_ATTRIBUTES = new Set({sorted(ATTRIBUTES)!r});\n"
-    return allowed + "\n".join(parts)
 
 
 def _data(

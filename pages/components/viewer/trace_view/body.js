@@ -1,52 +1,94 @@
 // The scrolling text of one pane: sections, chunks, and the way between offsets, DOM positions and pixels.
-// Text up to WINDOWED_FROM units is drawn whole; of a longer one only the chunks near the view exist.
+// Most texts are drawn whole; of a windowed one only the chunks near the view exist.
 
-const NEAR = 1_500;
-const LINE = 25.6;
-const CHARACTER = 7.4;
+import { unitUnder } from "../../browser/caret.js";
+import { count } from "../../browser/count.js";
+import { el } from "../../browser/element.js";
+import { partition } from "../../browser/partition.js";
+import { paintText } from "./paint.js";
+
+/**
+ * @typedef {import("./marked_text.js").MarkedText} MarkedText
+ * @typedef {object} Chunk  a piece of a text in an element of its own
+ * @property {MarkedText} doc
+ * @property {number} start
+ * @property {number} end
+ * @property {import("./paint.js").Carrier[]} nodes
+ * @property {HTMLElement} el
+ * @property {boolean} filled
+ * @typedef {{ doc: MarkedText, start: number, end: number, share: number, frames: number }} Goal
+ * @typedef {(node: Node, edge: number) => boolean} Before  whether a DOM position lies before the one looked for
+ */
+
+const NEAR = 1_500; // px beyond the view within which the chunks of a windowed text exist
+const LINE = 25.6; // px
+const CHARACTER = 7.4; // px, on average
 const HOLD_FRAMES = 20;
 
-class Body {
+export class Body {
+  /** @type {MarkedText[]} the prompt and the text */ docs = [];
+  /** @type {{ name: string, el: HTMLElement }[]} */ sections = [];
+  /** @type {Map<MarkedText, Chunk[]>} */ chunks = new Map();
+  /** @type {WeakMap<Node, Chunk>} */ chunkOf = new WeakMap();
+  /** @type {Goal | null} */ goal = null;
+  /** @type {IntersectionObserver | null} */ observer = null;
+  /** @type {() => void} called when chunks were drawn or emptied */ onFilled = () => {};
+  perLine = 75;
+
+  /** @param {HTMLElement} scroller */
   constructor(scroller) {
     this.scroller = scroller;
-    this.goal = null;
     for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
       scroller.addEventListener(kind, () => this.release(), { passive: true });
     }
-    this.docs = [];
-    this.sections = [];
-    this.observer = null;
   }
 
+  /**
+   * @param {MarkedText} prompt
+   * @param {MarkedText} text
+   * @param {string} ending
+   * @param {boolean} promptOpen
+   */
   build(prompt, text, ending, promptOpen) {
     this.goal = null;
     this.observer?.disconnect();
     this.docs = [prompt, text];
     this.sections = [];
+    this.chunks = new Map([[prompt, []], [text, []]]);
     const width = Math.max(200, this.scroller.clientWidth - 52);
     this.perLine = Math.max(20, Math.min(75, width / CHARACTER));
     this.watch(prompt.windowed || text.windowed);
     const parts = [];
-    prompt.chunks = [];
     if (prompt.text) parts.push(this.promptPart(prompt, promptOpen));
-    text.chunks = [];
     for (const segment of text.segments) parts.push(this.sectionPart(text, segment));
     if (ending) parts.push(el("p", { class: "ending" }, ending));
     this.scroller.replaceChildren(...parts);
   }
 
+  /** @param {MarkedText} doc */
+  chunksOf(doc) {
+    return this.chunks.get(doc) ?? [];
+  }
+
+  /** @param {boolean} windowed */
   watch(windowed) {
     if (!windowed) return;
+    /** @param {IntersectionObserverEntry[]} entries */
     const seen = (entries) => {
       for (const { target, isIntersecting } of entries) {
-        if (isIntersecting) this.fill(target.chunk);
-        else this.empty(target.chunk);
+        const chunk = this.chunkOf.get(target);
+        if (chunk && isIntersecting) this.fill(chunk);
+        else if (chunk) this.empty(chunk);
       }
-      this.onFilled?.();
+      this.onFilled();
     };
     this.observer = new IntersectionObserver(seen, { root: this.scroller, rootMargin: `${NEAR}px 0px` });
   }
 
+  /**
+   * @param {MarkedText} doc
+   * @param {boolean} open
+   */
   promptPart(doc, open) {
     const size = count(doc.offsets.points, "character");
     const cues = doc.cues.length ? ` · ${count(doc.cues.length, "cue")}` : "";
@@ -57,6 +99,10 @@ class Body {
     return part;
   }
 
+  /**
+   * @param {MarkedText} doc
+   * @param {import("./marked_text.js").Segment} segment
+   */
   sectionPart(doc, { name, start, end }) {
     const part = el("section", { "data-section": name || "outside", class: name ? null : "outside" });
     if (name) part.append(el("div", { class: "sec" }, name));
@@ -65,16 +111,23 @@ class Body {
     return part;
   }
 
-  chunkParts(doc, start, end) {
-    return doc.cuts(start, end).map((chunk) => {
-      chunk.el = el("div", { class: "chunk" });
-      chunk.el.chunk = chunk;
+  /**
+   * @param {MarkedText} doc
+   * @param {number} from
+   * @param {number} to
+   */
+  chunkParts(doc, from, to) {
+    return doc.cuts(from, to).map(([start, end]) => {
+      /** @type {Chunk} */
+      const chunk = { doc, start, end, nodes: [], el: el("div", { class: "chunk" }), filled: false };
+      this.chunkOf.set(chunk.el, chunk);
       const height = Math.round(this.linesOf(doc, chunk) * LINE);
+      // A guess until the browser has laid the chunk out: without one the scroll bar jumps.
       chunk.el.style.containIntrinsicSize = `auto none auto ${height}px`;
-      doc.chunks.push(chunk);
+      this.chunksOf(doc).push(chunk);
       if (doc.windowed) {
         chunk.el.style.height = `${height}px`;
-        this.observer.observe(chunk.el);
+        this.observer?.observe(chunk.el);
       } else {
         this.fill(chunk);
       }
@@ -82,26 +135,32 @@ class Body {
     });
   }
 
+  /**
+   * @param {MarkedText} doc
+   * @param {{ start: number, end: number }} stretch
+   */
   linesOf(doc, { start, end }) {
     let lines = 0;
-    for (const line of doc.text.slice(start, end).replace(/\n$/, "").split("\n")) {
+    for (const line of doc.slice(start, end).replace(/\n$/, "").split("\n")) {
       lines += Math.max(1, Math.ceil(line.length / this.perLine));
     }
     return lines;
   }
 
+  /** @param {Chunk} chunk */
   fill(chunk) {
     if (chunk.filled) return;
     chunk.filled = true;
-    chunk.nodes = [];
     const drawn = document.createDocumentFragment();
-    paintText(drawn, chunk.doc, chunk.start, chunk.end, chunk.nodes);
+    chunk.nodes = paintText(drawn, chunk.doc, chunk.start, chunk.end);
     chunk.el.replaceChildren(drawn);
     chunk.el.style.height = "";
   }
 
+  /** @param {Chunk} chunk */
   empty(chunk) {
     const selected = document.getSelection();
+    // A selection would lose the text it stands in.
     if (!chunk.filled || (selected && !selected.isCollapsed)) return;
     const height = chunk.el.getBoundingClientRect().height;
     chunk.filled = false;
@@ -110,12 +169,23 @@ class Body {
     chunk.el.replaceChildren();
   }
 
+  /**
+   * @param {MarkedText} doc
+   * @param {number} offset
+   * @returns {Chunk | undefined}
+   */
   chunkAt(doc, offset) {
-    const k = partition(doc.chunks.length, (index) => doc.chunks[index].end <= offset);
-    return doc.chunks[Math.min(k, doc.chunks.length - 1)];
+    const chunks = this.chunksOf(doc);
+    const k = partition(chunks.length, (index) => chunks[index].end <= offset);
+    return chunks[Math.min(k, chunks.length - 1)];
   }
 
-  // The DOM range of doc.text[start:end]; its chunks are drawn first.
+  /**
+   * The DOM range of doc.text[start:end]; its chunks are drawn first.
+   * @param {MarkedText} doc
+   * @param {number} start
+   * @param {number} end
+   */
   range(doc, start, end) {
     const first = this.chunkAt(doc, start);
     const last = this.chunkAt(doc, Math.max(start, end - 1));
@@ -128,52 +198,64 @@ class Body {
     return range;
   }
 
+  /**
+   * @param {Chunk} chunk  drawn
+   * @param {number} offset
+   */
   boundary(chunk, offset) {
     const k = Math.max(0, partition(chunk.nodes.length, (index) => chunk.nodes[index].start <= offset) - 1);
     const { node, start } = chunk.nodes[k];
     return { node, at: Math.min(offset - start, node.length) };
   }
 
-  // The offset in doc of a DOM position anywhere in the viewer, null where it lies in another tree.
+  /**
+   * The offset in doc of a DOM position anywhere in the viewer, null where it lies in another tree.
+   * @param {MarkedText} doc
+   * @param {Node} container
+   * @param {number} at
+   * @param {boolean} isEnd
+   */
   offsetOf(doc, container, at, isEnd) {
     const place = document.createRange();
     place.setStart(container, at);
-    const formula = (container.nodeType === 1 ? container : container.parentElement)?.closest(".fx");
-    if (formula && container.getRootNode() === this.scroller.getRootNode()) {
-      place.selectNodeContents(formula.querySelector(".src"));
+    const formula = (container instanceof Element ? container : container.parentElement)?.closest(".fx");
+    const source = formula?.querySelector(".src");
+    if (source && container.getRootNode() === this.scroller.getRootNode()) {
+      // A place in a drawn formula is one end or the other of its source.
+      place.selectNodeContents(source);
       place.collapse(!isEnd);
     }
+    /** @type {Before} */
     const before = (node, edge) => place.comparePoint(node, edge) < 0;
+    const chunks = this.chunksOf(doc);
     try {
-      const k = partition(doc.chunks.length, (i) => before(doc.chunks[i].el, doc.chunks[i].el.childNodes.length));
-      return k === doc.chunks.length ? doc.text.length : this.offsetIn(doc.chunks[k], place, before);
+      const k = partition(chunks.length, (i) => before(chunks[i].el, chunks[i].el.childNodes.length));
+      return k === chunks.length ? doc.text.length : offsetIn(chunks[k], place, before);
     } catch {
-      return null;
+      return null; // comparePoint throws for a node of another tree
     }
   }
 
-  offsetIn(chunk, place, before) {
-    const k = partition(chunk.nodes.length, (i) => before(chunk.nodes[i].node, chunk.nodes[i].node.length));
-    if (k === chunk.nodes.length) return chunk.filled ? chunk.end : chunk.start;
-    const { node, start } = chunk.nodes[k];
-    return place.startContainer === node ? start + place.startOffset : start;
-  }
-
-  // The unit of doc under a point of the window; -1 where there is none of its text.
+  /**
+   * The unit of doc under a point of the window; -1 where there is none of its text.
+   * @param {MarkedText} doc
+   * @param {number} x
+   * @param {number} y
+   */
   unitAt(doc, x, y) {
-    const root = this.scroller.getRootNode();
-    const shadowRoots = root instanceof ShadowRoot ? [root] : [];
-    const found = document.caretPositionFromPoint?.(x, y, { shadowRoots });
-    const chunk = found?.offsetNode.parentElement?.closest(".chunk")?.chunk;
-    const carrier = chunk?.doc === doc ? chunk.nodes.find(({ node }) => node === found.offsetNode) : null;
-    if (!carrier) return -1;
-    // The nearest gap between characters may lie on either side of the one that is pointed at.
-    const at = [found.offset, found.offset - 1].find((place) => covers(carrier.node, place, x, y));
-    return at === undefined ? -1 : carrier.start + at;
+    return unitUnder(this.scroller.getRootNode(), x, y, (node) => {
+      const element = node.parentElement?.closest(".chunk");
+      const chunk = element ? this.chunkOf.get(element) : undefined;
+      return chunk?.doc === doc ? chunk.nodes.find((carrier) => carrier.node === node)?.start : undefined;
+    });
   }
 
-  // The part of each document between two DOM positions, as [doc, start, end], empty parts left out.
+  /**
+   * The part of each document between two DOM positions, empty parts left out.
+   * @param {AbstractRange} selected
+   */
   parts(selected) {
+    /** @type {[doc: MarkedText, start: number, end: number][]} */
     const found = [];
     for (const doc of this.docs) {
       const start = this.offsetOf(doc, selected.startContainer, selected.startOffset, false);
@@ -183,9 +265,16 @@ class Body {
     return found;
   }
 
-  // Scrolls [start, end) to a share of the view, and keeps it there while chunks around it get their true heights,
-  // or until a person scrolls.
+  /**
+   * Scrolls [start, end) to a share of the view, and keeps it there while chunks around it get their true heights, or
+   * until a person scrolls.
+   * @param {MarkedText} doc
+   * @param {number} start
+   * @param {number} end
+   * @param {number} [share]
+   */
   reveal(doc, start, end, share = 1 / 3) {
+    /** @type {Goal} */
     const goal = { doc, start, end, share, frames: HOLD_FRAMES };
     this.goal = goal;
     const hold = () => {
@@ -200,31 +289,46 @@ class Body {
     this.goal = null;
   }
 
+  destroy() {
+    this.goal = null;
+    this.observer?.disconnect();
+  }
+
+  /** @param {Goal} goal */
   scrollTo({ doc, start, end, share }) {
     const range = this.range(doc, start, end);
     if (!range) return;
-    const view = this.scroller.getBoundingClientRect();
     let box = range.getBoundingClientRect();
-    if (box.height === 0) box = range.startContainer.parentElement.closest(".fx, .chunk").getBoundingClientRect();
-    const off = box.top - view.top - this.scroller.clientHeight * share;
+    // Hidden source has no box: the formula drawn over it has.
+    if (box.height === 0) box = (range.startContainer.parentElement?.closest(".fx, .chunk") ?? this.scroller).getBoundingClientRect();
+    const off = box.top - this.scroller.getBoundingClientRect().top - this.scroller.clientHeight * share;
     if (Math.abs(off) > 1) this.scroller.scrollTop += off;
   }
 
+  /**
+   * @param {MarkedText} doc
+   * @param {number} start
+   * @param {number} end
+   */
   isVisible(doc, start, end) {
-    const chunk = this.chunkAt(doc, start);
-    if (!chunk?.filled) return false;
+    if (!this.chunkAt(doc, start)?.filled) return false;
     const view = this.scroller.getBoundingClientRect();
-    const box = this.range(doc, start, end).getBoundingClientRect();
-    return box.height > 0 && box.bottom > view.top + 20 && box.top < view.bottom;
+    const box = this.range(doc, start, end)?.getBoundingClientRect();
+    return box !== undefined && box.height > 0 && box.bottom > view.top + 20 && box.top < view.bottom;
   }
 
-  // Pixels from the top of the scrolled content to offset, and back; between chunk edges by proportion.
+  /** @param {Chunk} chunk */
   topOf(chunk) {
     return chunk.el.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top + this.scroller.scrollTop;
   }
 
+  /**
+   * The offset at a height in pixels from the top of the scrolled content; between chunk edges by proportion.
+   * @param {MarkedText} doc
+   * @param {number} pixels
+   */
   offsetAt(doc, pixels) {
-    const { chunks } = doc;
+    const chunks = this.chunksOf(doc);
     if (!chunks.length) return 0;
     const k = Math.max(0, partition(chunks.length, (index) => this.topOf(chunks[index]) <= pixels) - 1);
     const share = (pixels - this.topOf(chunks[k])) / Math.max(1, chunks[k].el.offsetHeight);
@@ -233,11 +337,14 @@ class Body {
   }
 }
 
-// Whether character `at` of a text node is drawn over a point of the window.
-function covers(node, at, x, y) {
-  if (at < 0 || at >= node.length) return false;
-  const range = document.createRange();
-  range.setStart(node, at);
-  range.setEnd(node, at + 1);
-  return [...range.getClientRects()].some((box) => x >= box.left - 1 && x <= box.right + 1 && y >= box.top && y <= box.bottom);
+/**
+ * @param {Chunk} chunk
+ * @param {Range} place
+ * @param {Before} before
+ */
+function offsetIn(chunk, place, before) {
+  const k = partition(chunk.nodes.length, (i) => before(chunk.nodes[i].node, chunk.nodes[i].node.length));
+  if (k === chunk.nodes.length) return chunk.filled ? chunk.end : chunk.start;
+  const { node, start } = chunk.nodes[k];
+  return place.startContainer === node ? start + place.startOffset : start;
 }

@@ -1,65 +1,51 @@
-// The head of a pane: who wrote the trace, how it was judged, its figures, its groups, its tools.
+// What stands around a pane's text: its figures, its groups, its tools and notices.
 
-const VERDICTS = { true: ["ok", "✓", "right"], false: ["no", "✕", "wrong"], null: ["open", "○", "not judged"] };
+import { button } from "../../browser/button.js";
+import { count } from "../../browser/count.js";
+import { el } from "../../browser/element.js";
+import { isolatedName } from "../../browser/isolated_name.js";
 
-function titleRow(pane, step) {
-  const { tag, title, subtitle, verdict, sample, link } = pane;
-  const name = named("h2", title, { title });
-  const place = safeLink(link);
-  const heading = place ? el("a", { href: place, target: "_self", class: "open-link" }, name) : name;
-  return el("header", {},
-    tag ? el("span", { class: `tag ${tag}` }, tag) : null,
-    el("div", { class: "names" }, heading, subtitle ? named("small", subtitle, { title: subtitle }) : null),
-    verdict ? verdictMark(verdict) : null,
-    sample ? sampleArrows(sample, step) : null);
-}
+/**
+ * @typedef {import("./marked_text.js").MarkedText} MarkedText
+ * @typedef {{ start: number, end: number }} LinkedRange  in code points
+ */
 
-// Only an address of this app: anything else is no link.
-function safeLink(link) {
-  if (!link) return null;
-  const address = new URL(link, window.location.href);
-  return address.origin === window.location.origin && /^https?:$/.test(address.protocol) ? address.href : null;
-}
-
-function verdictMark({ right, answer, words }) {
-  const [kind, sign, word] = VERDICTS[right];
-  const mark = el("span", { class: `verdict ${kind}` }, `${sign} ${words ?? word}`);
-  if (answer) mark.append(" · ", named("bdi", answer, { class: "answer", title: answer }));
-  return mark;
-}
-
-function sampleArrows({ number, of }, step) {
-  const back = button("‹", "Previous sample", "sample-back", () => step(-1), { class: "icon", disabled: number <= 1 });
-  const on = button("›", "Next sample", "sample-on", () => step(1), { class: "icon", disabled: number >= of });
-  return el("span", { class: "smp" }, back, `${number} of ${of}`, on);
-}
-
-function factRow({ facts, verdict }, spark) {
+/**
+ * @param {[value: string, label: string][]} facts
+ * @param {string | null | undefined} disagreement
+ * @param {Node | null} spark
+ */
+export function factRow(facts, disagreement, spark) {
   const figures = facts.map(([value, label]) => el("span", {}, el("b", {}, value), ` ${label}`));
-  const differ = verdict?.disagreement
-    ? el("span", { class: "differ" }, "≠ ", named("bdi", verdict.disagreement))
-    : null;
+  const differ = disagreement ? el("span", { class: "differ" }, "≠ ", isolatedName("bdi", disagreement)) : null;
   return el("div", { class: "facts" }, ...figures, spark, differ);
 }
 
-function groupChips(doc, hidden, toggle, units) {
-  const counts = new Map();
-  for (const cue of doc.cues) counts.set(cue.group, (counts.get(cue.group) ?? 0) + 1);
+/**
+ * A chip for each group that has cues; pressing it shows or hides them.
+ * @param {MarkedText} doc
+ * @param {Set<string>} hidden  letters of groups that are off
+ * @param {(letter: string) => void} toggle
+ * @param {number} units  what densities are counted by; 0 for no density
+ */
+export function groupChips(doc, hidden, toggle, units) {
+  const counts = doc.groups.map((_, group) => doc.cues.filter((cue) => cue.group === group).length);
   return doc.groups.flatMap(({ letter, label }, group) => {
-    if (!counts.has(group)) return [];
+    if (!counts[group]) return [];
     const on = !hidden.has(letter);
-    const number = counts.get(group).toLocaleString("en");
-    const density = units ? (1000 * counts.get(group) / units).toFixed(1) : "";
-    return [el("button", { type: "button", class: `chip c${letter}`, "data-act": `group-${letter}`,
+    const number = counts[group].toLocaleString("en");
+    const density = units ? ((1000 * counts[group]) / units).toFixed(1) : "";
+    const attributes = { type: "button", class: `chip c${letter}`, "data-act": `group-${letter}`,
       title: `${on ? "Hide" : "Show"} ${label}${density && ` (${number}, ${density} per 1,000)`}`,
       "aria-label": `${label}, ${number}${density && `, ${density} per 1,000`}`, "aria-pressed": String(on),
-      onclick: () => toggle(letter) },
-    el("span", { class: "label" }, label), el("sup", {}, letter), " ", el("b", {}, number),
-    density && el("small", {}, ` ${density}`))];
+      onclick: () => toggle(letter) };
+    return [el("button", attributes, el("span", { class: "label" }, label), el("sup", {}, letter), " ", el("b", {}, number),
+      density && el("small", {}, ` ${density}`))];
   });
 }
 
-function toolRow(actions) {
+/** @param {{ cue(step: number): void, hits(): void, copy(): void, download(): void }} actions */
+export function toolRow(actions) {
   const icon = { class: "icon" };
   return el("div", { class: "tools", role: "toolbar", "aria-label": "Trace tools" },
     button("↑", "Previous cue (p)", "cue-back", () => actions.cue(-1), icon),
@@ -70,9 +56,15 @@ function toolRow(actions) {
     button(".txt", "Download the text", "download", actions.download));
 }
 
-function notices(doc, prompt, mathematics, active, clear) {
+/**
+ * @param {boolean} windowed  whether only a part of the text is drawn
+ * @param {import("./marked_text.js").MathData | null} mathematics
+ * @param {LinkedRange | null} active
+ * @param {() => void} clear
+ */
+export function notices(windowed, mathematics, active, clear) {
   const lines = [];
-  if (doc.windowed || prompt.windowed) {
+  if (windowed) {
     lines.push(el("p", {}, "A long trace: only the part in view is drawn, so the browser’s own search sees that part alone. " +
       "The list of hits and the download hold all of it."));
   }

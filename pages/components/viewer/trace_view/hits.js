@@ -1,8 +1,27 @@
-// Every cue in its context, one a line: the list of hits of a pane. Rows are made as they are needed.
+// Every cue in its context, one a line: the list of hits of a pane.
 
-const HIT_ROWS = 400;
+import { button } from "../../browser/button.js";
+import { count } from "../../browser/count.js";
+import { el } from "../../browser/element.js";
+import { onFrame } from "../../browser/on_frame.js";
+import { appendText } from "../../browser/text_nodes.js";
 
-class Hits {
+/**
+ * @typedef {import("./marked_text.js").Cue} Cue
+ * @typedef {import("./marked_text.js").MarkedText} MarkedText
+ */
+
+const HIT_ROWS = 400; // made at a time, as they are scrolled to
+
+export class Hits {
+  /** @type {MarkedText} */ doc;
+  /** @type {Cue[]} */ cues = [];
+  made = 0;
+
+  /**
+   * @param {(cue: Cue) => void} onPick
+   * @param {() => void} onClose
+   */
   constructor(onPick, onClose) {
     this.onPick = onPick;
     this.list = el("ol", { class: "hit-list" });
@@ -15,6 +34,10 @@ class Hits {
     });
   }
 
+  /**
+   * @param {MarkedText} doc
+   * @param {Set<string>} hidden  letters of groups that are off
+   */
   show(doc, hidden) {
     this.doc = doc;
     this.cues = doc.cues.filter((cue) => !hidden.has(cue.letter));
@@ -32,19 +55,18 @@ class Hits {
     this.list.append(...rows);
   }
 
+  /** @param {Cue} cue */
   row(cue) {
     const [left, hit, right] = this.doc.context(cue);
-    const group = this.doc.groups[cue.group].label;
-    const line = el("button", { type: "button", class: `hit c${cue.letter}`, "data-cue": cue.index, title: group,
-      onclick: () => this.onPick(cue) });
-    line.append(
+    const attributes = { type: "button", class: `hit c${cue.letter}`, "data-cue": cue.index,
+      title: this.doc.groups[cue.group].label, onclick: () => this.onPick(cue) };
+    return el("li", {}, el("button", attributes,
       el("span", { class: "left" }, appendText(el("bdi"), left)),
       appendText(el("strong", { class: `c${cue.letter}` }), hit),
-      appendText(el("span", { class: "right", dir: "auto" }), right),
-    );
-    return el("li", {}, line);
+      appendText(el("span", { class: "right", dir: "auto" }), right)));
   }
 
+  /** @param {Cue | null} cue */
   mark(cue) {
     if (this.el.hidden || !cue) return;
     const place = this.cues.indexOf(cue);
@@ -52,6 +74,6 @@ class Hits {
     for (const old of this.list.querySelectorAll("[aria-current]")) old.removeAttribute("aria-current");
     const row = this.list.querySelector(`[data-cue="${cue.index}"]`);
     row?.setAttribute("aria-current", "true");
-    if (row) this.list.scrollTop = row.parentElement.offsetTop - this.list.clientHeight / 3;
+    if (row?.parentElement) this.list.scrollTop = row.parentElement.offsetTop - this.list.clientHeight / 3;
   }
 }

@@ -1,8 +1,16 @@
-// The keyboard. Listens on the document, because a page has no shortcuts of its own, but stands back while a person
-// types, while a dialog is open and whenever a modifier is held. One viewer at a time answers.
+// The keys of the viewer and the dialog that explains them. One viewer of a page answers at a time.
 
+import { button } from "../../browser/button.js";
+import { el } from "../../browser/element.js";
+import { listenForKeys } from "../../browser/keyboard.js";
+
+/** @typedef {import("./viewer.js").Viewer} Viewer */
+
+// Viewers may come from two loads of this script, which share nothing but the window.
 const ACTIVE_VIEWER = Symbol.for("second-thoughts.trace-view.active");
+const shared = /** @type {{ [ACTIVE_VIEWER]?: Viewer }} */ (globalThis);
 
+/** @type {[key: string, meaning: string, when?: "panes" | "problems" | "tokens"][]} */
 const KEYS = [
   ["n", "next cue"],
   ["p", "previous cue"],
@@ -20,22 +28,37 @@ const KEYS = [
   ["?", "this help"],
 ];
 
-function typing(event) {
-  const target = event.composedPath()[0];
-  if (!(target instanceof Element)) return false;
-  return target.isContentEditable || target.closest("input, textarea, select, [role=textbox], [role=combobox], " +
-    "[role=listbox], [role=menu], [role=grid], [role=slider], canvas") !== null;
+/** @param {Viewer} viewer */
+export function makeActive(viewer) {
+  shared[ACTIVE_VIEWER] = viewer;
 }
 
-function keyOf(event) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null;
-  if (typing(event) || document.querySelector("[role=dialog], dialog[open]")) return null;
-  return event.key;
+/** @param {Viewer} viewer */
+export function makeInactive(viewer) {
+  if (shared[ACTIVE_VIEWER] === viewer) delete shared[ACTIVE_VIEWER];
 }
 
-function actionsFor(viewer) {
+/**
+ * @param {Viewer} viewer
+ * @returns {() => void} ends the listening
+ */
+export function answerKeys(viewer) {
+  return listenForKeys(viewer.root, (event) => {
+    const chosen = shared[ACTIVE_VIEWER];
+    if (!viewer.options.keys || viewer.help.open || (chosen && chosen !== viewer && chosen.root.isConnected)) return;
+    const action = actionsOf(viewer)[event.key];
+    if (!action) return;
+    if (event.key !== "Escape") event.preventDefault();
+    action();
+  });
+}
+
+/**
+ * @param {Viewer} viewer
+ * @returns {Record<string, (() => void) | undefined>}
+ */
+function actionsOf(viewer) {
   const several = viewer.panes.length > 1;
-  const problems = viewer.options.problemKeys;
   return {
     n: () => viewer.active.nextCue(1),
     p: () => viewer.active.nextCue(-1),
@@ -45,28 +68,14 @@ function actionsFor(viewer) {
     "?": () => viewer.help.showModal(),
     Escape: () => viewer.escape(),
     ...(several && { "[": () => viewer.step(-1), "]": () => viewer.step(1), s: () => viewer.toggleLink() }),
-    ...(problems && { j: () => viewer.send("move", 1), k: () => viewer.send("move", -1) }),
+    ...(viewer.options.problemKeys && { j: () => viewer.send("move", 1), k: () => viewer.send("move", -1) }),
   };
 }
 
-function listen(viewer) {
-  const answer = (event) => {
-    const key = keyOf(event);
-    if (key === null || !viewer.options.keys || !viewer.root.isConnected || viewer.help.open) return;
-    const chosen = globalThis[ACTIVE_VIEWER];
-    if (chosen && chosen !== viewer && chosen.root.isConnected) return;
-    const act = actionsFor(viewer)[key];
-    if (!act) return;
-    if (key !== "Escape") event.preventDefault();
-    act();
-  };
-  document.addEventListener("keydown", answer);
-  return () => document.removeEventListener("keydown", answer);
-}
-
-function helpDialog() {
+export function helpDialog() {
   const dialog = el("dialog", { class: "help", "aria-label": "Keys" });
   const close = button("×", "Close", "help-close", () => dialog.close(), { class: "icon" });
+  // A click beside the dialog hits its backdrop, which is the dialog itself.
   dialog.onclick = (event) => {
     if (event.target === dialog) dialog.close();
   };
@@ -74,9 +83,17 @@ function helpDialog() {
   return dialog;
 }
 
-function fillHelp(dialog, viewer) {
-  const shown = KEYS.filter(([, , when]) =>
-    (when !== "panes" || viewer.panes.length > 1) && (when !== "tokens" || viewer.panes.some(({ data }) => data.tokens)) && (when !== "problems" || viewer.options.problemKeys || viewer.options.listKeys));
-  const rows = shown.flatMap(([key, words]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)]);
-  dialog.querySelector("dl").replaceChildren(...rows);
+/**
+ * @param {HTMLDialogElement} dialog
+ * @param {Viewer} viewer
+ */
+export function fillHelp(dialog, { options, panes }) {
+  const when = {
+    panes: panes.length > 1,
+    tokens: panes.some(({ data }) => data.tokens),
+    problems: options.problemKeys || options.listKeys,
+  };
+  const shown = KEYS.filter(([, , needs]) => !needs || when[needs]);
+  const rows = shown.flatMap(([key, meaning]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, meaning)]);
+  dialog.querySelector("dl")?.replaceChildren(...rows);
 }

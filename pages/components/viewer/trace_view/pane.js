@@ -1,11 +1,51 @@
 // One trace: its head, its text, its map and its list of hits. Keeps what is drawn in step with the data it is given
 // and redraws only what changed, so that a run that alters figures leaves the text and its place alone.
 
-class Pane {
+import { toClipboard } from "../../browser/clipboard.js";
+import { download } from "../../browser/download.js";
+import { el } from "../../browser/element.js";
+import { highlight } from "../../browser/highlight.js";
+import { keepFocus } from "../../browser/keep_focus.js";
+import { onFrame } from "../../browser/on_frame.js";
+import { Body } from "./body.js";
+import { buildMap, mapTicks, sparkline } from "./cue_map.js";
+import { nextCuePlace } from "./cue_places.js";
+import { factRow, groupChips, notices, toolRow } from "./header.js";
+import { Hits } from "./hits.js";
+import { MarkedText } from "./marked_text.js";
+import { titleRow } from "./pane_title.js";
+import { SelectionBar } from "./selection_bar.js";
+import { tokenLegend } from "./token_card.js";
+import { TokenColours } from "./token_colours.js";
+
+/**
+ * @typedef {import("./marked_text.js").Cue} Cue
+ * @typedef {import("./marked_text.js").Group} Group
+ * @typedef {import("./header.js").LinkedRange} LinkedRange
+ * @typedef {object} PaneFields
+ * @property {string} id
+ * @property {[value: string, label: string][]} facts
+ * @property {number} units
+ * @property {string} download  a file's name
+ * @property {string} ending
+ * @property {import("./marked_text.js").TextData} prompt
+ * @property {import("./marked_text.js").TextData} text
+ * @property {import("./marked_text.js").SectionData[]} sections
+ * @property {import("./tokens.js").TokenData | null} tokens
+ * @typedef {import("./pane_title.js").Title & PaneFields} PaneData
+ */
+
+export class Pane {
+  /** @type {PaneData} */ data;
+  /** @type {Group[]} */ groups = [];
+  /** @type {Cue | null} the cue a person went to */ current = null;
+  /** @type {LinkedRange | null} */ active = null;
+  /** @type {Range | null} the linked range as it is drawn */ range = null;
+  /** @type {string | undefined} the linked range as it was given, though a person has taken its mark away */ linkedKey;
+
+  /** @param {import("./viewer.js").Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
-    this.data = null;
-    this.current = null;
     this.head = el("div", { class: "head" });
     const scroller = el("div", { class: "scroll", tabindex: "0", role: "region" });
     this.body = new Body(scroller);
@@ -13,12 +53,12 @@ class Pane {
     this.map = buildMap((share) => this.goToShare(share));
     this.hits = new Hits((cue) => this.goToCue(cue), () => this.toggleHits(false));
     this.bar = new SelectionBar(this);
-    this.colours = new Colours(this);
+    this.colours = new TokenColours(this);
     this.tools = toolRow({
       cue: (step) => this.nextCue(step),
       hits: () => this.toggleHits(),
       copy: () => this.copyAll(),
-      download: () => saveFile(this.data.text.text, this.data.download),
+      download: () => download(new Blob([this.data.text.text ?? ""], { type: "text/plain;charset=utf-8" }), this.data.download),
     });
     this.el = el("section", { class: "pane" }, this.head,
       el("div", { class: "body" }, scroller, this.map.el, this.hits.el, this.bar.el,
@@ -38,36 +78,39 @@ class Pane {
     return this.body.docs[1];
   }
 
+  /**
+   * @param {PaneData} data
+   * @param {Group[]} groups
+   * @param {LinkedRange | null} active
+   */
   update(data, groups, active) {
-    const old = this.data;
+    const { data: old, linkedKey, groups: oldGroups } = this;
     this.data = data;
     this.groups = groups;
-    const same = old !== null && sameText(old, data) && this.groupKey === JSON.stringify(groups);
-    this.groupKey = JSON.stringify(groups);
-    const activeKey = JSON.stringify(active);
-    const newRange = activeKey !== this.activeKey;
-    this.activeKey = activeKey;
+    const same = old !== undefined && sameText(old, data) && JSON.stringify(oldGroups) === JSON.stringify(groups);
+    this.linkedKey = JSON.stringify(active);
+    const newRange = this.linkedKey !== linkedKey;
     this.active = active;
-    if (!same || newRange) this.rebuild(old !== null && old.id === data.id && old.text.text === data.text.text);
+    if (!same || newRange) this.rebuild(old !== undefined && old.id === data.id && old.text.text === data.text.text);
     this.drawHead();
     this.colours.update(data.tokens);
     if (active && (newRange || !same)) requestAnimationFrame(() => this.goToRange());
   }
 
-  // `keep` holds the reader's place: the character at the top of the view stays there.
+  /** @param {boolean} keep  holds the reader's place: the character at the top of the view stays there */
   rebuild(keep) {
     const { scroller } = this.body;
     const anchor = keep && this.text ? this.body.offsetAt(this.text, scroller.scrollTop) : 0;
     const moved = keep && scroller.scrollTop > 0;
     const open = scroller.querySelector("details")?.open ?? false;
-    const prompt = new Doc("prompt", this.data.prompt, this.groups, []);
-    const text = new Doc("text", this.data.text, this.groups, this.data.sections);
+    const prompt = new MarkedText("prompt", this.data.prompt, this.groups, []);
+    const text = new MarkedText("text", this.data.text, this.groups, this.data.sections);
     const edges = this.active ? [text.offsets.toUnits(this.active.start), text.offsets.toUnits(this.active.end)] : [];
     prompt.layOver(this.data.prompt.mathematics, []);
     text.layOver(this.data.text.mathematics, edges);
     const place = keep ? this.current?.index : null;
     this.body.build(prompt, text, this.data.ending, keep && open);
-    this.current = place === null || place === undefined ? null : text.cues[place] ?? null;
+    this.current = text.cues[place ?? -1] ?? null;
     this.map.el.replaceChildren(this.map.view, ...mapTicks(text));
     scroller.setAttribute("aria-label", `Text of ${this.data.title}`);
     this.el.setAttribute("aria-label", `${this.data.tag ?? ""} ${this.data.title}`.trim());
@@ -79,53 +122,50 @@ class Pane {
   }
 
   drawHead() {
-    const focused = this.head.getRootNode().activeElement?.dataset?.act;
-    const within = focused && this.head.contains(this.head.getRootNode().activeElement);
-    const quiet = this.viewer.options.fit === "content";
-    const { hidden } = this.viewer;
-    const step = (by) => this.viewer.send("step", { pane: this.data.id, step: by });
+    const { data, text, viewer } = this;
+    const quiet = viewer.options.fit === "content";
     this.tools.hidden = quiet;
-    const chips = groupChips(this.text, hidden, (letter) => this.viewer.toggleGroup(letter), this.data.units);
-    const clear = () => this.clearRange();
-    this.head.replaceChildren(
-      titleRow(this.data, step),
-      factRow(this.data, quiet ? null : sparkline(this.text, hidden)),
+    const chips = groupChips(text, viewer.hidden, (letter) => viewer.toggleGroup(letter), data.units);
+    const windowed = text.windowed || this.body.docs[0].windowed;
+    const draw = () => this.head.replaceChildren(
+      titleRow(data, (step) => viewer.send("step", { pane: data.id, step })),
+      factRow(data.facts, data.verdict?.disagreement, quiet ? null : sparkline(text, viewer.hidden)),
       ...(quiet || !chips.length ? [] : [el("div", { class: "chips" }, ...chips)]),
-      ...(quiet || !this.data.tokens ? [] : [tokenLegend(this.data.tokens)]),
-      notices(this.text, this.body.docs[0], this.data.text.mathematics, this.active, clear),
+      ...(quiet || !data.tokens ? [] : [tokenLegend(data.tokens)]),
+      notices(windowed, data.text.mathematics, this.active, () => this.clearRange()),
     );
+    keepFocus(this.head, "act", draw, { preventScroll: true });
     this.drawPlace();
-    if (within) this.head.querySelector(`[data-act="${focused}"]`)?.focus({ preventScroll: true });
   }
 
-  // Cues a person can go to: those of groups that are on, in reading order; the prompt's once it is open.
+  /** Cues a person can go to: those of groups that are on, in reading order. */
   shownCues() {
-    const on = (cue) => !this.viewer.hidden.has(cue.letter);
-    return this.text.cues.filter(on);
+    return this.text.cues.filter((cue) => !this.viewer.hidden.has(cue.letter));
   }
 
   drawPlace() {
-    const place = this.tools.querySelector(".cue-place");
     const cues = this.shownCues();
     const at = this.current ? cues.indexOf(this.current) : -1;
-    place.textContent = `${at < 0 ? "–" : at + 1}/${cues.length}`;
+    const place = this.tools.querySelector(".cue-place");
+    if (place) place.textContent = `${at < 0 ? "–" : at + 1}/${cues.length}`;
   }
 
-  // From the current cue while it is in view, else from the top of the view.
+  /**
+   * From the current cue while it is in view, else from the top of the view.
+   * @param {number} step
+   */
   nextCue(step) {
+    const { body, current, text } = this;
     const cues = this.shownCues();
-    if (!cues.length) return this.say("No cues to go to");
-    let at = this.current ? cues.indexOf(this.current) : -1;
-    if (at < 0 || !this.body.isVisible(this.text, this.current.start, this.current.end)) {
-      const top = this.body.offsetAt(this.text, this.body.scroller.scrollTop);
-      const first = this.body.scroller.scrollTop < 2 ? 0 : partition(cues.length, (k) => cues[k].start < top);
-      at = step > 0 ? first - 1 : first;
-    }
-    const next = at + step;
-    if (next < 0 || next >= cues.length) return this.say(step > 0 ? "That was the last cue" : "That was the first cue");
+    if (!cues.length) return this.announce("No cues to go to");
+    const at = current && body.isVisible(text, current.start, current.end) ? cues.indexOf(current) : -1;
+    const top = body.scroller.scrollTop < 2 ? 0 : body.offsetAt(text, body.scroller.scrollTop);
+    const next = nextCuePlace(cues, at, top, step);
+    if (!cues[next]) return this.announce(step > 0 ? "That was the last cue" : "That was the first cue");
     return this.goToCue(cues[next]);
   }
 
+  /** @param {Cue} cue */
   goToCue(cue) {
     this.current = cue;
     if (!this.body.isVisible(this.text, cue.start, cue.end)) this.body.reveal(this.text, cue.start, cue.end);
@@ -133,26 +173,27 @@ class Pane {
     this.drawPlace();
     this.hits.mark(cue);
     const cues = this.shownCues();
-    this.say(`Cue ${cues.indexOf(cue) + 1} of ${cues.length}: “${this.text.slice(cue.start, cue.end)}”, ` +
+    this.announce(`Cue ${cues.indexOf(cue) + 1} of ${cues.length}: “${this.text.slice(cue.start, cue.end)}”, ` +
       this.text.groups[cue.group].label, true);
   }
 
-  // Selecting without a mouse: the cue gone to, or the first word in view; with a selection there, on to its buttons.
+  /** Selecting without a mouse: the cue gone to, or the first word in view; with a selection there, on to its buttons. */
   select() {
-    if (this.bar.parts?.length) return this.bar.focus();
-    const { scroller } = this.body;
-    const [from, to] = [0, scroller.clientHeight].map((pixels) => this.body.offsetAt(this.text, scroller.scrollTop + pixels));
-    const word = /\S+/.exec(this.text.slice(from, to));
-    const seen = this.current && this.body.isVisible(this.text, this.current.start, this.current.end);
-    if (!seen && !word) return this.say("There is no text to select");
-    const [start, end] = seen ? [this.current.start, this.current.end] : [from + word.index, from + word.index + word[0].length];
-    const range = this.body.range(this.text, start, end);
+    if (this.bar.parts.length) return this.bar.focus();
+    const { body, text } = this;
+    const { scroller } = body;
+    const [from, to] = [0, scroller.clientHeight].map((pixels) => body.offsetAt(text, scroller.scrollTop + pixels));
+    const word = /\S+/.exec(text.slice(from, to));
+    const seen = this.current && body.isVisible(text, this.current.start, this.current.end) ? this.current : null;
+    const chosen = seen ?? (word && { start: from + word.index, end: from + word.index + word[0].length });
+    const range = chosen && body.range(text, chosen.start, chosen.end);
+    if (!range) return this.announce("There is no text to select");
     scroller.focus({ preventScroll: true });
-    document.getSelection().setBaseAndExtent(range.startContainer, range.startOffset, range.endContainer, range.endOffset);
-    return this.say(`Selected: “${this.text.slice(start, end)}”`, true);
+    document.getSelection()?.setBaseAndExtent(range.startContainer, range.startOffset, range.endContainer, range.endOffset);
+    return this.announce(`Selected: “${text.slice(chosen.start, chosen.end)}”`, true);
   }
 
-  // What depends on elements that come and go: the outline of the current cue and the linked range.
+  /** Draws anew what depends on elements that come and go: the outline of the current cue and the linked range. */
   markAgain() {
     const { scroller } = this.body;
     for (const old of scroller.querySelectorAll("mark.current")) old.classList.remove("current");
@@ -172,9 +213,10 @@ class Pane {
     const start = this.text.offsets.toUnits(this.active.start);
     const end = this.text.offsets.toUnits(this.active.end);
     const ends = [this.body.chunkAt(this.text, start), this.body.chunkAt(this.text, end - 1)];
+    // In a windowed text the range is marked once both its ends are drawn: it draws nothing itself.
     if (ends.some((chunk) => !chunk?.filled)) return;
     this.range = this.body.range(this.text, start, end);
-    registry?.add(this.range);
+    if (this.range) registry?.add(this.range);
   }
 
   goToRange() {
@@ -183,7 +225,7 @@ class Pane {
     this.viewer.activate(this);
     this.body.reveal(this.text, offsets.toUnits(this.active.start), offsets.toUnits(this.active.end));
     this.markRange();
-    this.say(`Linked: characters ${this.active.start} to ${this.active.end}`);
+    this.announce(`Linked: characters ${this.active.start} to ${this.active.end}`);
   }
 
   clearRange() {
@@ -193,6 +235,7 @@ class Pane {
     this.body.scroller.focus({ preventScroll: true });
   }
 
+  /** @param {number} share  of the text */
   goToShare(share) {
     const offset = Math.min(this.text.text.length - 1, Math.round(share * this.text.text.length));
     if (offset >= 0) this.body.reveal(this.text, offset, offset + 1, 1 / 2);
@@ -212,9 +255,10 @@ class Pane {
     this.hits.el.hidden = !open;
     if (open) this.hits.show(this.text, this.viewer.hidden);
     if (open) this.hits.mark(this.current);
-    const toggle = this.tools.querySelector('[data-act="hits"]');
+    const toggle = /** @type {HTMLElement | null} */ (this.tools.querySelector('[data-act="hits"]'));
+    const { activeElement } = /** @type {Document | ShadowRoot} */ (this.el.getRootNode());
     toggle?.setAttribute("aria-expanded", String(open));
-    if (!open && !this.el.contains(this.el.getRootNode().activeElement)) toggle?.focus({ preventScroll: true });
+    if (!open && !this.el.contains(activeElement)) toggle?.focus({ preventScroll: true });
     this.drawView();
   }
 
@@ -225,34 +269,46 @@ class Pane {
     if (!this.hits.el.hidden) this.hits.show(this.text, this.viewer.hidden);
   }
 
-  // The clipboard gets the characters of the trace, not what stands in the page for them.
+  /**
+   * The clipboard gets the characters of the trace, not what stands in the page for them.
+   * @param {ClipboardEvent} event
+   */
   copied(event) {
     this.bar.update();
     if (!this.bar.parts.length) return;
-    event.clipboardData.setData("text/plain", this.bar.text());
+    event.clipboardData?.setData("text/plain", this.bar.text());
     event.preventDefault();
   }
 
   async copyAll() {
-    this.say((await toClipboard(this.data.text.text)) ? "Text copied" : "The browser refused to copy");
+    this.announce((await toClipboard(this.text.text)) ? "Text copied" : "The browser refused to copy");
   }
 
-  say(words, silent = false) {
-    this.viewer.say(words, silent);
+  /**
+   * @param {string} words
+   * @param {boolean} [unseen]
+   */
+  announce(words, unseen = false) {
+    this.viewer.announce(words, unseen);
   }
 
   destroy() {
     this.active = null;
     this.markRange();
     this.colours.destroy();
-    this.body.observer?.disconnect();
+    this.body.destroy();
     this.el.remove();
   }
 }
 
-// Whether everything drawn in the text's place is unchanged; figures and verdicts aside.
+/**
+ * Whether everything drawn in the text's place is unchanged; figures and verdicts aside.
+ * @param {PaneData} old
+ * @param {PaneData} data
+ */
 function sameText(old, data) {
   if (old.id !== data.id || old.text.text !== data.text.text || old.prompt.text !== data.prompt.text) return false;
+  /** @param {PaneData} pane */
   const drawn = ({ text, prompt, sections, ending }) =>
     JSON.stringify([text.cues, text.entries, text.mathematics, prompt.cues, prompt.entries, prompt.mathematics, sections, ending]);
   return drawn(old) === drawn(data);

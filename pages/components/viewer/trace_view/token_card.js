@@ -1,17 +1,35 @@
 // The small card at a token: how likely it was, and what else the model might have said. Texts are text nodes.
 
-class TokenCard {
-  // `onGo` and `onClose` make it a card with buttons; without them it only shows.
-  constructor({ onGo = null, onClose = null } = {}) {
+import { button } from "../../browser/button.js";
+import { el } from "../../browser/element.js";
+import { isolatedName } from "../../browser/isolated_name.js";
+import { appendText } from "../../browser/text_nodes.js";
+import { percentOf, tokenFigures, visibleBlanks } from "./token_figures.js";
+
+/** @typedef {import("./tokens.js").Tokens} Tokens */
+
+export class TokenCard {
+  /**
+   * With `actions` a card with buttons; without them it only shows.
+   * @param {{ goOn(): void, close(): void } | null} [actions]
+   */
+  constructor(actions = null) {
     this.body = el("div", { class: "token-said" });
-    this.go = onGo ? button("Go on from here", "Write the rest anew from this token (Enter)", "go-on-token", onGo) : null;
-    const close = onClose ? button("×", "Close (Esc)", "token-close", onClose, { class: "icon" }) : null;
-    const attributes = onGo
+    this.goOn = actions && button("Go on from here", "Write the rest anew from this token (Enter)", "go-on-token", actions.goOn);
+    const close = actions && button("×", "Close (Esc)", "token-close", actions.close, { class: "icon" });
+    const attributes = actions
       ? { class: "token-card chosen", role: "group", "aria-label": "The chosen token" }
       : { class: "token-card", "aria-hidden": "true" };
-    this.el = el("div", { ...attributes, hidden: true }, close, this.body, this.go);
+    this.el = el("div", { ...attributes, hidden: true }, close, this.body, this.goOn);
   }
 
+  /**
+   * @param {Tokens} tokens
+   * @param {number} token
+   * @param {string} text
+   * @param {DOMRect} frame  of the pane, which the card stays inside
+   * @param {DOMRect} box  of the token
+   */
   show(tokens, token, text, frame, box) {
     this.body.replaceChildren(...cardLines(tokens, token, text));
     this.el.hidden = false;
@@ -28,39 +46,29 @@ class TokenCard {
   }
 }
 
+/**
+ * @param {Tokens} tokens
+ * @param {number} token
+ * @param {string} text
+ */
 function cardLines(tokens, token, text) {
-  const word = appendText(el("b", { class: "token-text", dir: "auto" }), shownToken(text));
-  const said = tokenFigures(tokens, token).map((line) => appendText(el("p"), line));
-  const list = tokens.alternatives(token).map((alternative) => {
-    const same = alternative.text === text;
-    return el("li", { class: same ? "said" : null },
-      appendText(el("span", { class: "token-text", dir: "auto" }), shownToken(alternative.text)),
-      el("span", {}, shareOf(alternative.logprob)));
-  });
-  return [word, ...said, list.length ? el("ol", { "aria-label": "What it might have said" }, ...list) : null].filter(Boolean);
+  const word = appendText(el("b", { class: "token-text", dir: "auto" }), visibleBlanks(text));
+  const figures = tokenFigures(tokens, token).map((line) => appendText(el("p"), line));
+  const list = tokens.alternatives(token).map((alternative) =>
+    el("li", { class: alternative.text === text ? "said" : null },
+      appendText(el("span", { class: "token-text", dir: "auto" }), visibleBlanks(alternative.text)),
+      el("span", {}, percentOf(alternative.logprob))));
+  return [word, ...figures, ...(list.length ? [el("ol", { "aria-label": "What it might have said" }, ...list)] : [])];
 }
 
-function tokenFigures(tokens, token) {
-  const [logprob, entropy] = [tokens.logprobs[token], tokens.entropies[token]];
-  const lines = tokens.forced[token] ? ["put there, not said by the model"] : [];
-  if (tokens.others) {
-    const other = tokens.others[token];
-    const known = (value) => (Number.isNaN(value) ? "unknown" : shareOf(value));
-    lines.push(`${known(logprob)} ${tokens.given.names[0]}`, `${known(other)} ${tokens.given.names[1]}`);
-    const difference = logprob - other;
-    if (!Number.isNaN(difference)) lines.push(`difference ${difference < 0 ? "−" : "+"}${Math.abs(difference).toFixed(2)} nats`);
-  } else if (!Number.isNaN(logprob)) {
-    lines.push(`probability ${shareOf(logprob)} · surprise ${Math.abs(logprob).toFixed(2)} nats`);
-  }
-  if (!Number.isNaN(entropy)) lines.push(`entropy ${entropy.toFixed(2)} nats`);
-  return lines;
-}
-
-// What the shades mean, with their numbers, and the means.
-function tokenLegend(given) {
+/**
+ * What the shades mean, with their numbers, and the means.
+ * @param {import("./tokens.js").TokenData} given
+ */
+export function tokenLegend(given) {
   const steps = given.steps.map(({ shade, label }) =>
     el("span", { class: "step" }, el("i", { class: shade ? `swatch token-${shade}` : "swatch" }), label));
   return el("div", { class: "legend", role: "group", "aria-label": "Colours of tokens" },
-    named("span", given.title, { class: "legend-title" }), ...steps,
+    isolatedName("span", given.title, { class: "legend-title" }), ...steps,
     given.said ? el("span", { class: "legend-means" }, given.said) : null);
 }

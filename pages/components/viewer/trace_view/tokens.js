@@ -1,9 +1,35 @@
 // The tokens of one text as a model saw them: where each lies, its shade, its figures. Draws nothing.
 
+import { partition } from "../../browser/partition.js";
+
+/**
+ * @typedef {object} TokenData  arrays as base64 of little-endian numbers
+ * @property {string} key
+ * @property {string} title
+ * @property {string | null} said  the means, for the legend
+ * @property {{ shade: string, label: string }[]} steps
+ * @property {string[]} names  of what is compared
+ * @property {string[]} texts  of alternatives
+ * @property {string} starts
+ * @property {string} ends
+ * @property {string} shades
+ * @property {string} logprobs
+ * @property {string} entropies
+ * @property {string | null} others  log-probabilities under the model compared with
+ * @property {string} forced
+ * @property {string} top
+ * @property {string} topMilli
+ * @property {string} topEnds
+ */
+
 const NO_SHADE = 255;
 
-class Tokens {
-  // Offsets come as code points and are kept as UTF-16 units.
+export class Tokens {
+  /**
+   * Offsets come as code points and are kept as UTF-16 units.
+   * @param {TokenData} given
+   * @param {import("../../browser/offsets.js").Offsets} offsets
+   */
   constructor(given, offsets) {
     this.given = given;
     this.starts = unpacked(given.starts, Int32Array).map((point) => offsets.toUnits(point));
@@ -22,31 +48,50 @@ class Tokens {
     return this.ends.length;
   }
 
-  // The first token that ends after `unit`.
+  /**
+   * The first token that ends after `unit`.
+   * @param {number} unit
+   */
   from(unit) {
     return partition(this.size, (k) => this.ends[k] <= unit);
   }
 
+  /**
+   * The token that holds `unit`; -1 where none does.
+   * @param {number} unit
+   */
   at(unit) {
     const token = this.from(unit);
     return token < this.size && this.starts[token] <= unit ? token : -1;
   }
 
-  // The next token with text from `token` on, in steps of 1 or -1; -1 where there is none.
+  /**
+   * The next token with text from `token` on, in steps of 1 or -1; -1 where there is none.
+   * @param {number} token
+   * @param {number} step
+   */
   seek(token, step) {
     let at = token;
     while (at >= 0 && at < this.size && this.starts[at] === this.ends[at]) at += step;
     return at < this.size ? at : -1;
   }
 
-  // The highlight a token is drawn by, "" for none.
+  /**
+   * The highlight a token is drawn by, "" for none.
+   * @param {number} token
+   */
   shade(token) {
     const shade = this.shades[token];
     return shade === NO_SHADE ? "" : this.given.steps[shade].shade;
   }
 
-  // Stretches of one shade that begin in tokens reaching into [start, end), cut to it: [shade, start, end].
+  /**
+   * Stretches of one shade that begin in tokens reaching into [start, end), cut to it.
+   * @param {number} start
+   * @param {number} end
+   */
   stretches(start, end) {
+    /** @type {[shade: string, start: number, end: number][]} */
     const found = [];
     for (let token = this.from(start); token < this.size && this.starts[token] < end; token++) {
       const shade = this.shade(token);
@@ -59,7 +104,10 @@ class Tokens {
     return found;
   }
 
-  // The likeliest tokens at its place, as { text, logprob }.
+  /**
+   * The likeliest tokens at its place.
+   * @param {number} token
+   */
   alternatives(token) {
     const first = token ? this.topEnds[token - 1] : 0;
     return Array.from(this.top.subarray(first, this.topEnds[token]), (text, k) =>
@@ -67,18 +115,12 @@ class Tokens {
   }
 }
 
-// Base64 to numbers; both ends are little-endian.
+/**
+ * Base64 to numbers. Both ends are little-endian.
+ * @template A
+ * @param {string} text
+ * @param {new (buffer: ArrayBuffer) => A} Kind
+ */
 function unpacked(text, Kind) {
   return new Kind(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);
-}
-
-function shareOf(logprob) {
-  const share = 100 * Math.exp(logprob);
-  if (share >= 99.95) return ">99.9%";
-  return share < 0.01 ? "<0.01%" : `${share.toFixed(share < 1 ? 2 : 1)}%`;
-}
-
-// A token's text with its blanks made visible; other invisible characters get their badges when it is drawn.
-function shownToken(text) {
-  return text.replaceAll(" ", "␣").replaceAll("\n", "⏎").replaceAll("\t", "⇥");
 }

@@ -1,27 +1,52 @@
-// The component: panes side by side, what they share, and Streamlit's way in (the default export) and out (send).
+// The trace viewer: panes side by side, what they share, and the way out to Streamlit.
 
-const VIEWERS = new WeakMap();
-const STACKED_WINDOW = 760;
+import { button } from "../../browser/button.js";
+import { debounce } from "../../browser/debounce.js";
+import { el } from "../../browser/element.js";
+import { mount } from "../../browser/mount.js";
+import { onFrame } from "../../browser/on_frame.js";
+import { heightBelow } from "../../browser/window_height.js";
+import { answerKeys, fillHelp, helpDialog, makeActive, makeInactive } from "./keys.js";
+import { LinkedScroll } from "./linked_scroll.js";
+import { Pane } from "./pane.js";
+
+/**
+ * @typedef {object} Options
+ * @property {"window" | "content"} fit
+ * @property {number} minimum  pixels
+ * @property {number} reserve  pixels
+ * @property {boolean} keys
+ * @property {boolean} problemKeys
+ * @property {boolean} listKeys
+ * @property {boolean} hitsOpen
+ * @property {boolean} scrollTogether
+ * @property {boolean} goOn
+ * @typedef {object} ViewerData
+ * @property {import("./marked_text.js").Group[]} groups
+ * @property {({ pane: string } & import("./header.js").LinkedRange) | null} active
+ * @property {boolean} mathematics
+ * @property {Options} options
+ * @property {import("./pane.js").PaneData[]} panes
+ * @typedef {import("../../browser/mount.js").Component<ViewerData>} ViewerComponent
+ */
+
+const STACKED_WINDOW = 760; // px: below, panes stand under each other
 const STACKED_FRAME = 440;
+const TOAST = 4_000; // ms
 
-class Viewer {
+export class Viewer {
+  /** @type {ViewerComponent} */ component;
+  /** @type {Options} */ options;
+  /** @type {Pane[]} */ panes = [];
+  /** @type {Pane} the one that keys act on */ active;
+  /** @type {Set<string>} letters of groups that are off */ hidden = new Set();
+  /** @type {number | undefined} */ fading;
+  mathematics = false;
+  waiting = false;
+
+  /** @param {ShadowRoot} parent */
   constructor(parent) {
-    this.parent = parent;
-    this.panes = [];
-    this.active = null;
-    this.hidden = new Set();
-    this.linked = new Linked(this);
-    this.build();
-    this.stopKeys = listen(this);
-    this.selectionChanged = debounce(() => this.panes.forEach((pane) => pane.bar.update()), 80);
-    document.addEventListener("selectionchange", this.selectionChanged);
-    this.resized = onFrame(() => this.fit());
-    window.addEventListener("resize", this.resized);
-    this.observer = new ResizeObserver(this.resized);
-    this.observer.observe(document.body);
-  }
-
-  build() {
+    this.linked = new LinkedScroll(this);
     this.grid = el("div", { class: "panes" });
     this.status = el("div", { class: "status", role: "status", "aria-live": "polite" });
     this.toast = el("div", { class: "toast", "aria-hidden": "true" });
@@ -34,15 +59,23 @@ class Viewer {
     this.footer = el("footer", {}, this.link, this.math, this.toast, this.hints);
     this.frame = el("div", { class: "frame" }, this.grid, this.footer, this.status, this.help);
     this.root = el("div", { class: "tv" }, this.frame);
-    this.parent.append(this.root);
+    parent.append(this.root);
+    this.stopKeys = answerKeys(this);
+    this.selectionChanged = debounce(() => this.panes.forEach((pane) => pane.bar.update()), 80);
+    document.addEventListener("selectionchange", this.selectionChanged);
+    this.resized = onFrame(() => this.fit());
+    window.addEventListener("resize", this.resized);
+    this.observer = new ResizeObserver(this.resized);
+    this.observer.observe(document.body);
   }
 
+  /** @param {ViewerComponent} component */
   update(component) {
     const { data } = component;
     this.root.dataset.given = String(performance.now());
     this.component = component;
-    if (this.options === undefined) this.linked.on = data.options.scrollTogether;
     const opening = this.options === undefined;
+    if (opening) this.linked.on = data.options.scrollTogether;
     this.options = data.options;
     this.mathematics = data.mathematics;
     this.waiting = false;
@@ -59,8 +92,9 @@ class Viewer {
     this.markPainted();
   }
 
+  /** @param {number} number */
   setPanes(number) {
-    while (this.panes.length > number) this.panes.pop().destroy();
+    while (this.panes.length > number) this.panes.pop()?.destroy();
     while (this.panes.length < number) {
       const pane = new Pane(this);
       this.panes.push(pane);
@@ -71,37 +105,34 @@ class Viewer {
     this.panes.forEach((pane) => pane.el.classList.toggle("active", pane === this.active));
   }
 
-  // The height from the viewer's top to the bottom of what scrolls the page, as if the page stood at its top.
   fit() {
-    const width = this.root.getBoundingClientRect().width;
-    const narrow = window.innerWidth <= STACKED_WINDOW || width <= STACKED_FRAME;
+    const narrow = window.innerWidth <= STACKED_WINDOW || this.root.getBoundingClientRect().width <= STACKED_FRAME;
     this.frame.classList.toggle("stacked", narrow && this.panes.length > 1);
     if (this.options.fit !== "window") return;
-    const host = this.root.getRootNode().host ?? this.root;
-    const page = host.closest('[data-testid="stMain"]') ?? document.scrollingElement;
-    const pageTop = page === document.scrollingElement ? 0 : page.getBoundingClientRect().top;
-    const top = this.root.getBoundingClientRect().top - pageTop + page.scrollTop;
-    const height = Math.max(this.options.minimum, Math.floor(page.clientHeight - top - this.options.reserve));
+    const height = Math.max(this.options.minimum, Math.floor(heightBelow(this.root) - this.options.reserve));
     this.frame.style.setProperty("--tv-height", `${height}px`);
     this.panes.forEach((pane) => pane.drawView());
   }
 
+  /** @param {Pane} pane */
   activate(pane) {
-    globalThis[ACTIVE_VIEWER] = this;
+    makeActive(this);
     if (pane === this.active) return;
     this.active = pane;
     this.panes.forEach((each) => each.el.classList.toggle("active", each === pane));
   }
 
+  /** @param {number} by */
   step(by) {
     const at = this.panes.indexOf(this.active);
     const pane = this.panes[Math.min(this.panes.length - 1, Math.max(0, at + by))];
     this.activate(pane);
     pane.el.scrollIntoView({ block: "nearest", inline: "nearest" });
     pane.body.scroller.focus({ preventScroll: true });
-    this.say(`Pane ${pane.data.tag ?? ""} ${pane.data.title}`, true);
+    this.announce(`Pane ${pane.data.tag ?? ""} ${pane.data.title}`, true);
   }
 
+  /** @param {string} letter */
   toggleGroup(letter) {
     if (!this.hidden.delete(letter)) this.hidden.add(letter);
     this.frame.classList.toggle(`off-${letter}`, this.hidden.has(letter));
@@ -111,11 +142,11 @@ class Viewer {
   toggleLink() {
     this.linked.on = !this.linked.on;
     this.drawFooter();
-    this.say(this.linked.on ? "Panes scroll together" : "Panes scroll apart");
+    this.announce(this.linked.on ? "Panes scroll together" : "Panes scroll apart");
   }
 
-  // The server converts formulas once asked; its answer arrives as new data.
   toggleMathematics() {
+    // The server converts formulas once asked; its answer arrives as new data.
     if (this.waiting) return;
     this.mathematics = !this.mathematics;
     this.waiting = true;
@@ -125,7 +156,8 @@ class Viewer {
 
   escape() {
     const { bar, body } = this.active;
-    if (bar.el.contains(bar.el.getRootNode().activeElement)) body.scroller.focus({ preventScroll: true });
+    const { activeElement } = /** @type {Document | ShadowRoot} */ (bar.el.getRootNode());
+    if (bar.el.contains(activeElement)) body.scroller.focus({ preventScroll: true });
     document.getSelection()?.removeAllRanges();
     this.active.toggleHits(false);
   }
@@ -142,19 +174,28 @@ class Viewer {
     this.hints.replaceChildren(...(this.options.keys ? [el("span", {}, words.join(" · ")), help] : []));
   }
 
-  say(words, silent = false) {
+  /**
+   * Tells what has happened, to those who hear the page and, unless `unseen`, to those who see it.
+   * @param {string} words
+   * @param {boolean} [unseen]
+   */
+  announce(words, unseen = false) {
     this.status.textContent = words;
-    this.toast.textContent = silent ? "" : words;
+    this.toast.textContent = unseen ? "" : words;
     clearTimeout(this.fading);
-    this.fading = setTimeout(() => (this.toast.textContent = ""), 4_000);
+    this.fading = window.setTimeout(() => (this.toast.textContent = ""), TOAST);
   }
 
+  /**
+   * @param {string} name
+   * @param {unknown} value
+   */
   send(name, value) {
     this.component.setTriggerValue(name, value);
   }
 
-  // Two frames after the change the browser has painted it; tests and the benchmark read when.
   markPainted() {
+    // Two frames after the change the browser has painted it; tests and the benchmark read when.
     requestAnimationFrame(() => requestAnimationFrame(() => (this.root.dataset.painted = String(performance.now()))));
   }
 
@@ -165,17 +206,8 @@ class Viewer {
     this.observer.disconnect();
     this.panes.forEach((pane) => pane.destroy());
     this.root.remove();
-    if (globalThis[ACTIVE_VIEWER] === this) delete globalThis[ACTIVE_VIEWER];
+    makeInactive(this);
   }
 }
 
-export default function (component) {
-  const { parentElement } = component;
-  if (!VIEWERS.has(parentElement)) VIEWERS.set(parentElement, new Viewer(parentElement));
-  const viewer = VIEWERS.get(parentElement);
-  viewer.update(component);
-  return () => {
-    viewer.destroy();
-    VIEWERS.delete(parentElement);
-  };
-}
+export default mount(Viewer);
