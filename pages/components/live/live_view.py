@@ -7,14 +7,13 @@ themselves never pass through here: the browser (`live_view/*.js`, over modules 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
 from backend.domain import Group
+from pages.components.browser.component import browser_component
 from pages.components.charts import palette
 from pages.components.live.live_stream import clean
 from pages.components.live.stream_route import stream_token
@@ -22,10 +21,12 @@ from pages.components.live.stream_route import stream_token
 SUGGESTIONS = ("Wait", "Maybe", "Hmm", "Alternatively", "First,")
 _LONGEST_WORD = 80
 _HERE = Path(__file__).parent
-_VIEWER = _HERE.parent / "viewer"
-# One module in the browser: the order is that of their dependence.
-_SHARED = ("dom", "offsets", "document", "paint", "selection", "header", "keys")
-_SCRIPTS = ("state", "source", "text", "tokens", "column", "scoreboard", "view")
+_VIEW = browser_component(
+    "live_view",
+    _HERE / "live_view" / "live_view.js",
+    styles=[_HERE.parent / "viewer" / "trace_view.css", _HERE / "live_view.css"],
+    scope=".tv",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def live_view(
     with another word, once the job is over. The view fills the height left in the window, keeping `reserve` pixels;
     its panes get at least `minimum`.
     """
-    result = _component()(
+    result = _VIEW(
         key=key,
         data={
             "job": job,
@@ -98,16 +99,10 @@ def live_view(
             "minimum": minimum,
             "reserve": reserve,
         },
-        on_fork_change=_nothing,
-        on_focus_change=_nothing,
-        on_ended_change=_nothing,
-        on_renew_change=_nothing,
+        # The page does nothing about `renew`: the run it causes brings a new token.
+        reports=["fork", "focus", "ended", "renew"],
     )
     return LiveResult(fork_of(result.get("fork")), focus_of(result.get("focus")), result.get("ended") == job)
-
-
-def _nothing() -> None:
-    """Streamlit reports only those values that have a callback; `renew` asks for nothing but a run, for a new token."""
 
 
 def _plan(expected: Expected) -> dict[str, Any]:
@@ -135,24 +130,3 @@ def focus_of(sent: object) -> tuple[int, int] | None:
     if isinstance(sent, list) and len(sent) == 2 and all(isinstance(n, int) and 0 <= n < 10**6 for n in sent):
         return sent[0], sent[1]
     return None
-
-
-_registered: list[Callable[..., Any]] = []
-
-
-def _component() -> Callable[..., Any]:
-    """The component, declared on first use, so that importing this module costs no files."""
-    if not _registered:
-        _registered.append(st.components.v2.component("second_thoughts_live_view", css=_css(), js=_js()))
-    return _registered[0]
-
-
-def _css() -> str:
-    sheets = [path.read_text(encoding="utf-8") for path in (_VIEWER / "trace_view.css", _HERE / "live_view.css")]
-    return palette.css_variables(".tv") + "\n".join(sheets)
-
-
-def _js() -> str:
-    files = [_VIEWER / "trace_view" / f"{name}.js" for name in _SHARED]
-    files += [_HERE / "live_view" / f"{name}.js" for name in _SCRIPTS]
-    return "\n".join(file.read_text(encoding="utf-8") for file in files)

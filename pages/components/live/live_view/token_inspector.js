@@ -1,39 +1,27 @@
 // One token at a time under a reader's eye: what is under the pointer, what is chosen, and the small window at the
 // chosen one, from which the trace can be gone on from with another word.
 
+import { button } from "../../browser/button.js";
+import { el } from "../../browser/element.js";
+import { highlight } from "../../browser/highlight.js";
+import { isolatedName } from "../../browser/isolated_name.js";
+import { onFrame } from "../../browser/on_frame.js";
+import { partition } from "../../browser/partition.js";
+import { insertedText, oddsOf } from "./token_odds.js";
+
 const HOVER = "live-view-hover";
 const CHOSEN = "live-view-chosen";
 
-function percent(logprob) {
-  const share = 100 * Math.exp(logprob);
-  return share >= 99.5 ? ">99%" : share < 1 ? "<1%" : `${Math.round(share)}%`;
-}
+export class TokenInspector {
+  /** @type {[x: number, y: number] | null} */ point = null;
+  /** @type {Record<string, Range | null>} what is highlighted, by the highlight's name */ ranges = {};
+  chosen = -1;
+  hovered = -1;
 
-class Tokens {
+  /** @param {import("./column.js").Column} pane */
   constructor(pane) {
     this.pane = pane;
-    this.chosen = -1;
-    this.hovered = -1;
-    this.ranges = {};
     this.tip = el("div", { class: "tip", "aria-hidden": "true", hidden: true });
-    this.build();
-    const { scroller } = pane;
-    this.point = null;
-    const hover = onFrame(() => this.hover());
-    scroller.addEventListener("pointermove", (event) => {
-      this.point = [event.clientX, event.clientY];
-      hover();
-    }, { passive: true });
-    scroller.addEventListener("pointerleave", () => {
-      this.point = null;
-      hover();
-    });
-    scroller.addEventListener("click", (event) => this.clicked(event));
-    scroller.addEventListener("keydown", (event) => this.key(event));
-    scroller.addEventListener("scroll", () => this.placed(), { passive: true });
-  }
-
-  build() {
     this.word = el("span", { class: "word" });
     this.facts = el("span", { class: "odds" });
     this.input = el("input", { type: "text", maxlength: "80", "aria-label": "Go on from here with", placeholder: "a word",
@@ -51,23 +39,46 @@ class Tokens {
       if (event.key === "Escape") this.leave();
       if (event.key === "Enter" && event.target === this.input) this.fork(this.input.value);
     });
+    const { scroller } = pane;
+    const hover = onFrame(() => this.hover());
+    scroller.addEventListener("pointermove", (event) => {
+      this.point = [event.clientX, event.clientY];
+      hover();
+    }, { passive: true });
+    scroller.addEventListener("pointerleave", () => {
+      this.point = null;
+      hover();
+    });
+    scroller.addEventListener("click", (event) => this.clicked(event));
+    scroller.addEventListener("keydown", (event) => this.key(event));
+    scroller.addEventListener("scroll", () => this.placed(), { passive: true });
   }
 
   get trace() {
     return this.pane.trace;
   }
 
+  /**
+   * @param {number} token
+   * @returns {[start: number, end: number]}
+   */
   unitsOf(token) {
     const { offsets, ends } = this.trace;
     return [offsets.toUnits(this.trace.tokenStart(token)), offsets.toUnits(ends[token])];
   }
 
+  /** @param {number} token */
   textOf(token) {
     return this.trace.text.slice(...this.unitsOf(token));
   }
 
+  /**
+   * The token under a point of the window; -1 where there is none.
+   * @param {number} x
+   * @param {number} y
+   */
   at(x, y) {
-    const unit = this.trace?.offsets ? this.pane.text.unitAt(x, y) : -1;
+    const unit = this.pane.text.unitAt(x, y);
     return unit < 0 ? -1 : this.trace.tokenAt(this.trace.offsets.toPoints(unit));
   }
 
@@ -76,35 +87,37 @@ class Tokens {
     if (token === this.hovered) return;
     this.hovered = token;
     this.paint(HOVER, token);
-    const said = token < 0 ? "" : this.odds(token);
-    this.tip.hidden = !said || token === this.chosen;
-    this.tip.textContent = said;
+    const odds = token < 0 ? "" : oddsOf(this.trace, token);
+    this.tip.hidden = !odds || token === this.chosen;
+    this.tip.textContent = odds;
     if (!this.tip.hidden) this.pane.attach(this.tip, ...this.unitsOf(token), true);
   }
 
-  odds(token) {
-    const { logprobs, entropies, forced } = this.trace;
-    const said = [];
-    if (token < forced) said.push("put there");
-    if (logprobs[token] !== null) said.push(`probability ${percent(logprobs[token])}`);
-    if (entropies[token] !== null) said.push(`entropy ${entropies[token].toFixed(2)} nats`);
-    return said.join(" · ");
-  }
-
+  /**
+   * @param {string} name
+   * @param {number} token  -1 for none
+   */
   paint(name, token) {
     const registry = highlight(name);
-    if (this.ranges[name]) registry?.delete(this.ranges[name]);
-    this.ranges[name] = token >= 0 ? this.pane.text.range(...this.unitsOf(token)) : null;
-    if (this.ranges[name]) registry?.add(this.ranges[name]);
+    const old = this.ranges[name];
+    if (old) registry?.delete(old);
+    const range = token >= 0 ? this.pane.text.range(...this.unitsOf(token)) : null;
+    this.ranges[name] = range;
+    if (range) registry?.add(range);
   }
 
+  /** @param {MouseEvent} event */
   clicked(event) {
-    if (!document.getSelection()?.isCollapsed || event.target.closest("summary, button, a")) return;
+    const target = /** @type {Element} */ (event.target);
+    // The end of a drag over the text is a click too, but one that selects.
+    if (!document.getSelection()?.isCollapsed || target.closest("summary, button, a")) return;
     this.choose(this.at(event.clientX, event.clientY));
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== this.pane.scroller || !this.trace?.ends.length) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== this.pane.scroller || !this.trace.ends.length) return;
+    /** @type {Record<string, () => unknown>} */
     const acts = {
       ArrowRight: () => this.step(1),
       ArrowLeft: () => this.step(-1),
@@ -117,7 +130,10 @@ class Tokens {
     acts[event.key]();
   }
 
-  // To the next token that has text; the first step goes to the first one in view.
+  /**
+   * To the next token that has text; the first step goes to the first one in view.
+   * @param {number} by
+   */
   step(by) {
     const { ends } = this.trace;
     let token = this.chosen < 0 ? this.firstInView() - by : this.chosen;
@@ -126,12 +142,13 @@ class Tokens {
     if (token < 0 || token >= ends.length) return;
     this.choose(token);
     this.pane.reveal(...this.unitsOf(token));
-    const odds = this.odds(token);
-    this.pane.view.say(`“${this.textOf(token)}”${odds && `, ${odds}`}`);
+    const odds = oddsOf(this.trace, token);
+    this.pane.view.announce(`“${this.textOf(token)}”${odds && `, ${odds}`}`, true);
   }
 
   firstInView() {
     const view = this.pane.scroller.getBoundingClientRect();
+    /** @param {number} token */
     const above = (token) => {
       const box = this.pane.text.range(...this.unitsOf(token))?.getBoundingClientRect();
       return !box || box.bottom <= view.top + 8;
@@ -139,23 +156,25 @@ class Tokens {
     return Math.min(partition(this.trace.ends.length, above), this.trace.ends.length - 1);
   }
 
+  /** @param {number} token  -1 for none */
   choose(token) {
     this.chosen = token;
     this.paint(CHOSEN, token);
     this.el.hidden = token < 0;
     if (token < 0) return;
     this.tip.hidden = true;
-    this.word.replaceChildren("“", named("bdi", this.textOf(token).replaceAll("\n", "⏎")), "”");
-    this.facts.textContent = this.odds(token);
+    this.word.replaceChildren("“", isolatedName("bdi", this.textOf(token).replaceAll("\n", "⏎")), "”");
+    this.facts.textContent = oddsOf(this.trace, token);
     this.input.value = "";
     this.allow();
     this.placed();
   }
 
-  // Going on needs the trace in the store, and so the end of its job.
+  /** Offers to go on from the chosen token, or says when that can be done. */
   allow() {
     const { suggestions, forks } = this.pane.view.data;
-    const stored = forks && this.trace.done?.trace && this.pane.view.live.over;
+    // Going on needs the trace in the store, and so the end of its job.
+    const stored = forks && this.trace.done?.trace && this.pane.view.state.over;
     this.form.hidden = !stored;
     this.later.textContent = stored ? "" : forks ? "Once this job has ended you can go on from here with another word." : "";
     this.words.replaceChildren(...suggestions.map((word) =>
@@ -171,14 +190,17 @@ class Tokens {
     this.choose(-1);
   }
 
-  // The word takes the place of the chosen token and keeps the blank before it.
+  /**
+   * Asks to go on with `word` in the chosen token's place.
+   * @param {string} word
+   */
   fork(word) {
-    const blank = /^\s*/.exec(this.textOf(this.chosen))[0];
-    const insert = word.trim() ? blank + word.trim() : "";
     const { index, done } = this.trace;
+    if (!done) return;
+    const insert = insertedText(this.textOf(this.chosen), word);
     this.pane.view.send("fork", { i: index, trace: done.trace, at: this.trace.tokenStart(this.chosen), insert });
     this.leave();
-    this.pane.view.say(insert ? `Going on with “${insert.trim()}”` : "Going on from here");
+    this.pane.view.announce(insert ? `Going on with “${insert.trim()}”` : "Going on from here", true);
   }
 
   forget() {
