@@ -5,11 +5,13 @@ VLLM   := .venv-vllm
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PORT   ?= 8501
+NODE_MODULES := $(VENV)/node/node_modules
+TYPESCRIPT   := 7.0.2
 
 export STREAMLIT_BROWSER_GATHER_USAGE_STATS = false
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help app env test test-vllm check bench stress gpu browser postgres screenshots clean
+.PHONY: help app env test test-vllm check javascript bench stress gpu browser postgres screenshots clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,10 +46,20 @@ test: export OMP_NUM_THREADS = 1
 test: env browser postgres check ## set up, then lint, types and every test
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
-check: env      ## ruff and types
+check: env javascript ## style, types, and the browser's JavaScript
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The app needs no Node: only these checks do. 20 is the oldest that Node's makers still mend.
+javascript:     ## types (tsc) and unit tests of the browser's JavaScript, where Node is there
+	@version=$$(node --version 2>/dev/null | sed 's/^v//; s/\..*//'); \
+	if test "$${version:-0}" -lt 20; then echo "Node 20 or later isn't here: the browser's JavaScript is not checked."; exit 0; fi; \
+	node --test --test-reporter=dot tests/javascript/*.test.js || exit 1; \
+	grep -qs '"version": "$(TYPESCRIPT)"' $(NODE_MODULES)/typescript/package.json \
+	  || npm install --prefix $(VENV)/node --no-save --no-audit --no-fund --silent typescript@$(TYPESCRIPT) >/dev/null 2>&1 \
+	  || { echo "TypeScript $(TYPESCRIPT) can't be installed here: types of the browser's JavaScript are not checked."; exit 0; }; \
+	$(NODE_MODULES)/.bin/tsc -p pages/jsconfig.json
 
 bench: env browser ## speed, as ratios within one run
 	$(BIN)/python -m tests.bench

@@ -19,7 +19,7 @@ _ROW, _BAR = 13, 10
 _SEEDS_OPACITY = 0.32
 _DASHES = {"solid": "", "dash": "7 4", "dot": "2 3", "dashdot": "7 3 2 3"}
 
-# The house's colours (pages/components/charts/palette.py), as custom properties; a test compares the two.
+# The house's colours (pages/components/palette.py), as custom properties; a test compares the two.
 COLOURS: dict[str, tuple[str, str]] = {
     "background": ("#fbfaf7", "#15171c"),
     "ink": ("#1d2026", "#e8e6e1"),

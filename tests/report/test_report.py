@@ -39,7 +39,7 @@ from backend.report.model import (
 from backend.report.numbers import Form as PageForm
 from backend.report.numbers import interval_text, number
 from backend.report.svg import COLOURS, WIDTH, svg, ticks
-from pages.components.charts.palette import DARK, LIGHT
+from pages.components.palette import DARK, LIGHT
 from pages.parts.experiments.report_charts import chart
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x00 & \"'`=cmd|'/c calc'!A1 %_${x}^~\\input{/etc/passwd}"

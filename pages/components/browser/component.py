@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from pages.components.browser.joined_script import joined_script
-from pages.components.charts.palette import css_variables
+from pages.components.palette import css_variables
 
 
 def browser_component(

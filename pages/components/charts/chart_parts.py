@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from backend.domain import Group, visible
 from backend.report.numbers import Interval
-from pages.components.charts.palette import LIGHT
+from pages.components.palette import LIGHT
 
 CLEAR = "rgba(0,0,0,0)"
 NEUTRAL = LIGHT.group[Group.IGNORANCE]  # the one grey that has a counterpart in both themes

@@ -22,7 +22,7 @@ from streamlit.typing import PlotlyState
 
 from pages.components.browser.component import browser_component
 from pages.components.charts.chart_parts import Chart, Record
-from pages.components.charts.palette import LIGHT, series
+from pages.components.palette import LIGHT, series
 from pages.components.table.table_model import one_line
 
 _HERE = Path(__file__)

@@ -18,7 +18,7 @@ from backend.domain import Group, visible
 from backend.report.numbers import Change, Form, Interval, change_text, interval_text, number
 from pages.components.charts.bins import bin_edges, histogram
 from pages.components.charts.chart_parts import CLEAR, NEUTRAL, Chart, Record, framed, label, whiskers
-from pages.components.charts.palette import LETTERS, LIGHT
+from pages.components.palette import LETTERS, LIGHT
 
 _ROW_HEIGHT = 26
 _MOST_BINS = 24

@@ -19,7 +19,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from backend.domain import visible
 from backend.report.numbers import Change, Form, change_text, number
-from pages.components.charts.palette import LIGHT, css_variables
+from pages.components.palette import LIGHT, css_variables
 
 _STYLES = [Path(__file__).with_name(name) for name in ("style.css", "focus.css")]
 # A outlined, B filled: the two sides as everywhere else.

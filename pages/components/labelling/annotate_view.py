@@ -19,7 +19,7 @@ import streamlit as st
 
 from backend.annotation import Label, LabelKind
 from backend.services.annotation.records import Sheet
-from pages.components.charts import palette
+from pages.components import palette
 from pages.components.labelling.annotate_route import PATH, annotate_token, row_data
 
 _HERE = Path(__file__).parent

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain import Group
+from pages.components import palette
 from pages.components.browser.component import browser_component
-from pages.components.charts import palette
 from pages.components.live.live_stream import clean
 from pages.components.live.stream_route import stream_token
 

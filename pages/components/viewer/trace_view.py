@@ -19,15 +19,18 @@ from typing import Any, Literal
 import streamlit as st
 
 from backend.domain import Cue, Group, Section, SectionSpan
+from pages.components import palette
 from pages.components.browser.component import browser_component
-from pages.components.charts import palette
 from pages.components.viewer.mathematics import Mathematics, mathematics
 from pages.components.viewer.token_layer import TokenLayer
 
 MAX_PANES = 4
 _HERE = Path(__file__).parent
 _VIEWER = browser_component(
-    "trace_view", _HERE / "trace_view" / "viewer.js", styles=[_HERE / "trace_view.css"], scope=".tv"
+    "trace_view",
+    _HERE / "trace_view" / "viewer.js",
+    styles=[_HERE / "trace_view.css"],
+    scope=".tv",
 )
 # JSON may carry lone surrogates but no encoding of text may; one replacement character each keeps every offset.
 _SURROGATE = re.compile("[\ud800-\udfff]")

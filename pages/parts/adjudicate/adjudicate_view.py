@@ -16,7 +16,7 @@ import streamlit as st
 from backend.annotation import Layer
 from backend.services.annotation.label_rules import REASONS
 from backend.services.annotation.records import Adjudication
-from pages.components.charts import palette
+from pages.components import palette
 from pages.components.labelling.annotate_route import GOLD_PATH, gold_token, row_data
 from pages.components.labelling.annotate_view import clean, label_data
 

@@ -20,7 +20,7 @@ from plotly.subplots import make_subplots
 from backend.domain import visible
 from backend.report.numbers import Form, Interval, interval_text, number
 from pages.components.charts.chart_parts import NEUTRAL, Chart, Record, framed, label, whiskers
-from pages.components.charts.palette import LIGHT
+from pages.components.palette import LIGHT
 
 HEIGHT = 216
 _BAND = "rgba(116, 108, 236, 0.17)"  # B, faint enough for both themes

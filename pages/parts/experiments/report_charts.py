@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from backend.domain import visible
 from backend.report.model import Bars, Curves, Figure, Line, Picture, Point, ReportForm, Role, picture_records, written
 from pages.components.charts.chart_parts import CLEAR, NEUTRAL, Chart, framed, label
-from pages.components.charts.palette import LIGHT
+from pages.components.palette import LIGHT
 
 _HEIGHT, _ROW = 268, 15
 _SEED_OPACITY = 0.34

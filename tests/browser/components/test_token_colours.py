@@ -21,7 +21,7 @@ from backend.services import Services, build_services
 from backend.services.traces.run_builder import Scored, token_row
 from backend.store.parts import PartWriter
 from backend.store.registry import Fork
-from pages.components.charts import palette
+from pages.components import palette
 from pages.components.live.token_jobs import left_at
 from tests.browser.app_pages import App, css_rgb
 from tests.browser.components.trace_view_cases import View, cues_of, pane

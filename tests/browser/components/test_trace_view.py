@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backend.domain import Group
-from pages.components.charts import palette
+from pages.components import palette
 from tests.browser.components.trace_view_cases import View, cues_of, long_text, pane
 
 pytestmark = pytest.mark.browser

@@ -226,7 +226,9 @@ def test_going_on_from_a_token_by_mouse_and_by_keyboard(store: Services, watch: 
     expect(pane.locator(".inspector .odds")).to_have_text("probability 78% · entropy 1.50 nats")
     pane.get_by_role("button", name="Go on with “Maybe”").click()
     at = "".join(WORDS).index(" Hmm")
-    expect(watch.page.get_by_text("runs=")).to_contain_text(f"ForkRequest(index=0, trace='trace-0', at={at}, insert=' Maybe')")
+    expect(watch.page.get_by_text("runs=")).to_contain_text(
+        f"ForkRequest(index=0, trace='trace-0', at={at}, insert=' Maybe')"
+    )
 
     other = watch.pane(1)
     other.locator(".scroll").focus()
@@ -239,7 +241,9 @@ def test_going_on_from_a_token_by_mouse_and_by_keyboard(store: Services, watch: 
     watch.page.keyboard.type("First,")
     watch.page.keyboard.press("Enter")
     at = "".join(WORDS).index("So")
-    expect(watch.page.get_by_text("runs=")).to_contain_text(f"ForkRequest(index=1, trace='trace-1', at={at}, insert='First,')")
+    expect(watch.page.get_by_text("runs=")).to_contain_text(
+        f"ForkRequest(index=1, trace='trace-1', at={at}, insert='First,')"
+    )
     expect(other.locator(".inspector")).to_be_hidden()
     expect(other.locator(".scroll")).to_be_focused()
 

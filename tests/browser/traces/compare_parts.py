@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from backend.domain import Section
 from backend.services import Services
 from backend.services.traces.comparison import Comparison
-from pages.components.charts.palette import LETTERS
+from pages.components.palette import LETTERS
 from tests.browser.app_pages import App, same_figures
 
 GRADER, LEXICON = "math-verify", "doubts"

@@ -13,7 +13,7 @@ from backend.domain import TraceFilter
 from backend.services import Services, build_services
 from backend.services.traces.comparison import Comparison, ProblemFilter
 from backend.services.traces.pair_statistics import PairStatistics
-from pages.components.charts.palette import DARK, LETTERS, LIGHT, Palette
+from pages.components.palette import DARK, LETTERS, LIGHT, Palette
 from tests.browser.app_pages import ROOT, App, css_rgb
 from tests.browser.traces.compare_parts import GRADER, LEXICON, assert_pane
 

@@ -18,7 +18,7 @@ from pages.components.charts import pair_charts
 from pages.components.charts.bins import bin_edges, histogram
 from pages.components.charts.chart_parts import Chart, label
 from pages.components.charts.chart_view import in_theme, picked_range, picked_records, to_csv
-from pages.components.charts.palette import LIGHT, series
+from pages.components.palette import LIGHT, series
 
 PAIRS = [(1.0, 4.0), (2.5, 2.5), (8.0, 1.0), (0.0, 30.0)]
 WORDS = [

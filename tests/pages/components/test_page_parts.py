@@ -11,8 +11,8 @@ import pytest
 
 from backend.domain import Group
 from backend.report.numbers import Change, Form, Interval, change_text, interval_text, number
-from pages.components.charts.palette import DARK, LETTERS, LIGHT, Palette, css_variables, series
 from pages.components.frame import chrome
+from pages.components.palette import DARK, LETTERS, LIGHT, Palette, css_variables, series
 from pages.components.table.table import TableEvent, table_event
 from pages.components.table.table_model import Column, Kind, Lines, Link, Row, column_data, in_app, one_line, row_data
 from pages.parts.compare.problem_list import ListEvent, ListFilter, ProblemItem, list_event

@@ -16,6 +16,7 @@ import { TokenInspector } from "./token_inspector.js";
 /**
  * @typedef {import("./job_state.js").Arm} Arm
  * @typedef {import("./job_state.js").Trace} Trace
+ * @typedef {import("./token_inspector.js").ColumnHost} ColumnHost
  */
 
 const AT_END = 28; // pixels from the end that still count as the end
@@ -29,7 +30,7 @@ export class Column {
   following = true; // whether the view stays at the end as the text grows
 
   /**
-   * @param {import("./live_view.js").LiveView} view
+   * @param {ColumnHost} view
    * @param {number} place  among the arms
    */
   constructor(view, place) {

@@ -9,6 +9,21 @@ import { onFrame } from "../../browser/on_frame.js";
 import { partition } from "../../browser/partition.js";
 import { insertedText, oddsOf } from "./token_odds.js";
 
+/**
+ * @typedef {object} ColumnHost  the view a column stands in
+ * @property {{ groups: import("../../viewer/trace_view/marked_text.js").Group[], suggestions: string[], forks: boolean }} data
+ * @property {import("./job_state.js").JobState} state
+ * @property {(name: string, value: unknown) => void} send
+ * @property {(words: string, unseen?: boolean) => void} announce
+ * @typedef {object} InspectedPane
+ * @property {HTMLElement} scroller
+ * @property {import("./live_text.js").LiveText} text
+ * @property {import("./job_state.js").Trace} trace
+ * @property {ColumnHost} view
+ * @property {(node: HTMLElement, start: number, end: number, above: boolean) => void} attach
+ * @property {(start: number, end: number) => void} reveal
+ */
+
 const HOVER = "live-view-hover";
 const CHOSEN = "live-view-chosen";
 
@@ -18,7 +33,7 @@ export class TokenInspector {
   chosen = -1;
   hovered = -1;
 
-  /** @param {import("./column.js").Column} pane */
+  /** @param {InspectedPane} pane */
   constructor(pane) {
     this.pane = pane;
     this.tip = el("div", { class: "tip", "aria-hidden": "true", hidden: true });

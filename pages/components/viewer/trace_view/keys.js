@@ -4,7 +4,19 @@ import { button } from "../../browser/button.js";
 import { el } from "../../browser/element.js";
 import { listenForKeys } from "../../browser/keyboard.js";
 
-/** @typedef {import("./viewer.js").Viewer} Viewer */
+/**
+ * @typedef {object} Viewer  as far as keys act on it
+ * @property {HTMLElement} root
+ * @property {HTMLDialogElement} help
+ * @property {{ keys: boolean, problemKeys: boolean, listKeys: boolean }} options
+ * @property {import("./pane.js").Pane[]} panes
+ * @property {import("./pane.js").Pane} active
+ * @property {() => void} toggleMathematics
+ * @property {() => void} toggleLink
+ * @property {() => void} escape
+ * @property {(by: number) => void} step
+ * @property {(name: string, value: unknown) => void} send
+ */
 
 // Viewers may come from two loads of this script, which share nothing but the window.
 const ACTIVE_VIEWER = Symbol.for("second-thoughts.trace-view.active");

@@ -4,7 +4,8 @@
 import { onFrame } from "../../browser/on_frame.js";
 
 /**
- * @typedef {import("./pane.js").Pane} Pane
+ * @typedef {Pick<import("./body.js").Body, "scroller" | "sections">} Scrolled
+ * @typedef {{ body: import("./body.js").Body }} Pane
  * @typedef {{ whole: number, name: string | null, share: number }} Place
  */
 
@@ -41,8 +42,6 @@ export class LinkedScroll {
     }
   }
 }
-
-/** @typedef {Pick<import("./body.js").Body, "scroller" | "sections">} Scrolled */
 
 /**
  * @param {Scrolled} body

@@ -22,6 +22,14 @@ import { TokenColours } from "./token_colours.js";
  * @typedef {import("./marked_text.js").Cue} Cue
  * @typedef {import("./marked_text.js").Group} Group
  * @typedef {import("./header.js").LinkedRange} LinkedRange
+ * @typedef {object} PaneHost  the viewer a pane stands in
+ * @property {{ fit: "window" | "content", goOn: boolean }} options
+ * @property {Set<string>} hidden  letters of groups that are off
+ * @property {{ scrolled(pane: Pane): void }} linked
+ * @property {(pane: Pane) => void} activate
+ * @property {(letter: string) => void} toggleGroup
+ * @property {(name: string, value: unknown) => void} send
+ * @property {(words: string, unseen: boolean) => void} announce
  * @typedef {object} PaneFields
  * @property {string} id
  * @property {[value: string, label: string][]} facts
@@ -43,7 +51,7 @@ export class Pane {
   /** @type {Range | null} the linked range as it is drawn */ range = null;
   /** @type {string | undefined} the linked range as it was given, though a person has taken its mark away */ linkedKey;
 
-  /** @param {import("./viewer.js").Viewer} viewer */
+  /** @param {PaneHost} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     this.head = el("div", { class: "head" });

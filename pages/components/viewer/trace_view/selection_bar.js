@@ -5,11 +5,19 @@ import { toClipboard } from "../../browser/clipboard.js";
 import { el } from "../../browser/element.js";
 import { selectedRange } from "../../browser/selected_range.js";
 
+/**
+ * @typedef {object} SelectionHost  the pane a bar belongs to
+ * @property {import("./body.js").Body} body
+ * @property {{ id: string }} data
+ * @property {{ options: { goOn: boolean }, send(name: string, value: unknown): void }} viewer
+ * @property {(words: string) => void} announce
+ */
+
 export class SelectionBar {
   /** @type {ReturnType<import("./body.js").Body["parts"]>} */ parts = [];
   /** @type {[start: number, end: number]} the last part in code points */ points = [0, 0];
 
-  /** @param {import("./pane.js").Pane} pane */
+  /** @param {SelectionHost} pane */
   constructor(pane) {
     this.pane = pane;
     this.where = el("span", { class: "where" });

@@ -11,6 +11,13 @@ import { Tokens } from "./tokens.js";
 /**
  * @typedef {import("./body.js").Chunk} Chunk
  * @typedef {import("./marked_text.js").MarkedText} MarkedText
+ * @typedef {object} ColouredPane
+ * @property {MarkedText} text
+ * @property {HTMLElement} el
+ * @property {import("./body.js").Body} body
+ * @property {{ id: string }} data
+ * @property {{ options: { goOn: boolean }, send(name: string, value: unknown): void }} viewer
+ * @property {(words: string, unseen: boolean) => void} announce
  * @typedef {{ nodes: Chunk["nodes"], drawn: [registry: Highlight | null, range: AbstractRange][] }} Painted
  */
 
@@ -24,7 +31,7 @@ export class TokenColours {
   /** @type {Range | null} */ mark = null;
   chosen = -1;
 
-  /** @param {import("./pane.js").Pane} pane */
+  /** @param {ColouredPane} pane */
   constructor(pane) {
     this.pane = pane;
     this.tip = new TokenCard();
