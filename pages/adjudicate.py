@@ -8,15 +8,11 @@ from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import needs_name, require_person
 from pages.components.frame.notice import notice
 from pages.components.frame.session import services
-from pages.components.labelling.adjudicate_queue import (
-    agreement_words,
-    in_queue,
-    merge_popover,
-    queue_table,
-    walking_order,
-)
-from pages.components.labelling.project_words import choose_project, no_projects
+from pages.components.labelling.adjudication_queue import adjudication_queue
+from pages.components.labelling.project_choice import choose_project, no_projects
 from pages.parts.adjudicate.adjudicate_view import adjudicate_view
+from pages.parts.adjudicate.merge_popover import merge_popover
+from pages.parts.adjudicate.queue_table import agreement_words, queue_table, walking_order
 
 person = require_person()
 header = page_header("Adjudicate")
@@ -31,7 +27,7 @@ if not person.role.covers(Role.ADJUDICATOR):
     notice("Deciding which labels count takes the role of an adjudicator: ask an admin for it.", "info")
     st.stop()
 
-queue = in_queue(info.project.id)
+queue = adjudication_queue(info.project.id)
 with header:
     merge_popover(person, info.project)
 asked = st.query_params.get("item", "")
@@ -54,13 +50,12 @@ except UserError as error:
 places = [row.item for row in walking_order(queue)]
 here = places.index(asked) if asked in places else -1
 words = next((agreement_words(row) for row in queue if row.item == asked), "")
-said = adjudicate_view(sheet, person.id, words, key="adjudicate")
-if said.move or said.settled:
-    open_after = [row.item for row in in_queue(info.project.id) if not row.settled and row.item != asked]
+result = adjudicate_view(sheet, person.id, words, key="adjudicate")
+if result.move or result.settled:
+    open_after = [row.item for row in adjudication_queue(info.project.id) if not row.settled and row.item != asked]
     later = [item for item in places[here + 1 :] if item in open_after] or open_after
-    target = (
-        (later[0] if later else "") if said.settled else places[max(0, min(len(places) - 1, here + (said.move or 0)))]
-    )
+    beside = places[max(0, min(len(places) - 1, here + (result.move or 0)))]
+    target = (later[0] if later else "") if result.settled else beside
     if target:
         st.query_params["item"] = target
     else:

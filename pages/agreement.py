@@ -5,8 +5,8 @@ import streamlit as st
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.session import services
-from pages.components.labelling.adjudicate_queue import in_queue
-from pages.components.labelling.project_words import choose_project, no_projects
+from pages.components.labelling.adjudication_queue import adjudication_queue
+from pages.components.labelling.project_choice import choose_project, no_projects
 from pages.parts.agreement.agreement_gamma import gamma_section
 from pages.parts.agreement.agreement_tables import (
     agreement_numbers,
@@ -44,5 +44,5 @@ by_scope(report)
 by_label(report)
 by_pair(report)
 undefined(report)
-worst_items(info, in_queue(info.project.id), person)
+worst_items(info, adjudication_queue(info.project.id), person)
 gamma_section(person, info.project.id)

@@ -8,8 +8,9 @@ from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import needs_name, require_person
 from pages.components.frame.notice import notice
 from pages.components.frame.session import services
-from pages.components.labelling.annotate_view import annotate_view
-from pages.components.labelling.project_words import choose_project, item_address, no_projects
+from pages.components.labelling.project_choice import choose_project, no_projects
+from pages.parts.annotate.annotate_view import annotate_view
+from pages.parts.annotate.item_order import item_address
 
 person = require_person()
 header = page_header("Annotate")
@@ -21,15 +22,15 @@ with header:
     info = choose_project(projects)
 needs_name(person)
 
-annotating, project = services().labelling, info.project
-mine = annotating.mine(person.id, project.id)
+labelling, project = services().labelling, info.project
+mine = labelling.mine(person.id, project.id)
 asked = st.query_params.get("item", "")
 try:
     if not asked and not person.role.covers(Role.ANNOTATOR):
         notice("You may read here, not label: ask an admin for the role of an annotator.", "info")
         st.stop()
-    item = asked or getattr(annotating.next_item(person.id, project.id), "id", "")
-    sheet = annotating.open(person.id, item) if item else None
+    item = asked or getattr(labelling.next_item(person.id, project.id), "id", "")
+    sheet = labelling.open(person.id, item) if item else None
 except UserError as error:
     notice(str(error), "error")
     if asked and st.button("To my next item", type="primary"):
@@ -53,10 +54,10 @@ if sheet is None or sheet.project.id != project.id:
     st.stop()
 
 st.query_params["item"] = sheet.item.id
-history = annotating.history(sheet.item.id, person.id)
-said = annotate_view(sheet, history, person.id, key="annotate")
-if said.finished or said.move:
-    target = item_address(annotating.mine(person.id, project.id), sheet.item.id, said.move)
+history = labelling.history(sheet.item.id, person.id)
+result = annotate_view(sheet, history, person.id, key="annotate")
+if result.finished or result.move:
+    target = item_address(labelling.mine(person.id, project.id), sheet.item.id, result.move)
     if target:
         st.query_params["item"] = target
     else:

@@ -7,7 +7,7 @@ from backend.report.numbers import Form
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.session import services
-from pages.components.labelling.project_words import no_projects
+from pages.components.labelling.project_choice import no_projects
 from pages.components.table.table import Select, data_table
 from pages.components.table.table_model import Column, Kind, Lines, Link, Row
 from pages.parts.projects.project_details import project_details

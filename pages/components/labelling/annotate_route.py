@@ -1,9 +1,7 @@
-"""Where labels arrive: POST `/annotate/save`, or `/annotate/decide` for gold, with a token the page signed for one
-person and project.
+"""The HTTP routes that take labels: POST `/annotate/save` for an annotator's, `/annotate/decide` for gold.
 
-Owns the way from an annotator's browser to the use cases, and what is answered. Knows nothing of which labels are
-allowed (services/label_rules.py) nor of how anything is drawn. Routes stand outside Streamlit's session: the token in
-the header says who it is, and keeps other sites out.
+Owns their tokens, the form of requests and answers, and which refusals there are. Which labels are allowed is decided
+in `services/annotation/label_rules.py`.
 
 The body is `{"item", "rows": [draft...], "mark": {...} | null, "after": seq | null}`. The answer to what was taken is
 `{"saved": [[id, seq]...], "rows": [...]}`: the person's own rows of the item after `after`, another tab's among them.
@@ -27,79 +25,84 @@ from backend.annotation import Label, Layer
 from backend.domain import UserError
 from backend.services import Services
 from backend.services.annotation.records import LabelDraft, Saved
+from pages.components.labelling.label_data import row_data
 
 PATH: Final = "/annotate/save"
 GOLD_PATH: Final = "/annotate/decide"
 TOKEN_SECONDS: Final = 12 * 3600
 HEADER: Final = "X-Annotate-Token"
-_LARGEST: Final = 8 * 2**20
+_MOST_BYTES: Final = 8 * 2**20
 _MARKS: Final[Mapping[str, tuple[type, ...]]] = {
     "state": (str,), "place": (int,), "seconds": (int, float), "note": (str,)
 }  # fmt: skip
+# Of this process alone: a restart makes every token invalid, and pages fetch new ones by running again.
 _SECRET: Final = secrets.token_hex(32)
+# A salt a path: leave to annotate is no leave to decide.
 _SIGNERS: Final = {path: URLSafeTimedSerializer(_SECRET, salt=path) for path in (PATH, GOLD_PATH)}
-Take = Callable[[Services, str, str, Mapping[str, Any]], dict[str, Any]]
+TakeLabels = Callable[[Services, str, str, Mapping[str, Any]], dict[str, Any]]
 _HEADERS: Final = {"Cache-Control": "no-store"}
 
 
 def annotate_token(person: str, project: str) -> str:
-    """Leave to save `person`'s labels in `project`, until this process ends or TOKEN_SECONDS have passed."""
+    """A token that lets `person` save labels in `project`, until this process ends or TOKEN_SECONDS have passed."""
     return str(_SIGNERS[PATH].dumps([person, project]))
 
 
 def gold_token(person: str, project: str) -> str:
-    """Leave to save `person`'s decisions in `project`, as long."""
+    """A token that lets `person` save gold in `project`, for as long."""
     return str(_SIGNERS[GOLD_PATH].dumps([person, project]))
 
 
 async def save(request: Request) -> Response:
-    """Take an annotator's rows and marks for an item."""
-    return await _answer(request, PATH, taken)
+    """Answer a POST with an annotator's rows and marks of an item."""
+    return await _answer(request, PATH, save_labels)
 
 
 async def decide(request: Request) -> Response:
-    """Take an adjudicator's decisions on an item."""
-    return await _answer(request, GOLD_PATH, decided)
+    """Answer a POST with an adjudicator's decisions on an item."""
+    return await _answer(request, GOLD_PATH, save_gold)
 
 
-async def _answer(request: Request, path: str, take: Take) -> Response:
+async def _answer(request: Request, path: str, take: TakeLabels) -> Response:
     from pages.components.frame.session import services  # noqa: PLC0415 - its caches need the runtime, which starts later
 
+    # Routes stand outside Streamlit's session: the token in the header says who it is. A form of another site can't set
+    # a header, so that it keeps those out too.
     try:
         person, project = _SIGNERS[path].loads(request.headers.get(HEADER, ""), max_age=TOKEN_SECONDS)
     except BadSignature:
-        return _said(403, error="This page is no longer signed: it is being signed anew.")
+        return _json(403, error="This page is no longer signed: it is being signed anew.")
     try:
-        body = await _body(request)
+        body = await _json_body(request)
         wired = await to_thread.run_sync(services)
-        return _said(200, **await to_thread.run_sync(take, wired, person, project, body))
+        return _json(200, **await to_thread.run_sync(take, wired, person, project, body))
     except UserError as error:
-        return _said(400, error=str(error))
+        return _json(400, error=str(error))
 
 
 routes = [Route(PATH, save, methods=["POST"]), Route(GOLD_PATH, decide, methods=["POST"])]
 
 
-def taken(wired: Services, person: str, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Enter the rows, then the mark; returns what is answered. Raises UserError where either can't be taken."""
-    item, rows, mark, after = _read(body)
+def save_labels(wired: Services, person: str, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Save an annotator's rows, then the item's mark; returns the answer. Raises UserError where one is refused."""
+    item, rows, mark, after = _parts(body)
     saved = wired.labelling.save(person, project, item, rows) if rows else []
     if mark:
         wired.labelling.mark(person, item, **_mark(mark))
-    return _told(saved, wired.labelling.history(item, person) if after is not None else (), after)
+    return _saved_answer(saved, wired.labelling.history(item, person) if after is not None else (), after)
 
 
-def decided(wired: Services, person: str, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for gold; the mark says whether the item is settled, and all gold rows are answered with."""
-    item, rows, mark, after = _read(body)
+def save_gold(wired: Services, person: str, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Save an adjudicator's rows and whether the item is settled; the answer holds every adjudicator's gold."""
+    item, rows, mark, after = _parts(body)
     saved = wired.adjudication.decide(person, project, item, rows) if rows else []
     if isinstance(mark.get("settled"), bool):
         wired.adjudication.settle(person, item, mark["settled"])
     log = wired.labelling.history(item) if after is not None else ()
-    return _told(saved, [row for row in log if row.layer is Layer.GOLD], after)
+    return _saved_answer(saved, [row for row in log if row.layer is Layer.GOLD], after)
 
 
-def _read(body: Mapping[str, Any]) -> tuple[str, list[LabelDraft], Mapping[str, Any], int | None]:
+def _parts(body: Mapping[str, Any]) -> tuple[str, list[LabelDraft], Mapping[str, Any], int | None]:
     item, after = body.get("item"), body.get("after")
     rows, mark = body.get("rows") or [], body.get("mark") or {}
     if not isinstance(item, str) or not isinstance(rows, list) or not isinstance(mark, Mapping):
@@ -107,48 +110,25 @@ def _read(body: Mapping[str, Any]) -> tuple[str, list[LabelDraft], Mapping[str, 
     return item, [LabelDraft.read(row) for row in rows], mark, after if isinstance(after, int) else None
 
 
-def _told(saved: Sequence[Saved], log: Sequence[Label], after: int | None) -> dict[str, Any]:
+def _saved_answer(saved: Sequence[Saved], log: Sequence[Label], after: int | None) -> dict[str, Any]:
     news = [row_data(row) for row in log if row.seq > (after or 0)]
     return {"saved": [[one.id, one.seq] for one in saved], "rows": news}
 
 
-def row_data(row: Label) -> dict[str, Any]:
-    """A row of the log as the browser has it: what it sends, and its place."""
-    machine = row.machine
-    return {
-        "id": row.id,
-        "root": row.root,
-        "op": row.op.value,
-        "start": row.start,
-        "end": row.end,
-        "quote": row.quote,
-        "text_sha256": row.text_sha256,
-        "label": row.label,
-        "flag": row.flag,
-        "comment": row.comment,
-        "how": row.how,
-        "reason": row.reason,
-        "machine": None
-        if machine is None
-        else {"lexicon": machine.lexicon, "entry": machine.entry, "start": machine.start, "end": machine.end},
-        "at": row.at,
-        "seq": row.seq,
-    }
-
-
 def _mark(mark: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in mark.items():
-        if name not in _MARKS or not isinstance(value, _MARKS[name]) or isinstance(value, bool):
+        if name not in _MARKS or not isinstance(value, _MARKS[name]) or isinstance(value, bool):  # a bool is an int
             raise UserError("What was sent of where you are makes no sense: reload the page.")
     return dict(mark)
 
 
-async def _body(request: Request) -> Mapping[str, Any]:
-    """The request's JSON. Raises UserError for what is too large or none."""
+async def _json_body(request: Request) -> Mapping[str, Any]:
+    """The request's JSON object. Raises UserError for anything else, and for more than _MOST_BYTES."""
+    # Counted as it comes: Content-Length may be missing or wrong.
     raw = bytearray()
     async for part in request.stream():
         raw += part
-        if len(raw) > _LARGEST:
+        if len(raw) > _MOST_BYTES:
             raise UserError("More labels were sent at once than can be taken: reload the page.")
     try:
         body = json.loads(bytes(raw))
@@ -159,5 +139,5 @@ async def _body(request: Request) -> Mapping[str, Any]:
     return body
 
 
-def _said(status: int, **words: Any) -> Response:
+def _json(status: int, **words: Any) -> Response:
     return JSONResponse(words, status, headers=dict(_HEADERS))
