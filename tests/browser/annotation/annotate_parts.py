@@ -1,7 +1,4 @@
-"""A project to annotate in the browser: made-up traces in a store of its own, and a hand that labels them.
-
-Owns the texts and the driving of the annotating view by its class names. Knows nothing of how the view is built.
-"""
+"""A project of made-up traces, and the annotating view in a browser as a test drives it: by its class names alone."""
 
 from __future__ import annotations
 
@@ -72,18 +69,18 @@ PLACE = """([root, start, end]) => {
 }"""
 
 
-class Desk:
+class AnnotateView:
     """The annotating view in one page."""
 
     def __init__(self, app: App) -> None:
         self.app, self.page = app, app.page
 
-    def open(self, project_id: str, **query: str) -> Desk:
+    def open(self, project_id: str, **query: str) -> AnnotateView:
         """Open the page on a project and wait for the text."""
         self.page.goto(f"{self.app.url}/annotate?project={project_id}" + "".join(f"&{k}={v}" for k, v in query.items()))
         return self.ready()
 
-    def ready(self) -> Desk:
+    def ready(self) -> AnnotateView:
         """Wait until an item is painted."""
         self.page.locator(".an[data-painted]:not([data-painted='']) .block").first.wait_for()
         return self

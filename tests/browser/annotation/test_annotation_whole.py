@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from backend.annotation import Labelled, Layer, Op
 from backend.config import Settings
 from backend.services import Services, build_services
-from tests.browser.annotation.annotate_parts import Desk, as_person
+from tests.browser.annotation.annotate_parts import AnnotateView, as_person
 from tests.browser.app_pages import ROOT, App, numbers
 from tests.browser.conftest import Serve
 
@@ -52,54 +52,54 @@ def people(browser: Browser, url: str) -> Iterator[dict[str, App]]:
     assert not errors, errors
 
 
-def words_of(desk: Desk) -> list[tuple[int, int]]:
+def words_of(view: AnnotateView) -> list[tuple[int, int]]:
     """Places of words of letters in the item, each at some distance from the last."""
-    found = [(m.start(), m.end()) for m in re.finditer(r"(?<!\S)[A-Za-z]{3,}(?=[\s,.])", desk.text())]
+    found = [(m.start(), m.end()) for m in re.finditer(r"(?<!\S)[A-Za-z]{3,}(?=[\s,.])", view.text())]
     return found[3::6]
 
 
-def by_mouse(desk: Desk, count: int) -> int:
+def by_mouse(view: AnnotateView, count: int) -> int:
     """Label `count` words by dragging over them, or as many as there are; returns how many."""
-    places = words_of(desk)[: min(count, A_PIECE)]
+    places = words_of(view)[: min(count, A_PIECE)]
     for number, (start, end) in enumerate(places):
-        desk.press("Escape")
-        desk.drag(start, end)
-        desk.press(str(1 + number % 3))
-    desk.saved()
+        view.press("Escape")
+        view.drag(start, end)
+        view.press(str(1 + number % 3))
+    view.saved()
     return len(places)
 
 
-def by_keyboard(desk: Desk, count: int) -> int:
+def by_keyboard(view: AnnotateView, count: int) -> int:
     """Walk to the machine's cues and answer them, then choose words with the arrows; no mouse."""
     made = 0
-    desk.press("n")
-    while made < min(count, A_PIECE) and desk.root.locator(".status", has_text="not answered").count():
-        desk.press("x" if made % 4 == 3 else "Enter")
+    view.press("n")
+    while made < min(count, A_PIECE) and view.root.locator(".status", has_text="not answered").count():
+        view.press("x" if made % 4 == 3 else "Enter")
         made += 1
-        desk.page.wait_for_timeout(30)
-    desk.press("Escape")
+        view.page.wait_for_timeout(30)
+    view.press("Escape")
     while made < min(count, A_PIECE):
-        desk.press("ArrowRight", "ArrowRight", "ArrowRight", "Shift+ArrowRight", "2", "Escape")
+        view.press("ArrowRight", "ArrowRight", "ArrowRight", "Shift+ArrowRight", "2", "Escape")
         made += 1
-    desk.saved()
+    view.saved()
     return made
 
 
-def annotate(app: App, project: str, hand, least: int) -> tuple[int, int]:
+def annotate(app: App, project: str, label_words, least: int) -> tuple[int, int]:
     """Take items and label until `least` spans are made, finishing each item; returns (labels, items)."""
-    desk, made, items = Desk(app).open(project), 0, 0
+    view, made, items = AnnotateView(app).open(project), 0, 0
     while made < least:
-        made += hand(desk, least - made)
+        made += label_words(view, least - made)
         item = app.query()["item"]
-        desk.press("e")
-        dialog = desk.root.locator("dialog.ask")
+        view.press("e")
+        dialog = view.root.locator("dialog.ask")
         if dialog.is_visible():
             dialog.locator("[data-act=finish-leave]").click()
         app.page.wait_for_function("item => !location.search.includes(item)", arg=item)
         app.settle()
         items += 1
         if made < least:
-            desk.ready()
+            view.ready()
     return made, items
 
 

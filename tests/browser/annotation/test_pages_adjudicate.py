@@ -88,19 +88,19 @@ def gold(services: Services, made: Project, ordinal: int = 0) -> Gold:
     return [(row.quote, row.label, row.op.value, row.reason) for row in one.gold]
 
 
-class Bench:
+class AdjudicateView:
     """The adjudicating view in a page."""
 
     def __init__(self, app: App) -> None:
         self.app, self.page = app, app.page
 
-    def open(self, made: Project, services: Services, ordinal: int = 0) -> Bench:
+    def open(self, made: Project, services: Services, ordinal: int = 0) -> AdjudicateView:
         """Open the page on an item and wait for its text."""
         item = services.projects.items(made.id)[ordinal].id
         self.page.goto(f"{self.app.url}/adjudicate?project={made.id}&item={item}")
         return self.ready()
 
-    def ready(self) -> Bench:
+    def ready(self) -> AdjudicateView:
         self.page.locator(".adj[data-painted]:not([data-painted='']) .block").first.wait_for()
         return self
 
@@ -130,82 +130,82 @@ class Bench:
 
 def test_the_keyboard_alone_decides_an_item(app: App, services: Services) -> None:
     made = project(services, "Keys")
-    bench = Bench(app).open(made, services)
-    assert bench.places() == [
+    view = AdjudicateView(app).open(made, services)
+    assert view.places() == [
         ("Wait", "all agree"), ("maybe the", "open"), ("Perhaps", "open"), ("I guess", "open"),
     ]  # fmt: skip
-    assert bench.at() == "Wait", "one begins at the first that is open"
-    bench.press("1")
-    assert bench.at() == "maybe the", "and goes on to the next"
-    bench.press("1")  # Ann's cut of it
-    bench.press("Shift+A")  # neither "hedge" of hers nor other words: her place, with another label
-    bench.press("0")  # I guess: no label
-    bench.saved()
+    assert view.at() == "Wait", "one begins at the first that is open"
+    view.press("1")
+    assert view.at() == "maybe the", "and goes on to the next"
+    view.press("1")  # Ann's cut of it
+    view.press("Shift+A")  # neither "hedge" of hers nor other words: her place, with another label
+    view.press("0")  # I guess: no label
+    view.saved()
     assert gold(services, made) == [
         ("Wait", "hesitation", "put", ""), ("maybe", "hedge", "put", ""), ("Perhaps", "alternative", "put", ""),
         ("I guess", "hedge", "reject", ""),
     ]  # fmt: skip
-    bench.press("p", "p", "p", "n", "n", "2")  # another opinion of "Perhaps": Bob's
-    bench.press("g", "b")  # a guideline gap; no, ambiguous
-    bench.saved()
+    view.press("p", "p", "p", "n", "n", "2")  # another opinion of "Perhaps": Bob's
+    view.press("g", "b")  # a guideline gap; no, ambiguous
+    view.saved()
     assert ("Perhaps", "alternative", "put", "ambiguous") in gold(services, made)
-    bench.press("b")
-    bench.press("u", "u")  # the reason is there again, then the first one
-    bench.saved()
+    view.press("b")
+    view.press("u", "u")  # the reason is there again, then the first one
+    view.saved()
     assert ("Perhaps", "alternative", "put", "guideline gap") in gold(services, made)
-    bench.press("p", "d")  # undoing leaves the places; this is the last
-    bench.saved()
+    view.press("p", "d")  # undoing leaves the places; this is the last
+    view.saved()
     assert "I guess" not in {row[0] for row in gold(services, made)}
-    assert ("I guess", "open") in bench.places()
-    bench.press("o", "s")
-    expect(bench.root.locator(".status")).to_contain_text("Decide first")
-    bench.press("2")
+    assert ("I guess", "open") in view.places()
+    view.press("o", "s")
+    expect(view.root.locator(".status")).to_contain_text("Decide first")
+    view.press("2")
     first = app.query()["item"]
-    bench.press("e")
+    view.press("e")
     app.page.wait_for_function("item => !location.search.includes(item)", arg=first)
     app.settle()
-    assert bench.places()[0] == ("Wait", "all agree"), "the next item that is not settled"
+    assert view.places()[0] == ("Wait", "all agree"), "the next item that is not settled"
     assert [one.settled for one in services.labelling.labelled(made.id)] == [True, False]
     log = services.labelling.history(first)
     rows = [row for row in log if row.layer is Layer.GOLD]
     assert len(rows) > len(gold(services, made)) and len({row.id for row in rows}) == len(rows), (
         "nothing is overwritten"
     )
-    bench.press("k")
+    view.press("k")
     app.wait_query("item", first)
-    expect(bench.root.locator("[data-act=settle]")).to_have_text("Settled")
-    bench.press("n", "0")
-    bench.saved()
+    expect(view.root.locator("[data-act=settle]")).to_have_text("Settled")
+    view.press("n", "0")
+    view.saved()
     assert not services.labelling.labelled(made.id)[0].settled, "who decides anew has not settled it"
 
 
 def test_the_mouse_does_the_same_and_names_are_hidden_until_asked_for(app: App, services: Services) -> None:
     made = project(services, "Mouse", bob=HOSTILE[:60])
-    bench = Bench(app).open(made, services)
-    bench.root.locator(".places .quote", has_text="maybe the").click()
-    details = bench.root.locator(".details")
+    view = AdjudicateView(app).open(made, services)
+    view.root.locator(".places .quote", has_text="maybe the").click()
+    details = view.root.locator(".details")
     assert [lane.split("\n")[0] for lane in details.locator(".lane b").all_inner_texts()] == ["A", "B", "–"]
-    lanes = bench.root.locator(".lane-name").all_inner_texts()
+    lanes = view.root.locator(".lane-name").all_inner_texts()
     assert not any("Ann" in lane or "img" in lane for lane in lanes)
-    bench.root.locator("[data-act=names]").click()
+    view.root.locator("[data-act=names]").click()
     names = details.locator(".lane b").all_inner_texts()
     assert sorted(names[:2]) == sorted(["Ann", HOSTILE[:60]])
     second = names.index(HOSTILE[:60]) + 1
     details.locator(f"[data-act=adopt-{second}]").click()
-    bench.root.locator(".places .quote", has_text="Perhaps").click()
-    bench.root.locator("[data-act=label-verification]").click()
-    bench.root.locator(".places .quote", has_text="Perhaps").click()
+    view.root.locator(".places .quote", has_text="Perhaps").click()
+    view.root.locator("[data-act=label-verification]").click()
+    view.root.locator(".places .quote", has_text="Perhaps").click()
     details.locator("[data-act='reason-slip']").click()
-    bench.root.locator(".places .quote", has_text="I guess").click()
+    view.root.locator(".places .quote", has_text="I guess").click()
     details.locator("[data-act=reject]").click()
-    bench.saved()
+    view.saved()
     decided = [
         ("maybe the", "hedge", "put", ""), ("Perhaps", "verification", "put", "slip"), ("I guess", "hedge", "reject", ""),
     ]  # fmt: skip
     assert gold(services, made) == decided
     # What agrees is taken in bulk; what was decided by hand stays, whatever the rule.
     app.page.reload()
-    bench.ready()
+    view.ready()
     for rule, more in (
         ("agreed by all", [("Wait", "hesitation", "put", "")]),
         ("any", [("Wait", "hesitation", "put", "")]),
@@ -226,25 +226,25 @@ def test_a_decision_outlives_a_dead_server_and_a_closed_project_takes_none(
     app: App, services: Services, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = project(services, "Safe")
-    bench = Bench(app).open(made, services)
+    view = AdjudicateView(app).open(made, services)
     server.kill()
-    bench.press("1", "2", "0")
-    expect(bench.root.locator(".saved")).to_contain_text("not saved yet")
+    view.press("1", "2", "0")
+    expect(view.root.locator(".saved")).to_contain_text("not saved yet")
     assert gold(services, made) == []
     server.start(monkeypatch)
     app.page.reload()
-    bench.ready()
-    bench.saved()
+    view.ready()
+    view.saved()
     assert [row[:3] for row in gold(services, made)] == [
         ("Wait", "hesitation", "put"), ("maybe the", "hedge", "put"), ("Perhaps", "hedge", "reject"),
     ]  # fmt: skip
     services.projects.close(services.people.local("Cleo").id, made.id)
-    bench.press("o", "1")  # this page doesn't know yet
-    expect(bench.root.locator(".refused")).to_contain_text("closed")
-    bench.root.locator("[data-act=refused-forget]").click()
+    view.press("o", "1")  # this page doesn't know yet
+    expect(view.root.locator(".refused")).to_contain_text("closed")
+    view.root.locator("[data-act=refused-forget]").click()
     app.page.reload()
-    bench.ready()
-    expect(bench.root.locator(".palette")).to_contain_text("This project is closed")
+    view.ready()
+    expect(view.root.locator(".palette")).to_contain_text("This project is closed")
     assert len(gold(services, made)) == 3
 
 
@@ -268,8 +268,8 @@ def test_agreement_leads_to_the_items_people_differ_on(width: int, app: App, ser
     assert float(rows[0]["value"]) == report.rows[0].overlap.value and rows[0]["measure"] == "overlap"
     app.page.locator(f".st-key-agreement-worst tr[data-row='{queue[0].item}']").get_by_role("link").click()
     app.page.wait_for_url("**/adjudicate?*")
-    bench = Bench(app).ready()
-    assert app.query() == {"project": made.id, "item": queue[0].item} and ("maybe the", "open") in bench.places()
+    view = AdjudicateView(app).ready()
+    assert app.query() == {"project": made.id, "item": queue[0].item} and ("maybe the", "open") in view.places()
     assert app.page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth <= e.clientWidth")
 
 

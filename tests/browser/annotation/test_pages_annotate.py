@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from backend.annotation import Op
 from backend.config import Settings
 from backend.services import Services, build_services
-from tests.browser.annotation.annotate_parts import TEXT, Desk, as_person, fill, project
+from tests.browser.annotation.annotate_parts import TEXT, AnnotateView, as_person, fill, project
 from tests.browser.app_pages import ROOT, App
 from tests.browser.conftest import start_server
 
@@ -72,8 +72,8 @@ def tab(context: BrowserContext, server: Server) -> Iterator[Page]:
 
 
 @pytest.fixture
-def desk(tab: Page, server: Server) -> Desk:
-    return Desk(App(tab, server.url))
+def view(tab: Page, server: Server) -> AnnotateView:
+    return AnnotateView(App(tab, server.url))
 
 
 def log(services: Services, project_id: str) -> list[tuple[str, str, str]]:
@@ -87,63 +87,63 @@ def log(services: Services, project_id: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def test_the_mouse_chooses_words_and_a_key_labels_them(desk: Desk, services: Services) -> None:
+def test_the_mouse_chooses_words_and_a_key_labels_them(view: AnnotateView, services: Services) -> None:
     made = project(services, "Mouse")
-    desk.open(made.id)
-    assert desk.text().startswith(TEXT[:200])
-    start, _ = desk.where("maybe the")
-    desk.drag(start + 2, start + 7, release=False)  # "ybe t": parts of two words
-    assert desk.chosen() == "maybe the", "whole words, before the button is let go"
-    desk.release()
-    desk.press("2")
-    assert desk.labels() == [("maybe the", "hedge")]
-    start, end = desk.where("𝒙 + 𝒚 = 12 🤔")
-    desk.drag(start, end, shift=True)
-    assert desk.chosen() == "𝒙 + 𝒚 = 12 🤔"
-    desk.root.locator("[data-act='label-hesitation']").click()
-    desk.drag(*desk.where("sum is even. Hmm"))
-    desk.press("3")  # overlaps nothing
-    desk.drag(*desk.where("the sum"))
-    desk.press("1")  # overlaps two
-    desk.saved()
+    view.open(made.id)
+    assert view.text().startswith(TEXT[:200])
+    start, _ = view.where("maybe the")
+    view.drag(start + 2, start + 7, release=False)  # "ybe t": parts of two words
+    assert view.chosen() == "maybe the", "whole words, before the button is let go"
+    view.release()
+    view.press("2")
+    assert view.labels() == [("maybe the", "hedge")]
+    start, end = view.where("𝒙 + 𝒚 = 12 🤔")
+    view.drag(start, end, shift=True)
+    assert view.chosen() == "𝒙 + 𝒚 = 12 🤔"
+    view.root.locator("[data-act='label-hesitation']").click()
+    view.drag(*view.where("sum is even. Hmm"))
+    view.press("3")  # overlaps nothing
+    view.drag(*view.where("the sum"))
+    view.press("1")  # overlaps two
+    view.saved()
     assert log(services, made.id) == [
         ("maybe the", "hedge", ""), ("the sum", "hesitation", ""), ("sum is even. Hmm", "self-correction", ""),
         ("𝒙 + 𝒚 = 12 🤔", "hesitation", ""),
     ]  # fmt: skip
-    both = desk.root.locator(".on", has_text="the").filter(has_not_text="maybe").first
+    both = view.root.locator(".on", has_text="the").filter(has_not_text="maybe").first
     assert len((both.get_attribute("data-keys") or "").split()) >= 2, "labels that overlap are both drawn"
-    desk.press("u", "u")
-    desk.saved()
+    view.press("u", "u")
+    view.saved()
     assert [quote for quote, _, _ in log(services, made.id)] == ["maybe the", "𝒙 + 𝒚 = 12 🤔"]
     # An armed label labels every selection until Esc.
-    desk.press("Escape", "5")
-    desk.drag(*desk.where("let me check"))
-    desk.drag(*desk.where("isn't"))
-    desk.press("Escape")
-    desk.saved()
+    view.press("Escape", "5")
+    view.drag(*view.where("let me check"))
+    view.drag(*view.where("isn't"))
+    view.press("Escape")
+    view.saved()
     assert [row[:2] for row in log(services, made.id)][1:] == [
         ("let me check", "verification"), ("𝒙 + 𝒚 = 12 🤔", "hesitation"), ("isn't", "verification"),
     ]  # fmt: skip
 
 
-def test_the_keyboard_alone_does_all_of_it(desk: Desk, services: Services) -> None:
+def test_the_keyboard_alone_does_all_of_it(view: AnnotateView, services: Services) -> None:
     made = project(services, "Keys")
-    desk.open(made.id)
-    before = desk.cues()
+    view.open(made.id)
+    before = view.cues()
     assert before[:3] == ["Wait", "maybe", "Hmm"]
-    desk.press("n")
-    expect(desk.root.locator(".status")).to_contain_text("Machine cue 1 of")
-    desk.press("Enter", "x")  # accept the first; the second is none
-    expect(desk.root.locator(".labels .row")).to_have_count(2)
-    desk.press("p", "d")  # back to it, and the answer is taken back
-    desk.press("Enter", "Escape")
-    desk.press("ArrowRight", "ArrowRight", "Shift+ArrowRight")
-    assert desk.chosen() == "maybe the"
-    desk.press("6", "t", "t")
-    desk.press("c")
-    desk.page.keyboard.type("n or p do nothing here")
-    desk.press("Escape")
-    desk.saved()
+    view.press("n")
+    expect(view.root.locator(".status")).to_contain_text("Machine cue 1 of")
+    view.press("Enter", "x")  # accept the first; the second is none
+    expect(view.root.locator(".labels .row")).to_have_count(2)
+    view.press("p", "d")  # back to it, and the answer is taken back
+    view.press("Enter", "Escape")
+    view.press("ArrowRight", "ArrowRight", "Shift+ArrowRight")
+    assert view.chosen() == "maybe the"
+    view.press("6", "t", "t")
+    view.press("c")
+    view.page.keyboard.type("n or p do nothing here")
+    view.press("Escape")
+    view.saved()
     rows = log(services, made.id)
     assert ("maybe the", "admitted-ignorance", "filler") in rows and ("Wait", "hesitation", "") in [
         (quote, "hesitation", flag) for quote, _, flag in rows
@@ -153,86 +153,86 @@ def test_the_keyboard_alone_does_all_of_it(desk: Desk, services: Services) -> No
     commented = [label for label in services.labelling.history(item) if label.comment]
     assert commented and commented[-1].comment == "n or p do nothing here"
     # Every place like this one, with a veto.
-    desk.press("Escape", "n")
+    view.press("Escape", "n")
     for _ in range(30):
-        if "maybe" in (desk.root.locator(".status").text_content() or ""):
+        if "maybe" in (view.root.locator(".status").text_content() or ""):
             break
-        desk.press("n")
-    desk.press("a")
-    dialog = desk.root.locator("dialog.ask")
+        view.press("n")
+    view.press("a")
+    dialog = view.root.locator("dialog.ask")
     boxes = dialog.locator("input[type=checkbox]")
     count = boxes.count()
     assert count >= 2
     boxes.last.focus()
-    desk.press("Space")
+    view.press("Space")
     expect(dialog.locator("[data-act=every-yes]")).to_have_text(f"Label {count - 1} place{'s' if count > 2 else ''}")
     dialog.locator("[data-act=every-yes]").focus()
-    desk.press("Enter")
-    desk.saved()
+    view.press("Enter")
+    view.saved()
     with_bulk = len(log(services, made.id))
-    desk.press("u")
-    desk.saved()
+    view.press("u")
+    view.saved()
     assert len(log(services, made.id)) == with_bulk - (count - 1), "one step takes all of it back"
     # Another key for "not a cue".
-    desk.press("?")
+    view.press("?")
     dialog.locator("[data-act=key-no]").focus()
-    desk.press("Enter", "z", "Escape")
-    desk.press("n", "z")
-    desk.saved()
+    view.press("Enter", "z", "Escape")
+    view.press("n", "z")
+    view.saved()
     assert any(label == "not-a-cue" for _, label, _ in log(services, made.id))
 
 
 def test_what_was_written_survives_a_reload_a_dead_server_and_a_second_tab(
-    desk: Desk, services: Services, server: Server, context: BrowserContext, monkeypatch: pytest.MonkeyPatch
+    view: AnnotateView, services: Services, server: Server, context: BrowserContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = project(services, "Safe")
-    desk.open(made.id)
-    desk.drag(*desk.where("perhaps"))
-    desk.press("2")
-    desk.saved()
-    item = desk.app.query()["item"]
-    other = Desk(App(context.new_page(), server.url)).open(made.id, item=item)
+    view.open(made.id)
+    view.drag(*view.where("perhaps"))
+    view.press("2")
+    view.saved()
+    item = view.app.query()["item"]
+    other = AnnotateView(App(context.new_page(), server.url)).open(made.id, item=item)
     assert other.labels() == [("perhaps", "hedge")]
     other.drag(*other.where("Alternatively"))
     other.press("4")
     other.saved()
-    desk.page.bring_to_front()
-    desk.page.evaluate("window.dispatchEvent(new Event('focus'))")
-    expect(desk.root.locator(".labels .row")).to_have_count(2)
+    view.page.bring_to_front()
+    view.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(view.root.locator(".labels .row")).to_have_count(2)
     server.kill()
-    desk.drag(*desk.where("café"))
-    desk.press("1")
-    desk.drag(*desk.where("closed"))
-    desk.press("1", "u")
-    expect(desk.root.locator(".saved")).to_contain_text("not saved yet")
-    assert ("café", "hesitation") in desk.labels()
+    view.drag(*view.where("café"))
+    view.press("1")
+    view.drag(*view.where("closed"))
+    view.press("1", "u")
+    expect(view.root.locator(".saved")).to_contain_text("not saved yet")
+    assert ("café", "hesitation") in view.labels()
     assert ("café", "hesitation", "") not in log(services, made.id)
     server.start(monkeypatch)
-    desk.page.reload()  # what is not acknowledged is in the browser, and is sent by the new page
-    desk.ready()
-    desk.saved()
+    view.page.reload()  # what is not acknowledged is in the browser, and is sent by the new page
+    view.ready()
+    view.saved()
     assert [row[:2] for row in log(services, made.id)] == [
         ("perhaps", "hedge"), ("Alternatively", "alternative"), ("café", "hesitation"),
     ]  # fmt: skip
-    desk.press("u")
-    desk.saved()
+    view.press("u")
+    view.saved()
     assert len(log(services, made.id)) == 2, "undo goes on where it was before the reload"
     other.page.close()
 
 
-def test_an_item_is_finished_and_the_next_one_comes(desk: Desk, services: Services) -> None:
+def test_an_item_is_finished_and_the_next_one_comes(view: AnnotateView, services: Services) -> None:
     made = project(services, "Onward", blind_share=0.5, annotators=1)
-    desk.open(made.id)
-    first = desk.app.query()["item"]
+    view.open(made.id)
+    first = view.app.query()["item"]
     for _ in range(2):
-        desk.press("e")
-        dialog = desk.root.locator("dialog.ask")
+        view.press("e")
+        dialog = view.root.locator("dialog.ask")
         if dialog.is_visible():  # a blind item asks nothing
             dialog.locator("[data-act=finish-refuse]").click()
-        desk.page.wait_for_function("item => !location.search.includes(item)", arg=first)
-        first = desk.app.settle().query()["item"]
-        desk.ready()
-    expect(desk.root.locator(".top")).to_contain_text("2 of 6 finished")
+        view.page.wait_for_function("item => !location.search.includes(item)", arg=first)
+        first = view.app.settle().query()["item"]
+        view.ready()
+    expect(view.root.locator(".top")).to_contain_text("2 of 6 finished")
     ana = services.people.local("Ana")
     states = services.labelling.mine(ana.id, made.id)
     assert [state.state for state in states] == ["done", "done", "open"]
@@ -240,14 +240,14 @@ def test_an_item_is_finished_and_the_next_one_comes(desk: Desk, services: Servic
     assert all(not services.labelling.open(ana.id, item.id).cues for item in blind)
     rows = services.store.annotations.of_project(made.id)
     assert {row.label for row in rows} <= {"not-a-cue"} and all(row.op is Op.PUT for row in rows)
-    desk.press("k")
-    desk.page.wait_for_function("item => !location.search.includes(item)", arg=first)
-    desk.app.settle()
-    desk.press("f")
-    desk.saved()
+    view.press("k")
+    view.page.wait_for_function("item => !location.search.includes(item)", arg=first)
+    view.app.settle()
+    view.press("f")
+    view.saved()
     services.projects.close(services.people.local("Cleo").id, made.id)
-    desk.page.reload()
-    desk.ready()
-    expect(desk.root.locator(".palette")).to_contain_text("This project is closed")
-    desk.press("2")
-    expect(desk.root.locator(".status")).to_contain_text("This project is closed")
+    view.page.reload()
+    view.ready()
+    expect(view.root.locator(".palette")).to_contain_text("This project is closed")
+    view.press("2")
+    expect(view.root.locator(".status")).to_contain_text("This project is closed")
