@@ -4,7 +4,7 @@ import streamlit as st
 
 from backend.domain import UserError
 from backend.services.traces.comparison import Comparison, ProblemFilter
-from pages.components.charts.chart_view import let_go
+from pages.components.charts.chart_view import forget_picks
 from pages.components.charts.pair_section import Picked, all_runs, big_numbers, pair_section
 from pages.components.frame.chrome import numbers_strip, page_header
 from pages.components.frame.gate import require_person
@@ -63,7 +63,7 @@ rail, work = body.container(width=236), body.container(width="stretch")
 with rail:
     if picked and st.button(f"✕ {picked.text()}", key="unpick", type="tertiary"):
         st.session_state.picked = None
-        let_go("spread-length", "spread-density")
+        forget_picks("spread-length", "spread-density")
         st.rerun()
     problem_list(
         [item_of(problem, mode) for problem in listed], mode_chips(compared), key="problems", selected=current.id,

@@ -34,7 +34,7 @@ def run() -> list[tuple[str, float, str]]:
         for name, length in (("long", LONG), ("short", SHORT)):
             (cases / f"{name}.json").write_text(json.dumps({"panes": [pane(long_text(length))]}), encoding="utf-8")
         process, url = start_server(
-            _BROWSER_TESTS / "harness_trace_view.py", {"TRACE_VIEW_CASES": folder}, cases / "server.log"
+            _BROWSER_TESTS / "components" / "harness_trace_view.py", {"TRACE_VIEW_CASES": folder}, cases / "server.log"
         )
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
         try:

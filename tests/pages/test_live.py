@@ -224,9 +224,9 @@ def test_marks_of_a_growing_text_are_those_of_the_whole(name: str) -> None:
             ]
 
 
-def test_pieces_of_traces_that_are_not_shown_are_not_told() -> None:
-    teller = StreamWriter(Matcher(LEXICONS["doubts"]), "doubts", problem=9)
+def test_pieces_of_traces_that_are_not_shown_are_not_sent() -> None:
+    writer = StreamWriter(Matcher(LEXICONS["doubts"]), "doubts", problem=9)
     plan = {"k": "plan", "arms": [arm()] * 6, "problems": [{"question": "q", "gold": None}] * 2, "samples": 1}
-    told = teller.tell([(1, plan), (2, {"k": "piece", "i": 0, "t": "no"}), (3, {"k": "piece", "i": 1, "t": "yes"})])
-    assert (told[0]["focus"], len(told[0]["arms"])) == ([1, 0], 4)
-    assert [item["t"] for item in told[1:]] == ["yes"]
+    items = writer.items([(1, plan), (2, {"k": "piece", "i": 0, "t": "no"}), (3, {"k": "piece", "i": 1, "t": "yes"})])
+    assert (items[0]["focus"], len(items[0]["arms"])) == ([1, 0], 4)
+    assert [item["t"] for item in items[1:]] == ["yes"]

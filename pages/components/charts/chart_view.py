@@ -1,7 +1,7 @@
 """Draws a chart in the page's theme, with its alt text, its downloads and its data as a table.
 
 Owns the way from a Chart to the browser and back: the colours that follow light and dark, PNG and SVG made in the
-browser without a network, CSV, and which records a person picked. Knows nothing of what a chart is about.
+browser without a network, CSV, and which records a person picked.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def show(chart: Chart, *, key: str, file_stem: str, on_select: bool = False) -> 
     return picked_records(chart, _chosen(key, files.picked, [_record_index(chart.figure, point) for point in points]))
 
 
-def let_go(*keys: str) -> None:
+def forget_picks(*keys: str) -> None:
     """Forget what was picked in these charts' tables; what is picked in the drawing stays as it is drawn."""
     for key in keys:
         st.session_state.pop(f"{key}-kept", None)
@@ -86,17 +86,14 @@ def picked_range(records: Sequence[Record]) -> tuple[str, float, float] | None:
 
 
 def in_theme(figure: go.Figure, scheme: str = "") -> go.Figure:
-    """A copy of `figure` whose palette colours are the reader's theme's.
-
-    The browser fills them in when it first sees a figure and never again; `scheme` makes it a new figure after the
-    theme has changed.
-    """
+    """A copy of `figure` whose palette colours are the reader's theme's."""
+    # Streamlit fills theme colours in when it first sees a figure and never again: another `scheme` makes a new one.
     return _coloured(figure.to_json(validate=False), scheme)
 
 
 @lru_cache(maxsize=64)
 def _coloured(source: str, scheme: str) -> go.Figure:
-    """Building a figure from JSON takes far longer than drawing it, and most reruns draw the same ones again."""
+    # Building a figure from JSON takes far longer than drawing it, and most reruns draw the same ones again.
     return go.Figure(_swap(json.loads(source))).update_layout(meta=scheme)
 
 

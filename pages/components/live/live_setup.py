@@ -1,7 +1,6 @@
-"""What a person has set up on the Live page, and the job it makes: widgets' values to a specification and back.
+"""The setup of the Live page: its choices kept in the session, and the specification of the job they make.
 
-Owns the names of those values in the session and their defaults. Knows nothing of how they are drawn or watched.
-Values outlive the widgets: they are kept under one name, so that a look at a job leaves the setup as it was.
+Owns the setup's defaults, and the way from a setup to a specification and back.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from pages.components.frame.session import models, presets, services
 
 MOST_ARMS = 4
 FIRST_SET = "lab-cd3-test"
+# One name for all choices: Streamlit forgets a widget's value once it isn't drawn, and while a job is watched none is.
 _NAME = "live-setup"
 
 
@@ -60,7 +60,7 @@ def setup() -> Setup:
 
 
 def _first_arms(everyone: list[ModelInfo]) -> list[RunArm]:
-    """The first experiment's, where its models are there; else a model with what was trained from it, if any was."""
+    """The first preset's arms, where its models are there; else a model with one trained from it, if any was."""
     if known := presets():
         return list(known[0].spec.arms)
     able = {info.model.id: info.model for info in everyone if info.ready}
@@ -91,7 +91,7 @@ def _question(problem: Problem) -> Question:
 
 
 def take(spec: GenerationSpec) -> None:
-    """Put a job's specification into the setup, to be changed and asked for again."""
+    """Put a job's specification into the setup, to be changed and submitted again."""
     chosen = Setup(arms=list(spec.arms), base=replace(spec, fork=None), edition=setup().edition + 1)
     if spec.problem_set:
         chosen.set_name, chosen.count = spec.problem_set, spec.limit or len(services().problems.load(spec.problem_set))
@@ -114,7 +114,7 @@ def _numbered(question: Question) -> int | None:
 
 
 def take_query(query: Mapping[str, str]) -> str | None:
-    """Heed an address: `preset` (returns its name), or `problem` (an id) and `models` (ids) from other pages."""
+    """Take over what an address asks for: `preset` (its name is returned), or `problem` and `models` by their ids."""
     chosen = setup()
     if preset := next((p for p in presets() if p.name == query.get("preset")), None):
         take(preset.spec)

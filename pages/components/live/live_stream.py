@@ -1,11 +1,7 @@
-"""What a browser is told of a job while it works: the ledger's stream, made small and with its cues marked.
+"""The items a browser gets of a job's stream: the ledger's messages, made small and with their cues marked.
 
-Owns the words between `stream_route.py` and `live_view/*.js`, and finding the cues of a text that still grows. Knows
-nothing of HTTP, of the store or of how anything is drawn. Offsets are code points.
-
-Of all traces only those of one problem and sample (one an arm) are sent with their text; the others with their end
-alone, so that a job of hundreds costs no more than what is looked at. Each trace's marks are at any time exactly what
-the lexicon finds in the text sent so far.
+Owns the format between `stream_route.py` and `live_view/*.js`, and the search for cues in a text that still grows.
+Offsets are code points. Each trace's marks are at any time exactly what the lexicon finds in the text sent so far.
 """
 
 from __future__ import annotations
@@ -42,18 +38,14 @@ class Finder(Protocol):
 
 
 class StreamMessage(NamedTuple):
-    """One thing a job said; see backend/store/streams.py."""
+    """One message of a job's stream; see backend/store/streams.py."""
 
     seq: int
     payload: Mapping[str, Any]
 
 
 class GrowingText:
-    """A text that only grows, and its marks.
-
-    Only the part after the last blank line is searched anew: no form reaches over one, so that what was found before
-    it stands.
-    """
+    """A text that only grows, and its marks."""
 
     def __init__(self, finder: Finder) -> None:
         """`finder` says what counts as a cue."""
@@ -73,6 +65,8 @@ class GrowingText:
         return kept, self.marks[kept:]
 
     def _settle(self) -> None:
+        # No form of a lexicon reaches over a blank line: what was found before the last one stands, and isn't searched
+        # again. Searching the whole text at each addition would be quadratic.
         cut = self._tail.rfind("\n\n") + 2
         if cut > 1:
             self._base, self._tail = self._base + cut, self._tail[cut:]
@@ -102,15 +96,17 @@ class _Addition:
 
 
 class StreamWriter:
-    """What one browser has to be told, batch by batch."""
+    """The items for one browser, batch by batch."""
 
     def __init__(self, finder: Finder, lexicon: str, problem: int = 0, sample: int = 0) -> None:
         """`problem` and `sample` are those whose traces are sent with their text; `lexicon` names `finder`'s."""
         self._finder, self._lexicon, self._focus = finder, lexicon, (problem, sample)
+        # Only the traces of one problem and sample are sent with their text, the others with their end alone: a job of
+        # hundreds costs no more than what is looked at.
         self._shown: set[int] = set()
         self._texts: dict[int, GrowingText] = {}
         self._waiting: dict[int, _Addition] = {}
-        self._tellers = {
+        self._writers = {
             "plan": self._plan,
             "open": self._open,
             "done": self._done,
@@ -118,10 +114,10 @@ class StreamWriter:
             "end": self._end,
         }
 
-    def tell(self, said: Iterable[StreamMessage]) -> list[Item]:
-        """The items for these, in order; pieces that follow each other in one trace become one."""
+    def items(self, messages: Iterable[StreamMessage]) -> list[Item]:
+        """The items for these messages, in order; pieces that follow each other in one trace become one."""
         items: list[Item] = []
-        for _, payload in said:
+        for _, payload in messages:
             kind = payload["k"]
             if kind == "piece":
                 if payload["i"] in self._shown:
@@ -131,8 +127,8 @@ class StreamWriter:
                 self._waiting.pop(payload["i"], None)
             elif kind in ("done", "failed"):
                 items += self._addition(payload["i"])
-            if kind in self._tellers:
-                items += self._tellers[kind](payload)
+            if kind in self._writers:
+                items += self._writers[kind](payload)
         return items + [item for trace in list(self._waiting) for item in self._addition(trace)]
 
     def _plan(self, plan: Mapping[str, Any]) -> list[Item]:
@@ -204,7 +200,8 @@ def clean(text: str | None) -> Any:
 
 
 def _rounded(values: Sequence[float | None] | None, size: int) -> list[float | None]:
-    """Two decimals say a probability to a percent; without values as many Nones as there are tokens."""
+    """Values of `size` tokens to two decimals; without values as many Nones."""
+    # Two decimals of a log-probability give the probability to a percent, in a fraction of the bytes.
     if not values:
         return [None] * size
     return [None if value is None else round(value, 2) for value in values]

@@ -1,8 +1,8 @@
 """The live view: one to four arms of a job side by side, word by word as they come.
 
-Owns the Python side of one Streamlit v2 component: what it is given, and the check of what comes back. The words
-themselves never pass through here: the browser (`live_view/*.js`, over modules of `trace_view/`) listens to
-`stream_route.py` with the token it gets from here. Knows nothing of the store, of pages or of how traces are made.
+Owns the Python side of one Streamlit component: what it is given, and the check of what comes back. The text itself
+never passes through here: the browser (`live_view/*.js`, over modules of `trace_view/`) listens to `stream_route.py`
+with the token it gets from here.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class ForkRequest:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a job is going to show, known before it has said so itself: a (title, notes) an arm, how many problems and
-    samples, and the problem shown first.
+    """What a job is going to show, before its stream begins: a (title, notes) an arm, how many problems and samples,
+    and the problem shown first.
     """
 
     arms: Sequence[tuple[str, str]]
@@ -77,12 +77,12 @@ def live_view(
     minimum: int = 380,
     reserve: int = 16,
 ) -> LiveResult:
-    """Show a job's traces of one problem, from the start and as they come, and say what was asked of them.
+    """Show a job's traces of one problem, from the start and as they come, and return what was asked of them.
 
     `over` is whether the job was over when the page ran: if not, its end makes the page run once more. `expected` is
-    shown until the job speaks. `focus` is the (problem, sample) shown first. `forks` lets a reader go on from a token
-    with another word, once the job is over. The view fills the height left in the window, keeping `reserve` pixels;
-    its panes get at least `minimum`.
+    shown until the stream begins. `focus` is the (problem, sample) shown first. `forks` lets a reader go on from a
+    token with another word, once the job is over. The view fills the height left in the window, keeping `reserve`
+    pixels; its panes get at least `minimum`.
     """
     result = _VIEW(
         key=key,

@@ -1,8 +1,6 @@
 """The stream of a job as server-sent events: `/live/stream?job=ID&lexicon=NAME&token=...`.
 
 Owns the way from the ledger to one browser: who may listen, where a broken connection goes on, and when it is over.
-Knows nothing of what is drawn. Routes stand outside Streamlit's session, so the page hands its component a token that
-is signed for one job and for a few hours.
 
 Events: `id` is the number of the last thing of the stream in it, `data` is `{"items": [...], "back": true}`; `back` is
 there while the stream is being caught up with. The job's own state comes as an item `job` without an id.
@@ -35,11 +33,12 @@ _QUIET_POLLS: Final = 150  # a comment after so many silent polls, so that a pro
 _LAST_POLLS: Final = 2  # a job says its last word before it is over; one look more costs nothing
 _RETRY_MS: Final = 500
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+# Routes stand outside Streamlit's session: the page gives its component a token, signed for one job and for some hours.
 _SIGNER: Final = URLSafeTimedSerializer(secrets.token_hex(32), salt="live stream")
 
 
 def stream_token(job: str) -> str:
-    """Leave to listen to `job`, until this process ends or TOKEN_SECONDS have passed."""
+    """A token that lets its bearer listen to `job`, until this process ends or TOKEN_SECONDS have passed."""
     return str(_SIGNER.dumps(job))
 
 
@@ -65,10 +64,10 @@ async def stream(request: Request) -> Response:
     except UserError as error:
         return PlainTextResponse(str(error), 404)
     finder = await to_thread.run_sync(wired.lexicons.matchers)
-    teller = StreamWriter(finder[lexicon.id], lexicon.name, _number(query.get("problem")), _number(query.get("sample")))
+    writer = StreamWriter(finder[lexicon.id], lexicon.name, _number(query.get("problem")), _number(query.get("sample")))
     after = max(_number(request.headers.get("last-event-id")), _number(query.get("after")))
     return StreamingResponse(
-        _Listener(wired, job, teller, after).events(), media_type="text/event-stream", headers=_HEADERS
+        _Listener(wired, job, writer, after).events(), media_type="text/event-stream", headers=_HEADERS
     )
 
 
@@ -78,14 +77,14 @@ routes = [Route(PATH, stream)]
 class _Listener:
     """One browser's connection."""
 
-    def __init__(self, wired: Services, job: str, teller: StreamWriter, after: int) -> None:
-        self._wired, self._job, self._teller, self._after = wired, job, teller, after
+    def __init__(self, wired: Services, job: str, writer: StreamWriter, after: int) -> None:
+        self._wired, self._job, self._writer, self._after = wired, job, writer, after
         self._at = 0
         self._state: Item = {}
         self._final = self._ended = False
 
     async def events(self) -> AsyncIterator[str]:
-        """Every event from here to the end of the job. What was told before is read again, and not said again."""
+        """Every event to the end of the job. What the browser has already is read again, but not sent."""
         yield f"retry: {_RETRY_MS}\n\n"
         polls = quiet = 0
         back = True
@@ -111,20 +110,20 @@ class _Listener:
             yield _event([{"k": "over"}])
 
     def _over(self, quiet: int) -> bool:
-        """Whether nothing more can come: the job is over, and has said so or had the chance to."""
+        """Whether nothing more can come: the job is over, and its last message has been read or had time to come."""
         return self._final and quiet > 0 and (self._ended or quiet >= _LAST_POLLS)
 
     def _next(self) -> list[Item]:
-        """What comes next in the stream; nothing of what the browser has been told before its connection broke."""
-        said = [StreamMessage(*item) for item in self._wired.jobs.stream(self._job, self._at)]
-        if not said:
+        """The items that come next in the stream, without those the browser had before its connection broke."""
+        messages = [StreamMessage(*item) for item in self._wired.jobs.stream(self._job, self._at)]
+        if not messages:
             return []
-        self._at = said[-1].seq
-        self._ended = self._ended or any(item.payload["k"] == "end" for item in said)
-        old = [item for item in said if item.seq <= self._after]
+        self._at = messages[-1].seq
+        self._ended = self._ended or any(item.payload["k"] == "end" for item in messages)
+        old = [item for item in messages if item.seq <= self._after]
         if old:
-            self._teller.tell(old)
-        return self._teller.tell(said[len(old) :])
+            self._writer.items(old)  # later marks build on those of earlier text
+        return self._writer.items(messages[len(old) :])
 
     def _job_event(self) -> str:
         """How the job stands, if that is news. One that was forgotten meanwhile is over."""
@@ -166,9 +165,7 @@ def _number(text: str | None) -> int:
 
 
 def _stopping() -> bool:
-    """Whether the web server wants to end: it waits for its connections, and would wait for this one for ever.
-
-    uvicorn tells nobody but its own signal handler, a method of the server.
-    """
+    """Whether the web server wants to end: it waits for its connections, and would wait for this one for ever."""
+    # uvicorn sets a flag of its server and calls nobody; the server is reached through its signal handler alone.
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return bool(getattr(server, "should_exit", False))

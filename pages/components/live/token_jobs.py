@@ -1,6 +1,6 @@
-"""What may be asked of a shown trace: to go on from a place in it, to answer its problem anew, to read its run.
+"""Jobs from a shown trace: to go on from a place in it, to answer its problem anew, to score its run.
 
-Owns the dialogs and the jobs they make. Knows nothing of how a place is chosen, nor of watching a job.
+Owns the dialogs and the specifications they make.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def _pick(infos: Sequence[ModelInfo], key: str) -> str | None:
 
 
 def left_at(text: str, at: int, word: str) -> tuple[int, str]:
-    """Where a text is left at code point `at` to say `word`, and what exactly is said there.
+    """Where a text is cut to go on from code point `at` with `word`, and the exact text inserted there.
 
-    The word takes the blank that stands at the place, or gets one where it would run into the word before. With
-    nothing to say, blanks before the place are left out too: models begin a word with its blank.
+    The word takes the blank that stands at the place, or gets one where it would run into the word before.
     """
     if not word.strip():
+        # Models begin a word with its blank: one left before the cut would make them begin another kind of token.
         return len(text[:at].rstrip(" ")), ""
     blank = text[at:][: len(text[at:]) - len(text[at:].lstrip())]
     if not blank and at and not text[at - 1].isspace():
@@ -90,14 +90,14 @@ def _go_on(trace: OpenTrace, model: str, at: int, insert: str, samples: int) -> 
 
 def _drawn_alike(spec: GenerationSpec, trace: OpenTrace) -> GenerationSpec:
     """Decoding as in the trace's run, as far as that is known; where its limit isn't, twice the trace's length."""
-    told, usual = trace.run.info.sampling, spec.decoding
+    known, usual = trace.run.info.sampling, spec.decoding
     decoding = replace(
         usual,
-        temperature=usual.temperature if told.temperature is None else told.temperature,
-        top_p=told.top_p or usual.top_p,
-        top_k=told.top_k or usual.top_k,
-        max_tokens=told.max_tokens or max(usual.max_tokens, 2 * trace.length),
-        seed=told.seed or usual.seed,
+        temperature=usual.temperature if known.temperature is None else known.temperature,
+        top_p=known.top_p or usual.top_p,
+        top_k=known.top_k or usual.top_k,
+        max_tokens=known.max_tokens or max(usual.max_tokens, 2 * trace.length),
+        seed=known.seed or usual.seed,
         top=_ALTERNATIVES,
     )
     return replace(spec, decoding=decoding)

@@ -1,8 +1,7 @@
 """One table for every page: real HTML built of text nodes, with typed columns, sorting, selection and keyboard.
 
-Owns drawing, and the check of everything the browser sends back. Knows nothing of
-runs, traces or the store: a caller hands over columns and rows and gets an event. Text may be hostile: it reaches
-the browser as data and is written with textContent alone; a link may lead to a path of this app only.
+Owns the Python side of one Streamlit component, and the check of everything the browser sends back. Text may be
+hostile: it reaches the browser as data and becomes text nodes alone; a link may lead to a path of this app only.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ _TABLE = browser_component(
 
 
 class Select(StrEnum):
-    """What a row is good for: a click (or Enter) opens it, or check boxes choose several."""
+    """What a row can be selected for: a click (or Enter) opens it, or check boxes choose several."""
 
     ROW = "row"
     MANY = "many"
 
 
 class Sort(StrEnum):
-    """Who sorts: the browser what it was given, or the server, told by an event."""
+    """Who sorts: the browser, what it was given, or the server, at an event."""
 
     CLIENT = "client"
     SERVER = "server"
@@ -70,7 +69,7 @@ def data_table(
 ) -> TableEvent | None:
     """Draws the table and returns what the person did since the last run, or None.
 
-    `caption` names the table for who can't see it. `sorted_by` is (column, descending) as the rows come. `height` is
+    `caption` names the table for screen readers. `sorted_by` is (column, descending) as the rows come. `height` is
     the most it may take in pixels before it scrolls under its header. `checked` and `at_most` (the largest number of
     checked rows) go with Select.MANY. `empty` stands in place of rows; `note` is a quiet line below.
     """

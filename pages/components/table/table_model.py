@@ -1,7 +1,7 @@
-"""A table's columns, rows and cells, and how they are handed to the browser.
+"""A table's columns, rows and cells, and the data the browser gets of them.
 
 Owns the kinds of column, what a cell may hold and how it is written: text in one safe line, numbers with their
-interval, addresses of this app only. Knows nothing of drawing, events or what the rows are about.
+interval, addresses of this app only.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """LaTeX inside a trace, turned into MathML that is safe to draw.
 
 Owns finding the formulas of a text, converting each by latex2mathml, and the allow-list every element and
-attribute must pass. Hands back plain nested tuples, never markup, so nothing here can become HTML. Knows nothing
-of traces, pages or the browser; the viewer checks the same allow-list again before it makes elements.
+attribute must pass. It returns plain nested tuples, never markup, so that nothing here can become HTML.
 
 Offsets are Unicode code points, half-open, delimiters included.
 """
@@ -21,12 +20,14 @@ from latex2mathml.converter import Converter
 # (tag, attributes or None, *children); a child is a tree, or the one string inside a token element.
 Tree = tuple[Any, ...]
 
-MAX_FORMULA = 2_000
-MAX_FORMULAS = 1_500
+# A text of nothing but formulas must stop neither the server nor the browser.
+MAX_FORMULA = 2_000  # characters
+MAX_FORMULAS = 1_500  # different ones in a text
 MAX_NODES = 3_000
 MAX_ALL_NODES = 150_000
 MAX_DEPTH = 60
 
+# trace_view/math_names.js repeats these lists, because the browser checks again; a test compares the two.
 TOKENS = frozenset({"mi", "mn", "mo", "ms", "mtext", "mspace"})
 ELEMENTS = TOKENS | {
     "mrow", "mfrac", "msqrt", "mroot", "mstyle", "mpadded", "mphantom", "menclose", "msub", "msup", "msubsup",
@@ -65,7 +66,7 @@ class Formula:
 
 @dataclass(frozen=True, slots=True)
 class Mathematics:
-    """The drawable formulas of one text.
+    """The formulas of one text that can be drawn.
 
     `spans` holds (start, end, index into `trees`, display); `failed` counts formulas the library refuses,
     `left` those beyond the limits of this module. Both stay as source.
@@ -84,7 +85,7 @@ def find_formulas(text: str) -> Iterator[Formula]:
     digit, so that sums of money stay text; inline formulas end at a blank line.
     """
     opened: re.Match[str] | None = None
-    for mark in _MARK.finditer(text):
+    for mark in _MARK.finditer(text):  # one pass and one open delimiter: hostile text can't make it quadratic
         sign = mark[0]
         if opened is not None and sign == _OPENERS[opened[0]] and _closes(text, opened, mark):
             yield Formula(opened.start(), mark.end(), text[opened.end() : mark.start()], opened[0] in ("$$", r"\["))
@@ -140,7 +141,7 @@ def convert(latex: str, display: bool) -> Tree | None:
     try:
         element = Converter(display="block" if display else "inline").convert_to_element(latex)
         tree = ("mrow", None, *(_checked(child, 0) for child in element))
-    except (Exception, RecursionError):  # the library raises many kinds on text that isn’t LaTeX
+    except (Exception, RecursionError):  # the library raises errors of many kinds for text that isn't LaTeX
         return None
     return tree if 1 < _size(tree) <= MAX_NODES else None
 

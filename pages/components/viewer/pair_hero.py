@@ -1,6 +1,6 @@
-"""The first screen: one problem answered by a model and its trained variant, and what to do next.
+"""The pair of traces on the first screen: one problem answered by a model and its trained variant, and what to do next.
 
-Owns how the pair is introduced, in words made from its figures. Knows nothing of how the pair was found.
+Owns the sentence that introduces the pair, made from its figures.
 """
 
 from __future__ import annotations
@@ -37,18 +37,19 @@ def lead(hero: Telling, figures: Mapping[str, RunSummary], grader: str) -> str:
     right_a, right_b = a.accuracy[grader], b.accuracy[grader]
     hardly = "hardly " if b.cues.value < 0.1 < a.cues.value else ""
     cues_a, cues_b = number(a.cues.value, Form.DECIMAL), number(b.cues.value, Form.DECIMAL)
-    said = f"{hardly}doubts ({cues_b} cues a trace, not {cues_a})"
+    claim = f"{hardly}doubts ({cues_b} cues a trace, not {cues_a})"
+    # Lengths in words and in tokens don't compare.
     if a.length.value and a.run.length_unit == b.run.length_unit:
-        said = f"It answers {_times(b.length.value / a.length.value)}, " + said
+        claim = f"It answers {_times(b.length.value / a.length.value)}, " + claim
     else:
-        said = "It " + said
+        claim = "It " + claim
     if right_a and right_b:
-        said += f", and is right on {_share(right_b)} of the problems instead of {_share(right_a)}"
-        said += f" (n = {hero.pair.problems:,})"
+        claim += f", and is right on {_share(right_b)} of the problems instead of {_share(right_a)}"
+        claim += f" (n = {hero.pair.problems:,})"
     start = (
         "The same small model, before and after training." if is_lab(hero.pair.base) else "Before and after training."
     )
-    return f"{start} {said}."
+    return f"{start} {claim}."
 
 
 def _times(ratio: float) -> str:
@@ -117,7 +118,7 @@ def next_steps() -> None:
 
 
 def _begin(preset: Preset) -> None:
-    """Run an experiment and watch it; where it can't be run, the Live page is where to mend that."""
+    """Submit a preset's job and open it on the Live page, or show why it can't be submitted."""
     try:
         job = services().generation.submit(preset.spec)
     except UserError as error:
@@ -127,6 +128,6 @@ def _begin(preset: Preset) -> None:
 
 
 def _card(title: str, sentence: str, name: str) -> bool:
-    """A card that is one button; its words are ours."""
+    """A card that is one button. Its label is markdown: only words of the app's own may stand in it."""
     with st.container(key=f"sth-card-{name}"):
         return st.button(f"**{title}**  \n{sentence}", key=f"card-{name}", width="stretch")

@@ -1,6 +1,6 @@
-"""From a stored trace to a pane of the viewer.
+"""Panes of the trace viewer made from stored traces.
 
-Owns the words around a trace: verdict, facts, where it came from. Knows nothing of pages or of the store.
+Owns the words around a trace: its verdict, its figures, where it came from.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Tokens as a layer under a trace's text: which token gets which shade, and what the browser needs to say of each.
+"""The colouring of a trace's tokens by probability, entropy or difference, packed for the browser.
 
-Owns the scales with their words and the packed form the browser gets. Knows nothing of the store, of pages or of how
-a person chooses a colour. Offsets are code points here; the browser converts them to UTF-16.
+Owns the colour scales with their labels and the packed form. Offsets are code points here; the browser converts them
+to UTF-16.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Colour(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ShadeScale:
-    """Shade i is for values from `bounds[i - 1]` up to `bounds[i]`, said as `labels[i]`; the shade "" is blank.
+    """Shade i is for values from `bounds[i - 1]` up to `bounds[i]` and labelled `labels[i]`; the shade "" is blank.
 
     `figure` names the value in means: the surprise of a token is minus its log-probability.
     """
@@ -109,7 +109,7 @@ def layer_of(
 
 
 def means(scale: ShadeScale, found: CueContrast) -> str:
-    """Whether the model is less sure in its cues, in words: means in nats with their n, and the cues' interval."""
+    """The legend's sentence on whether the model is less sure in its cues: means in nats, n and the cues' interval."""
     if found.cues is None or found.rest is None:
         return ""
     ends = f" [{found.cues.low:.2f}, {found.cues.high:.2f}]" if found.cues.low is not None else ""
@@ -141,5 +141,6 @@ def _floats(values: Sequence[float | None]) -> NDArray[np.float64]:
 
 
 def _packed(values: ArrayLike, kind: str) -> str:
-    """Numbers as little-endian bytes in base64: a tenth of the work of JSON for a trace of 32,000 tokens."""
+    """Numbers as little-endian bytes in base64."""
+    # A tenth of JSON's work for a trace of 32,000 tokens, here and in the browser.
     return base64.b64encode(np.asarray(values).astype(kind).tobytes()).decode("ascii")

@@ -1,8 +1,7 @@
 """The trace viewer: one to four reasoning traces side by side, with every cue marked.
 
-Owns the Python side of one Streamlit v2 component: what a pane shows, how it is put into the data the browser
-gets, and what comes back. The browser side is `trace_view/*.js` and `trace_view.css`. Knows nothing of the store,
-of pages or of how verdicts and figures are made.
+Owns the Python side of one Streamlit component: what a pane shows, the data the browser gets, and the check of what
+comes back. The browser side is `trace_view/*.js` and `trace_view.css`.
 
 Offsets here are Unicode code points; the browser converts them to UTF-16 once, when data arrives, and back once,
 when a selection leaves.
@@ -73,7 +72,7 @@ class Pane:
 
     `id` names the pane in permalinks and events. Offsets of `sections` and of cues run into `text`; those of cues
     in the section `prompt` run into `prompt`. `link` is an address inside the app that opens this trace alone.
-    `ending` is said after the last line ("cut off at the token limit"). `units` is the text's length in what densities
+    `ending` stands after the last line ("cut off at the token limit"). `units` is the text's length in what densities
     are counted by; with it the group chips show their cues per 1,000. `tokens` colours the text's tokens.
     """
 
@@ -176,12 +175,12 @@ def trace_view(
     active: ActiveRange | None = None,
     options: Options = Options(),
 ) -> TraceViewResult:
-    """Show one to four traces and say what was asked of them. Raises ValueError for panes that can't be shown.
+    """Show one to four traces and return what was asked of them. Raises ValueError for panes that can't be shown.
 
-    `lexicon_groups` are the groups the lexicon in use knows, in the order their counts are listed. Formulas are
-    converted here, and only once a person has asked for them.
+    `lexicon_groups` are the groups the lexicon in use knows, in the order their counts are listed.
     """
     _check(panes)
+    # Formulas are converted only once a person has asked for them: most readers never do, and each is parsed in Python.
     rendered = bool(st.session_state.get(key, {}).get("mathematics", False))
     result = _VIEWER(
         key=key,
@@ -204,14 +203,14 @@ def _check(panes: Sequence[Pane]) -> None:
 
 
 def _step(value: Any, known: set[str]) -> SampleStep | None:
-    """The browser's word is checked: a pane that is shown, one step."""
+    """The step the browser reports, if it is one step in a pane that is shown."""
     if isinstance(value, Mapping) and value.get("pane") in known and value.get("step") in (-1, 1):
         return SampleStep(str(value["pane"]), int(value["step"]))
     return None
 
 
 def _place(value: Any, lengths: Mapping[str, int]) -> Place | None:
-    """The browser's word is checked: a pane that is shown, a place in its text."""
+    """The place the browser reports, if it lies in the text of a pane that is shown."""
     if not isinstance(value, Mapping) or not isinstance(at := value.get("at"), int):
         return None
     pane = str(value.get("pane"))

@@ -1,8 +1,8 @@
 """The list of problems beside the compared traces: modes with counts, a verdict a run, one problem chosen.
 
 Owns the list's look and keyboard (j and k anywhere on the page, arrows and Enter inside it) and the check of what
-the browser sends back. Knows nothing of how the modes are worked out: the page hands over the problems of the mode
-it shows. Questions are hostile text and reach the browser as text nodes.
+the browser sends back. The page passes the problems of the mode it shows. Questions are hostile text and become text
+nodes.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def problem_list(
 ) -> ListEvent | None:
     """Draws the list and returns what the person chose since the last run, or None.
 
-    `on_choice` is told before the page runs again, so that the page can be drawn once, with the choice in it.
+    `on_choice` is called before the page runs again, so that the page can be drawn once, with the choice in it.
     `selected` and `mode` are the ids shown now; `runs` are the letters over the columns of verdicts. `height` is in
     pixels; None fills the window from where the list begins to its lower edge.
     """

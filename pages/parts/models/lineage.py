@@ -1,7 +1,7 @@
 """The models as a family tree: each under the one it was trained from, with what can serve it and what it made.
 
-Owns the tree's order and the check of what the browser sends back. Names and reasons are hostile text and reach the
-browser as text nodes. Knows nothing of the registry.
+Owns the tree's order and the check of what the browser sends back. Names and reasons are hostile text and become text
+nodes.
 """
 
 from __future__ import annotations
@@ -63,19 +63,19 @@ def tree(nodes: Sequence[Node]) -> list[Branch]:
         below.setdefault(node.parent if node.parent in known else None, []).append(node)
     placed: set[str] = set()
 
-    def grown(node: Node) -> Branch:
+    def branch(node: Node) -> Branch:
         placed.add(node.id)
-        return Branch(node, tuple(grown(child) for child in below.get(node.id, []) if child.id not in placed))
+        return Branch(node, tuple(branch(child) for child in below.get(node.id, []) if child.id not in placed))
 
-    roots = [grown(node) for node in below.get(None, [])]
+    roots = [branch(node) for node in below.get(None, [])]
     # Two processes may make a circle between them; its members are shown all the same.
-    return roots + [grown(node) for node in nodes if node.id not in placed]
+    return roots + [branch(node) for node in nodes if node.id not in placed]
 
 
 def lineage(
     nodes: Sequence[Node], *, key: str, selected: str | None, on_choice: Callable[[str], None] | None = None
 ) -> None:
-    """Draws the tree; `on_choice` is told the id of the model a person chose, before the page runs again."""
+    """Draws the tree; `on_choice` is called with the id of the model a person chose, before the page runs again."""
 
     def report() -> None:
         chosen = choice(st.session_state[key].get("event"), nodes)
