@@ -33,6 +33,8 @@ from backend.services.traces.importer import ImportService
 from backend.services.traces.runs import RunService
 from backend.services.traces.trace_list import TraceListService
 from backend.services.traces.trace_reader import TraceService
+from backend.services.training.planner import Planner
+from backend.services.training.run import TrainingRunner
 from backend.services.training.trainings import TrainingService
 from backend.store import Store
 
@@ -54,6 +56,7 @@ class Services:
     generation: GenerationService
     scores: ScoreService
     trainings: TrainingService
+    training_runner: TrainingRunner
     reproduction: ReproductionService
     reports: ReportService
     demo: DemoService
@@ -85,9 +88,11 @@ def build_services(settings: Settings) -> Services:
     people = PeopleService(store, settings)
     lexicons = LexiconService(store, settings.lexicons, people)
     jobs, models, problems = JobService(store, settings), ModelService(store, settings), ProblemService(store)
-    trainings = TrainingService(store, settings, lexicons, models, problems, jobs, settings.graders)
+    planner = Planner(settings, models, problems)
+    trainings = TrainingService(store, models, jobs, planner)
+    training_runner = TrainingRunner(store, settings, lexicons, models, planner)
     comparison, traces = ComparisonService(store, lexicons), TraceService(store)
-    reproduction = ReproductionService(store, settings, lexicons, models, problems, jobs, trainings)
+    reproduction = ReproductionService(store, settings, lexicons, models, problems, jobs, trainings, training_runner)
     cues = LexiconCueFinder(store, lexicons)
     projects = ProjectService(store, lexicons, people)
     labelling = LabellingService(store, people, projects, cues)
@@ -106,6 +111,7 @@ def build_services(settings: Settings) -> Services:
         generation=GenerationService(store, lexicons, models, problems, jobs, settings.graders),
         scores=ScoreService(store, models, problems, jobs),
         trainings=trainings,
+        training_runner=training_runner,
         reproduction=reproduction,
         reports=ReportService(store, settings, lexicons, reproduction, comparison, traces),
         demo=DemoService(store, lexicons, settings.lab),

@@ -36,6 +36,7 @@ from backend.services.reproduction.results import (
 )
 from backend.services.traces.demo import FOLDER
 from backend.services.training.paper_settings import published
+from backend.services.training.run import TrainingRunner
 from backend.services.training.supervisor import CANCELLED, DONE
 from backend.services.training.training_specs import MOST_PROCESSES, SEEN, TrainingSpec
 from backend.services.training.trainings import TrainingService
@@ -105,10 +106,11 @@ class ReproductionService:
         problems: ProblemService,
         jobs: JobService,
         trainings: TrainingService,
+        runner: TrainingRunner,
     ) -> None:
         """`settings` say where the shipped results are."""
         self._store, self._settings, self._lexicons, self._models = store, settings, lexicons, models
-        self._problems, self._jobs, self._trainings = problems, jobs, trainings
+        self._problems, self._jobs, self._trainings, self._runner = problems, jobs, trainings, runner
 
     # -- asking -------------------------------------------------------------------------------------
 
@@ -178,7 +180,7 @@ class ReproductionService:
         teller = _Teller(progress, asked, asked - len(missing))
         trainings, failed = self._begun(missing)
         try:
-            outcomes = self._trainings.carry_out_many(trainings, spec.processes, progress, teller)
+            outcomes = self._runner.train(trainings, spec.processes, progress, teller)
         except JobCancelled:
             raise JobCancelled(self.settle(job)) from None
         named = {training.id: training.name for training in trainings}

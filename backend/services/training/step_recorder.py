@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,11 +87,10 @@ class Recorder:
         graders: GraderPool,
         subject: Subject,
         progress: JobProgress,
-        heed: Callable[[], None],
     ) -> None:
-        """`heed` is called often while traces are graded; what it raises ends that, and nothing of them is stored."""
+        """A cancelled job ends the grading of traces with JobCancelled, and nothing of them is stored."""
         self._store, self._lexicons, self._graders = store, lexicons, graders
-        self._subject, self._progress, self._heed = subject, progress, heed
+        self._subject, self._progress = subject, progress
         self._training = subject.training
 
     def take(self, event: Event) -> None:
@@ -130,7 +129,7 @@ class Recorder:
         step, asked = int(event["step"]), self._subject.plan.evaluations[event["evaluation"]]
         identity = self._run_id(step, event)
         run = self._store.ledger.find_run(identity) or self._store_run(identity, step, asked, event["traces"])
-        self._heed()
+        self._progress.check()
         found = figures(self._store, self._lexicons, run)
         row = EvaluationRow(step, asked.name, asked.context, identity, found)
         self._store.trainings.put_evaluation(self._training.id, row)
@@ -153,16 +152,16 @@ class Recorder:
         drafts = [self._draft(asked, trace, source, i) for i, trace in enumerate(traces, 1)]
         with PartWriter(self._store.folder, identity) as writer:
             builder = RunBuilder(identity, self._info(step, asked), self._lexicons.matchers())
-            graded = self._graders.grade(self._heeding(drafts))
+            graded = self._graders.grade(self._watched(drafts))
             for trace, draft, verdicts in zip(traces, drafts, graded, strict=True):
                 builder.add(draft, verdicts, writer, place=int(trace["problem"]) * samples + int(trace["sample"]))
             run = builder.close(writer)
             builder.register(self._store, writer, run, [source], self._lexicons.contents())
         return run
 
-    def _heeding(self, drafts: Sequence[TraceDraft]) -> Iterator[tuple[str, str | None, str]]:
+    def _watched(self, drafts: Sequence[TraceDraft]) -> Iterator[tuple[str, str | None, str]]:
         for draft in drafts:
-            self._heed()
+            self._progress.check()
             yield draft.text, draft.gold, draft.question
 
     def _draft(self, asked: Evaluation, trace: Event, source: SourceRow, row: int) -> TraceDraft:

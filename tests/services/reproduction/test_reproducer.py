@@ -61,10 +61,10 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Services, d
         patch.setattr(lab_recipes, "TRAINED_ON", "lab-cd4-test")  # few problems, quickly solved
         settings = Settings(store=tmp_path_factory.mktemp("reproduce") / "store", graders=1)
         with build_services(settings) as services:
-            services.trainings.launch = stand_in
+            services.training_runner.launch = stand_in
             first, _ = carry_out(services, SPEC)
             missing = [part.spec.name for part in services.reproduction.missing(SPEC).values()]
-            services.trainings.launch = launch_command
+            services.training_runner.launch = launch_command
             second, job = carry_out(services, SPEC)
             yield services, {"first": first, "missing": missing, "second": second, "job": job}
 
