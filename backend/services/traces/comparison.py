@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from backend.domain import Run, UserError, visible
+from backend.measure.cues import density
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.pair_statistics import PairStatistics, pair_statistics
 from backend.services.traces.run_pairs import Pair
@@ -149,9 +150,9 @@ class ComparisonService:
         a, b = comparison.runs[:2]
         lexicon = self._lexicons.get(comparison.lexicon)
         shared = [problem.id for problem in comparison.problems]
-        rows = self._store.queries.per_trace([a.id, b.id], lexicon.id)
+        rows = self._store.queries.per_problem([a.id, b.id], lexicon.id)
         entries = self._store.queries.entry_counts([a.id, b.id], lexicon.id)
-        return pair_statistics(a.id, b.id, shared, rows, entries, comparison.unit, VERDICTS[comparison.grader])
+        return pair_statistics(a.id, b.id, shared, rows, entries, comparison.unit, comparison.grader)
 
     def telling(self, pairs: Sequence[Pair], lexicon: str, grader: str, turn: int = 0) -> Telling | None:
         """The pair and problem that show the point best: one side doubts and is right, the other is sure and wrong.
@@ -210,7 +211,7 @@ def _side(row: Row, grader: str, unit: str) -> Side:
         length=length / n,
         words=row["words"] / n,
         cues=row["cues"] / n,
-        per_1k=1000.0 * row["cues"] / length if length else None,
+        per_1k=density(row["cues"], length),
         cut=row["cut"],
     )
 

@@ -19,6 +19,7 @@ import orjson
 from backend.distill.arguments import save_steps
 from backend.distill.train_plan import Evaluation, TrainPlan
 from backend.domain import (
+    GRADERS,
     TRAINING,
     Finish,
     Model,
@@ -33,17 +34,26 @@ from backend.domain import (
     visible,
 )
 from backend.grading.pool import GraderPool
+from backend.measure.bootstrap import Estimate
+from backend.measure.confidence import closing, falsely_confident
+from backend.measure.cues import fraction
+from backend.measure.run_figures import density_estimate, known_mean
 from backend.services.jobs import JobProgress
 from backend.services.lexicons.catalog import LexiconService
+from backend.services.traces.problem_rows import by_problem, grader_accuracy
 from backend.services.traces.run_builder import RunBuilder
-from backend.services.training.evaluation_figures import figures
 from backend.services.training.training_specs import SEEN, TrainingSpec
 from backend.store import Store
 from backend.store.ledger import SourceRow
 from backend.store.parts import PartWriter
+from backend.store.queries import VERDICTS
 from backend.store.trainings import EvaluationRow
 
 Event = Mapping[str, Any]
+Figure = list[float | int | None]  # value, low, high, number of problems
+
+_RIGHT = VERDICTS[GRADERS[0]]
+_ANSWER = _RIGHT.replace("correct", "answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,7 @@ class Recorder:
         identity = self._run_id(step, event)
         run = self._store.ledger.find_run(identity) or self._store_run(identity, step, asked, event["traces"])
         self._progress.check()
-        found = figures(self._store, self._lexicons, run)
+        found = evaluation_figures(self._store, self._lexicons, run)
         row = EvaluationRow(step, asked.name, asked.context, identity, found)
         self._store.trainings.put_evaluation(self._training.id, row)
 
@@ -229,3 +239,53 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(inner) for key, inner in value.items()}
     return [_finite(inner) for inner in value] if isinstance(value, list) else value
+
+
+# -- figures ----------------------------------------------------------------------------------------
+
+
+def evaluation_figures(store: Store, lexicons: LexiconService, run: Run) -> dict[str, Any]:
+    """What was measured on an evaluation's run, each figure [value, low, high, problems] or None where it can't be had.
+
+    `accuracy`, `false_confidence` and `finished_estimate` are shares, `length` is in the run's unit, `cues` a response
+    and `density_estimate` per 1,000 units pooled, both by lexicon; `density` and `finished` are the bare values.
+    """
+    held = store.ledger.run_lexicons()[run.id]  # a lexicon made while the run was under way is matched later
+    known = {name: one.id for name, one in lexicons.by_name.items() if one.id in held}
+    tables = {name: store.queries.per_problem([run.id], identity) for name, identity in known.items()}
+    rows = tables[lexicons.default]
+    counts = {name: [row["cues"] for row in table] for name, table in tables.items()}
+    means = by_problem(rows, run.length_unit, counts)
+    length, cues = means.length_and_cues()
+    densities = {name: _figure(density_estimate(found, means.length)) for name, found in means.cues.items()}
+    finished = _figure(known_mean(means.finished))
+    return {
+        "accuracy": _figure(grader_accuracy(rows, GRADERS[0])),
+        "length": _figure(length),
+        "cues": {name: _figure(estimate) for name, estimate in cues.items()},
+        "density": {name: figure and figure[0] for name, figure in densities.items()},
+        "density_estimate": densities,
+        "finished": finished and finished[0],
+        "finished_estimate": finished,
+        "false_confidence": _false_confidence(store, lexicons, run),
+        "traces": run.traces,
+    }
+
+
+def _false_confidence(store: Store, lexicons: LexiconService, run: Run) -> Figure | None:
+    """The share of responses that assert a wrong answer, among those whose verdict is known."""
+    identity = lexicons.get(lexicons.default).id
+    matcher, doubts = lexicons.matchers()[identity], dict[str, bool]()
+    for row in store.queries.texts(run.id):
+        start, end = closing(row["text"])
+        doubts[row["trace_id"]] = bool(matcher.find(row["text"][start:end]))
+    rows = store.queries.per_trace([run.id], identity)
+    sure = [
+        falsely_confident(row["finish"] == Finish.STOP, row[_ANSWER], row[_RIGHT], doubts[row["trace_id"]])
+        for row in rows
+    ]
+    return _figure(fraction(sure, [row["problem_id"] for row in rows]))
+
+
+def _figure(estimate: Estimate | None) -> Figure | None:
+    return None if estimate is None else [estimate.value, estimate.low, estimate.high, estimate.n]
