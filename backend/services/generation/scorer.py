@@ -1,6 +1,6 @@
-"""Reading stored traces with a model: every token's log-probability under a model and a context.
+"""Teacher-forced scoring of stored traces: every token's log-probability under a model and a context.
 
-Owns which traces are read and where what was found goes. Knows nothing of how an engine scores.
+Owns which traces are scored and where the scores are stored.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ScoreService:
     """Scores stored runs."""
 
     def __init__(self, store: Store, models: ModelService, problems: ProblemService, jobs: JobService) -> None:
-        """`problems` finds what contexts show."""
+        """`problems` finds the solutions that contexts show."""
         self._store, self._models, self._problems, self._jobs = store, models, problems, jobs
 
     def submit(self, spec: ScoreSpec) -> Job:
@@ -72,6 +72,7 @@ class ScoreService:
         return result
 
     def _turn(self, spec: ScoreSpec, model: str, row: dict[str, Any]) -> str:
+        # Built anew, not the stored prompt: the context asked for may not be the one the trace was written under.
         trace = self._store.queries.trace(row["trace_id"])
         if trace is None:
             raise UserError(f"The run {visible(spec.run)} was deleted meanwhile.")

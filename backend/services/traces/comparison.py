@@ -1,7 +1,7 @@
-"""Two to four runs, problem by problem.
+"""The comparison of up to four runs, problem by problem.
 
-Owns how runs are aligned, what a flip is, which problems a mode lets through, and the warnings where
-runs were not made alike. The statistics of a pair are in statistics.py. Knows nothing of panes or charts.
+Owns how runs are aligned, what a flip is, which problems a filter passes, and the warnings where runs were not made
+alike. The statistics of a pair are in pair_statistics.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from backend.store.queries import VERDICTS
 
 Row = dict[str, Any]
 MOST_RUNS = 4
-_LOOKED_AT = 6
+_GLANCE = 130  # words of both responses together that are read without scrolling
+_LOOKED_AT = 6  # pairs that are aligned in search of a telling problem: each takes a query
 
 
 class ProblemFilter(StrEnum):
@@ -85,7 +86,7 @@ class Comparison:
     warnings: list[str]
 
     def listed(self, mode: ProblemFilter) -> list[ComparedProblem]:
-        """The problems a mode lets through, in its order."""
+        """The problems a filter passes, in its order."""
         if mode is ProblemFilter.CUE_DROP:
             dropped = [p for p in self.problems if p.cue_drop > 0]
             return sorted(dropped, key=lambda p: -p.cue_drop)
@@ -105,11 +106,8 @@ class SampleRef:
     copies: int
 
 
-_GLANCE = 130  # words of both responses that are read without scrolling
-
-
 @dataclass(frozen=True, slots=True)
-class Telling:
+class TellingProblem:
     """A problem of a pair on which one run doubts and is right, and the other is sure and wrong."""
 
     pair: Pair
@@ -154,12 +152,12 @@ class ComparisonService:
         entries = self._store.queries.entry_counts([a.id, b.id], lexicon.id)
         return pair_statistics(a.id, b.id, shared, rows, entries, comparison.unit, comparison.grader)
 
-    def telling(self, pairs: Sequence[Pair], lexicon: str, grader: str, turn: int = 0) -> Telling | None:
+    def telling(self, pairs: Sequence[Pair], lexicon: str, grader: str, turn: int = 0) -> TellingProblem | None:
         """The pair and problem that show the point best: one side doubts and is right, the other is sure and wrong.
 
-        Looks at the surest pairs first. Among their flips, where the right side doubts at least twice as densely, the
-        most doubts win while both texts can be taken in at a glance; among longer ones the shortest. `turn` asks for
-        the next best ones, round and round. None where no pair has such a problem.
+        The surest pairs come first. Of their problems, those whose texts are read at a glance are ranked by how many
+        more cues one side has, longer ones by their length. `turn` asks for the next best, round and round. None where
+        no pair has such a problem.
         """
         for pair in pairs[:_LOOKED_AT]:
             try:
@@ -169,11 +167,11 @@ class ComparisonService:
             found = [p for p in compared.problems if _tells(p)]
             if found:
                 ranked = sorted(found, key=_pull)
-                return Telling(pair, ranked[turn % len(ranked)])
+                return TellingProblem(pair, ranked[turn % len(ranked)])
         return None
 
     def samples(self, run_id: str, problem_id: str) -> list[SampleRef]:
-        """A run's distinct responses to a problem, in order of sample; equal texts stand once."""
+        """A run's distinct responses to a problem, in order of sample; equal texts are listed once."""
         rows = self._store.queries.samples(run_id, problem_id)
         first: dict[str, Row] = {}
         copies: dict[str, int] = defaultdict(int)
@@ -230,13 +228,14 @@ def _passes(problem: ComparedProblem, mode: ProblemFilter) -> bool:
 
 
 def _pull(problem: ComparedProblem) -> tuple[bool, float, float, str]:
-    """What is shown first comes first."""
+    """The sort key of telling problems: the best one to show comes first."""
     words = sum(side.words for side in problem.sides)
     glance = words <= _GLANCE
     return not glance, -abs(problem.cue_drop) if glance else 0.0, words, problem.id
 
 
 def _tells(problem: ComparedProblem) -> bool:
+    """Whether one side is right and doubts, by density, more than twice as much as the wrong one."""
     first, second = problem.sides[:2]
     if first.right is None or second.right is None or first.right == second.right:
         return False

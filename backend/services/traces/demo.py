@@ -1,7 +1,6 @@
-"""The demo: runs of the lab's models that are shipped, brought into a new store, and taken out again at one click.
+"""The demo: shipped runs of the lab's models, copied into a new store, and removed again at one click.
 
-Owns the folder they are shipped in: `runs.json` with what the ledger knows of them, and their parts. Knows nothing of
-how the runs were made.
+Owns the folder they are shipped in: `runs.json` with what the ledger knows of them, and their parts.
 """
 
 from __future__ import annotations
@@ -33,20 +32,20 @@ class DemoService:
         self._store, self._lexicons, self._folder = store, lexicons, shipped / FOLDER
 
     def available(self) -> bool:
-        """Whether there is a demo to bring."""
+        """Whether a demo is shipped."""
         return (self._folder / "runs.json").is_file()
 
     def install(self) -> list[str]:
-        """Bring the demo into a store that has not seen it and holds no run; returns the runs' ids.
+        """Copy the demo into a store that has never had it and holds no run; returns the runs' ids.
 
-        A store that lost it by hand doesn't get it again.
+        A store from which somebody removed it doesn't get it again.
         """
         listing, marker = self._folder / "runs.json", self._store.folder / _MARKER
         if marker.exists() or not self.available() or self._store.ledger.runs():
             return []
         entries = json.loads(listing.read_text("utf-8"))
         found = [entry["run"]["id"] for entry in entries["runs"]]
-        # First the list: what a process that dies half-way has brought can then be taken out again.
+        # The list comes first: what a process that dies half-way has copied can then be removed again.
         with disk_errors():
             marker.write_text(json.dumps(found), "utf-8")
         for entry in entries["runs"]:
@@ -61,7 +60,7 @@ class DemoService:
 
     @needs(Role.ADMIN)
     def remove(self) -> int:
-        """Take the demo out; returns how many runs went. Models and everything else stay."""
+        """Remove the demo's runs; returns how many there were. Models and everything else stay."""
         runs = self.present()
         for run in runs:
             self._store.delete_run(run)
@@ -69,18 +68,18 @@ class DemoService:
 
     @needs(Role.ADMIN)
     def restore(self) -> list[str]:
-        """Bring the demo in again after it was taken out."""
+        """Copy the demo in again after it was removed."""
         (self._store.folder / _MARKER).unlink(missing_ok=True)
         return self.install()
 
     def ship(self, runs: Sequence[str]) -> int:
-        """Write these runs of the store as the demo to ship, in place of those that were, but for trainings' answers;
-        returns the demo's size in bytes.
+        """Replace the shipped runs, except the answers of trainings, with these of the store; returns the demo's size
+        in bytes.
         """
         return self._write(runs, lambda format_: format_ == TRAINING)
 
     def ship_answers(self, runs: Sequence[str]) -> int:
-        """Write these runs, answers of trainings, in place of such as are shipped; returns the demo's size in bytes."""
+        """Replace the shipped answers of trainings with these runs of the store; returns the demo's size in bytes."""
         return self._write(runs, lambda format_: format_ != TRAINING)
 
     def _write(self, runs: Sequence[str], stays: Callable[[str], bool]) -> int:

@@ -1,7 +1,4 @@
-"""Counting tokens with a tokenizer file a person points to.
-
-Owns the reading of `tokenizer.json`. Knows nothing of models or traces.
-"""
+"""Token counts from a `tokenizer.json` that a person names at an import."""
 
 from __future__ import annotations
 

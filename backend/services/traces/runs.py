@@ -1,7 +1,6 @@
-"""Runs as a list: their figures with intervals, the pairs among them, deleting, and the snapshot.
+"""The stored runs: their list with figures and intervals, the pairs among them, deleting, the snapshot.
 
-Owns how a run's figures are computed from its problems. Knows nothing of pages; intervals come from
-`measure`, rows from the store.
+How each figure is formed stands in measure/run_figures.py.
 """
 
 from __future__ import annotations
@@ -100,9 +99,8 @@ class RunService:
         return found
 
     def pairs(self) -> list[Pair]:
-        """Runs that belong side by side. A training's answers are left out: hundreds of them share their problems, and
-        the pages of trainings pair them themselves.
-        """
+        """Runs that belong side by side, without the answers of trainings."""
+        # Hundreds of a training's runs share their problems; the pages of trainings pair them themselves.
         kept = {run.id: run for run in self.all() if run.info.format != TRAINING}
         return find_pairs(kept, self._store.ledger.shared_problems())
 
@@ -155,7 +153,7 @@ class RunService:
         }
 
     def as_json(self, summary: RunSummary, densities: dict[str, tuple[float, float | None]]) -> dict[str, Any]:
-        """The object the command line prints for a run: figures, and the cues of every lexicon by name."""
+        """The object the command line prints for a run: its figures, and its cues by the name of each lexicon."""
         run, info = summary.run, summary.run.info
         graded = {grader: summary.accuracy[grader] for grader in ("file", "paper", "math-verify")}
         return {
