@@ -59,6 +59,7 @@ def problem_means(
     `right` of `judged` responses are right; `cut` of `ended`, whose ending is known, hit the token limit. Every problem
     has at least one of `samples`.
     """
+    # Each mean within its problem first: a problem with more samples must not weigh more.
     limit, known = np.asarray(cut, dtype=np.float64), np.asarray(ended, dtype=np.float64)
     return ProblemMeans(
         length=_share(length, samples),
@@ -81,6 +82,7 @@ def density_estimate(cues: Floats, length: Floats) -> Estimate | None:
 
 def pass_sizes(samples: int) -> list[int]:
     """The k of pass@k where every problem has `samples`: 2, 4, 8, ... and `samples` itself; none for one sample."""
+    # `samples` too: with all of them pass@k says what the run did, not what a smaller one would have done.
     powers = {2**i for i in range(1, samples.bit_length())}
     return sorted(k for k in powers | {samples} if k > 1)
 

@@ -1,7 +1,4 @@
-"""Use cases: what pages, worker and command line may ask for. `build_services` puts everything together once.
-
-Knows nothing of Streamlit or of terminals.
-"""
+"""The services, which pages, worker and command line call: `build_services` makes them all over one store."""
 
 from __future__ import annotations
 
@@ -41,7 +38,7 @@ from backend.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Every use case over one store."""
+    """All services over one store."""
 
     store: Store
     lexicons: LexiconService
@@ -71,7 +68,7 @@ class Services:
     detectors: DetectorService
 
     def close(self) -> None:
-        """Give the store back."""
+        """Close the store."""
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -82,8 +79,9 @@ class Services:
 
 
 def build_services(settings: Settings) -> Services:
-    """Open the store and put the use cases on it. Raises UserError where the store can't be opened."""
+    """Open the store and make its services. Raises UserError where the store can't be opened."""
     store = Store(settings)
+    # What a process that was killed left half-written goes before anybody lists files.
     store.sweep()
     people = PeopleService(store, settings)
     lexicons = LexiconService(store, settings.lexicons, people)

@@ -23,7 +23,7 @@ from backend.services.access.authorization import needs
 from backend.services.access.people import PeopleService
 from backend.services.lexicons.own_lexicons import (
     SEEN,
-    Learned,
+    LearnedDetector,
     OwnLexicon,
     check_name,
     engine_of,
@@ -181,7 +181,7 @@ class LexiconService:
         """Store the lexicon in the bytes of a YAML file that people call `shown`, as `add_version`."""
         return self.add_version(actor, from_yaml(raw, shown), note)
 
-    def add_detector(self, actor: str, name: str, learned: Learned, note: str = "") -> OwnLexicon:
+    def add_detector(self, actor: str, name: str, learned: LearnedDetector, note: str = "") -> OwnLexicon:
         """Store a trained detector as the newest version of `name`, as `add_version`."""
         person = self._people.require(actor, Role.ADJUDICATOR)
         return self._add(*learned_row(name, learned, note, person.id))

@@ -73,7 +73,7 @@ def list_row(lexicon: Lexicon, note: str, person: str) -> tuple[OwnRow, dict[str
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedDetector:
     """A trained detector to be stored: `title` stands beside its name, `texts` are digests of those it learned from."""
 
     model: DetectorModel
@@ -82,7 +82,7 @@ class Learned:
     texts: tuple[str, ...] = ()
 
 
-def learned_row(name: str, learned: Learned, note: str, person: str) -> tuple[OwnRow, dict[str, Any]]:
+def learned_row(name: str, learned: LearnedDetector, note: str, person: str) -> tuple[OwnRow, dict[str, Any]]:
     """A detector as a row and its content. Raises UserError for a name it can't have."""
     check_name(name)
     identity = learned.model.as_lexicon(name, "", "", "").id

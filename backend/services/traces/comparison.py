@@ -130,6 +130,7 @@ class ComparisonService:
         shared = set.intersection(*(set(by_run[run.id]) for run in runs))
         if not shared:
             raise UserError("These runs share no problem, so there is nothing to compare.")
+        # Tokens of different tokenizers are different units; words are coarse, but the same in all runs.
         unit, warnings = common_unit(runs)
         warnings += differences(runs) + self._prompt_warnings(runs, shared)
         known = self._store.ledger.problems(runs[0].id)
@@ -148,6 +149,7 @@ class ComparisonService:
         a, b = comparison.runs[:2]
         lexicon = self._lexicons.get(comparison.lexicon)
         shared = [problem.id for problem in comparison.problems]
+        # Over the problems of the whole comparison: with a third run open, figures and list are of the same problems.
         rows = self._store.queries.per_problem([a.id, b.id], lexicon.id)
         entries = self._store.queries.entry_counts([a.id, b.id], lexicon.id)
         return pair_statistics(a.id, b.id, shared, rows, entries, comparison.unit, comparison.grader)

@@ -104,7 +104,7 @@ class DemoService:
             (self._folder / part.path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self._store.folder / part.path, self._folder / part.path)
         return {
-            "run": dataclasses.asdict(dataclasses.replace(run, info=_at_large(run.info))),
+            "run": dataclasses.asdict(dataclasses.replace(run, info=_without_origin(run.info))),
             "problems": [p._asdict() for p in ledger.problems(run_id)],
             "sources": [s._asdict() for s in ledger.sources(run_id)],
             "parts": [p._asdict() for p in parts],
@@ -122,7 +122,8 @@ class DemoService:
             writer.register(lambda parts: self._store.ledger.add_run(run, sources, problems, parts, lexicons))
 
 
-def _at_large(info: RunInfo) -> RunInfo:
-    """What a run says of itself where neither its job nor a checkpoint of its training is known."""
+def _without_origin(info: RunInfo) -> RunInfo:
+    """A run's description without the job and the checkpoint it came from: only its own store has those."""
+    # Step 0 of a training is the base itself, which is shipped.
     gone = info.format == TRAINING and info.variant != "step 0"
     return dataclasses.replace(info, job=None, model_id=None if gone else info.model_id)

@@ -161,6 +161,7 @@ class ImportService:
             )
         if dry_run:
             return ImportOutcome("planned", f"{where}: {source.format} would become {name}.")
+        # What is written before a failure is never registered, and the writer removes it: there are no half runs.
         work = RunBuilder(identity, source.info, self._lexicons.matchers(), counter)
         with PartWriter(self._store.folder, identity) as writer:
             try:
@@ -173,6 +174,7 @@ class ImportService:
                 stored = work.register(self._store, writer, run, sources, self._lexicons.contents())
             except ImportProblem:
                 raise
+            # A grader's or the disk's error knows no file; an ImportProblem names its own row.
             except UserError as error:
                 raise UserError(f"{where}, row {work.row}: {error}") from error
         if not stored:

@@ -72,6 +72,7 @@ class RunService:
         """Run id -> a name no other run has: model and dataset, with the id where two would be the same."""
         runs = self.all()
         labels = [run.label for run in runs]
+        # Legends and tables name runs by these: two of one label would be taken for one.
         return {
             run.id: label if labels.count(label) == 1 else f"{label} · {run.id[:6]}"
             for run, label in zip(runs, labels, strict=True)

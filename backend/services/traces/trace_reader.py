@@ -185,6 +185,7 @@ class TraceService:
     def forks(self, trace_id: str) -> list[ForkLink]:
         """The traces that go on from one and are still in the store, by where they leave it."""
         forks = self._store.registry.forks_of(trace_id)
+        # Under no lexicon: only the verdicts are wanted.
         rows = self._store.queries.per_trace(sorted({run_of(fork.child) for fork in forks}), "") if forks else []
         by_id = {row["trace_id"]: row for row in rows}
         links = (self._link(fork, by_id.get(fork.child)) for fork in forks)

@@ -18,7 +18,7 @@ from backend.services.generation.models import ModelService
 from backend.services.jobs import JobCancelled, JobProgress, environment
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.training.planner import Planner
-from backend.services.training.step_recorder import Recorder, Subject
+from backend.services.training.step_recorder import RecordedTraining, TrainingRecorder
 from backend.services.training.supervisor import CANCELLED, DONE, FAILED, PAUSED, Crew, OnEvent, Trainee, take_rest
 from backend.services.training.training_process import Journal, TrainingProcess, launch_command
 from backend.services.training.training_specs import TrainingSpec
@@ -43,7 +43,7 @@ class TrainingOutcome:
 class TrainingRunner:
     """Carries out the trainings of one store."""
 
-    # What starts a training process: its folder and the number of its processes -> a command.
+    # What starts a training process: its folder and the number of its processes -> a command. Tests replace it.
     launch: Callable[[Path, int], list[str]] = staticmethod(launch_command)
 
     def __init__(
@@ -86,7 +86,11 @@ class TrainingRunner:
 
             crew = Crew(self._store.trainings, begin, progress, on_event or (lambda _training, _event: None))
             ends |= crew.carry_out([one for one in trainings if one.id not in ends], max(1, processes))
-        return [self._outcome(one.id, *ends[one.id]) for one in trainings]
+        results = [(self._result(one.id), *ends[one.id]) for one in trainings]
+        return [
+            TrainingOutcome(found["training"], state, found["step"], reason, tuple(found["models"]))
+            for found, state, reason in results
+        ]
 
     def settle(self, job: Job) -> dict[str, Any]:
         """The result of a job nobody goes on with; models that its training had just saved become known."""
@@ -107,9 +111,9 @@ class TrainingRunner:
         more.
         """
         spec, folder = TrainingSpec.from_json(training.spec), training_folder(self._store, training.id)
-        plan = self._planner.kept(spec, folder, self._store.folder / _FOLDER / _SHARED)
+        plan = self._planner.load_or_make(spec, folder, self._store.folder / _FOLDER / _SHARED)
         base = self._models.get(training.model)
-        subject = Subject(
+        subject = RecordedTraining(
             training=training,
             spec=spec,
             plan=plan,
@@ -118,17 +122,15 @@ class TrainingRunner:
             base_parent=self._models.name_of(base.parent),
             tokenizer=self._models.tokenizer(base),
         )
-        recorder = Recorder(self._store, self._lexicons, graders, subject, progress)
+        recorder = TrainingRecorder(self._store, self._lexicons, graders, subject, progress)
         return Trainee(Journal(folder), recorder, lambda: self._start_process(spec, folder, plan.threads))
 
     def _start_process(self, spec: TrainingSpec, folder: Path, threads: int) -> TrainingProcess:
         env = environment(self._settings) | {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
+        # torch reads it when it is imported. Trainings run beside each other and beside the app: with two threads each,
+        # every small operation waits at a barrier, ten times as long as it computes.
         env["OMP_NUM_THREADS"] = str(threads or 1)
         return TrainingProcess(self.launch(folder, spec.processes), folder, env, launcher=spec.processes > 1)
-
-    def _outcome(self, training_id: str, state: str, reason: str) -> TrainingOutcome:
-        result = self._result(training_id)
-        return TrainingOutcome(training_id, state, result["step"], reason, tuple(result["models"]))
 
     def _result(self, training_id: str) -> dict[str, Any]:
         found = self._store.trainings.evaluations(training_id)

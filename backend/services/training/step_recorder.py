@@ -1,7 +1,6 @@
-"""What a training process says becomes rows, runs and models of the store.
+"""The recorder of a training's events: steps become rows, evaluations runs, checkpoints models.
 
-Owns the identity of an evaluation's run and of a checkpoint's model, so that what is said again is entered once. Knows
-nothing of processes, nor of which trainings run together.
+Owns the identity of an evaluation's run and of a checkpoint's model, so that an event that comes twice is entered once.
 """
 
 from __future__ import annotations
@@ -57,9 +56,9 @@ _ANSWER = _RIGHT.replace("correct", "answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The training that is recorded: its plan, folder and base. `base_parent` is the name of what the base was trained
-    from, `tokenizer` tells the base's tokenizer from others.
+class RecordedTraining:
+    """The training that is recorded. `base_parent` is the name of the model the base was trained from, `tokenizer` the
+    identity of the base's tokenizer.
     """
 
     training: Training
@@ -72,11 +71,11 @@ class Subject:
 
     @property
     def steps(self) -> int:
-        """Steps in all."""
+        """The number of steps in all."""
         return self.spec.settings.steps
 
     def name_at(self, step: int) -> str:
-        """What the model is called after `step`."""
+        """The model's name after `step`."""
         return f"{self.training.name} · step {step}" if step else self.base.name
 
     def model_at(self, step: int) -> str | None:
@@ -87,15 +86,15 @@ class Subject:
         return digest("checkpoint", self.training.id, str(step), size=6) if kept else None
 
 
-class Recorder:
-    """Takes the events of one training."""
+class TrainingRecorder:
+    """Records the events of one training."""
 
     def __init__(
         self,
         store: Store,
         lexicons: LexiconService,
         graders: GraderPool,
-        subject: Subject,
+        subject: RecordedTraining,
         progress: JobProgress,
     ) -> None:
         """A cancelled job ends the grading of traces with JobCancelled, and nothing of them is stored."""
@@ -104,15 +103,21 @@ class Recorder:
         self._training = subject.training
 
     def take(self, event: Event) -> None:
-        """Record one event; kinds that say nothing to be kept are left out."""
-        taken = {"begin": self._begin, "step": self._step, "traces": self._traces, "checkpoint": self._checkpoint}
-        if taker := taken.get(event["k"]):
-            taker(event)
+        """Record one event; events of kinds that aren't stored are ignored."""
+        if event["k"] == "begin":
+            self._begin(event)
+        elif event["k"] == "step":
+            self._step(event)
+        elif event["k"] == "traces":
+            self._traces(event)
+        elif event["k"] == "checkpoint":
+            self._enter_model(int(event["step"]), str(event["folder"]))
         elif event["k"] == "note":
             self._progress.log(self._named(str(event["text"])))
 
     def take_last(self, event: Event) -> None:
-        """Record an event of a process that was ended, if that is quickly done: a model that is there must be known."""
+        """Record an event of a process that was ended, if that is quickly done."""
+        # A checkpoint on the disk must be known as a model. Traces have to be graded: they wait for whoever goes on.
         if event["k"] in ("step", "checkpoint"):
             self.take(event)
 
@@ -120,7 +125,8 @@ class Recorder:
         return f"{visible(self._training.name, 80)}: {visible(text)}"
 
     def _begin(self, event: Event) -> None:
-        """What an earlier process said of later steps will be said again; its last checkpoint may not be known yet."""
+        # An earlier process may have gone further than its last checkpoint: those steps come again. And it may have
+        # been killed after writing the checkpoint, before its event was read.
         step = int(event["step"])
         self._store.trainings.cut(self._training.id, step)
         if step and (self._subject.folder / f"checkpoint-{step}").is_dir():
@@ -130,8 +136,8 @@ class Recorder:
         self._progress.log(self._named(where))
 
     def _step(self, event: Event) -> None:
-        values, said = _finite(event["values"]), (_finite(event["sampled"]), _finite(event["watched"]))
-        self._store.trainings.put_step(self._training.id, int(event["step"]), values, *said)
+        values, responses = _finite(event["values"]), (_finite(event["sampled"]), _finite(event["watched"]))
+        self._store.trainings.put_step(self._training.id, int(event["step"]), values, *responses)
 
     # -- evaluations --------------------------------------------------------------------------------
 
@@ -145,10 +151,10 @@ class Recorder:
         self._store.trainings.put_evaluation(self._training.id, row)
 
     def _run_id(self, step: int, event: Event) -> str:
-        """What the base answers before anything is taught is the same in all trainings that ask for the same."""
         number = int(event["evaluation"])
         if step:
             return digest("training", self._training.id, str(step), str(number), size=6)
+        # Before the first step it is the base that answers: all trainings that ask the same of it share the run.
         asked = self._subject.plan.evaluations[number]
         items = orjson.dumps([dataclasses.astuple(item) for item in asked.items]).decode()
         places = orjson.dumps([[t["problem"], t["sample"], t["seed"]] for t in event["traces"]]).decode()
@@ -208,11 +214,8 @@ class Recorder:
 
     # -- checkpoints --------------------------------------------------------------------------------
 
-    def _checkpoint(self, event: Event) -> None:
-        self._enter_model(int(event["step"]), str(event["folder"]))
-
     def _enter_model(self, step: int, folder: str) -> None:
-        """Once: the model's id is the step's."""
+        """Enter a checkpoint as a model, unless it is known: its id follows from training and step."""
         subject, adapter = self._subject, self._subject.spec.settings.lora_rank > 0
         identity = digest("checkpoint", self._training.id, str(step), size=6)
         registry = self._store.registry
@@ -228,12 +231,13 @@ class Recorder:
             job=self._progress.job,
             note=f"Step {step} of {subject.steps}: {subject.spec.what}, {subject.spec.problem_set}.",
         )
+        # Refused only where another model has the name: somebody may have renamed one to it.
         if not registry.add_model(model):
             registry.add_model(dataclasses.replace(model, name=f"{model.name} ({identity[:4]})"))
 
 
 def _finite(value: Any) -> Any:
-    """`value` as JSON can hold it: numbers that are none become None."""
+    """`value` as JSON can hold it: NaN and infinities become None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -245,7 +249,7 @@ def _finite(value: Any) -> Any:
 
 
 def evaluation_figures(store: Store, lexicons: LexiconService, run: Run) -> dict[str, Any]:
-    """What was measured on an evaluation's run, each figure [value, low, high, problems] or None where it can't be had.
+    """The figures of an evaluation's run, each [value, low, high, problems], or None where it is unknown.
 
     `accuracy`, `false_confidence` and `finished_estimate` are shares, `length` is in the run's unit, `cues` a response
     and `density_estimate` per 1,000 units pooled, both by lexicon; `density` and `finished` are the bare values.
@@ -276,6 +280,7 @@ def _false_confidence(store: Store, lexicons: LexiconService, run: Run) -> Figur
     """The share of responses that assert a wrong answer, among those whose verdict is known."""
     identity = lexicons.get(lexicons.default).id
     matcher, doubts = lexicons.matchers()[identity], dict[str, bool]()
+    # The texts come one by one: only their ends matter, and all of them may not fit into memory.
     for row in store.queries.texts(run.id):
         start, end = closing(row["text"])
         doubts[row["trace_id"]] = bool(matcher.find(row["text"][start:end]))

@@ -32,7 +32,7 @@ PAUSE: Final = "pause"
 
 @dataclass(frozen=True, slots=True)
 class TrainingInfo:
-    """A training as a list shows it. `step` of `steps` is the last that was told; `models` are its checkpoints by step.
+    """A training as a list shows it. `step` of `steps` is the last recorded one; `models` are its checkpoints by step.
 
     `state` is queued, running, paused, done, failed or cancelled; `reason` says why it failed.
     """
@@ -67,7 +67,7 @@ class TrainingService:
 
     @needs(Role.ADMIN)
     def start(self, spec: TrainingSpec, part: str = "") -> Training:
-        """Enter a training without a job for it. One that `part` of a recipe has already is given back as it is.
+        """Enter a training without a job; where `part` of a recipe has one already, that one is returned.
 
         Raises UserError like `check`.
         """
@@ -85,7 +85,7 @@ class TrainingService:
 
     @needs(Role.ADMIN)
     def pause(self, training_id: str) -> None:
-        """Have a training save where it is and end; it can go on from there. Raises UserError where it isn't."""
+        """Have a training save a checkpoint and end, to go on later. Raises UserError where it isn't at work."""
         info = self.get(training_id)
         if info.state not in ("queued", "running"):
             name = visible(info.training.name, 80)
@@ -106,8 +106,9 @@ class TrainingService:
 
     @needs(Role.ADMIN)
     def remove(self, training_id: str) -> None:
-        """Remove a training with its checkpoints and their models; its traces stay. Raises UserError where it is at
-        work, or something is built on one of its models.
+        """Remove a training with its checkpoints and their models; its traces stay.
+
+        Raises UserError where it is at work, or where something is built on one of its models.
         """
         info = self.get(training_id)
         name = visible(info.training.name, 80)
@@ -118,6 +119,7 @@ class TrainingService:
         taught = [other.training.name for other in self.all() if other.training.model in own and other.state != DONE]
         if used := sitting or taught:
             raise UserError(f"{name} can't be removed: {visible(', '.join(used), 200)} is built on one of its models.")
+        # Models first: one whose files are gone would be offered, and fail.
         for model in info.models:
             self._store.registry.remove_model(model.id)
         with disk_errors():
@@ -154,7 +156,7 @@ class TrainingService:
         return self._store.trainings.rollout_steps(training_id)
 
     def evaluations(self, training_id: str) -> list[EvaluationRow]:
-        """What evaluations found, by step."""
+        """The figures of evaluations, by step."""
         return self._store.trainings.evaluations(training_id)
 
     def folder(self, training_id: str) -> Path:
@@ -171,7 +173,7 @@ class TrainingService:
         return job
 
     def _free_name(self, spec: TrainingSpec, base: Model, identity: str) -> str:
-        """The name asked for, or one that says what is done; with a few letters behind it where it is taken."""
+        """The name asked for, or one made of base and method; a few letters of the id follow where it is taken."""
         name = " ".join(spec.name.split()) or f"{base.name[:40]} · {spec.what}"
         taken = {training.name for training in self._store.trainings.all()}
         return f"{name} ({identity[:4]})" if name in taken else name
@@ -194,7 +196,7 @@ class TrainingService:
 
 
 def _state(job: Job | None, standing: Standing) -> str:
-    """How its process ended tells most; where that is open, its job does."""
+    # How its process ended tells most; a job may be done whose training was paused.
     if standing.outcome:
         return standing.outcome
     if job is None:

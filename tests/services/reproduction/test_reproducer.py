@@ -21,7 +21,7 @@ from backend.measure.claim_tests import ClaimVerdict
 from backend.measure.paired import mean_difference
 from backend.services import Services, build_services
 from backend.services.jobs import JobProgress
-from backend.services.reproduction.claims import Cell, OutcomeMeasure, When, judge
+from backend.services.reproduction.claims import Cell, OutcomeMeasure, StepChoice, judge
 from backend.services.reproduction.recipes import lab_recipes
 from backend.services.reproduction.recipes.catalogue import COVERAGE
 from backend.services.reproduction.recipes.recipe import ReproductionScale
@@ -206,7 +206,7 @@ class Made:
         self._figures = figures
 
     def values(self, cell: Cell, seed: int) -> Mapping[str, Mapping[OutcomeMeasure, float]]:
-        name = cell.context.value if cell.part == "contexts" else "base" if cell.when is When.BASE else cell.part
+        name = cell.context.value if cell.part == "contexts" else "base" if cell.when is StepChoice.BASE else cell.part
         right, length, cues = self._figures.get(f"{name} {cell.set}") or self._figures[name]
         return {
             f"{cell.set} {i}": {

@@ -1,7 +1,6 @@
-"""The paper's experiments with its own models, data and settings (arXiv 2603.24472 and the code published with it).
+"""The recipes at paper scale, with all their numbers (arXiv 2603.24472 and the code published with it).
 
-Owns every number of the paper's recipes; they stand at the top, and `note` says of a part what it can't have as
-the paper had it. Knows nothing of how a part is carried out.
+A part's `note` says where it can't be as the paper had it.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ SIZES: Final = (1, 8, 64, 128, 512)
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A model as the paper used it. `length` is the mean of its response without a hint, in tokens, where known."""
+    """A model as the paper used it. `length` is the mean of its responses without a hint, in tokens."""
 
     key: str
     name: str
