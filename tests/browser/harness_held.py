@@ -13,12 +13,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import streamlit as st
-from pages.components.server import lifespan, middleware
 
 import backend.services.traces.importer as importing
 from backend.domain import TraceDraft
-from backend.exchange.traces.source import Source
-from pages.components import annotate_route, job_card, stream_route
+from backend.import_plan import Source
+from pages.components.labelling import annotate_route
+from pages.components.live import stream_route
+from pages.parts.app.server import lifespan, middleware
+from pages.parts.shell import job_card
 
 HOLD = Path(os.environ["SECOND_THOUGHTS_STORE"]) / "hold"
 _whole = importing._with_progress
