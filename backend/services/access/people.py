@@ -83,6 +83,7 @@ class PeopleService:
         """Give somebody a role. For admins; the last admin stays one."""
         self.require(actor, Role.ADMIN)
         person = self.get(person_id)
+        # Their labels are somebody's of another team: nobody can prove to be them.
         if person.source == IMPORTED:
             raise UserError(f"{visible(person.name, 60)} came with imported labels and can't sign in: no role matters.")
         if not self._store.people.set_role(person.id, role):

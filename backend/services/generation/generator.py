@@ -54,7 +54,7 @@ class GenerationService:
         models = [self._models.ready(arm.model) for arm in spec.arms]
         for arm in spec.arms:
             if arm.hush:
-                self._lexicons.word_list(arm.hush)
+                self._lexicons.word_list(arm.hush)  # raises for a detector, which has no words to ban
         problems = self.chosen(spec)
         turns = Turns(problems, self._problems)
         # Built for the check alone: a context that lacks a solution must be refused before a job is queued.
@@ -95,6 +95,7 @@ class GenerationService:
         with GraderPool(self._graders) as graders:
             recorder = TraceRecorder(self._store, plan, self._lexicons, graders, progress, len(kept))
             try:
+                # All traces may be there, and only storing them was cut off: then no engine is opened.
                 if len(kept) < plan.size:
                     self._generate(plan, kept, engines, recorder, progress)
             except UserError:
@@ -150,6 +151,7 @@ class GenerationService:
         banned = [self._banned(arm, opened[i]) for i, arm in arms]
         plan = plan.with_engines(banned, [opened[i].abilities.name for i, _ in arms])
         recorder.announce(plan)
+        # By engine, not by arm: a base and its adapters are decoded in one batch.
         requests: dict[int, list[Request]] = {}
         shared = {id(engine): engine for engine in opened.values()}
         for i, _ in arms:
@@ -163,6 +165,7 @@ class GenerationService:
         for event in _in_turn(streams):
             recorder.take(event)
         recorder.flush()
+        # Some failures are told in the result; a job that made nothing has failed.
         if recorder.failures and not recorder.made and not progress.cancelled():
             raise UserError(recorder.failures[0])
 
@@ -206,6 +209,7 @@ class GenerationService:
     ) -> list[str]:
         """One response a problem, made by the model with the full solution in view, to be shown to it again."""
         users = turns.of(Context.SOLUTION, model.name)
+        # Free of what the arm does to words: it is the context that is made here, not a response.
         decoding = replace(plan.spec.decoding, banned=(), top=0)
         requests = [
             Request(str(i), model.name, user, replace(decoding, seed=plan.seed(i, 0))) for i, user in enumerate(users)

@@ -65,7 +65,8 @@ class ModelService:
         return sorted(found, key=lambda info: not info.lab)
 
     def get(self, model_id: str) -> Model:
-        """A model by its id or its name, its location as a real one. Raises UserError where there is none."""
+        """A model by its id or its name, its location as a path or address. Raises UserError where there is none."""
+        # The id first: a name may look like another model's id.
         models = self._by_id()
         if model := models.get(model_id) or next((m for m in models.values() if m.name == model_id), None):
             return model
@@ -231,6 +232,8 @@ class ModelService:
         named = str(facts.get("base") or "").rstrip("/")
         last = named.rpartition("/")[2]
         whole = [m for m in self._by_id().values() if m.kind in (ModelKind.CHECKPOINT, ModelKind.HUB)]
+        # Adapters name their base by a hub name or by a path on the machine they were trained on: then the last part of
+        # it is all that can be compared.
         exact = [m for m in whole if named and named in (m.location, m.name)]
         by_name = [m for m in whole if last and last in (m.name, m.location.rpartition("/")[2])]
         if chosen := next(iter(exact or by_name), None):

@@ -53,6 +53,7 @@ class ProblemService:
     def load(self, name: str, limit: int | None = None) -> list[Problem]:
         """The first `limit` problems of a set. Raises UserError for a name nothing has."""
         if name in lab.SETS:
+            # Made anew from the set's seed, the same on every machine: nothing of it is stored.
             chosen = lab.problem_set(name)[:limit]
             return [Problem(p.question, p.gold, name, i, p.difficulty) for i, p in enumerate(chosen, 1)]
         row = next((row for row in self._store.ledger.problem_sets() if name in (row.name, row.id)), None)
@@ -92,6 +93,7 @@ class ProblemService:
 
     def solution(self, question: str, model: str) -> str | None:
         """A correct response to show in a context: the lab's own, a right answer of a stored run, or the set's."""
+        # A lab problem carries its solution: it is worked out, whatever the store holds.
         if problem := lab.parse(question):
             return lab.solution(problem)
         identity = problem_id(question)

@@ -119,6 +119,7 @@ class TraceRecorder:
         growing, place = self._begin(done.key), self._plan.place(int(done.key))
         del self._growing[done.key]
         text, problem = "".join(growing.text), self._plan.problems[place[1]]
+        # Graded at once, not when the run is stored: a person watches who is right.
         verdicts = next(iter(self._graders.grade([(text, problem.gold, problem.question)])))
         seconds = time.monotonic() - growing.begun
         body = {
@@ -213,6 +214,7 @@ def settle_arm(store: Store, plan: JobPlan, arm: int, lexicons: LexiconService) 
 
 
 def _source(plan: JobPlan) -> SourceRow:
+    # A run made here has no file: its source is the job's specification, so that it can be told from others.
     raw = orjson.dumps(dict(plan.job.spec), option=orjson.OPT_SORT_KEYS)
     return SourceRow(hashlib.sha256(raw).hexdigest(), f"job {plan.job.id}", len(raw))
 

@@ -51,6 +51,7 @@ class ScoreService:
         engine = engines(self._models.family([model]), "auto")
         if not engine.abilities.scoring:
             raise UserError(f"The engine {engine.abilities.name} can't score: choose a model that can be loaded here.")
+        # An attempt that was cut off left whole parts: only the traces that none of them holds are scored.
         done = self._scored(spec, model.name)
         rows = [row for row in self._store.queries.texts(spec.run) if row["trace_id"] not in done][: spec.limit]
         progress.begin(len(done) + len(rows), "traces", len(done))
@@ -85,5 +86,6 @@ class ScoreService:
     def _write(self, run: str, rows: list[dict[str, Any]]) -> None:
         with PartWriter(self._store.folder, run) as writer:
             writer.write("tokens", rows)
+            # Registering fails where the run was deleted meanwhile, and the part is removed again.
             if not writer.register(lambda parts: self._store.ledger.add_parts(run, parts)):
                 raise UserError("The run was deleted while it was being scored.")

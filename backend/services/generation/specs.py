@@ -13,7 +13,7 @@ from typing import Any
 from backend.domain import Context, UserError, visible
 from backend.engines.protocol import Decoding
 
-MOST_ARMS = 8
+MOST_ARMS = 8  # panes side by side
 MOST_SAMPLES = 256
 MOST_TOKENS = 131_072
 
@@ -103,6 +103,7 @@ class GenerationSpec:
         _within("top-k", self.decoding.top_k, 0, 1_000_000)
         if self.limit is not None:
             _within("limit of problems", self.limit, 1, 1_000_000)
+        # Checked here and not in the form alone: the command line and a stored specification come this way too.
         if bool(self.problem_set) == bool(self.questions):
             raise UserError("A job needs problems: the name of a problem set, or questions, and not both.")
         if empty := next((i for i, q in enumerate(self.questions, 1) if not q.question.strip()), None):

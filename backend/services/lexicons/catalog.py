@@ -192,6 +192,7 @@ class LexiconService:
 
     def _add(self, row: OwnRow, content: Mapping[str, Any]) -> OwnLexicon:
         self.check_own(row.name)
+        # The ledger numbers versions in its transaction: two people who save at once get two versions.
         version = self._store.own_lexicons.add(row, content)
         if version is None:
             raise UserError(f"Nothing is new in it: that is what {visible(row.name)} stands for already.")

@@ -46,6 +46,7 @@ class PartResult:
         """Whether it came to its last step and every evaluation was answered there."""
         asked = {(one.name, one.context) for one in self.spec.evaluations}
         last = self.spec.settings.steps
+        # By its evaluations, not by its state: shipped parts have none, and a job may break off after the last step.
         return asked <= {(row.name, row.context) for row in self.evaluations if row.step == last}
 
 
@@ -95,6 +96,7 @@ class StoreEvidence:
         found = [self._problems[run] for run in self.runs(cell, seed) if run in self._problems]
         if not found:
             return None
+        # Runs on the way may have answered the first problems only: a mean over steps is of the same problems at each.
         shared = [problem for problem in found[0] if all(problem in run for run in found)]
         return {problem: _mean([run[problem] for run in found]) for problem in shared}
 

@@ -128,6 +128,7 @@ class ComparisonService:
         for row in self._store.queries.per_problem(list(run_ids), self._lexicons.get(lexicon).id):
             by_run[row["run_id"]][row["problem_id"]] = row
         shared = set.intersection(*(set(by_run[run.id]) for run in runs))
+        # Only problems that all runs answered: a figure over different problems would compare problems, not models.
         if not shared:
             raise UserError("These runs share no problem, so there is nothing to compare.")
         # Tokens of different tokenizers are different units; words are coarse, but the same in all runs.
@@ -175,6 +176,7 @@ class ComparisonService:
     def samples(self, run_id: str, problem_id: str) -> list[SampleRef]:
         """A run's distinct responses to a problem, in order of sample; equal texts are listed once."""
         rows = self._store.queries.samples(run_id, problem_id)
+        # At temperature 0 all samples of a problem are one text: a person reads it once.
         first: dict[str, Row] = {}
         copies: dict[str, int] = defaultdict(int)
         for row in rows:
@@ -203,7 +205,7 @@ class ComparisonService:
 
 def _side(row: Row, grader: str, unit: str) -> Side:
     column, n = VERDICTS[grader], row["n"]
-    length = row[unit] or 0
+    length = row[unit] or 0  # no trace of the run has a token count
     return Side(
         samples=n,
         known=row[f"{column}_known"],
@@ -217,7 +219,8 @@ def _side(row: Row, grader: str, unit: str) -> Side:
 
 
 def _passes(problem: ComparedProblem, mode: ProblemFilter) -> bool:
-    first, second = (problem.sides * 2)[:2]
+    first, second = (problem.sides * 2)[:2]  # one run alone is held against itself
+    # `is True` and `is False`: an unknown verdict is no flip, and both models may be right about it.
     if mode is ProblemFilter.RIGHT_TO_WRONG:
         return first.right is True and second.right is False
     if mode is ProblemFilter.WRONG_TO_RIGHT:
@@ -241,6 +244,7 @@ def _tells(problem: ComparedProblem) -> bool:
     first, second = problem.sides[:2]
     if first.right is None or second.right is None or first.right == second.right:
         return False
+    # By density, not by count: of two texts the longer one holds more of everything.
     right, wrong = (first, second) if first.right else (second, first)
     return (right.per_1k or 0.0) > 2 * (wrong.per_1k or 0.0) and right.words > 0 and wrong.words > 0
 
@@ -267,6 +271,7 @@ def differences(runs: Sequence[Run]) -> list[str]:
     contexts = list(dict.fromkeys(run.info.context.value for run in runs))
     if len(contexts) > 1:
         found.append(f"The models were shown different contexts ({' | '.join(contexts)}).")
+    # A forced opening is shown by its end, which is what forks and probes differ in.
     for name, words in (("prefix", "The responses were begun for the models"), ("hush", "Words were forbidden")):
         values = [getattr(run.info.sampling, name) for run in runs]
         if len(set(values)) > 1:
@@ -274,6 +279,7 @@ def differences(runs: Sequence[Run]) -> list[str]:
     settings = [dataclasses.asdict(run.info.sampling) for run in runs]
     for name, shown in _NAMES.items():
         values = [setting[name] for setting in settings]
+        # Seeds differ between any two runs. A setting that a file doesn't give may be the same.
         if name != "seed" and None not in values and len(set(values)) > 1:
             found.append(f"The runs differ in {shown} ({' | '.join(visible(str(v), 60) for v in values)}).")
     return found

@@ -41,6 +41,7 @@ class DemoService:
         A store from which somebody removed it doesn't get it again.
         """
         listing, marker = self._folder / "runs.json", self._store.folder / _MARKER
+        # Somebody's own runs are not to be mixed with ours without being asked.
         if marker.exists() or not self.available() or self._store.ledger.runs():
             return []
         entries = json.loads(listing.read_text("utf-8"))
@@ -89,6 +90,7 @@ class DemoService:
         for entry in known["runs"]:
             for part in entry["parts"] if entry not in kept else ():
                 (self._folder / part["path"]).unlink(missing_ok=True)
+        # Cues are shipped as they were found: the lexicons they were found with go along, whatever becomes of these.
         entries = [*kept, *(self._entry(run) for run in runs)]
         found = {"runs": entries, "lexicons": json.loads(json.dumps(self._lexicons.contents(), default=str))}
         listing.write_text(json.dumps(found, indent=1, ensure_ascii=False), "utf-8")

@@ -122,6 +122,7 @@ class ImportService:
         """Import these sources, each whole or not at all; one outcome each, as they come."""
         counter = FileTokenizer(tokenizer) if tokenizer else None
         with GraderPool(self._graders) as graders:
+            # One after the other, each in a transaction of its own: a bad file costs nothing but itself.
             for source in sources:
                 yield self._guarded(source, graders, counter, dry_run, on_progress)
 
@@ -150,6 +151,7 @@ class ImportService:
         dry_run: bool,
         on_progress: Progress | None,
     ) -> ImportOutcome:
+        # The mapping is part of the identity: read with other columns, the same file is another run.
         key = mapping_key(source.key, source.mapping.used() if source.mapping else None)
         identity = run_id(source.format, source.sha256s, key)
         name = visible(f"{source.info.model} · {source.info.dataset}")

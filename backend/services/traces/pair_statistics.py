@@ -96,8 +96,10 @@ def pair_statistics(
     "tokens" or "words".
     """
     by_run = {(row["run_id"], row["problem_id"]): row for row in rows}
+    # In the order of `problems` on both sides: every difference below pairs by position.
     own = {run: [by_run[run, problem] for problem in problems] for run in (a, b)}
     first, second = (_means(own[run], unit, grader) for run in (a, b))
+    # Accuracy is of the problems that both sides have a verdict on, the other figures of all.
     judged = ~np.isnan(first.accuracy) & ~np.isnan(second.accuracy)
     right_a, right_b = first.accuracy[judged], second.accuracy[judged]
     samples = {run: np.array([row["n"] for row in own[run]], dtype=np.float64) for run in (a, b)}
@@ -159,6 +161,7 @@ def _words(
         if row["problem_id"] in place:
             counts[row["entry"]][row["run_id"]][place[row["problem_id"]]] += row["n"]
             groups[row["entry"]] = row["grp"]
+    # An entry that neither run holds is no test: it would only widen the others' intervals.
     if not counts:
         return []
     names = sorted(counts)

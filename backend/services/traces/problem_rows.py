@@ -29,6 +29,7 @@ def by_problem(
         right=right,
         judged=judged,
         cut=[row["cut"] for row in rows],
+        # Many imported files don't say how a response ended; those traces count in neither `cut` nor `ended`.
         ended=[row["finish_known"] for row in rows],
     )
 

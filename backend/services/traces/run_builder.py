@@ -86,6 +86,7 @@ class RunBuilder:
             if number > _MOST:
                 raise ImportProblem(draft.source.file, f"its {what} {number} is too large", draft.source.row)
         self.row = draft.source.row
+        # A trace's id follows from its number: one that is made again, in whatever order, is the same trace.
         number = self.count if place is None else place
         problem = problem_id(draft.question)
         ordinal = self._ordinals.setdefault(problem, len(self._ordinals))
@@ -104,6 +105,7 @@ class RunBuilder:
             self._tokens.append(token_row(names["trace_id"], self._id, scored))
         self._order.append((ordinal, draft.sample, number))
         self.count += 1
+        # A part is held in memory until it is written; files may be larger than that.
         self._bytes += len(draft.text) + len(draft.prompt)
         if self._bytes > PART_BYTES:
             self._flush(writer)
@@ -123,6 +125,7 @@ class RunBuilder:
             raise ValueError("a run has at least one trace")
         self._flush(writer)
         info = replace(self._info, tokenizer=str(self._counter)) if self._counter else self._info
+        # A mean over some traces' tokens and others' words would mean nothing.
         unit = "tokens" if self._all_tokens else "words"
         return Run(self._id, info, len(self.problems), self.count, unit, now())
 

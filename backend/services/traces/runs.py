@@ -94,6 +94,7 @@ class RunService:
 
     def _by_run(self, lexicon: str) -> dict[str, list[Row]]:
         """Run id -> its rows, one a problem (see `Queries.per_problem`)."""
+        # One query over all runs, not one a run: a store may hold hundreds.
         found: dict[str, list[Row]] = defaultdict(list)
         for row in self._store.queries.per_problem(None, lexicon):
             found[row["run_id"]].append(row)
@@ -128,6 +129,7 @@ class RunService:
         for name, lexicon in self._lexicons.by_name.items():
             by_run = self._by_run(lexicon.id)
             for run in self.all():
+                # A run that was never matched with a lexicon has no row of it, and would count as free of doubts.
                 if lexicon.id in held.get(run.id, ()) and run.id in by_run:
                     means = _means(run, by_run[run.id])
                     found[run.id][name] = (float(means.cues[_ALL].mean()), means.density(_ALL))
@@ -141,6 +143,7 @@ class RunService:
         """
         run, identity = self.get(run_id), self._lexicons.get(lexicon or self._lexicons.default).id
         traces = self._store.queries.per_trace([run.id], identity)
+        # Traces without any cue have no row among the tallies, and still count as zeros below.
         found: dict[str, dict[str, Counter[str]]] = {by: defaultdict(Counter) for by in _MEASURED}
         for row in self._store.queries.tallies(run.id, identity):
             for by, column in _MEASURED.items():

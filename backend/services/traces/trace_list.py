@@ -91,6 +91,7 @@ class TraceListService:
 
 def _listed(row: dict[str, Any], grader: str, questions: dict[str, str]) -> Listed:
     column = VERDICTS[grader]
+    # A grader that can't tell contradicts nobody.
     known = {row[name] for name in VERDICTS.values() if row[name] is not None}
     return Listed(
         id=row["trace_id"],

@@ -155,6 +155,7 @@ class TraceService:
         run = self._store.ledger.find_run(row["run_id"]) if row else None
         if row is None or run is None:
             raise UserError(f"There is no trace {visible(trace_id, 80)} in this store; its run may have been deleted.")
+        # As they were found at the import, not found anew: the reader shows what the figures count.
         cues = tuple(
             Cue(c["start"], c["end"], c["entry"], Group(c["grp"]), Section(c["section"]))
             for c in self._store.queries.cues(trace_id, lexicon)
@@ -188,6 +189,7 @@ class TraceService:
         # Under no lexicon: only the verdicts are wanted.
         rows = self._store.queries.per_trace(sorted({run_of(fork.child) for fork in forks}), "") if forks else []
         by_id = {row["trace_id"]: row for row in rows}
+        # A fork whose run was deleted leaves its line in the registry.
         links = (self._link(fork, by_id.get(fork.child)) for fork in forks)
         return [link for link in links if link]
 

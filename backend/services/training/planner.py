@@ -52,6 +52,7 @@ class Planner:
         settings = spec.settings
         if settings.steps:
             taught = f"{settings.method} with the context {settings.context.value!r}"
+            # Before anything is queued: a training that finds this out after an hour has wasted it.
             if settings.needs_solutions:
                 self._need_solutions(taught, selected.items, base.name)
             if settings.needs_answers:
@@ -122,6 +123,7 @@ class Planner:
                 f"The set {visible(spec.problem_set, 60)} has {len(problems):,} problems, not {spec.size:,}: "
                 "ask for fewer, or for all."
             )
+        # Shuffled before it is cut: sets are sorted by difficulty or source, and their first problems are alike.
         random.Random(spec.pick_seed).shuffle(problems)  # noqa: S311 - an order, no secret
         return tuple(problems[: spec.size])
 
@@ -181,7 +183,7 @@ def _need_another(what: str, problems: Sequence[Problem]) -> None:
 
 
 def _watched(spec: TrainingSpec, selected: SelectedProblems) -> Sequence[Problem]:
-    """Problems of the first held-out set; without one, of the training's own."""
+    """The problems answered on the way for people to watch: of the first held-out set, or else the training's own."""
     pairs = zip(spec.evaluations, selected.evaluations, strict=True)
     return next((items for asked, items in pairs if not asked.seen), selected.items)[: spec.watched]
 

@@ -60,6 +60,7 @@ class TrainingRunner:
         Raises UserError with the reason where it failed, and JobCancelled where it was cancelled.
         """
         training, _ = find_training(self._store, str(job.spec["training"]))
+        # What came of it is read from the store, not from the process: the result is the same after a crash.
         try:
             (outcome,) = self.train([training], 1, progress, TrainingProgress(progress, self._lexicons.default))
         except JobCancelled:
@@ -79,6 +80,7 @@ class TrainingRunner:
         """
         standings = self._store.trainings.standings()
         ends = {one.id: (DONE, "") for one in trainings if standings[one.id].outcome == DONE}
+        # One pool for all: its processes are shared by trainings that run beside each other.
         with GraderPool(self._settings.graders) as graders:
 
             def begin(training: Training) -> Trainee:

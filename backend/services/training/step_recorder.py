@@ -82,6 +82,7 @@ class RecordedTraining:
         """The id of the model after `step`; None where no checkpoint is made then."""
         if step == 0:
             return self.base.id
+        # The run of an evaluation names its model before the checkpoint's event comes, or where none ever will.
         kept = step == self.steps or step % save_steps(self.plan) == 0
         return digest("checkpoint", self.training.id, str(step), size=6) if kept else None
 
@@ -144,6 +145,7 @@ class TrainingRecorder:
     def _traces(self, event: Event) -> None:
         step, asked = int(event["step"]), self._subject.plan.evaluations[event["evaluation"]]
         identity = self._run_id(step, event)
+        # The event may come a second time, after a crash between storing the run and remembering the event as read.
         run = self._store.ledger.find_run(identity) or self._store_run(identity, step, asked, event["traces"])
         self._progress.check()
         found = evaluation_figures(self._store, self._lexicons, run)

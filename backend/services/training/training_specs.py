@@ -130,6 +130,7 @@ class TrainingSpec:
             raise UserError("A training needs problems: choose a problem set.")
         if not (self.settings.steps or self.evaluations):
             raise UserError("There is nothing to do: a training of 0 steps needs an evaluation.")
+        # Rows of an evaluation are kept under set and context: a second of the same would overwrite the first.
         named: set[tuple[str, Context]] = set()
         for evaluation in self.evaluations:
             evaluation.check()

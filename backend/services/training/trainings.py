@@ -100,6 +100,7 @@ class TrainingService:
             raise UserError(f"{visible(info.training.name, 80)} is {info.state} already.")
         if info.state == DONE:
             raise UserError(f"{visible(info.training.name, 80)} is finished: there is nothing left to go on with.")
+        # A pause asked for before must not end it again, nor its old end count as the new one.
         self._store.trainings.wish(training_id, "")
         self._store.trainings.end(training_id, "")
         return self._queue(info.training, info.spec)
@@ -114,6 +115,7 @@ class TrainingService:
         name = visible(info.training.name, 80)
         if info.state in ("queued", "running") and info.job and not info.job.state.final:
             raise UserError(f"{name} is {info.state}: cancel it first.")
+        # An adapter needs its base's files, and a training that was paused its base to go on.
         own = {model.id for model in info.models}
         sitting = [m.name for m in self._store.registry.models() if m.base in own and m.id not in own]
         taught = [other.training.name for other in self.all() if other.training.model in own and other.state != DONE]

@@ -99,7 +99,8 @@ class _Paper:
 
     def contexts(self) -> Recipe:
         """Section 3."""
-        settings = TrainingSettings(steps=0, max_tokens=HINTED_TOKENS)  # no seed: nothing is trained
+        # No seed: nothing is trained, and the part is the same for all seeds.
+        settings = TrainingSettings(steps=0, max_tokens=HINTED_TOKENS)
         shown = [
             EvaluationSpec(TRAINED_ON, limit=HINTED, last_samples=HINTED_SAMPLES, context=c, temperature=0.6)
             for c in _SHOWN
@@ -158,6 +159,7 @@ class _Paper:
     ) -> RecipePart:
         once = {"samples": SAMPLES, "last_samples": SAMPLES, "temperature": world.temperature}
         held_out = tuple(EvaluationSpec(name, **once) for name in (HELD_OUT, *OTHERS))  # type: ignore[arg-type]
+        # At most 64 of the seen problems: 16 samples of thousands would take longer than the training.
         seen = EvaluationSpec(seen=True, limit=min(size or 64, 64), **once)  # type: ignore[arg-type]
         every = EVERY_SFT if settings.method is Method.SFT else EVERY
         spec = TrainingSpec(
