@@ -17,7 +17,7 @@ from backend.distill.settings import Method, TrainingSettings
 from backend.domain import Context, Job, JobState, UserError, visible
 from backend.services import Services
 from backend.services.training.training_specs import SEEN, EvaluationSpec, TrainingSpec
-from backend.services.training.training_state import TrainingInfo
+from backend.services.training.trainings import TrainingInfo
 from backend.store.trainings import EvaluationRow
 
 Verb = Callable[[str, object, str], argparse.ArgumentParser]

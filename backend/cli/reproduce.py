@@ -20,7 +20,7 @@ from backend.services.reproduction.claims import ClaimResult, ClauseResult
 from backend.services.reproduction.cost import total
 from backend.services.reproduction.recipes.catalogue import scale_of
 from backend.services.reproduction.recipes.recipe import ReproductionScale
-from backend.services.reproduction.reproducer import MOST_LAB_PROCESSES, Planned, ReproductionSpec
+from backend.services.reproduction.reproducer import MOST_LAB_PROCESSES, PlannedPart, ReproductionSpec
 from backend.services.reproduction.results import SHIPPED, Results, load_shipped
 
 Verb = Callable[[str, object, str], argparse.ArgumentParser]
@@ -116,7 +116,7 @@ def _tally(claims: list[ClaimResult]) -> str:
     return "; ".join(f"{count} {verdict}" for verdict, count in counts.items()) + "."
 
 
-def _print_plan(planned: list[Planned], as_json: bool) -> None:
+def _print_plan(planned: list[PlannedPart], as_json: bool) -> None:
     rows = [_as_json(one) for one in planned]
     whole = total([one.cost for one in planned])
     if as_json:
@@ -130,8 +130,8 @@ def _print_plan(planned: list[Planned], as_json: bool) -> None:
             print(f"   settings: {differs or 'those of the paper’s main run'}")
         if one.part.note:
             print(f"   not as in the paper: {one.part.note}")
-        print(f"   {_tokens(row)}; about {one.cost.told}")
-    print(f"{len(rows)} parts: {_tokens(_cost(whole))}; about {whole.told}")
+        print(f"   {_tokens(row)}; about {one.cost.duration}")
+    print(f"{len(rows)} parts: {_tokens(_cost(whole))}; about {whole.duration}")
 
 
 def _tokens(row: dict[str, Any]) -> str:
@@ -146,7 +146,7 @@ def _cost(cost: Any) -> dict[str, Any]:
     return {name: getattr(cost, name) for name in names}
 
 
-def _as_json(one: Planned) -> dict[str, Any]:
+def _as_json(one: PlannedPart) -> dict[str, Any]:
     spec = one.part.spec
     size = "" if spec.size is None else f", {spec.size} problems"
     return {

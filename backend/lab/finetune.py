@@ -1,9 +1,7 @@
-"""Fine-tuning a lab model on its own correct responses, made without a hint or with the full solution.
+"""Supervised fine-tuning of a lab model on its own correct responses, which made the shipped variants.
 
-Owns which responses are kept, and the training on them. Knows nothing of self-distillation, of queues or of pages.
-
-Both arms train on the same problems, as many responses each, all of them right; they differ only in what the
-prompt held while a response was written. Prompts in training never hold a hint.
+Both arms train on the same problems, as many responses each, all of them right; they differ only in whether the prompt
+held the solution while a response was written. Prompts in training never hold a hint.
 """
 
 from __future__ import annotations
@@ -52,6 +50,8 @@ def sft(
     """
     if (out / models.CARD).exists():
         return
+    # The method SFT of backend/distill does the same with TRL, and its variants have the same figures. This one stays
+    # because the shipped weights are what this command gives, to the bit; one thread is part of that.
     torch.set_num_threads(1)
     model, words = models.load(base)
     pairs = [(problem, texts[guided]) for problem, texts in kept(model, words, problems, seed)]
@@ -76,10 +76,11 @@ def sft(
 
 
 def kept(model: Any, words: Any, problems: int, seed: int) -> list[tuple[LabProblem, tuple[str, str]]]:
-    """Problems with a right response written without a hint and a right one written with the full solution.
+    """Problems with two right responses each: one written without a hint, one with the full solution in view.
 
     A problem is dropped if none of TRIES unguided samples is right, or the guided one isn't.
     """
+    # Guided first: nearly all of those are right, so that only few problems need unguided samples in vain.
     guided = _right(model, words, problem_set(SET)[:problems], "full", seed)
     found: dict[LabProblem, str] = {}
     for turn in range(TRIES):

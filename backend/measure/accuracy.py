@@ -41,11 +41,12 @@ def pass_at_k(correct: ArrayLike, samples: ArrayLike, k: int) -> Estimate | None
     right, drawn = _counts(correct, samples)
     enough = drawn >= k
     pairs = zip(right[enough].tolist(), drawn[enough].tolist(), strict=True)
-    return mean_estimate(np.array([_chance(c, n, k) for c, n in pairs], dtype=np.float64))
+    return mean_estimate(np.array([pass_chance(c, n, k) for c, n in pairs], dtype=np.float64))
 
 
 @lru_cache(maxsize=65_536)
-def _chance(correct: int, samples: int, k: int) -> float:
+def pass_chance(correct: int, samples: int, k: int) -> float:
+    """1 - C(n-c, k) / C(n, k): the chance that `k` of `samples` drawn without replacement hold one of the `correct`."""
     return 1.0 - comb(samples - correct, k) / comb(samples, k)
 
 

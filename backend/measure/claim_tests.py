@@ -66,7 +66,7 @@ class Effect:
             return ClaimVerdict.REPRODUCED
         return ClaimVerdict.NOT_REPRODUCED if high < self.smallest else ClaimVerdict.UNDECIDED
 
-    def told(self, unit: str) -> str:
+    def describe(self, unit: str) -> str:
         """The test as a clause."""
         word = "higher" if self.direction > 0 else "lower"
         return f"{word}, by at least {self.smallest:g} {unit}, in every seed"
@@ -89,7 +89,7 @@ class Keeps:
             return ClaimVerdict.REPRODUCED
         return ClaimVerdict.NOT_REPRODUCED if high < -self.margin else ClaimVerdict.UNDECIDED
 
-    def told(self, unit: str) -> str:
+    def describe(self, unit: str) -> str:
         """The test as a clause."""
         word = "lower" if self.direction > 0 else "higher"
         return f"not {word} by {self.margin:g} {unit} or more"

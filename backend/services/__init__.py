@@ -1,7 +1,4 @@
-"""Use cases: what pages, worker and command line may ask for. `build_services` puts everything together once.
-
-Knows nothing of Streamlit or of terminals.
-"""
+"""The services, which pages, worker and command line call: `build_services` makes them all over one store."""
 
 from __future__ import annotations
 
@@ -33,13 +30,15 @@ from backend.services.traces.importer import ImportService
 from backend.services.traces.runs import RunService
 from backend.services.traces.trace_list import TraceListService
 from backend.services.traces.trace_reader import TraceService
+from backend.services.training.planner import Planner
+from backend.services.training.run import TrainingRunner
 from backend.services.training.trainings import TrainingService
 from backend.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Every use case over one store."""
+    """All services over one store."""
 
     store: Store
     lexicons: LexiconService
@@ -54,6 +53,7 @@ class Services:
     generation: GenerationService
     scores: ScoreService
     trainings: TrainingService
+    training_runner: TrainingRunner
     reproduction: ReproductionService
     reports: ReportService
     demo: DemoService
@@ -68,7 +68,7 @@ class Services:
     detectors: DetectorService
 
     def close(self) -> None:
-        """Give the store back."""
+        """Close the store."""
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -79,15 +79,18 @@ class Services:
 
 
 def build_services(settings: Settings) -> Services:
-    """Open the store and put the use cases on it. Raises UserError where the store can't be opened."""
+    """Open the store and make its services. Raises UserError where the store can't be opened."""
     store = Store(settings)
+    # What a process that was killed left half-written goes before anybody lists files.
     store.sweep()
     people = PeopleService(store, settings)
     lexicons = LexiconService(store, settings.lexicons, people)
     jobs, models, problems = JobService(store, settings), ModelService(store, settings), ProblemService(store)
-    trainings = TrainingService(store, settings, lexicons, models, problems, jobs, settings.graders)
+    planner = Planner(settings, models, problems)
+    trainings = TrainingService(store, models, jobs, planner)
+    training_runner = TrainingRunner(store, settings, lexicons, models, planner)
     comparison, traces = ComparisonService(store, lexicons), TraceService(store)
-    reproduction = ReproductionService(store, settings, lexicons, models, problems, jobs, trainings)
+    reproduction = ReproductionService(store, settings, lexicons, models, problems, jobs, trainings, training_runner)
     cues = LexiconCueFinder(store, lexicons)
     projects = ProjectService(store, lexicons, people)
     labelling = LabellingService(store, people, projects, cues)
@@ -106,6 +109,7 @@ def build_services(settings: Settings) -> Services:
         generation=GenerationService(store, lexicons, models, problems, jobs, settings.graders),
         scores=ScoreService(store, models, problems, jobs),
         trainings=trainings,
+        training_runner=training_runner,
         reproduction=reproduction,
         reports=ReportService(store, settings, lexicons, reproduction, comparison, traces),
         demo=DemoService(store, lexicons, settings.lab),

@@ -56,11 +56,11 @@ def _score(services: Services, job: Job, engines: Engines, progress: JobProgress
 
 
 def _train(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
-    return services.trainings.carry_out(job, progress)
+    return services.training_runner.carry_out(job, progress)
 
 
 def _settle_training(services: Services, job: Job) -> Result:
-    return services.trainings.settle(job)
+    return services.training_runner.settle(job)
 
 
 def _reproduce(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:

@@ -66,7 +66,7 @@ def fill(services: Services) -> dict[str, list[Query]]:
 
 def training(services: Services) -> str:
     """A finished training's id: everything in it went the way of a real one, but nothing was learned."""
-    services.trainings.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
+    services.training_runner.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
     evaluations = (EvaluationSpec("lab-cd3-test", limit=4, last_samples=1), EvaluationSpec(seen=True, limit=2))
     model = services.models.get("lab-base").id
     spec = TrainingSpec(
@@ -75,7 +75,7 @@ def training(services: Services) -> str:
     )  # fmt: skip
     job = services.trainings.submit(spec)
     assert services.store.jobs.claim(job.id, "tester")
-    result = services.trainings.carry_out(job, JobProgress(services.store.jobs, job))
+    result = services.training_runner.carry_out(job, JobProgress(services.store.jobs, job))
     services.store.jobs.finish(job.id, JobState.DONE, result=result)
     return str(job.spec["training"])
 

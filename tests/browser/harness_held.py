@@ -13,10 +13,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import streamlit as st
-from backend.exchange.traces.source import Source
 
 import backend.services.traces.importer as importing
 from backend.domain import TraceDraft
+from backend.import_plan import Source
 from pages.components.labelling import annotate_route
 from pages.components.live import stream_route
 from pages.parts.app.server import lifespan, middleware

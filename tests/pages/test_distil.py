@@ -47,10 +47,10 @@ def lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]:
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """A store with one finished training: everything in it went the way of a real one, but nothing was learned."""
     with build_services(Store(store=tmp_path_factory.mktemp("taught") / "store", graders=1)) as services:
-        services.trainings.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
+        services.training_runner.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
         job = services.trainings.submit(spec(services))
         assert services.store.jobs.claim(job.id, "test")
-        result = services.trainings.carry_out(job, JobProgress(services.store.jobs, job))
+        result = services.training_runner.carry_out(job, JobProgress(services.store.jobs, job))
         services.store.jobs.finish(job.id, JobState.DONE, result=result)
         yield services
 

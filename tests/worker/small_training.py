@@ -14,13 +14,13 @@ from backend.config import load
 from backend.domain import Job, JobKind
 from backend.services import Services
 from backend.services.jobs import JobProgress
-from backend.services.training.trainings import TrainingService
+from backend.services.training.run import TrainingRunner
 from backend.worker import runner
 from backend.worker.main import configure_logging, run_worker
 from backend.worker.tasks import TASKS, JobHandler
 
 STAND_IN = Path(__file__).resolve().parents[1] / "services" / "training" / "training_stand_in.py"
-TrainingService.launch = staticmethod(lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)])
+TrainingRunner.launch = staticmethod(lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)])
 
 
 class Warm:

@@ -1,1 +1,1 @@
-"""Who may do what: people, roles, authorization, and the names people may choose."""
+"""Access: people and roles, what a role permits, and the names people may choose."""

@@ -1,7 +1,6 @@
-"""Who asks for something, where that is not handed over: the gate before what deletes, costs or changes a store.
+"""Authorization of what deletes, costs or changes something: `needs(role)` guards a method.
 
-Owns the question "may they?". Pages say once who is at work in the session that asks (`watch`); on the command line and
-in a worker nobody watches, and whoever started the process may do everything. Knows nothing of sessions or pages.
+Pages register once how to find the person of the session that calls (`watch`).
 """
 
 from __future__ import annotations
@@ -18,22 +17,24 @@ R = TypeVar("R")
 S = TypeVar("S")
 Who = Callable[[], Person | None]
 
+# On the command line and in a worker nobody registers, and whoever started the process may do everything. A list,
+# because a guard is made when its class is, before any page could register.
 _WHO: list[Who] = [lambda: None]
 
 
 def watch(who: Who) -> None:
-    """From now on `who` is asked: it returns the person of the session that asks, None where there is no session."""
+    """Register how the calling person is found: `who` returns None where there is no session."""
     _WHO[0] = who
 
 
 def may(role: Role) -> bool:
-    """Whether the person who asks has `role`, or one above it."""
+    """Whether the calling person has `role`, or one above it."""
     person = _WHO[0]()
     return person is None or person.role.covers(role)
 
 
 def needs(role: Role) -> Callable[[Callable[Concatenate[S, P], R]], Callable[Concatenate[S, P], R]]:
-    """A method that only people of `role` may call: others get a UserError, and nothing happens."""
+    """A decorator for methods that only people of `role` may call: others get a UserError, and nothing happens."""
 
     def guard(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
         @wraps(method)

@@ -1,6 +1,6 @@
-"""What people may call things: names of people, projects and labels are data, and may be hostile.
+"""Validation of names that people type: of people, projects, labels and flags, which may be hostile.
 
-Owns the limits of such texts and the rules of a label scheme. Knows nothing of where they are kept or shown.
+Owns the limits of such texts and the rules of a label scheme.
 """
 
 from __future__ import annotations
@@ -37,18 +37,19 @@ def prose(what: str, text: str, limit: int = PROSE) -> str:
     """`text` of any lines. Raises UserError, calling it `what`, where it is too long or can't be stored."""
     if len(text) > limit:
         raise UserError(f"{what} has {len(text):,} characters, but at most {limit:,} fit.")
+    # Control characters may stay: prose is shown as text nodes alone. A lone surrogate has no UTF-8.
     if _SURROGATE.search(text):
         raise UserError(f"{what} holds half a character (a lone surrogate), which can't be stored.")
     return text
 
 
 def comparable(name: str) -> str:
-    """A name as it is compared: letter case, width and spaces don't count."""
+    """A name's form for comparison: letter case, width and spaces don't count."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def check_scheme(scheme: Scheme) -> Scheme:
-    """The scheme, if annotators can work with it. Raises UserError where not."""
+    """`scheme` itself. Raises UserError where annotators couldn't work with it."""
     if not 1 <= len(scheme.labels) <= _LABELS:
         raise UserError(f"A scheme has 1 to {_LABELS} labels; this one has {len(scheme.labels)}.")
     if not scheme.positive:
@@ -66,6 +67,7 @@ def check_scheme(scheme: Scheme) -> Scheme:
             one_line(f"The description of the label {label.key}", label.description, _DESCRIPTION)
     for flag in scheme.flags:
         one_line("A flag", flag, _LABEL)
+    # Names are compared as people read them: two labels that look alike would be taken for each other.
     _refuse_doubles("label key", [label.key for label in scheme.labels])
     _refuse_doubles("label name", [comparable(label.name) for label in scheme.labels])
     _refuse_doubles("flag", [comparable(flag) for flag in scheme.flags])

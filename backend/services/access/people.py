@@ -1,7 +1,7 @@
-"""People and what they may do: the gate every use case of annotating asks.
+"""People and their roles: entering a person, giving a role, requiring one.
 
-Owns who gets which role at first, who may change it, and the sentence for somebody it doesn't cover. Knows nothing of
-how anybody signs in: pages say who it is.
+Owns who gets which role at first, who may change it, and the sentence for somebody whose role isn't enough. Pages
+authenticate; what arrives here is a name, or what an issuer vouches for.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from backend.domain import UserError, digest, visible
 from backend.services.access.display_names import NAME, comparable, one_line
 from backend.store import Store
 
+# Sources of people who didn't sign in: a typed-in name, and an annotator named in an imported file.
 LOCAL: Final = "local"
 IMPORTED: Final = "imported"
 _ID = re.compile("[0-9a-f]{1,32}")
@@ -42,7 +43,7 @@ class PeopleService:
         self._admins = frozenset(email.casefold() for email in settings.admins)
 
     def local(self, name: str) -> Person:
-        """Enter or find the person of a typed-in name; letter case and spaces don't count."""
+        """The person of a typed-in name, entered if new; letter case and spaces don't count."""
         shown = one_line("Your name", name)
         subject = comparable(shown)
         return self._store.people.find(LOCAL, subject) or self._store.people.enter(
@@ -50,10 +51,11 @@ class PeopleService:
         )
 
     def signed_in(self, issuer: str, subject: str, name: str, email: str = "") -> Person:
-        """Enter or find somebody an issuer vouches for. Pass `email` only where the issuer has verified it.
+        """The person an issuer vouches for, entered if new. Pass `email` only where the issuer has verified it.
 
         New ones are viewers; an address that `SECOND_THOUGHTS_ADMINS` lists makes an admin, at every sign-in.
         """
+        # An issuer called like one of our own sources could sign in as any local person.
         if not issuer.strip() or not subject.strip() or issuer in (LOCAL, IMPORTED):
             raise UserError("The sign-in names no issuer or no subject, so that nobody can be told apart by it.")
         source, subject = one_line("The issuer", issuer, 300), one_line("The subject of the sign-in", subject, 300)
@@ -63,6 +65,7 @@ class PeopleService:
         least = Role.ADMIN if email.casefold() in self._admins else Role.VIEWER
         if known is None:
             return self._store.people.enter(person_of(source, subject, shown, least, email), subject)
+        # What an admin gave stays: a sign-in only ever raises a role.
         role = known.role if known.role.covers(least) else least
         if (known.name, known.email, known.role) != (shown, email, role):
             self._store.people.change(known.id, shown, email, role)
@@ -77,9 +80,10 @@ class PeopleService:
         return self._store.people.all()
 
     def set_role(self, actor: str, person_id: str, role: Role) -> Person:
-        """Give somebody a role. For admins; the last one can't be made less."""
+        """Give somebody a role. For admins; the last admin stays one."""
         self.require(actor, Role.ADMIN)
         person = self.get(person_id)
+        # Their labels are somebody's of another team: nobody can prove to be them.
         if person.source == IMPORTED:
             raise UserError(f"{visible(person.name, 60)} came with imported labels and can't sign in: no role matters.")
         if not self._store.people.set_role(person.id, role):
@@ -87,24 +91,24 @@ class PeopleService:
         return self.get(person.id)
 
     def require(self, actor: str, role: Role) -> Person:
-        """The person, if their role covers `role`. Raises UserError with what to do where it doesn't."""
+        """The person called `actor`. Raises UserError, saying what to do, where their role doesn't cover `role`."""
         return allowed(self.get(actor), role)
 
 
 def plausible(person_id: str) -> str:
-    """The id. Raises UserError for one that can't be anybody's."""
+    """`person_id` itself. Raises UserError where it can't be anybody's."""
     return person_id if _ID.fullmatch(person_id) else known(None, person_id).id
 
 
 def known(person: Person | None, person_id: str) -> Person:
-    """The person. Raises UserError for None: nobody has that id."""
+    """`person` itself. Raises UserError for None: nobody has that id."""
     if person is None:
         raise UserError(f"There is nobody here of the id '{visible(person_id, 40)}': say who you are first.")
     return person
 
 
 def allowed(person: Person, role: Role) -> Person:
-    """The person, if their role covers `role`. Raises UserError where it doesn't."""
+    """`person` itself. Raises UserError where their role doesn't cover `role`."""
     if not person.role.covers(role):
         raise UserError(
             f"{visible(person.name, 60)} is {_with_article(person.role)} and may not {_MAY[role]}: "
@@ -114,7 +118,7 @@ def allowed(person: Person, role: Role) -> Person:
 
 
 def person_of(source: str, subject: str, name: str, role: Role, email: str = "") -> Person:
-    """Somebody new, of the id that everybody called so by that source gets."""
+    """A new person; the id follows from source and subject, so that two processes enter the same one."""
     return Person(digest("person", source, subject), name, role, source, email)
 
 

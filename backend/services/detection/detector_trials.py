@@ -17,7 +17,7 @@ from backend.lexicon.entries import Lexicon
 from backend.lexicon.finder import CueFinder, Hit
 from backend.services.detection.gold_texts import PEOPLE, GoldSet
 from backend.services.detection.lexicon_scores import FinderScore, SetScore, contests, criteria, figures_json, found_by
-from backend.services.lexicons.own_lexicons import Learned, text_digest
+from backend.services.lexicons.own_lexicons import LearnedDetector, text_digest
 
 FRESH: Final = "learned"  # what a detector that is trained for a measurement is called
 Say = Callable[[str], None]
@@ -48,7 +48,7 @@ def evaluated(
     return found
 
 
-def trained(gold: GoldSet, words: Lexicon, say: Say) -> Learned:
+def trained(gold: GoldSet, words: Lexicon, say: Say) -> LearnedDetector:
     """A detector of a whole set, with the figures it has out of fold. Raises UserError where there is too little."""
     bench = _bench(gold, words)
     figures: dict[str, Any] = {}
@@ -61,7 +61,7 @@ def trained(gold: GoldSet, words: Lexicon, say: Say) -> Learned:
     model = bench.fit()
     about = {"data": gold.name, "pieces": len(gold.pieces), "sources": _sources(gold), "cues": gold.cues}
     about |= {"labelled_by": gold.labelled_by, "unit": gold.unit.value, "features": model.features}
-    return Learned(model, _title(gold, figures), figures | about, tuple(sorted(digests(gold))))
+    return LearnedDetector(model, _title(gold, figures), figures | about, tuple(sorted(digests(gold))))
 
 
 def digests(gold: GoldSet) -> set[str]:

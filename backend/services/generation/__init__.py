@@ -1,1 +1,1 @@
-"""Generating and scoring traces: models, problems, prompts, and the jobs made of them."""
+"""Generation and scoring of traces: models, problems, prompts, and the jobs made of them."""

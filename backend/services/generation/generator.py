@@ -1,7 +1,6 @@
-"""Making traces: what is asked for is checked and queued; a worker carries it out, and the runs land in the store.
+"""Generation of traces: a specification is checked and queued, a worker carries it out, runs are stored.
 
-Owns a job's plan (arms, problems, samples), its order of steps, and how a half-made job goes on or is settled. Knows
-nothing of any engine's inside, of processes or of pages.
+Owns a job's order of steps, and how a half-made job goes on or is settled.
 """
 
 from __future__ import annotations
@@ -19,13 +18,14 @@ from backend.services.generation.models import ModelService
 from backend.services.generation.presets import Preset, presets
 from backend.services.generation.problems import Problem, ProblemService
 from backend.services.generation.prompts import Turns, opening, single_words
-from backend.services.generation.recorder import Listener, settle_arm
+from backend.services.generation.recorder import TraceRecorder, settle_arm
 from backend.services.generation.specs import GenerationSpec, RunArm, names
 from backend.services.jobs import JobCancelled, JobProgress, JobService
 from backend.services.lexicons.catalog import LexiconService
 from backend.store import Store
 
-_PROMPTS_SAID = 16  # of more traces nobody unfolds the prompts while they come; the store has them all
+# Of more traces nobody unfolds the prompts while they are written, and each may be long; the store has them all.
+_PROMPTS_STREAMED = 16
 
 Engines = Callable[[Family, str], Engine]
 
@@ -54,9 +54,10 @@ class GenerationService:
         models = [self._models.ready(arm.model) for arm in spec.arms]
         for arm in spec.arms:
             if arm.hush:
-                self._lexicons.word_list(arm.hush)
+                self._lexicons.word_list(arm.hush)  # raises for a detector, which has no words to ban
         problems = self.chosen(spec)
         turns = Turns(problems, self._problems)
+        # Built for the check alone: a context that lacks a solution must be refused before a job is queued.
         for arm, model in zip(spec.arms, models, strict=True):
             needed = Context.SOLUTION if arm.context is Context.REGENERATED else arm.context
             turns.of(needed, model.name)
@@ -74,7 +75,7 @@ class GenerationService:
         return presets({info.model.name: info.model.id for info in self._models.all() if info.ready})
 
     def prompts(self, spec: GenerationSpec) -> list[str]:
-        """The user turn of each arm for the first problem; a regenerated response is named, for it isn't made yet."""
+        """The user turn of each arm for the first problem, with a stand-in for a response not regenerated yet."""
         problem = self.chosen(spec)[:1]
         turns = Turns(problem, self._problems)
         made = ["[the response made with the full solution in view]"]
@@ -83,29 +84,30 @@ class GenerationService:
     # -- doing --------------------------------------------------------------------------------------
 
     def carry_out(self, job: Job, engines: Engines, progress: JobProgress) -> dict[str, Any]:
-        """Do the job, or what is left of it: finished traces are in the inbox or in the store already.
+        """Do the job, or what an earlier attempt left of it. Returns {"runs": ids}.
 
-        Returns {"runs": ids}. Raises UserError for what a person can mend, and JobCancelled where it was cancelled,
-        both after storing what is finished.
+        Raises UserError for what a person can mend, and JobCancelled where it was cancelled, both after storing what
+        is finished.
         """
         plan = self._plan(job)
         kept = plan.finished(self._store)
         progress.begin(plan.size, "traces", len(kept))
         with GraderPool(self._graders) as graders:
-            listener = Listener(self._store, plan, self._lexicons, graders, progress, len(kept))
+            recorder = TraceRecorder(self._store, plan, self._lexicons, graders, progress, len(kept))
             try:
+                # All traces may be there, and only storing them was cut off: then no engine is opened.
                 if len(kept) < plan.size:
-                    self._generate(plan, kept, engines, listener, progress)
+                    self._generate(plan, kept, engines, recorder, progress)
             except UserError:
-                self._settle(plan, listener.failures)
+                self._settle(plan, recorder.failures)
                 raise
-            result = self._settle(plan, listener.failures)
+            result = self._settle(plan, recorder.failures)
         if progress.cancelled():
             raise JobCancelled(result)
         return result
 
     def settle(self, job: Job) -> dict[str, Any]:
-        """Store what the inbox holds as runs marked unfinished, for a job nobody goes on with."""
+        """Store the traces in the inbox as runs marked unfinished, for a job nobody goes on with."""
         return self._settle(self._plan(job), [])
 
     def _plan(self, job: Job) -> JobPlan:
@@ -135,10 +137,11 @@ class GenerationService:
         plan: JobPlan,
         kept: set[Place],
         engines: Engines,
-        listener: Listener,
+        recorder: TraceRecorder,
         progress: JobProgress,
     ) -> None:
-        """Open the engines, say the plan, make the missing traces."""
+        """Open the engines, stream the plan, make the missing traces."""
+        # All engines before any trace: one that can't be opened must not leave half a comparison.
         opened: dict[int, Engine] = {}
         for family, served in self._families(plan):
             progress.step(len(kept), f"loading {visible(family.base.name, 60)}")
@@ -146,8 +149,9 @@ class GenerationService:
             opened |= dict.fromkeys(served, engine)
         arms = list(enumerate(plan.spec.arms))
         banned = [self._banned(arm, opened[i]) for i, arm in arms]
-        plan = plan.equipped(banned, [opened[i].abilities.name for i, _ in arms])
-        listener.announce(plan)
+        plan = plan.with_engines(banned, [opened[i].abilities.name for i, _ in arms])
+        recorder.announce(plan)
+        # By engine, not by arm: a base and its adapters are decoded in one batch.
         requests: dict[int, list[Request]] = {}
         shared = {id(engine): engine for engine in opened.values()}
         for i, _ in arms:
@@ -155,24 +159,25 @@ class GenerationService:
             requests.setdefault(id(opened[i]), []).extend(wanted)
         for key, wanted in requests.items():
             shared[key].check(wanted)
-            if plan.spec.live and plan.size <= _PROMPTS_SAID:
-                listener.expect({request.key: shared[key].render(request) for request in wanted})
+            if plan.spec.live and plan.size <= _PROMPTS_STREAMED:
+                recorder.expect({request.key: shared[key].render(request) for request in wanted})
         streams = [shared[key].generate(wanted, progress.cancelled) for key, wanted in requests.items() if wanted]
         for event in _in_turn(streams):
-            listener.hear(event)
-        listener.flush()
-        if listener.failures and not listener.made and not progress.cancelled():
-            raise UserError(listener.failures[0])
+            recorder.take(event)
+        recorder.flush()
+        # Some failures are told in the result; a job that made nothing has failed.
+        if recorder.failures and not recorder.made and not progress.cancelled():
+            raise UserError(recorder.failures[0])
 
     def _families(self, plan: JobPlan) -> list[tuple[Family, list[int]]]:
-        """Which arms one engine serves: a base and the adapters on it that take part."""
+        """The arms that one engine serves: those of a base and of the adapters on it."""
         found: dict[str, list[int]] = {}
         for i, model in enumerate(plan.models):
             found.setdefault(model.base or model.id, []).append(i)
         return [(self._models.family([plan.models[i] for i in arms]), arms) for arms in found.values()]
 
     def _banned(self, arm: RunArm, engine: Engine) -> list[tuple[int, str, str]]:
-        """The token ids an arm can't say: (id, text, word)."""
+        """The tokens an arm is forbidden: (id, text, word)."""
         if not arm.hush:
             return []
         if not engine.abilities.bans:
@@ -204,6 +209,7 @@ class GenerationService:
     ) -> list[str]:
         """One response a problem, made by the model with the full solution in view, to be shown to it again."""
         users = turns.of(Context.SOLUTION, model.name)
+        # Free of what the arm does to words: it is the context that is made here, not a response.
         decoding = replace(plan.spec.decoding, banned=(), top=0)
         requests = [
             Request(str(i), model.name, user, replace(decoding, seed=plan.seed(i, 0))) for i, user in enumerate(users)
@@ -234,7 +240,8 @@ def _title(models: Sequence[Model], spec: GenerationSpec, problems: Sequence[Pro
 
 
 def _in_turn(streams: Sequence[Iterator[Event]]) -> Iterator[Event]:
-    """Events of several engines, one of each in turn, so that panes of different models grow together."""
+    """Events of several engines, one of each in turn."""
+    # One stream after the other would fill the panes of one model while the other's stay empty.
     waiting = list(streams)
     while waiting:
         for stream in list(waiting):

@@ -1,7 +1,6 @@
-"""A generating job laid out: which traces it makes, what each is called, and what their runs will say of themselves.
+"""The plan of a generation job: its traces and their numbers, seeds and ids, and the description of its runs.
 
-Owns the numbering of a job's traces and the identity of its runs, so that a job begun anew makes the same ones. Knows
-nothing of engines at work or of how traces are stored.
+Everything follows from the job, so that a job begun anew makes the same runs and traces.
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ Banned = Sequence[tuple[int, str, str]]
 
 @dataclass(frozen=True, slots=True)
 class JobPlan:
-    """`models`, `parents` (names), `tokenizers`, `banned` and `engines` (names) run in parallel to the arms.
+    """A job's arms, problems and samples in order. `models`, `parents` (names), `tokenizers`, `lexicons` (ids),
+    `banned` and `engines` (names) run in parallel to the arms.
 
     `fork_text` is what a forked trace begins with. `banned` and `engines` are known once engines are open.
     """
@@ -40,8 +40,8 @@ class JobPlan:
     banned: Sequence[Banned] = ()
     engines: Sequence[str] = ()
 
-    def equipped(self, banned: Sequence[Banned], engines: Sequence[str]) -> JobPlan:
-        """The plan with what open engines know."""
+    def with_engines(self, banned: Sequence[Banned], engines: Sequence[str]) -> JobPlan:
+        """The plan with what is known once engines are open: the ids of forbidden tokens and the engines' names."""
         return replace(self, banned=banned, engines=engines)
 
     @property
@@ -55,7 +55,8 @@ class JobPlan:
         return len(self.problems) * self.spec.samples
 
     def places(self, arm: int) -> Iterator[Place]:
-        """The traces of an arm: every problem's first sample, then the second ones, so that early results are broad."""
+        """The traces of an arm, in the order they are made."""
+        # Every problem's first sample, then the second ones: figures of half a job are of all its problems.
         for sample in range(self.spec.samples):
             yield from ((arm, problem, sample) for problem in range(len(self.problems)))
 
@@ -79,7 +80,8 @@ class JobPlan:
         return trace_id(self.run_id(place[0]), self.number(place) % self.arm_size)
 
     def seed(self, problem: int, sample: int) -> int:
-        """The seed of a trace: the same in every arm, so that arms differ in what was asked of them alone."""
+        """The seed of a trace."""
+        # The same in every arm: arms are compared problem by problem, and shared draws take noise out of that.
         return trace_seed(self.spec, self.problems[problem], sample)
 
     def decoding(self, arm: int) -> Decoding:
@@ -91,11 +93,11 @@ class JobPlan:
         """How an arm's responses begin; `opening` is what stands before the first word of a thought."""
         if self.spec.fork:
             return self.fork_text
-        said = self.spec.arms[arm].prefix
-        return opening() + said if said else ""
+        words = self.spec.arms[arm].prefix
+        return opening() + words if words else ""
 
     def finished(self, store: Store) -> set[Place]:
-        """The traces that are made: kept in the inbox, or in a run that is stored."""
+        """The traces that are made already: in the inbox, or in a stored run."""
         found = {(kept.arm, kept.problem, kept.sample) for kept in store.streams.places(self.job.id)}
         for arm in range(len(self.spec.arms)):
             if store.ledger.find_run(self.run_id(arm)):
@@ -103,7 +105,7 @@ class JobPlan:
         return found
 
     def info(self, arm: int, made: int) -> RunInfo:
-        """What the run of an arm says of itself; `made` is how many of its traces there are."""
+        """The description of an arm's run; `made` is how many of its traces there are."""
         chosen, model, decoding = self.spec.arms[arm], self.models[arm], self.spec.decoding
         sampling = Sampling(
             temperature=decoding.temperature,
@@ -130,7 +132,7 @@ class JobPlan:
         )
 
     def payload(self) -> dict[str, Any]:
-        """The plan as the stream says it first."""
+        """The plan as the first event of the job's stream."""
         arms = [
             {
                 "model": model.name,
@@ -153,4 +155,6 @@ class JobPlan:
 
 def trace_seed(spec: GenerationSpec, problem: Problem, sample: int) -> int:
     """A trace's seed, from the job's own, the problem's content and the sample's number."""
+    # Not the problem's place: a longer list of problems leaves the traces of the first ones as they are. 63 bits,
+    # because torch takes a signed number.
     return int(digest(str(spec.decoding.seed), problem_id(problem.question), str(sample)), 16) & (2**63 - 1)

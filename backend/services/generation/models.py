@@ -1,7 +1,6 @@
-"""The registry of models: what can answer here, where it comes from, and which engine can serve it.
+"""The registry of models: checkpoints, adapters, hub names and endpoints, with their lineage and engines.
 
-Owns how a model is entered, named and removed, and the lab's shipped models. Loads no model library; knows nothing of
-generating.
+Owns how a model is entered, named and removed, and the lab's shipped models. Loads no model library.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from backend.engines.protocol import Family
 from backend.services.access.authorization import needs
 from backend.store import Store
 
-# A shipped model's location, so that a store can be moved to another machine.
+# Opens a shipped model's location, which is relative: a store can be moved to another machine.
 LAB = "lab:"
 _ENTERED = "lab-models.json"
 
@@ -56,7 +55,7 @@ class ModelService:
     """Models of one store."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        """`settings` say where the shipped models are and what there is of vLLM."""
+        """`settings` say where the shipped models and vLLM are."""
         self._store, self._settings = store, settings
 
     def all(self) -> list[ModelInfo]:
@@ -66,7 +65,8 @@ class ModelService:
         return sorted(found, key=lambda info: not info.lab)
 
     def get(self, model_id: str) -> Model:
-        """A model by its id or its name, its location as a real one. Raises UserError where there is none."""
+        """A model by its id or its name, its location as a path or address. Raises UserError where there is none."""
+        # The id first: a name may look like another model's id.
         models = self._by_id()
         if model := models.get(model_id) or next((m for m in models.values() if m.name == model_id), None):
             return model
@@ -90,7 +90,7 @@ class ModelService:
         return families(models, self._by_id())[0]
 
     def tokenizer(self, model: Model) -> str | None:
-        """What tells tokenizers apart: a hash of the file. None for an endpoint."""
+        """A tokenizer's identity: a hash of its file. None for an endpoint."""
         if model.kind is ModelKind.ENDPOINT:
             return None
         base = self.family([model]).base
@@ -102,7 +102,7 @@ class ModelService:
         return [run.id for run in self._store.ledger.runs() if run.info.model_id == model.id]
 
     def inspect(self, path: Path) -> FolderContents:
-        """What a folder holds that isn't entered yet. Raises UserError where it is no whole checkpoint or adapter."""
+        """The contents of a folder to be entered. Raises UserError where it is no whole checkpoint or adapter."""
         return inspect_location(path)
 
     # -- entering and changing ----------------------------------------------------------------------
@@ -121,7 +121,7 @@ class ModelService:
 
     @needs(Role.ADMIN)
     def add_hub(self, location: str, name: str = "", parent: str | None = None) -> Model:
-        """Enter a hub name; nothing is downloaded by it."""
+        """Enter a hub name; this downloads nothing."""
         if not location.strip() or " " in location.strip():
             raise UserError(f"{visible(location, 80)!r} is no hub name; one looks like Qwen/Qwen3-8B.")
         return self._add(name or location.strip(), ModelKind.HUB, location.strip(), parent=parent)
@@ -149,7 +149,7 @@ class ModelService:
 
     @needs(Role.ADMIN)
     def set_parent(self, model_id: str, parent: str | None) -> None:
-        """Say what a model was trained from. Raises UserError for a circle."""
+        """Set the model that a model was trained from. Raises UserError for a circle."""
         model, models = self.get(model_id), self._by_id()
         above: str | None = parent
         while above:
@@ -160,7 +160,7 @@ class ModelService:
 
     @needs(Role.ADMIN)
     def remove(self, model_id: str) -> Model:
-        """Take a model off the list; its files and its runs stay. Raises UserError where adapters sit on it."""
+        """Remove a model from the list; its files and runs stay. Raises UserError where adapters need it."""
         model = self.get(model_id)
         if sitting := [m.name for m in self._by_id().values() if m.base == model.id]:
             raise UserError(f"{visible(model.name)} can't be removed: {visible(', '.join(sitting), 200)} sits on it.")
@@ -168,11 +168,12 @@ class ModelService:
         return model
 
     def enter_lab(self) -> list[str]:
-        """Enter shipped models this store has not seen yet; returns their names. One that was removed stays out."""
+        """Enter shipped models that are new to this store; returns their names. One that was removed stays out."""
         marker = self._store.folder / _ENTERED
         seen = set(json.loads(marker.read_text("utf-8"))) if marker.is_file() else set()
         shipped = sorted(path.parent for path in self._settings.lab.glob("*/lab.json"))
         new = [folder for folder in shipped if folder.name not in seen]
+        # Bases first: lists go by age, and a base stands before what was trained from it.
         for folder in sorted(new, key=lambda folder: _facts(folder).get("base") is not None):
             facts = _facts(folder)
             parent = digest(LAB, facts["base"], size=6) if facts.get("base") else None
@@ -231,6 +232,8 @@ class ModelService:
         named = str(facts.get("base") or "").rstrip("/")
         last = named.rpartition("/")[2]
         whole = [m for m in self._by_id().values() if m.kind in (ModelKind.CHECKPOINT, ModelKind.HUB)]
+        # Adapters name their base by a hub name or by a path on the machine they were trained on: then the last part of
+        # it is all that can be compared.
         exact = [m for m in whole if named and named in (m.location, m.name)]
         by_name = [m for m in whole if last and last in (m.name, m.location.rpartition("/")[2])]
         if chosen := next(iter(exact or by_name), None):
@@ -259,15 +262,17 @@ class ModelService:
         )
 
     def vllm(self) -> VllmState:
-        """What there is of vLLM; asking an interpreter takes long, so it is asked once."""
+        """The vLLM that can be used here."""
         return _vllm(self._settings.vllm_url, self._settings.vllm_python)
 
 
+# Importing vllm in another interpreter takes seconds, and lists of models ask for each model.
 @lru_cache(maxsize=8)
 def _vllm(url: str, python: str) -> VllmState:
     return look_for_vllm(url, python)
 
 
+# `_changed` is the file's time: a tokenizer of megabytes is read again only after it was written.
 @lru_cache(maxsize=64)
 def _hash(file: Path, _changed: int) -> str:
     return f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"

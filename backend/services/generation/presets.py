@@ -1,7 +1,4 @@
-"""Experiments that make the paper's point in a minute, ready to run on the shipped models.
-
-Owns which arms each has and what it is called. Knows nothing of how they are run.
-"""
+"""Presets of the live page: experiments on the shipped models that make the paper's point in a minute."""
 
 from __future__ import annotations
 
@@ -86,6 +83,7 @@ def demo_specs(models: Mapping[str, str]) -> list[GenerationSpec]:
         RunArm(base, hush="kim2026", label="without the paper's words"),
     )
     return [
+        # Scores of one set are enough to show them: they are most of what a run takes on the disk.
         GenerationSpec(plain, problem_set=HELD_OUT, samples=2, decoding=replace(DECODING, top=3), logprobs=True),
         GenerationSpec(plain, problem_set="lab-cd4-test", samples=2, decoding=DECODING),
         GenerationSpec(plain, problem_set="lab-fx-test", samples=2, decoding=DECODING),

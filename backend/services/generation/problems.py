@@ -1,6 +1,6 @@
-"""Problems to choose from: the lab's sets, imported sets, what runs hold, and the worked solutions contexts show.
+"""Problems to choose from (the lab's sets, imported sets, those of runs), and the solutions that contexts show.
 
-Owns how a problem is picked and where a solution comes from. Knows nothing of models or of prompts.
+Owns how a problem is picked and where a solution comes from.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ProblemSetInfo:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem with where it comes from: the set's name (or the data set of a run) and its number there, from 1."""
+    """A problem and its origin: the name of its set (or the data set of a run) and its number there, from 1."""
 
     question: str
     gold: str | None
@@ -53,6 +53,7 @@ class ProblemService:
     def load(self, name: str, limit: int | None = None) -> list[Problem]:
         """The first `limit` problems of a set. Raises UserError for a name nothing has."""
         if name in lab.SETS:
+            # Made anew from the set's seed, the same on every machine: nothing of it is stored.
             chosen = lab.problem_set(name)[:limit]
             return [Problem(p.question, p.gold, name, i, p.difficulty) for i, p in enumerate(chosen, 1)]
         row = next((row for row in self._store.ledger.problem_sets() if name in (row.name, row.id)), None)
@@ -91,14 +92,13 @@ class ProblemService:
         return [Problem(row.question, row.gold, named.get(row.id, "stored")) for row in rows]
 
     def solution(self, question: str, model: str) -> str | None:
-        """A correct response to show in a context: the lab's own, the set's, or a right answer of a stored run.
-
-        A right answer of `model` itself comes first: the paper shows a model its own.
-        """
+        """A correct response to show in a context: the lab's own, a right answer of a stored run, or the set's."""
+        # A lab problem carries its solution: it is worked out, whatever the store holds.
         if problem := lab.parse(question):
             return lab.solution(problem)
         identity = problem_id(question)
         rows = self._store.queries.right_texts(identity)
+        # The paper shows a model its own responses: another's would differ from it in more than being right.
         own = [row for row in rows if row["model"] == model]
         if chosen := next(iter(own or rows), None):
             return str(chosen["text"])
@@ -106,6 +106,6 @@ class ProblemService:
 
 
 def _written(extra: dict[str, Any]) -> str | None:
-    """A set's own worked solution, as such sets name it."""
+    """A set's own worked solution, by the names that published sets give that column."""
     found = extra.get("solution") or extra.get("reference_solution")
     return found if isinstance(found, str) and found.strip() else None

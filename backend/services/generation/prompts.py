@@ -1,6 +1,6 @@
-"""What each arm of a job shows its model: user turns under their contexts, and the words put in its mouth.
+"""The prompts of a job's arms: user turns under a context, and the forced opening of a response.
 
-Owns how a context's material is found for every problem. Knows nothing of decoding or of the store's rows.
+Owns how a context's material is found for every problem.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ class Turns:
         return self._service.solution(problem.question, model)
 
     def _other(self, i: int) -> Problem:
-        """Another problem of the job; for a job of one, another of its set or of the lab's first."""
+        """Another problem of the job; for a job of one problem, the first other one of the lab."""
         own = self._problems[i]
         if len(self._problems) > 1:
+            # The next one, not a random one: whoever does the job again shows the same placebo.
             return self._problems[(i + 1) % len(self._problems)]
         for other in lab_set("lab-cd3-test"):
             if other.question != own.question:
@@ -55,14 +56,16 @@ class Turns:
 
 
 def opening(engine: Engine, request: Request) -> str:
-    """What stands before the first word of a model's thinking: its <think>, unless the prompt has opened it."""
+    """The text before the first word of a model's thinking: its <think>, unless the prompt has opened it."""
     prompt = engine.render(request)
+    # A model that has <think> as one token was trained to think, whatever its template says.
     thinks = _OPEN in prompt or engine.count(_OPEN) == 1
     return _START if thinks and not prompt.rstrip().endswith(_OPEN) else ""
 
 
 def single_words(lexicon: Lexicon) -> tuple[list[str], list[str]]:
-    """The words of a lexicon that a ban can reach, and its phrases, which it can't without banning their first word."""
+    """The words of a lexicon, which can be banned, and its phrases, which can't."""
+    # To ban a phrase is to ban its first word everywhere: "let me check" would take "let" away.
     forms = [form for entry in lexicon.entries for form in entry.forms]
     words = [form for form in forms if form.isalpha()]
     return list(dict.fromkeys(words)), [form for form in forms if not form.isalpha()]

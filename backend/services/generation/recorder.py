@@ -1,6 +1,6 @@
-"""From an engine's events to kept traces: text gathered, graded, counted, said in the stream, stored as runs.
+"""The recorder of an engine's events: gathers text, grades it, streams it, keeps finished traces, stores runs.
 
-Owns what a finished trace is in the inbox and how an arm's inbox becomes a run. Knows nothing of how events arise.
+Owns the form of a finished trace in the inbox and how an arm's inbox becomes a run.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from backend.store.streams import Kept
 
 # A person sees words at this pace; a write a token would be a hundred times as many.
 _FLUSH_SECONDS: Final = 0.08
-# Beyond this many traces nobody watches each: their ends are said, their words are not.
+# Beyond this many traces nobody watches each: their ends are streamed, their words are not.
 STREAMED_TRACES: Final = 400
 
 
 @dataclass(slots=True)
-class _Growing:
+class _Response:
     """A response under way."""
 
     text: list[str] = field(default_factory=list)
@@ -43,8 +43,8 @@ class _Growing:
     begun: float = field(default_factory=time.monotonic)
 
 
-class Listener:
-    """Hears the events of one attempt at a job."""
+class TraceRecorder:
+    """Records the events of one attempt at a job."""
 
     def __init__(
         self,
@@ -55,30 +55,30 @@ class Listener:
         progress: JobProgress,
         done: int,
     ) -> None:
-        """`done` traces were made before."""
+        """`done` traces were made by earlier attempts."""
         self._store, self._plan, self._graders, self._progress = store, plan, graders, progress
         self._matchers = {key.partition("@")[0]: matcher for key, matcher in lexicons.matchers().items()}
-        self._growing: dict[str, _Growing] = {}
+        self._growing: dict[str, _Response] = {}
         self._waiting: list[dict[str, Any]] = []
         self._pieces: dict[str, list[Piece]] = {}
         self._flushed = 0.0
         self._done, self.made = done, 0
         self.failures: list[str] = []
         self._prompts: dict[str, str] = {}
-        self._spoken = plan.spec.live and plan.size <= STREAMED_TRACES
+        self._streamed = plan.spec.live and plan.size <= STREAMED_TRACES
 
     def announce(self, plan: JobPlan) -> None:
-        """Say the plan, unless an earlier attempt has."""
+        """Write the plan into the stream, unless an earlier attempt has."""
         self._plan = plan
         if not self._store.streams.read(plan.job.id, limit=1):
             self._store.streams.append(plan.job.id, [plan.payload()])
 
     def expect(self, prompts: Mapping[str, str]) -> None:
-        """What the model is shown for each trace (by its number), to be said as the trace begins."""
+        """Take the prompts of traces (by number), each to be streamed as its trace begins."""
         self._prompts.update(prompts)
 
-    def hear(self, event: Event) -> None:
-        """Take in one event."""
+    def take(self, event: Event) -> None:
+        """Record one event."""
         if isinstance(event, Piece):
             self._grow(event)
         elif isinstance(event, Done):
@@ -87,21 +87,21 @@ class Listener:
             self._fail(event)
 
     def flush(self) -> None:
-        """Say what was held back."""
-        if said := self._said():
-            self._store.streams.append(self._plan.job.id, said)
+        """Write what was held back into the stream."""
+        if entries := self._held_back():
+            self._store.streams.append(self._plan.job.id, entries)
         self._flushed = time.monotonic()
 
-    def _said(self) -> list[dict[str, Any]]:
-        """What was held back, to be written now: one payload a trace, however many tokens came."""
-        said = self._waiting + [_payload(key, pieces) for key, pieces in self._pieces.items()]
+    def _held_back(self) -> list[dict[str, Any]]:
+        """The entries to be written now: one a trace, however many tokens came."""
+        entries = self._waiting + [_payload(key, pieces) for key, pieces in self._pieces.items()]
         self._waiting, self._pieces = [], {}
-        return said
+        return entries
 
-    def _begin(self, key: str) -> _Growing:
+    def _begin(self, key: str) -> _Response:
         if key not in self._growing:
-            self._growing[key] = _Growing()
-            if self._spoken:
+            self._growing[key] = _Response()
+            if self._streamed:
                 shown = {"prompt": self._prompts[key]} if key in self._prompts else {}
                 self._waiting.append({"k": "open", **self._names(self._plan.place(int(key))), **shown})
         return self._growing[key]
@@ -110,7 +110,7 @@ class Listener:
         growing = self._begin(piece.key)
         growing.text.append(piece.text)
         growing.tokens.extend(piece.tokens)
-        if self._spoken:
+        if self._streamed:
             self._pieces.setdefault(piece.key, []).append(piece)
             if time.monotonic() - self._flushed > _FLUSH_SECONDS:
                 self.flush()
@@ -119,6 +119,7 @@ class Listener:
         growing, place = self._begin(done.key), self._plan.place(int(done.key))
         del self._growing[done.key]
         text, problem = "".join(growing.text), self._plan.problems[place[1]]
+        # Graded at once, not when the run is stored: a person watches who is right.
         verdicts = next(iter(self._graders.grade([(text, problem.gold, problem.question)])))
         seconds = time.monotonic() - growing.begun
         body = {
@@ -131,20 +132,21 @@ class Listener:
             "verdicts": asdict(verdicts),
             "scored": _lists(growing.tokens) if self._plan.spec.logprobs else None,
         }
-        said = {
+        entry = {
             **{"k": "done", **self._names(place), "finish": done.finish.value, "correct": verdicts.math_verify.correct},
             **{"answer": verdicts.math_verify.answer, "tokens": done.tokens, "words": len(text.split())},
             **{"cues": {name: len(m.find(text)) for name, m in self._matchers.items()}, "seconds": body["seconds"]},
             **{"trace": self._plan.trace_id(place)},
         }
-        if self._store.streams.keep(self._plan.job.id, Kept(*place, body), [*self._said(), said]):
+        # One transaction: a trace that is in the inbox has its line in the stream, after all its words.
+        if self._store.streams.keep(self._plan.job.id, Kept(*place, body), [*self._held_back(), entry]):
             self._done, self.made = self._done + 1, self.made + 1
             self._progress.step(self._done)
 
     def _fail(self, failed: Failed) -> None:
         self._growing.pop(failed.key, None)
         self.failures.append(failed.reason)
-        self.flush()  # what it said comes before its end
+        self.flush()  # its words come before its end
         names = self._names(self._plan.place(int(failed.key)))
         self._waiting.append({"k": "failed", "i": names["i"], "reason": failed.reason})
         if len(self.failures) <= 20:  # the log is for people
@@ -156,19 +158,21 @@ class Listener:
 
 def _payload(key: str, pieces: list[Piece]) -> dict[str, Any]:
     tokens = [token for piece in pieces for token in piece.tokens]
-    said: dict[str, Any] = {"k": "piece", "i": int(key), "t": "".join(piece.text for piece in pieces)}
+    entry: dict[str, Any] = {"k": "piece", "i": int(key), "t": "".join(piece.text for piece in pieces)}
     if tokens:
-        said["n"] = [token.end - token.start for token in tokens]
+        # Lengths, not places: a browser counts on from where it is. Three digits colour a token; the store has all.
+        entry["n"] = [token.end - token.start for token in tokens]
         if forced := sum(token.forced for token in tokens):
-            said["forced"] = forced
+            entry["forced"] = forced
         if tokens[0].logprob is not None:
-            said["lp"] = [None if token.logprob is None else round(token.logprob, 3) for token in tokens]
+            entry["lp"] = [None if token.logprob is None else round(token.logprob, 3) for token in tokens]
         if tokens[0].entropy is not None:
-            said["h"] = [None if token.entropy is None else round(token.entropy, 3) for token in tokens]
-    return said
+            entry["h"] = [None if token.entropy is None else round(token.entropy, 3) for token in tokens]
+    return entry
 
 
 def _lists(tokens: list[Token]) -> list[list[Any]]:
+    """Tokens as lists: names would be most of what a trace takes in the inbox. `_tokens` reads them."""
     return [[t.start, t.end, t.id, t.logprob, t.entropy, t.forced, [list(a) for a in t.top]] for t in tokens]
 
 
@@ -180,10 +184,11 @@ def _tokens(lists: list[list[Any]]) -> list[Token]:
 
 
 def settle_arm(store: Store, plan: JobPlan, arm: int, lexicons: LexiconService) -> str | None:
-    """Store what the inbox holds of an arm as its run; returns the run's id, or None where nothing was made.
+    """Store an arm's traces in the inbox as its run; returns the run's id, or None where nothing was made.
 
     Safe to do again: a run that is stored stays as it is.
     """
+    # Stored, then emptied: a process that dies in between leaves traces that the next attempt finds in the run.
     identity = plan.run_id(arm)
     if store.ledger.find_run(identity):
         store.streams.empty(plan.job.id, arm)
@@ -209,12 +214,13 @@ def settle_arm(store: Store, plan: JobPlan, arm: int, lexicons: LexiconService) 
 
 
 def _source(plan: JobPlan) -> SourceRow:
+    # A run made here has no file: its source is the job's specification, so that it can be told from others.
     raw = orjson.dumps(dict(plan.job.spec), option=orjson.OPT_SORT_KEYS)
     return SourceRow(hashlib.sha256(raw).hexdigest(), f"job {plan.job.id}", len(raw))
 
 
 def _from_inbox(plan: JobPlan, arm: int, kept: Kept, source: SourceRow) -> tuple[TraceDraft, Verdicts, Scored | None]:
-    """The draft a kept trace becomes, its verdicts, and its tokens where they were kept."""
+    """A trace of the inbox as a draft, with its verdicts, and its tokens where they were kept."""
     body: Mapping[str, Any] = kept.body
     problem = plan.problems[kept.problem]
     number = plan.number((arm, kept.problem, kept.sample)) % plan.arm_size

@@ -1,6 +1,6 @@
-"""Reading stored traces with a model: every token's log-probability under a model and a context.
+"""Teacher-forced scoring of stored traces: every token's log-probability under a model and a context.
 
-Owns which traces are read and where what was found goes. Knows nothing of how an engine scores.
+Owns which traces are scored and where the scores are stored.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ScoreService:
     """Scores stored runs."""
 
     def __init__(self, store: Store, models: ModelService, problems: ProblemService, jobs: JobService) -> None:
-        """`problems` finds what contexts show."""
+        """`problems` finds the solutions that contexts show."""
         self._store, self._models, self._problems, self._jobs = store, models, problems, jobs
 
     def submit(self, spec: ScoreSpec) -> Job:
@@ -51,6 +51,7 @@ class ScoreService:
         engine = engines(self._models.family([model]), "auto")
         if not engine.abilities.scoring:
             raise UserError(f"The engine {engine.abilities.name} can't score: choose a model that can be loaded here.")
+        # An attempt that was cut off left whole parts: only the traces that none of them holds are scored.
         done = self._scored(spec, model.name)
         rows = [row for row in self._store.queries.texts(spec.run) if row["trace_id"] not in done][: spec.limit]
         progress.begin(len(done) + len(rows), "traces", len(done))
@@ -72,6 +73,7 @@ class ScoreService:
         return result
 
     def _turn(self, spec: ScoreSpec, model: str, row: dict[str, Any]) -> str:
+        # Built anew, not the stored prompt: the context asked for may not be the one the trace was written under.
         trace = self._store.queries.trace(row["trace_id"])
         if trace is None:
             raise UserError(f"The run {visible(spec.run)} was deleted meanwhile.")
@@ -84,5 +86,6 @@ class ScoreService:
     def _write(self, run: str, rows: list[dict[str, Any]]) -> None:
         with PartWriter(self._store.folder, run) as writer:
             writer.write("tokens", rows)
+            # Registering fails where the run was deleted meanwhile, and the part is removed again.
             if not writer.register(lambda parts: self._store.ledger.add_parts(run, parts)):
                 raise UserError("The run was deleted while it was being scored.")

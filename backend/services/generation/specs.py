@@ -1,6 +1,6 @@
-"""What a job is asked to do, as values that survive the ledger: arms, problems, decoding.
+"""Specifications of generation and scoring jobs, as the ledger keeps them: arms, problems, decoding.
 
-Owns the checks of bad input that need no store. Knows nothing of how anything is carried out.
+Owns the checks of bad input that need no store.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 from backend.domain import Context, UserError, visible
 from backend.engines.protocol import Decoding
 
-MOST_ARMS = 8
+MOST_ARMS = 8  # panes side by side
 MOST_SAMPLES = 256
 MOST_TOKENS = 131_072
 
 
 @dataclass(frozen=True, slots=True)
 class RunArm:
-    """One run to make: a model (its id), what it is shown, and what is done to its words.
+    """One run to make: a model (its id), its context, and interventions on its words.
 
-    `prefix` is put in the model's mouth at the start of its response; `hush` names a lexicon whose words it can't say.
-    `label` says in few words what is special about this arm ("first word Maybe").
+    `prefix` is the forced start of its responses; `hush` names a lexicon whose words are banned. `label` says in few
+    words what is special about this arm ("first word Maybe").
     """
 
     model: str
@@ -44,7 +44,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ForkPoint:
-    """Where a trace is left: `trace` up to code point `at`, then `insert` is said (it may be empty)."""
+    """Where a new trace leaves a stored one: `trace` up to code point `at`, then `insert`, which may be empty."""
 
     trace: str
     at: int
@@ -72,7 +72,7 @@ class GenerationSpec:
 
     @property
     def dataset(self) -> str:
-        """What the runs' data set is called."""
+        """The name of the runs' data set."""
         named = {question.dataset for question in self.questions}
         return self.problem_set or (named.pop() if len(named) == 1 else "") or "typed"
 
@@ -103,6 +103,7 @@ class GenerationSpec:
         _within("top-k", self.decoding.top_k, 0, 1_000_000)
         if self.limit is not None:
             _within("limit of problems", self.limit, 1, 1_000_000)
+        # Checked here and not in the form alone: the command line and a stored specification come this way too.
         if bool(self.problem_set) == bool(self.questions):
             raise UserError("A job needs problems: the name of a problem set, or questions, and not both.")
         if empty := next((i for i, q in enumerate(self.questions, 1) if not q.question.strip()), None):

@@ -1,1 +1,1 @@
-"""The lexicons at hand, shipped and own, and the cues that stored runs hold of them."""
+"""Lexicons: the shipped ones, the store's own, and the cues of stored runs."""

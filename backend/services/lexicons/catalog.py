@@ -1,11 +1,7 @@
-"""The lexicons at hand, shipped ones and own ones, and the cues stored runs hold of them.
+"""The catalog of lexicons, shipped ones and the store's own, and the matching of stored runs with new ones.
 
-Owns the engines (built once), what a name stands for, the choice of a default, and matching stored runs anew when a
-lexicon was added or changed. Knows nothing of YAML's details, of training detectors or of how cues are drawn.
-
-A shipped lexicon keeps its name for itself: what is made here has another (see `own_name`), and counts up its versions.
-A name stands for its newest version unless that was put away; older ones stay readable by their id, and so do the cues
-that runs hold of them. What another process adds is seen at the next call.
+A name stands for its newest version unless that was put away; older versions stay readable by their id, and so do the
+cues that runs hold of them.
 """
 
 from __future__ import annotations
@@ -27,7 +23,7 @@ from backend.services.access.authorization import needs
 from backend.services.access.people import PeopleService
 from backend.services.lexicons.own_lexicons import (
     SEEN,
-    Learned,
+    LearnedDetector,
     OwnLexicon,
     check_name,
     engine_of,
@@ -57,7 +53,7 @@ class LexiconRow:
 
 @dataclass(frozen=True, slots=True)
 class _Shelf:
-    """What there is at one version of the ledger: shipped lexicons first, the default at their front, each by name."""
+    """The lexicons at one version of the ledger: shipped ones first, the default at their front, each by name."""
 
     version: int
     rows: tuple[OwnRow, ...] = ()
@@ -65,10 +61,10 @@ class _Shelf:
 
 
 class LexiconService:
-    """Lexicons of one folder, and those of one store."""
+    """The lexicons of one folder and of one store."""
 
     def __init__(self, store: Store, folder: Path, people: PeopleService) -> None:
-        """`folder` holds the YAML files; `people` is the gate before the store's own."""
+        """`folder` holds the YAML files; `people` says who may change the store's own."""
         self._store, self._folder, self._people = store, folder, people
         self._shelved = _Shelf(-1)
         self._own: dict[tuple[str, int], CueFinder | None] = {}
@@ -84,9 +80,11 @@ class LexiconService:
         }
 
     def _shelf(self) -> _Shelf:
+        # Asked at every call: another process may have added a lexicon. One number is a cheap thing to read.
         version = self._store.ledger.version()
         if self._shelved.version != version:
             rows = tuple(self._store.own_lexicons.rows())
+            # A release may ship a lexicon of a name that somebody used before: the shipped one's figures are published.
             newest = {row.name: row for row in rows if not row.retired and row.name not in self._shipped}
             engines = {name: engine for name, row in sorted(newest.items()) if (engine := self._engine(row))}
             self._shelved = _Shelf(version, rows, {**self._shipped, **engines})
@@ -94,6 +92,7 @@ class LexiconService:
 
     def _engine(self, row: OwnRow) -> CueFinder | None:
         """The engine of an own version, made once; None where this release can't read it."""
+        # A version never changes, and a matcher of hundreds of entries takes a moment to compile.
         key = (row.name, row.version)
         if key not in self._own:
             content = self._store.own_lexicons.content(row.id)
@@ -141,7 +140,7 @@ class LexiconService:
         return self._engine(row) if row else None
 
     def contents(self) -> dict[str, dict[str, Any]]:
-        """Lexicon id -> its whole content, kept in the ledger beside the cues made with it."""
+        """Lexicon id -> its whole content, which the ledger keeps beside the cues found with it."""
         return {lexicon.id: dataclasses.asdict(lexicon) for lexicon in self.by_name.values()}
 
     def overview(self) -> list[LexiconRow]:
@@ -167,7 +166,7 @@ class LexiconService:
         return f"{name}-own" if name in self._shipped else name
 
     def add_version(self, actor: str, lexicon: Lexicon, note: str = "") -> OwnLexicon:
-        """Keep `lexicon` as the newest version of its name. For adjudicators.
+        """Store `lexicon` as the newest version of its name. For adjudicators.
 
         Raises UserError for a shipped lexicon's name, for one that is no proper list, and where nothing is new in it.
         """
@@ -175,15 +174,15 @@ class LexiconService:
         return self._add(*list_row(lexicon, note, person.id))
 
     def add_file(self, actor: str, path: Path, note: str = "") -> OwnLexicon:
-        """Keep the lexicon in a YAML file, as `add_version`. Raises UserError for a bad file."""
+        """Store the lexicon in a YAML file, as `add_version`. Raises UserError for a bad file."""
         return self.add_version(actor, load(path), note)
 
     def add_yaml(self, actor: str, raw: bytes, shown: str, note: str = "") -> OwnLexicon:
-        """Keep the lexicon in the bytes of a YAML file that people call `shown`, as `add_version`."""
+        """Store the lexicon in the bytes of a YAML file that people call `shown`, as `add_version`."""
         return self.add_version(actor, from_yaml(raw, shown), note)
 
-    def add_detector(self, actor: str, name: str, learned: Learned, note: str = "") -> OwnLexicon:
-        """Keep a trained model as the newest version of `name`, as `add_version`."""
+    def add_detector(self, actor: str, name: str, learned: LearnedDetector, note: str = "") -> OwnLexicon:
+        """Store a trained detector as the newest version of `name`, as `add_version`."""
         person = self._people.require(actor, Role.ADJUDICATOR)
         return self._add(*learned_row(name, learned, note, person.id))
 
@@ -193,6 +192,7 @@ class LexiconService:
 
     def _add(self, row: OwnRow, content: Mapping[str, Any]) -> OwnLexicon:
         self.check_own(row.name)
+        # The ledger numbers versions in its transaction: two people who save at once get two versions.
         version = self._store.own_lexicons.add(row, content)
         if version is None:
             raise UserError(f"Nothing is new in it: that is what {visible(row.name)} stands for already.")
@@ -216,7 +216,7 @@ class LexiconService:
             raise UserError(f"There is no lexicon of your own called {visible(name)!r} in use.")
 
     def figures(self, name: str) -> Mapping[str, Any]:
-        """What was measured of the lexicon that `name` stands for; {} where nothing was."""
+        """The measured figures of the lexicon that `name` stands for; {} where there are none."""
         return next((one.figures for one in self.own() if one.current and one.name == name), {})
 
     def to_yaml(self, name_or_id: str) -> str:
@@ -235,6 +235,7 @@ class LexiconService:
     @needs(Role.ADMIN)
     def match_missing(self) -> Iterator[tuple[str, list[str]]]:
         """Find and store the cues that are missing; yields (run label, lexicon names) after each run."""
+        # A run is stored whole before the next begins: who stops in between has lost nothing.
         missing = self.missing()
         for run in self._store.ledger.runs():
             if ids := missing.get(run.id):

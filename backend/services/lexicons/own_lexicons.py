@@ -1,7 +1,4 @@
-"""Lexicons and detectors kept in the store, as values and as engines.
-
-Owns the two forms of their content and what a list shows of them. Knows nothing of who may add one or of runs.
-"""
+"""The store's own lexicons and detectors: their stored content as values and as engines."""
 
 from __future__ import annotations
 
@@ -46,7 +43,7 @@ class OwnLexicon:
 
 
 def own(row: OwnRow, current: bool) -> OwnLexicon:
-    """What a list shows of a row."""
+    """A stored row as a list shows it."""
     values = {name: getattr(row, name) for name in ("id", "name", "version", "title", "note", "person", "created")}
     return OwnLexicon(**values, learned=row.kind == LEARNED, retired=row.retired, current=current, figures=row.figures)
 
@@ -61,22 +58,23 @@ def engine_of(row: OwnRow, content: Mapping[str, Any]) -> CueFinder:
 
 
 def learned_lexicon(row: OwnRow, model: DetectorModel) -> Lexicon:
-    """A detector's face among lexicons."""
+    """A detector as a lexicon without entries, so that lists and cues can name it."""
     return model.as_lexicon(row.name, str(row.version), row.title, row.note or _DESCRIPTION)
 
 
 def list_row(lexicon: Lexicon, note: str, person: str) -> tuple[OwnRow, dict[str, Any]]:
-    """A list of expressions as the store keeps it. Raises UserError where no file of it would be taken."""
+    """A list of expressions as a row and its content. Raises UserError where a file of it would be refused."""
     content = to_data(lexicon)
     check_name(lexicon.name)
+    # Through the reader of files: what is stored can be exported and read again.
     checked = from_data(content, f"The lexicon {lexicon.name}")
     Matcher(checked)  # refuses forms that could never match
     return OwnRow(checked.id, checked.name, LIST, checked.title, note, person), content
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
-    """A trained model with what is known of it: `title` stands beside its name, `texts` are digests of those it saw."""
+class LearnedDetector:
+    """A trained detector to be stored: `title` stands beside its name, `texts` are digests of those it learned from."""
 
     model: DetectorModel
     title: str
@@ -84,8 +82,8 @@ class Learned:
     texts: tuple[str, ...] = ()
 
 
-def learned_row(name: str, learned: Learned, note: str, person: str) -> tuple[OwnRow, dict[str, Any]]:
-    """A detector as the store keeps it. Raises UserError for a name that can't be one."""
+def learned_row(name: str, learned: LearnedDetector, note: str, person: str) -> tuple[OwnRow, dict[str, Any]]:
+    """A detector as a row and its content. Raises UserError for a name it can't have."""
     check_name(name)
     identity = learned.model.as_lexicon(name, "", "", "").id
     row = OwnRow(identity, name, LEARNED, learned.title, note, person, learned.figures)
@@ -93,7 +91,7 @@ def learned_row(name: str, learned: Learned, note: str, person: str) -> tuple[Ow
 
 
 def text_digest(text: str) -> str:
-    """By which a text is known again."""
+    """The digest by which a text is recognised: a detector's figures must not count texts it learned from."""
     return digest("text", text)
 
 

@@ -1,1 +1,1 @@
-"""The paper's experiments: recipes, their results, the claims tested on them, and reports."""
+"""The reproduction of the paper: recipes, their results, the claims tested on them, and reports."""

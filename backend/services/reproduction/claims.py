@@ -1,31 +1,14 @@
-"""The paper's nine claims, what each is tested on, and what runs say of them.
+"""The paper's nine claims, the test of each, and their verdicts on the evidence of runs.
 
 Owns the tests, which were fixed before the runs they judge; the rules and the pooling over seeds are those of
-`measure.verdict`. Knows nothing of stores or pages: values come from an `Evidence`.
+`measure.claim_tests`.
 
 Outcomes are those of single problems: accuracy (share of right samples by math-verify, in points), length of a response
 and cues a response (kim2026's ten words by the paper's counting; both as a change in percent of what they are compared
 with). Runs are compared on the problems they share. "Base" is the model before the first step, "held-out" the one set
 that HELD_OUT names for the scale; everything is measured at the last step unless it says otherwise.
 
-The first clause of a claim is its primary outcome. The smallest effects that matter: 5 points of accuracy where one
-thing is held against doing nothing (falls, keeps, raises on training problems), 3 points where two ways of training are
-held against each other or a small rise is claimed, 10 % of length and of cues.
-
-1. Cues fall from no context to the solution without its thinking, fall again to the full solution; length falls from
-   none to full. At lab scale the training corpus of the base puts this in.
-2. SFT on unguided responses: held-out accuracy isn't 5 points lower than the base's.
-3. SFT on guided responses: held-out accuracy is lower than with unguided ones (5 points); against the base, held-out
-   accuracy loses more than accuracy on the training problems (3 points).
-4. Self-distillation, full solution: held-out accuracy (5 points), length and cues (10 %) are lower than the base's.
-5. The same without thinking: held-out accuracy is higher than with the full solution (3 points).
-6. GRPO: held-out accuracy isn't 5 points lower than the base's, length not 10 % shorter; accuracy is higher (3
-   points).
-7. A moving teacher against a fixed one: held-out accuracy, averaged over the evaluated steps after the first update
-   (the area under the curve), is lower (3 points).
-8. Self-distillation on 8 problems: accuracy on them is higher than the base's (5 points), responses to them are
-   shorter (10 %); on all problems: accuracy on training problems isn't 5 points higher.
-9. Held-out accuracy is lower than the base's (5 points) at each number of problems.
+The first clause of a claim is its primary outcome; `claims` has them all.
 """
 
 from __future__ import annotations
@@ -65,13 +48,15 @@ from backend.services.training.training_specs import SEEN
 
 LEXICON: Final = "kim2026"
 
+# The smallest effects that matter: 5 points of accuracy where training is compared with doing nothing, 3 points where
+# two ways of training are compared or a small rise is claimed, 10 % of length and of cues.
 _FALL, _SMALL_FALL, _RISE, _SMALL_RISE = Effect(-1, 5), Effect(-1, 3), Effect(1, 5), Effect(1, 3)
 _SHRINK = Effect(-1, 10)
 _KEEPS, _KEEPS_LENGTH, _NO_RISE = Keeps(1, 5), Keeps(1, 10), Keeps(-1, 5)
 
 
 class OutcomeMeasure(StrEnum):
-    """What is measured of every problem."""
+    """What is measured on every problem."""
 
     ACCURACY = "accuracy"
     LENGTH = "length"
@@ -79,11 +64,11 @@ class OutcomeMeasure(StrEnum):
 
     @property
     def unit(self) -> str:
-        """Of an effect on it."""
+        """The unit of an effect on it."""
         return "points" if self is OutcomeMeasure.ACCURACY else "%"
 
 
-class When(StrEnum):
+class StepChoice(StrEnum):
     """At which step: before any update, at the last one, or averaged over all evaluated ones after the first update."""
 
     BASE = "base"
@@ -93,11 +78,11 @@ class When(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Where a value stands: a part's answers to a set under a context."""
+    """The answers that a value is measured on: a part's, to a set, at a step, under a context."""
 
     part: str
     set: str
-    when: When = When.LAST
+    when: StepChoice = StepChoice.LAST
     context: Context = Context.NONE
 
 
@@ -114,7 +99,7 @@ class Clause:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """All it needs."""
+        """All cells it needs."""
         return (self.value, self.baseline, *(self.less or ()))
 
 
@@ -132,7 +117,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClauseResult:
-    """What the runs say of a clause; `effect` and its interval are None without values, `n` counts problems."""
+    """The result of a clause's test; `effect` and its interval are None without values, `n` counts problems."""
 
     clause: str
     effect: float | None
@@ -148,7 +133,7 @@ class ClauseResult:
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """What the runs say of a claim. The figures are those of its primary clause, the verdict that of all.
+    """The result of a claim's tests. The figures are those of its primary clause, the verdict that of all.
 
     `built_in`: at this scale the claim holds by construction, and says nothing of other models.
     """
@@ -180,33 +165,34 @@ class ClaimResult:
 
 
 class Evidence(Protocol):
-    """Where values come from."""
+    """The source of the values that claims are tested on."""
 
     seeds: Sequence[int]
 
     def values(self, cell: Cell, seed: int) -> Mapping[str, Mapping[OutcomeMeasure, float]] | None:
-        """Problem -> outcomes; None where the cell isn't there for the seed."""
+        """Problem -> outcomes; None where the seed lacks the cell."""
 
     def runs(self, cell: Cell, seed: int) -> tuple[str, ...]:
-        """The runs those values are of."""
+        """The runs that those values are of."""
 
 
 def claims(scale: ReproductionScale) -> list[Claim]:
-    """The nine claims, with the parts that answer them at a scale."""
+    """The nine claims, with the parts that decide them at a scale."""
     held = HELD_OUT[scale]
 
     def last(part: str, where: str = held) -> Cell:
         return Cell(part, where)
 
     def base(part: str, where: str = held) -> Cell:
-        return Cell(part, where, When.BASE)
+        return Cell(part, where, StepChoice.BASE)
 
     def against_base(
         text: str, part: str, rule: Rule, outcome: OutcomeMeasure = OutcomeMeasure.ACCURACY, where: str = held
     ) -> Clause:
         return Clause(text, outcome, last(part, where), base(part, where), rule)
 
-    moving, fixed = (Cell(part, held, When.WAY) for part in (SLOW_EMA, FIXED_TEACHER[scale]))
+    # The mean over the way, the area under the curve: at the last step both teachers have taken accuracy to the floor.
+    moving, fixed = (Cell(part, held, StepChoice.WAY) for part in (SLOW_EMA, FIXED_TEACHER[scale]))
     few, everything = COVERAGE[scale]["8"], COVERAGE[scale]["all"]
     lost = Clause(
         "and against the base loses more on held-out problems than on those of training",
@@ -214,6 +200,7 @@ def claims(scale: ReproductionScale) -> list[Claim]:
         less=(last(SFT_GUIDED, SEEN), base(SFT_GUIDED, SEEN)),
     )
     return [
+        # In the lab the base's training corpus puts this in: a hint in the prompt goes with few doubts.
         Claim(1, "A richer context means fewer doubts and shorter traces", "3", _contexts(scale), False,
               built_in=scale is ReproductionScale.LAB),
         Claim(2, "Fine-tuning on unguided responses keeps accuracy", "4", (
@@ -247,8 +234,9 @@ def claims(scale: ReproductionScale) -> list[Claim]:
 
 def _contexts(scale: ReproductionScale) -> tuple[Clause, ...]:
     where = "DAPO-Math-17k" if scale is ReproductionScale.PAPER else HELD_OUT[scale]
+    # The base answers and nothing is trained: the evidence is the same for all seeds.
     shown = (Context.NONE, Context.SOLUTION_NO_THINK, Context.SOLUTION)
-    none, no_think, full = (Cell(CONTEXTS, where, When.BASE, context) for context in shown)
+    none, no_think, full = (Cell(CONTEXTS, where, StepChoice.BASE, context) for context in shown)
     return (
         Clause(
             "cues fall from no context to the solution without thinking", OutcomeMeasure.CUES, no_think, none, _SHRINK
@@ -259,7 +247,7 @@ def _contexts(scale: ReproductionScale) -> tuple[Clause, ...]:
 
 
 def judge(scale: ReproductionScale, evidence: Evidence) -> list[ClaimResult]:
-    """All nine claims on the evidence there is."""
+    """The verdicts on all nine claims, from the evidence there is."""
     return [_judged(claim, evidence) for claim in claims(scale)]
 
 
@@ -291,13 +279,14 @@ def _tested(clause: Clause, trained: bool, evidence: Evidence) -> ClauseResult:
         estimate.n if estimate else 0,
         found.seeds if found else (),
         verdict(clause.rule, found, trained),
-        clause.rule.told(clause.outcome.unit),
+        clause.rule.describe(clause.outcome.unit),
         _once(run for seed in seeds for cell in clause.cells for run in evidence.runs(cell, seed)),
     )
 
 
 def _seeds(clause: Clause, evidence: Evidence) -> list[int]:
-    """The seeds that have all a clause needs. What several seeds share whole (nothing was trained) counts once."""
+    """The seeds that have all cells of a clause."""
+    # Where nothing was trained, seeds share their runs: counting those thrice would narrow the interval for nothing.
     found: dict[tuple[tuple[str, ...], ...], int] = {}
     for seed in evidence.seeds:
         if all(evidence.values(cell, seed) for cell in clause.cells):

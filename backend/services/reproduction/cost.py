@@ -1,9 +1,6 @@
-"""What a training would take: tokens written, tokens learned from, and hours of a GPU or minutes of a CPU.
+"""The estimated cost of a training: tokens written, learned from and read, and hours of a GPU or minutes of a CPU.
 
-Owns the assumptions, which are constants with their source. Knows nothing of recipes or stores; measures nothing.
-
-All responses are taken to be as long as the base's without a hint: an upper bound for what shortens. Set-up, grading
-and saving aren't counted.
+Owns the assumptions, which are constants with their source. Set-up, grading and saving aren't counted.
 """
 
 from __future__ import annotations
@@ -32,7 +29,7 @@ LAB_READ: Final = 9_000.0
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """How fast tokens go, a second, on one GPU or core; `hours` says whether to count in GPU-hours or CPU-minutes."""
+    """Tokens a second of one GPU or core, by what is done with them; `gpu` says whether time is in GPU-hours."""
 
     decode: float
     train: float
@@ -44,7 +41,7 @@ LAB: Final = Machine(LAB_DECODE, LAB_TRAIN, LAB_READ, gpu=False)
 
 
 def gpu(parameters: float) -> Machine:
-    """One GPU of the H100's class with a dense model of so many parameters."""
+    """One GPU of the H100's class with a dense model of `parameters` parameters."""
     return Machine(DECODE_8B * 8e9 / parameters, FLOPS / (TRAINED * parameters), FLOPS / (READ * parameters), gpu=True)
 
 
@@ -63,27 +60,29 @@ class Cost:
 
     @property
     def gpu_hours(self) -> float | None:
-        """Of one GPU; None at lab scale."""
+        """Hours of one GPU; None at lab scale."""
         return self.seconds / 3600 if self.gpu else None
 
     @property
     def cpu_minutes(self) -> float | None:
-        """Of one core; None at paper scale."""
+        """Minutes of one core; None at paper scale."""
         return None if self.gpu else self.seconds / 60
 
     @property
-    def told(self) -> str:
-        """The time as people say it."""
+    def duration(self) -> str:
+        """The time with its unit: "12 GPU-hours"."""
         return f"{self.seconds / 3600:,.0f} GPU-hours" if self.gpu else f"{self.seconds / 60:,.1f} CPU-minutes"
 
 
 def cost(spec: TrainingSpec, length: int, sizes: Mapping[str, int], machine: Machine) -> Cost:
-    """What a training would take. `length` is a response's mean tokens, `sizes` how many problems each set has."""
+    """The cost of a training. `length` is a response's mean tokens, `sizes` how many problems each set has."""
+    # Every response is taken to be as long as the base's without a hint: an upper bound where training shortens them.
     settings = spec.settings
     problems = min(spec.size or sizes[spec.problem_set], sizes[spec.problem_set]) if spec.problem_set else 0
     drawn = _responses(spec, problems)
     taught = settings.steps * settings.rollouts // settings.updates * length
-    teacher = _teacher_tokens(spec, taught)
+    # The teacher reads each rollout behind a solution, which is taken to be as long as a response.
+    teacher = 2 * taught if settings.method in (Method.SDFT, Method.SDPO) else 0
     held = [problems if one.seen else sizes[one.problem_set] for one in spec.evaluations]
     asked = length * sum(_asked(spec, one, size) for one, size in zip(spec.evaluations, held, strict=True))
     seconds = (drawn * length + asked) / machine.decode + taught / machine.train + teacher / machine.read
@@ -91,7 +90,7 @@ def cost(spec: TrainingSpec, length: int, sizes: Mapping[str, int], machine: Mac
 
 
 def total(costs: list[Cost]) -> Cost:
-    """The sum of some. Raises ValueError for none."""
+    """The sum of several costs. Raises ValueError for none."""
     if not costs:
         raise ValueError("There is nothing to add up.")
     return Cost(
@@ -105,20 +104,16 @@ def total(costs: list[Cost]) -> Cost:
 
 
 def _responses(spec: TrainingSpec, problems: int) -> int:
-    """Responses drawn to learn from. SFT draws about one of either kind for each problem, for both arms to share."""
+    """Responses drawn to learn from."""
     settings = spec.settings
+    # SFT draws one of either kind for each problem, which both arms share; the second tries of a few are left out.
     if settings.method is Method.SFT:
         return 2 * problems if settings.steps else 0
     return settings.steps * settings.rollouts // settings.updates
 
 
-def _teacher_tokens(spec: TrainingSpec, taught: int) -> int:
-    """The teacher reads each rollout behind a solution, which is taken to be as long as a response."""
-    return 2 * taught if spec.settings.method in (Method.SDFT, Method.SDPO) else 0
-
-
 def _asked(spec: TrainingSpec, evaluation: EvaluationSpec, size: int) -> int:
-    """Responses of one evaluation over the whole training: whole at both ends, its first problems between."""
+    """Responses of one evaluation over the whole training: all its problems at both ends, the first ones between."""
     steps = spec.settings.steps
     size = min(size, evaluation.limit or size)
     first = min(size, evaluation.first or size)

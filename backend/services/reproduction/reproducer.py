@@ -1,7 +1,7 @@
-"""The paper's experiments carried out: which parts are missing, one job for all of them, and what they found.
+"""The reproduction of the paper: which parts are missing, one job that trains them all, their results.
 
-Owns what may be asked, the order of the parts, and what is shipped of the results. Knows nothing of how one training is
-carried out (trainings.py), nor of the recipes' numbers or the claims' tests.
+Owns what may be asked for, the order of the parts, and what is shipped of the results. One training is carried out in
+training/run.py; the numbers are in recipes/, the tests of the claims in claims.py.
 """
 
 from __future__ import annotations
@@ -36,12 +36,13 @@ from backend.services.reproduction.results import (
 )
 from backend.services.traces.demo import FOLDER
 from backend.services.training.paper_settings import published
+from backend.services.training.run import TrainingRunner
 from backend.services.training.supervisor import CANCELLED, DONE
 from backend.services.training.training_specs import MOST_PROCESSES, SEEN, TrainingSpec
 from backend.services.training.trainings import TrainingService
 from backend.store import Store
 
-MOST_LAB_PROCESSES: Final = 2
+MOST_LAB_PROCESSES: Final = 2  # a lab training keeps one core busy, and the machine meant has two
 _MOST_SEEDS: Final = 100
 # How many problems the paper's sets have, for a store that doesn't hold them.
 _PAPER_SIZES: Final[Mapping[str, int]] = {
@@ -53,7 +54,7 @@ _LAB_LENGTH: Final = 140
 
 @dataclass(frozen=True, slots=True)
 class ReproductionSpec:
-    """What is asked for: `only` names recipes or parts (empty: all), so many `processes` train at once."""
+    """A reproduction to carry out: `only` names recipes or parts (empty: all); `processes` of them train at once."""
 
     scale: ReproductionScale = ReproductionScale.LAB
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -81,9 +82,9 @@ class ReproductionSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A part before it is carried out. `differs` are its settings where they aren't the paper's:
-    name, the paper's value, ours. `state` says what there is of it ("" for nothing).
+class PlannedPart:
+    """A part before it is carried out. `differs` are its settings where they aren't the paper's: name, the paper's
+    value, ours. `state` is its training's, "" where there is none.
     """
 
     part: RecipePart
@@ -94,7 +95,7 @@ class Planned:
 
 
 class ReproductionService:
-    """Recipes over one store."""
+    """Carries the recipes out over one store."""
 
     def __init__(
         self,
@@ -105,10 +106,11 @@ class ReproductionService:
         problems: ProblemService,
         jobs: JobService,
         trainings: TrainingService,
+        runner: TrainingRunner,
     ) -> None:
         """`settings` say where the shipped results are."""
         self._store, self._settings, self._lexicons, self._models = store, settings, lexicons, models
-        self._problems, self._jobs, self._trainings = problems, jobs, trainings
+        self._problems, self._jobs, self._trainings, self._runner = problems, jobs, trainings, runner
 
     # -- asking -------------------------------------------------------------------------------------
 
@@ -117,20 +119,21 @@ class ReproductionService:
         models = {info.model.name: info.model.id for info in self._models.all()}
         return parts_of(recipes(scale, seed, models), only)
 
-    def plan(self, spec: ReproductionSpec) -> list[Planned]:
-        """What would be done and what it would take, needing neither models nor sets. Raises UserError."""
+    def plan(self, spec: ReproductionSpec) -> list[PlannedPart]:
+        """What would be done and what it would take; neither models nor sets need to be there. Raises UserError."""
         spec.check()
         sizes = {**_PAPER_SIZES, **{info.name: info.size for info in self._problems.sets()}}
         states = self._states()
         return [self._planned(spec.scale, part, sizes, states.get(key, "")) for key, part in self._asked(spec).items()]
 
-    def _planned(self, scale: ReproductionScale, part: RecipePart, sizes: Mapping[str, int], state: str) -> Planned:
+    def _planned(self, scale: ReproductionScale, part: RecipePart, sizes: Mapping[str, int], state: str) -> PlannedPart:
         differs = _differences(part)
         if scale is ReproductionScale.LAB:
-            return Planned(part, lab_recipes.MODEL, differs, cost(part.spec, _LAB_LENGTH, sizes, costing.LAB), state)
+            takes = cost(part.spec, _LAB_LENGTH, sizes, costing.LAB)
+            return PlannedPart(part, lab_recipes.MODEL, differs, takes, state)
         world = paper_recipes.world_of(part)
         machine = costing.gpu(world.parameters)
-        return Planned(part, world.name, differs, cost(part.spec, world.length, sizes, machine), state)
+        return PlannedPart(part, world.name, differs, cost(part.spec, world.length, sizes, machine), state)
 
     def check(self, spec: ReproductionSpec) -> None:
         """Raise UserError, before anything is begun, for what can't be carried out here, saying all that is missing."""
@@ -147,7 +150,7 @@ class ReproductionService:
             )
         for part in wanted:
             part.spec.check()
-        # Looking for thousands of solutions takes a while: once for all parts that need the same.
+        # Looking up thousands of solutions takes a while: once for all parts that need the same.
         for one in {_demands(part.spec): part.spec for part in wanted}.values():
             self._trainings.check(dataclasses.replace(one, size=None))
 
@@ -168,17 +171,18 @@ class ReproductionService:
     # -- doing --------------------------------------------------------------------------------------
 
     def carry_out(self, job: Job, progress: JobProgress) -> dict[str, Any]:
-        """Train what isn't finished. A part that fails doesn't stop the others; it is named in the result.
+        """Train the parts that aren't finished. One that fails doesn't stop the others; the result names it.
 
         Returns {"parts": how many were asked for, "finished": how many of them are, "failed": sentences}. Raises
         UserError where nothing came of it, and JobCancelled where it was cancelled.
         """
+        # Asked anew at every attempt: what an earlier one finished is not missing any more.
         spec = ReproductionSpec.from_json(job.spec)
         asked, missing = len(self._asked(spec)), self.missing(spec)
-        teller = _Teller(progress, asked, asked - len(missing))
+        parts_progress = _PartsProgress(progress, asked, asked - len(missing))
         trainings, failed = self._begun(missing)
         try:
-            outcomes = self._trainings.carry_out_many(trainings, spec.processes, progress, teller)
+            outcomes = self._runner.train(trainings, spec.processes, progress, parts_progress)
         except JobCancelled:
             raise JobCancelled(self.settle(job)) from None
         named = {training.id: training.name for training in trainings}
@@ -190,7 +194,7 @@ class ReproductionService:
         return {"parts": asked, "finished": asked - len(failed), "failed": failed}
 
     def settle(self, job: Job) -> dict[str, Any]:
-        """The result of a job nobody goes on with; what its trainings had said is in the store."""
+        """The result of a job nobody goes on with; the steps of its trainings are in the store already."""
         spec, standings = ReproductionSpec.from_json(job.spec), self._store.trainings.standings()
         for training in self._store.trainings.all():
             if training.job == job.id and not standings[training.id].outcome:
@@ -199,7 +203,7 @@ class ReproductionService:
         return {"parts": asked, "finished": asked - len(self.missing(spec)), "failed": []}
 
     def _begun(self, missing: Mapping[str, RecipePart]) -> tuple[list[Training], list[str]]:
-        """The trainings of parts, entered where they are new, and a sentence for each that can't be."""
+        """The trainings of parts, entered where they are new, and a sentence for each part that can't be trained."""
         found, failed = [], []
         for identity, part in missing.items():
             try:
@@ -212,7 +216,7 @@ class ReproductionService:
     # -- results ------------------------------------------------------------------------------------
 
     def results(self, scale: ReproductionScale | str) -> Results:
-        """What there is of a scale: of the store where it holds any finished part, else as shipped.
+        """The results of a scale: the store's where it holds any finished part, else the shipped ones.
 
         Without either, there are no parts, and every claim is undecided.
         """
@@ -223,7 +227,7 @@ class ReproductionService:
         return found
 
     def stored(self, scale: ReproductionScale) -> Results:
-        """The store's own results, whatever is shipped."""
+        """The store's own results."""
         parts = self._found(scale)
         lexicon = self._lexicons.get(LEXICON).id
         claims = judge(scale, StoreEvidence(self._store, parts, lexicon))
@@ -235,7 +239,7 @@ class ReproductionService:
         return load_shipped(path) if path.is_file() else None
 
     def ship(self, path: Path | None = None, scale: ReproductionScale = ReproductionScale.LAB) -> int:
-        """Write the store's results as those to ship, in place of what was; returns the file's size in bytes.
+        """Replace the shipped results with the store's; returns the file's size in bytes.
 
         Raises UserError where the store has none.
         """
@@ -248,8 +252,8 @@ class ReproductionService:
         return write_shipped(finished, path or self._settings.lab / SHIPPED, [run for run in shown if run in runs])
 
     def worth_shipping(self, scale: ReproductionScale = ReproductionScale.LAB) -> list[str]:
-        """Runs whose traces are shipped beside the results: before and after every training of the first seed, on
-        held-out problems and on those it saw.
+        """The runs whose traces are shipped beside the results: before and after every training of the first seed, on
+        held-out problems and on seen ones.
         """
         parts = [part for part in self._found(scale) if part.finished and part.seed == 0]
         rows = [(part, row) for part in parts for row in part.evaluations if row.name in (HELD_OUT[scale], SEEN)]
@@ -259,12 +263,13 @@ class ReproductionService:
     # -- inside -------------------------------------------------------------------------------------
 
     def _asked(self, spec: ReproductionSpec) -> dict[str, RecipePart]:
-        """Identity -> part, seed by seed; what is the same for several seeds comes once."""
+        """Identity -> part, seed by seed; a part that is the same for several seeds comes once."""
         parts = (part for seed in spec.seeds for part in self.parts(spec.scale, seed, spec.only))
         return {part.identity(spec.scale): part for part in parts}
 
     def _states(self) -> dict[str, str]:
         """Part's identity -> the state of its training, of all that were begun."""
+        # Newest first in the list: reversed, so that of a part begun twice the newest training counts.
         return {info.training.part: info.state for info in reversed(self._trainings.all()) if info.training.part}
 
     def _found(self, scale: ReproductionScale) -> list[PartResult]:
@@ -281,20 +286,20 @@ class ReproductionService:
 
 
 def _demands(spec: TrainingSpec) -> tuple[Any, ...]:
-    """What has to be there for a training, whatever its seed and its number of problems."""
+    """What a training needs to be there, whatever its seed and its number of problems."""
     needed = (spec.settings.needs_solutions, spec.settings.needs_answers)
     return spec.model, spec.problem_set, needed, tuple(one for one in spec.evaluations if not one.seen)
 
 
-class _Teller:
-    """Says in a job's line how many parts are finished, and how far the one is that spoke last."""
+class _PartsProgress:
+    """Shows in a job's line how many parts are finished, and how far the one is whose event came last."""
 
     def __init__(self, progress: JobProgress, parts: int, finished: int) -> None:
         self._progress, self._finished, self._steps = progress, finished, dict[str, int]()
         progress.begin(parts, "parts", finished)
 
     def __call__(self, training: Training, event: Mapping[str, Any]) -> None:
-        """Tell one event of a training."""
+        """Show one event of a training."""
         if event["k"] == "begin":
             self._steps[training.id] = int(event["steps"])
         elif event["k"] == "done":
@@ -306,7 +311,7 @@ class _Teller:
 
 
 def _differences(part: RecipePart) -> list[tuple[str, Any, Any]]:
-    """Settings that aren't the paper's for the method; of evaluations alone, none."""
+    """The settings that aren't the paper's for the method; none where nothing is trained."""
     if not part.spec.settings.steps:
         return []
     own = part.spec.settings

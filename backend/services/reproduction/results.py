@@ -1,7 +1,6 @@
-"""What recipes have found: every part's figures and the verdicts on the claims, from a store or as shipped.
+"""Results of the reproduction: every part's figures and the verdicts on the claims, from a store or as shipped.
 
-Owns the shape of results, how a store's runs become evidence, and the file results are shipped in. Knows nothing of how
-a part is carried out.
+Owns the shape of results, how a store's runs become evidence, and the file results are shipped in.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any, Final, Literal
 
 from backend.config import ROOT
 from backend.domain import GRADERS, Context, UserError, visible
-from backend.services.reproduction.claims import Cell, ClaimResult, OutcomeMeasure, When
+from backend.services.reproduction.claims import Cell, ClaimResult, OutcomeMeasure, StepChoice
 from backend.services.reproduction.recipes.recipe import ReproductionScale
 from backend.services.training.training_specs import TrainingSpec
 from backend.store import Store
@@ -25,7 +24,7 @@ from backend.store.queries import VERDICTS
 from backend.store.trainings import EvaluationRow, StepRow
 
 SHIPPED: Final = Path("demo") / "experiments.json"
-_DIGITS: Final = 5
+_DIGITS: Final = 5  # more than any page shows, and half the size of all of them
 Values = Mapping[str, Mapping[OutcomeMeasure, float]]
 
 
@@ -44,9 +43,10 @@ class PartResult:
 
     @property
     def finished(self) -> bool:
-        """It came to its last step, and every evaluation was answered there."""
+        """Whether it came to its last step and every evaluation was answered there."""
         asked = {(one.name, one.context) for one in self.spec.evaluations}
         last = self.spec.settings.steps
+        # By its evaluations, not by its state: shipped parts have none, and a job may break off after the last step.
         return asked <= {(row.name, row.context) for row in self.evaluations if row.step == last}
 
 
@@ -71,11 +71,12 @@ class StoreEvidence:
     """The values of single problems behind finished parts."""
 
     def __init__(self, store: Store, parts: Sequence[PartResult], lexicon: str) -> None:
-        """`lexicon` is the id of the one cues are counted by."""
+        """Cues are counted by `lexicon` (an id)."""
         self._parts = {(part.key, part.seed): part for part in parts if part.finished}
         self.seeds: Sequence[int] = sorted({seed for _, seed in self._parts})
         runs = {row.run for part in self._parts.values() for row in part.evaluations}
         self._problems: dict[str, dict[str, dict[OutcomeMeasure, float]]] = defaultdict(dict)
+        # One query for all runs: the verdicts ask for hundreds of cells.
         for row in store.queries.per_problem(sorted(runs), lexicon) if runs else []:
             self._problems[row["run_id"]][row["problem_id"]] = _outcomes(row)
 
@@ -85,7 +86,8 @@ class StoreEvidence:
         if part is None:
             return ()
         last = part.spec.settings.steps
-        wanted = {When.BASE: lambda step: step == 0, When.LAST: lambda step: step == last}.get(cell.when, bool)
+        chosen = {StepChoice.BASE: lambda step: step == 0, StepChoice.LAST: lambda step: step == last}
+        wanted = chosen.get(cell.when, bool)  # on the way: every step but 0
         rows = (row for row in part.evaluations if (row.name, row.context) == (cell.set, cell.context))
         return tuple(row.run for row in rows if wanted(row.step))
 
@@ -94,14 +96,16 @@ class StoreEvidence:
         found = [self._problems[run] for run in self.runs(cell, seed) if run in self._problems]
         if not found:
             return None
+        # Runs on the way may have answered the first problems only: a mean over steps is of the same problems at each.
         shared = [problem for problem in found[0] if all(problem in run for run in found)]
         return {problem: _mean([run[problem] for run in found]) for problem in shared}
 
 
 def _outcomes(row: Mapping[str, Any]) -> dict[OutcomeMeasure, float]:
-    """A problem's means over its samples, of what is known of it."""
+    """A problem's means over its samples, those that are known."""
     column = VERDICTS[GRADERS[0]]
     found = {OutcomeMeasure.CUES: row["cues"] / row["n"]}
+    # Lengths in words don't compare with the paper's: an imported run without token counts has no length here.
     if row["tokens"] is not None:
         found[OutcomeMeasure.LENGTH] = row["tokens"] / row["n"]
     if row[f"{column}_known"]:
@@ -117,20 +121,20 @@ def _mean(rows: Sequence[Mapping[OutcomeMeasure, float]]) -> dict[OutcomeMeasure
 def commit() -> str:
     """The commit the code stands at, "" where there is no repository."""
     try:
-        said = subprocess.run(
+        done = subprocess.run(
             ["git", "rev-parse", "--short=12", "HEAD"],  # noqa: S607 - whichever git a person uses
             cwd=ROOT, capture_output=True, text=True, timeout=10, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return ""
-    return said.stdout.strip()
+    return done.stdout.strip()
 
 
 # -- shipping ---------------------------------------------------------------------------------------
 
 
 def write_shipped(results: Results, path: Path, runs: Sequence[str]) -> int:
-    """Write `results` with `runs`, the ids of those that are shipped as traces; returns the file's size in bytes."""
+    """Write `results` and `runs`, the ids of those shipped with their traces; returns the file's size in bytes."""
     parts = [_part_as_json(part) for part in results.parts]
     text = json.dumps(_rounded(results.table() | {"runs": list(runs), "parts": parts}), ensure_ascii=False)
     try:
@@ -144,7 +148,7 @@ def write_shipped(results: Results, path: Path, runs: Sequence[str]) -> int:
 
 
 def load_shipped(path: Path) -> Results:
-    """The results in a file. Raises UserError where it is missing or is none."""
+    """The results in a file. Raises UserError where it is missing or no such file."""
     shown = visible(str(path))
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -180,14 +184,14 @@ def _part_from_json(raw: Mapping[str, Any]) -> PartResult:
 
 
 def _numbers(value: Any) -> Any:
-    """`value` without texts: a shipped file holds figures alone."""
+    """`value` without its texts: a shipped file holds only figures."""
     if isinstance(value, Mapping):
         return {name: _numbers(one) for name, one in value.items() if not isinstance(one, str)}
     return value
 
 
 def _rounded(value: Any) -> Any:
-    """`value` with its fractions to five digits, half the size; None for what is no number."""
+    """`value` with its fractions rounded to five digits; None for what is no number."""
     if isinstance(value, float):
         return float(f"{value:.{_DIGITS}g}") if isfinite(value) else None
     if isinstance(value, Mapping):

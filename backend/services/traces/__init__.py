@@ -1,1 +1,1 @@
-"""Stored runs and traces: imported, listed, read, compared, paired and deleted."""
+"""Stored runs and traces: importing, listing, reading, comparing, pairing, deleting."""

@@ -1,7 +1,7 @@
-"""Two to four runs, problem by problem.
+"""The comparison of up to four runs, problem by problem.
 
-Owns how runs are aligned, what a flip is, which problems a mode lets through, and the warnings where
-runs were not made alike. The statistics of a pair are in statistics.py. Knows nothing of panes or charts.
+Owns how runs are aligned, what a flip is, which problems a filter passes, and the warnings where runs were not made
+alike. The statistics of a pair are in pair_statistics.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from backend.domain import Run, UserError, visible
+from backend.measure.cues import density
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.pair_statistics import PairStatistics, pair_statistics
 from backend.services.traces.run_pairs import Pair
@@ -22,7 +23,8 @@ from backend.store.queries import VERDICTS
 
 Row = dict[str, Any]
 MOST_RUNS = 4
-_LOOKED_AT = 6
+_GLANCE = 130  # words of both responses together that are read without scrolling
+_LOOKED_AT = 6  # pairs that are aligned in search of a telling problem: each takes a query
 
 
 class ProblemFilter(StrEnum):
@@ -84,7 +86,7 @@ class Comparison:
     warnings: list[str]
 
     def listed(self, mode: ProblemFilter) -> list[ComparedProblem]:
-        """The problems a mode lets through, in its order."""
+        """The problems a filter passes, in its order."""
         if mode is ProblemFilter.CUE_DROP:
             dropped = [p for p in self.problems if p.cue_drop > 0]
             return sorted(dropped, key=lambda p: -p.cue_drop)
@@ -104,11 +106,8 @@ class SampleRef:
     copies: int
 
 
-_GLANCE = 130  # words of both responses that are read without scrolling
-
-
 @dataclass(frozen=True, slots=True)
-class Telling:
+class TellingProblem:
     """A problem of a pair on which one run doubts and is right, and the other is sure and wrong."""
 
     pair: Pair
@@ -129,8 +128,10 @@ class ComparisonService:
         for row in self._store.queries.per_problem(list(run_ids), self._lexicons.get(lexicon).id):
             by_run[row["run_id"]][row["problem_id"]] = row
         shared = set.intersection(*(set(by_run[run.id]) for run in runs))
+        # Only problems that all runs answered: a figure over different problems would compare problems, not models.
         if not shared:
             raise UserError("These runs share no problem, so there is nothing to compare.")
+        # Tokens of different tokenizers are different units; words are coarse, but the same in all runs.
         unit, warnings = common_unit(runs)
         warnings += differences(runs) + self._prompt_warnings(runs, shared)
         known = self._store.ledger.problems(runs[0].id)
@@ -149,16 +150,17 @@ class ComparisonService:
         a, b = comparison.runs[:2]
         lexicon = self._lexicons.get(comparison.lexicon)
         shared = [problem.id for problem in comparison.problems]
-        rows = self._store.queries.per_trace([a.id, b.id], lexicon.id)
+        # Over the problems of the whole comparison: with a third run open, figures and list are of the same problems.
+        rows = self._store.queries.per_problem([a.id, b.id], lexicon.id)
         entries = self._store.queries.entry_counts([a.id, b.id], lexicon.id)
-        return pair_statistics(a.id, b.id, shared, rows, entries, comparison.unit, VERDICTS[comparison.grader])
+        return pair_statistics(a.id, b.id, shared, rows, entries, comparison.unit, comparison.grader)
 
-    def telling(self, pairs: Sequence[Pair], lexicon: str, grader: str, turn: int = 0) -> Telling | None:
+    def telling(self, pairs: Sequence[Pair], lexicon: str, grader: str, turn: int = 0) -> TellingProblem | None:
         """The pair and problem that show the point best: one side doubts and is right, the other is sure and wrong.
 
-        Looks at the surest pairs first. Among their flips, where the right side doubts at least twice as densely, the
-        most doubts win while both texts can be taken in at a glance; among longer ones the shortest. `turn` asks for
-        the next best ones, round and round. None where no pair has such a problem.
+        The surest pairs come first. Of their problems, those whose texts are read at a glance are ranked by how many
+        more cues one side has, longer ones by their length. `turn` asks for the next best, round and round. None where
+        no pair has such a problem.
         """
         for pair in pairs[:_LOOKED_AT]:
             try:
@@ -168,12 +170,13 @@ class ComparisonService:
             found = [p for p in compared.problems if _tells(p)]
             if found:
                 ranked = sorted(found, key=_pull)
-                return Telling(pair, ranked[turn % len(ranked)])
+                return TellingProblem(pair, ranked[turn % len(ranked)])
         return None
 
     def samples(self, run_id: str, problem_id: str) -> list[SampleRef]:
-        """A run's distinct responses to a problem, in order of sample; equal texts stand once."""
+        """A run's distinct responses to a problem, in order of sample; equal texts are listed once."""
         rows = self._store.queries.samples(run_id, problem_id)
+        # At temperature 0 all samples of a problem are one text: a person reads it once.
         first: dict[str, Row] = {}
         copies: dict[str, int] = defaultdict(int)
         for row in rows:
@@ -202,7 +205,7 @@ class ComparisonService:
 
 def _side(row: Row, grader: str, unit: str) -> Side:
     column, n = VERDICTS[grader], row["n"]
-    length = row[unit] or 0
+    length = row[unit] or 0  # no trace of the run has a token count
     return Side(
         samples=n,
         known=row[f"{column}_known"],
@@ -210,13 +213,14 @@ def _side(row: Row, grader: str, unit: str) -> Side:
         length=length / n,
         words=row["words"] / n,
         cues=row["cues"] / n,
-        per_1k=1000.0 * row["cues"] / length if length else None,
+        per_1k=density(row["cues"], length),
         cut=row["cut"],
     )
 
 
 def _passes(problem: ComparedProblem, mode: ProblemFilter) -> bool:
-    first, second = (problem.sides * 2)[:2]
+    first, second = (problem.sides * 2)[:2]  # one run alone is held against itself
+    # `is True` and `is False`: an unknown verdict is no flip, and both models may be right about it.
     if mode is ProblemFilter.RIGHT_TO_WRONG:
         return first.right is True and second.right is False
     if mode is ProblemFilter.WRONG_TO_RIGHT:
@@ -229,16 +233,18 @@ def _passes(problem: ComparedProblem, mode: ProblemFilter) -> bool:
 
 
 def _pull(problem: ComparedProblem) -> tuple[bool, float, float, str]:
-    """What is shown first comes first."""
+    """The sort key of telling problems: the best one to show comes first."""
     words = sum(side.words for side in problem.sides)
     glance = words <= _GLANCE
     return not glance, -abs(problem.cue_drop) if glance else 0.0, words, problem.id
 
 
 def _tells(problem: ComparedProblem) -> bool:
+    """Whether one side is right and doubts, by density, more than twice as much as the wrong one."""
     first, second = problem.sides[:2]
     if first.right is None or second.right is None or first.right == second.right:
         return False
+    # By density, not by count: of two texts the longer one holds more of everything.
     right, wrong = (first, second) if first.right else (second, first)
     return (right.per_1k or 0.0) > 2 * (wrong.per_1k or 0.0) and right.words > 0 and wrong.words > 0
 
@@ -265,6 +271,7 @@ def differences(runs: Sequence[Run]) -> list[str]:
     contexts = list(dict.fromkeys(run.info.context.value for run in runs))
     if len(contexts) > 1:
         found.append(f"The models were shown different contexts ({' | '.join(contexts)}).")
+    # A forced opening is shown by its end, which is what forks and probes differ in.
     for name, words in (("prefix", "The responses were begun for the models"), ("hush", "Words were forbidden")):
         values = [getattr(run.info.sampling, name) for run in runs]
         if len(set(values)) > 1:
@@ -272,6 +279,7 @@ def differences(runs: Sequence[Run]) -> list[str]:
     settings = [dataclasses.asdict(run.info.sampling) for run in runs]
     for name, shown in _NAMES.items():
         values = [setting[name] for setting in settings]
+        # Seeds differ between any two runs. A setting that a file doesn't give may be the same.
         if name != "seed" and None not in values and len(set(values)) > 1:
             found.append(f"The runs differ in {shown} ({' | '.join(visible(str(v), 60) for v in values)}).")
     return found

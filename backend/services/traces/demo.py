@@ -1,7 +1,6 @@
-"""The demo: runs of the lab's models that are shipped, brought into a new store, and taken out again at one click.
+"""The demo: shipped runs of the lab's models, copied into a new store, and removed again at one click.
 
-Owns the folder they are shipped in: `runs.json` with what the ledger knows of them, and their parts. Knows nothing of
-how the runs were made.
+Owns the folder they are shipped in: `runs.json` with what the ledger knows of them, and their parts.
 """
 
 from __future__ import annotations
@@ -33,20 +32,21 @@ class DemoService:
         self._store, self._lexicons, self._folder = store, lexicons, shipped / FOLDER
 
     def available(self) -> bool:
-        """Whether there is a demo to bring."""
+        """Whether a demo is shipped."""
         return (self._folder / "runs.json").is_file()
 
     def install(self) -> list[str]:
-        """Bring the demo into a store that has not seen it and holds no run; returns the runs' ids.
+        """Copy the demo into a store that has never had it and holds no run; returns the runs' ids.
 
-        A store that lost it by hand doesn't get it again.
+        A store from which somebody removed it doesn't get it again.
         """
         listing, marker = self._folder / "runs.json", self._store.folder / _MARKER
+        # Somebody's own runs are not to be mixed with ours without being asked.
         if marker.exists() or not self.available() or self._store.ledger.runs():
             return []
         entries = json.loads(listing.read_text("utf-8"))
         found = [entry["run"]["id"] for entry in entries["runs"]]
-        # First the list: what a process that dies half-way has brought can then be taken out again.
+        # The list comes first: what a process that dies half-way has copied can then be removed again.
         with disk_errors():
             marker.write_text(json.dumps(found), "utf-8")
         for entry in entries["runs"]:
@@ -61,7 +61,7 @@ class DemoService:
 
     @needs(Role.ADMIN)
     def remove(self) -> int:
-        """Take the demo out; returns how many runs went. Models and everything else stay."""
+        """Remove the demo's runs; returns how many there were. Models and everything else stay."""
         runs = self.present()
         for run in runs:
             self._store.delete_run(run)
@@ -69,18 +69,18 @@ class DemoService:
 
     @needs(Role.ADMIN)
     def restore(self) -> list[str]:
-        """Bring the demo in again after it was taken out."""
+        """Copy the demo in again after it was removed."""
         (self._store.folder / _MARKER).unlink(missing_ok=True)
         return self.install()
 
     def ship(self, runs: Sequence[str]) -> int:
-        """Write these runs of the store as the demo to ship, in place of those that were, but for trainings' answers;
-        returns the demo's size in bytes.
+        """Replace the shipped runs, except the answers of trainings, with these of the store; returns the demo's size
+        in bytes.
         """
         return self._write(runs, lambda format_: format_ == TRAINING)
 
     def ship_answers(self, runs: Sequence[str]) -> int:
-        """Write these runs, answers of trainings, in place of such as are shipped; returns the demo's size in bytes."""
+        """Replace the shipped answers of trainings with these runs of the store; returns the demo's size in bytes."""
         return self._write(runs, lambda format_: format_ != TRAINING)
 
     def _write(self, runs: Sequence[str], stays: Callable[[str], bool]) -> int:
@@ -90,6 +90,7 @@ class DemoService:
         for entry in known["runs"]:
             for part in entry["parts"] if entry not in kept else ():
                 (self._folder / part["path"]).unlink(missing_ok=True)
+        # Cues are shipped as they were found: the lexicons they were found with go along, whatever becomes of these.
         entries = [*kept, *(self._entry(run) for run in runs)]
         found = {"runs": entries, "lexicons": json.loads(json.dumps(self._lexicons.contents(), default=str))}
         listing.write_text(json.dumps(found, indent=1, ensure_ascii=False), "utf-8")
@@ -105,7 +106,7 @@ class DemoService:
             (self._folder / part.path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self._store.folder / part.path, self._folder / part.path)
         return {
-            "run": dataclasses.asdict(dataclasses.replace(run, info=_at_large(run.info))),
+            "run": dataclasses.asdict(dataclasses.replace(run, info=_without_origin(run.info))),
             "problems": [p._asdict() for p in ledger.problems(run_id)],
             "sources": [s._asdict() for s in ledger.sources(run_id)],
             "parts": [p._asdict() for p in parts],
@@ -123,7 +124,8 @@ class DemoService:
             writer.register(lambda parts: self._store.ledger.add_run(run, sources, problems, parts, lexicons))
 
 
-def _at_large(info: RunInfo) -> RunInfo:
-    """What a run says of itself where neither its job nor a checkpoint of its training is known."""
+def _without_origin(info: RunInfo) -> RunInfo:
+    """A run's description without the job and the checkpoint it came from: only its own store has those."""
+    # Step 0 of a training is the base itself, which is shipped.
     gone = info.format == TRAINING and info.variant != "step 0"
     return dataclasses.replace(info, job=None, model_id=None if gone else info.model_id)

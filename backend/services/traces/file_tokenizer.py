@@ -1,7 +1,4 @@
-"""Counting tokens with a tokenizer file a person points to.
-
-Owns the reading of `tokenizer.json`. Knows nothing of models or traces.
-"""
+"""Token counts from a `tokenizer.json` that a person names at an import."""
 
 from __future__ import annotations
 
@@ -24,10 +21,12 @@ class FileTokenizer:
             raise UserError(
                 f"{visible(str(file))}: it can't be read as a tokenizer ({visible(str(error), 120)})."
             ) from error
+        # Runs remember it: lengths compare only under the same tokenizer.
         self._name = f"{file.parent.name}/{file.name}"
 
     def count(self, text: str) -> int:
         """Tokens of `text`, special tokens not added."""
+        # A response's own length: the special tokens around it belong to a template that isn't known here.
         return len(self._tokenizer.encode(text, add_special_tokens=False))
 
     def __str__(self) -> str:

@@ -1,7 +1,6 @@
-"""Taking sources in: look, read, grade, find cues, store whole, or change nothing.
+"""The import of trace files and problem sets: scan, read, grade, find cues, store whole or not at all.
 
-Owns the order of these steps, the recognition of what is already there, and the sentence each source
-ends with. Knows nothing of any one format, of SQL or of pages.
+Owns the order of these steps, the recognition of what is already stored, and the sentence each source ends with.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ State = Literal["imported", "present", "planned", "skipped", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class ImportOutcome:
-    """What became of one source: `sentence` says it to a person, `run` or `problem_set` is what is stored now."""
+    """The outcome of one source: a `sentence` for people, and the id of the `run` or `problem_set` stored now."""
 
     state: State
     sentence: str
@@ -68,9 +67,9 @@ class ImportService:
     def plan(
         self, paths: Sequence[Path], mapping: Mapping[str, str] | None = None, base: Path | None = None
     ) -> ImportPlan:
-        """What these paths hold, without importing: sources, files left aside and why, files that can't be read.
+        """The sources these paths hold, files that are skipped and why, and files that can't be read; imports nothing.
 
-        `mapping` (part -> column) reads them as tables of no known format. `base`: names are shown relative to it.
+        `mapping` (field -> column) reads them as tables of no known format. Names are shown relative to `base`.
         """
         if not mapping:
             return scan(paths, base)
@@ -104,7 +103,7 @@ class ImportService:
         tokenizer: Path | None = None,
         dry_run: bool = False,
     ) -> Iterator[ImportOutcome]:
-        """Import everything these paths hold, one outcome a source, file left aside or failure, as they come."""
+        """Import everything these paths hold; one outcome a source, skipped file or failure, as they come."""
         plan = self.plan(paths, mapping)
         yield from (ImportOutcome("skipped", f"{visible(s.file)}: {visible(s.reason)}.") for s in plan.skipped)
         yield from (ImportOutcome("failed", str(problem)) for problem in plan.failed)
@@ -123,6 +122,7 @@ class ImportService:
         """Import these sources, each whole or not at all; one outcome each, as they come."""
         counter = FileTokenizer(tokenizer) if tokenizer else None
         with GraderPool(self._graders) as graders:
+            # One after the other, each in a transaction of its own: a bad file costs nothing but itself.
             for source in sources:
                 yield self._guarded(source, graders, counter, dry_run, on_progress)
 
@@ -151,16 +151,19 @@ class ImportService:
         dry_run: bool,
         on_progress: Progress | None,
     ) -> ImportOutcome:
+        # The mapping is part of the identity: read with other columns, the same file is another run.
         key = mapping_key(source.key, source.mapping.used() if source.mapping else None)
         identity = run_id(source.format, source.sha256s, key)
         name = visible(f"{source.info.model} · {source.info.dataset}")
         where = visible(source.files[0].shown) + (f" and {len(source.files) - 1} more" if len(source.files) > 1 else "")
+        # The id follows from the files' content, so that the same file under another name is recognised.
         if found := self._store.ledger.find_run(identity):
             return ImportOutcome(
                 "present", f"{where}: already in the store as {visible(found.label)}, by its content.", identity
             )
         if dry_run:
             return ImportOutcome("planned", f"{where}: {source.format} would become {name}.")
+        # What is written before a failure is never registered, and the writer removes it: there are no half runs.
         work = RunBuilder(identity, source.info, self._lexicons.matchers(), counter)
         with PartWriter(self._store.folder, identity) as writer:
             try:
@@ -173,6 +176,7 @@ class ImportService:
                 stored = work.register(self._store, writer, run, sources, self._lexicons.contents())
             except ImportProblem:
                 raise
+            # A grader's or the disk's error knows no file; an ImportProblem names its own row.
             except UserError as error:
                 raise UserError(f"{where}, row {work.row}: {error}") from error
         if not stored:
@@ -213,7 +217,8 @@ def _with_progress(source: Source, on_progress: Progress | None) -> Iterator[Tra
 
 
 def _graded(drafts: Iterable[TraceDraft], graders: GraderPool) -> Iterator[tuple[TraceDraft, Verdicts]]:
-    """Each draft with its verdicts, in order; the pool runs a bounded window ahead."""
+    """Each draft with its verdicts, in order."""
+    # The pool reads a bounded window ahead: a file larger than memory can be imported.
     waiting: deque[TraceDraft] = deque()
 
     def feed() -> Iterator[tuple[str, str | None, str]]:

@@ -1,21 +1,20 @@
-"""A pair of runs as wholes: differences with intervals, flips, words, distributions.
+"""The paired statistics of two runs: differences with intervals, flips, words, distributions.
 
-Owns which statistics a pair gets and over what they are paired (problems). The formulas are in
-`measure`. Pure: takes rows, gives figures; knows nothing of the store or of charts.
+Owns which statistics a pair gets and that they are paired by problem. Pure: takes the store's rows, gives figures.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.domain import Group
-from backend.measure.bootstrap import Estimate, mean_estimate
+from backend.measure.bootstrap import Estimate, Floats, mean_estimate
+from backend.measure.cues import PER
 from backend.measure.paired import (
     AdjustedDifference,
     Flips,
@@ -26,11 +25,12 @@ from backend.measure.paired import (
     mean_ratio,
     resolution,
 )
+from backend.measure.run_figures import ProblemMeans, density_estimate
+from backend.services.traces.problem_rows import by_problem
 from backend.store.parts import GROUP_COLUMNS
 
-Row = dict[str, Any]
-Vector = NDArray[np.float64]
-PER = 1000.0
+Row = Mapping[str, Any]
+_ALL = "cues"  # the column of all cues, whatever their group
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,39 +87,40 @@ class PairStatistics:
     densities: Spread
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """One run's traces, and their means by problem (aligned with the shared problems)."""
-
-    rows: list[Row]
-    length: Vector
-    cues: Vector
-    groups: dict[str, Vector]
-    accuracy: Vector
-    cut: Vector
-
-
 def pair_statistics(
-    a: str, b: str, problems: Sequence[str], rows: list[Row], entries: list[Row], unit: str, verdict: str
+    a: str, b: str, problems: Sequence[str], rows: Sequence[Row], entries: Sequence[Row], unit: str, grader: str
 ) -> PairStatistics:
-    """Statistics of runs `a` and `b` over `problems`.
+    """Statistics of runs `a` and `b` over `problems`, which both hold.
 
-    `rows` are traces (`Queries.per_trace`), `entries` counts by entry (`Queries.entry_counts`); `unit` is
-    "tokens" or "words"; `verdict` names the grader's column.
+    `rows` are problems (`Queries.per_problem`), `entries` counts by entry (`Queries.entry_counts`); `unit` is
+    "tokens" or "words".
     """
-    first, second = (_side(rows, run, problems, unit, verdict) for run in (a, b))
+    by_run = {(row["run_id"], row["problem_id"]): row for row in rows}
+    # In the order of `problems` on both sides: every difference below pairs by position.
+    own = {run: [by_run[run, problem] for problem in problems] for run in (a, b)}
+    first, second = (_means(own[run], unit, grader) for run in (a, b))
+    # Accuracy is of the problems that both sides have a verdict on, the other figures of all.
     judged = ~np.isnan(first.accuracy) & ~np.isnan(second.accuracy)
     right_a, right_b = first.accuracy[judged], second.accuracy[judged]
+    samples = {run: np.array([row["n"] for row in own[run]], dtype=np.float64) for run in (a, b)}
     return PairStatistics(
         n=len(problems),
         judged=int(judged.sum()),
         accuracy=_contrast(right_a, right_b),
-        cues=_contrast(first.cues, second.cues),
-        per_1k=_pooled(first.cues, first.length, second.cues, second.length),
-        length=Contrast(*_means(first.length, second.length), mean_ratio(second.length, first.length), ratio=True),
+        cues=_contrast(first.cues[_ALL], second.cues[_ALL]),
+        per_1k=_densities(first, second, _ALL),
+        length=Contrast(
+            mean_estimate(first.length),
+            mean_estimate(second.length),
+            mean_ratio(second.length, first.length),
+            ratio=True,
+        ),
         cut=_known(first.cut, second.cut),
-        groups={group: _group(first, second, column) for group, column in GROUP_COLUMNS.items()},
-        words=_words(a, b, problems, entries, first, second),
+        groups={
+            group: (_contrast(first.cues[column], second.cues[column]), _densities(first, second, column))
+            for group, column in GROUP_COLUMNS.items()
+        },
+        words=_words(a, b, problems, entries, samples),
         flips=flips(right_a, right_b),
         resolution=resolution(int(judged.sum())) if judged.any() else "",
         lengths=Spread(list(problems), first.length.tolist(), second.length.tolist()),
@@ -127,73 +128,45 @@ def pair_statistics(
     )
 
 
-def _side(rows: list[Row], run: str, problems: Sequence[str], unit: str, verdict: str) -> _Side:
-    own = [row for row in rows if row["run_id"] == run]
-    by_problem: dict[str, list[Row]] = defaultdict(list)
-    for row in own:
-        by_problem[row["problem_id"]].append(row)
-
-    def mean(value: Any) -> Vector:
-        return np.array([_mean([value(row) for row in by_problem[problem]]) for problem in problems])
-
-    return _Side(
-        rows=[row for problem in problems for row in by_problem[problem]],
-        length=mean(lambda row: row[unit]),
-        cues=mean(lambda row: row["cues"]),
-        groups={name: mean(lambda row, name=name: row[name]) for name in GROUP_COLUMNS.values()},
-        accuracy=mean(lambda row: row[verdict]),
-        cut=mean(lambda row: None if row["finish"] == "unknown" else row["finish"] == "length"),
-    )
+def _means(rows: Sequence[Row], unit: str, grader: str) -> ProblemMeans:
+    columns = (_ALL, *GROUP_COLUMNS.values())
+    return by_problem(rows, unit, {column: [row[column] for row in rows] for column in columns}, grader)
 
 
-def _mean(values: Sequence[float | bool | None]) -> float:
-    known = [float(value) for value in values if value is not None]
-    return sum(known) / len(known) if known else float("nan")
+def _contrast(a: Floats, b: Floats) -> Contrast:
+    return Contrast(mean_estimate(a), mean_estimate(b), mean_difference(b, a))
 
 
-def _means(a: Vector, b: Vector) -> tuple[Estimate | None, Estimate | None]:
-    return mean_estimate(a), mean_estimate(b)
-
-
-def _contrast(a: Vector, b: Vector) -> Contrast:
-    return Contrast(*_means(a, b), mean_difference(b, a))
-
-
-def _known(a: Vector, b: Vector) -> Contrast:
+def _known(a: Floats, b: Floats) -> Contrast:
     both = ~np.isnan(a) & ~np.isnan(b)
     return _contrast(a[both], b[both])
 
 
-def _pooled(count_a: Vector, length_a: Vector, count_b: Vector, length_b: Vector) -> Contrast:
+def _densities(a: ProblemMeans, b: ProblemMeans, name: str) -> Contrast:
     return Contrast(
-        mean_ratio(PER * count_a, length_a),
-        mean_ratio(PER * count_b, length_b),
-        density_difference(count_b, length_b, count_a, length_a),
+        density_estimate(a.cues[name], a.length),
+        density_estimate(b.cues[name], b.length),
+        density_difference(b.cues[name], b.length, a.cues[name], a.length),
     )
 
 
-def _group(first: _Side, second: _Side, name: str) -> tuple[Contrast, Contrast]:
-    """(cues a trace, cues per 1,000 units) of one group."""
-    a, b = first.groups[name], second.groups[name]
-    return _contrast(a, b), _pooled(a, first.length, b, second.length)
-
-
 def _words(
-    a: str, b: str, problems: Sequence[str], entries: list[Row], first: _Side, second: _Side
+    a: str, b: str, problems: Sequence[str], entries: Sequence[Row], samples: Mapping[str, Floats]
 ) -> list[WordChange]:
     """Every entry found in either run, by the size of its change."""
     place = {problem: i for i, problem in enumerate(problems)}
-    samples = {a: _samples(first, place), b: _samples(second, place)}
-    counts: dict[str, dict[str, Vector]] = defaultdict(lambda: {a: np.zeros(len(place)), b: np.zeros(len(place))})
+    counts: dict[str, dict[str, Floats]] = defaultdict(lambda: {a: np.zeros(len(place)), b: np.zeros(len(place))})
     groups: dict[str, str] = {}
     for row in entries:
         if row["problem_id"] in place:
             counts[row["entry"]][row["run_id"]][place[row["problem_id"]]] += row["n"]
             groups[row["entry"]] = row["grp"]
+    # An entry that neither run holds is no test: it would only widen the others' intervals.
     if not counts:
         return []
     names = sorted(counts)
     means = {name: (counts[name][a] / samples[a], counts[name][b] / samples[b]) for name in names}
+    # All entries in one call: Holm's adjustment and the intervals depend on how many were tested.
     changes = holm_intervals(np.stack([means[name][1] - means[name][0] for name in names]))
     words = [
         WordChange(name, groups[name], float(means[name][0].mean()), float(means[name][1].mean()), change)
@@ -202,13 +175,7 @@ def _words(
     return sorted(words, key=lambda word: -abs(word.change.value))
 
 
-def _samples(side: _Side, place: dict[str, int]) -> Vector:
-    numbers = np.zeros(len(place))
-    for row in side.rows:
-        numbers[place[row["problem_id"]]] += 1
-    return numbers
-
-
-def _density(side: _Side) -> Vector:
+def _density(means: ProblemMeans) -> Floats:
     """Cues per 1,000 units by problem: the problem's cues over its length, 0 where it has none."""
-    return np.divide(PER * side.cues, side.length, out=np.zeros_like(side.cues), where=side.length > 0)
+    cues, length = means.cues[_ALL], means.length
+    return np.divide(PER * cues, length, out=np.zeros_like(cues), where=length > 0)

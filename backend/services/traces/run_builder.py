@@ -1,6 +1,6 @@
-"""One run on its way into the store: drafts come in, parts are written, the run comes out.
+"""The builder of a stored run: takes trace drafts, writes parts, registers the run.
 
-Owns the order of a run's traces and when a part is closed. Knows nothing of where drafts come from.
+Owns the order of a run's traces and when a part is closed.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from backend.store.ledger import ProblemRow, SourceRow
 from backend.store.parts import PART_BYTES, PartWriter
 from backend.store.trace_columns import Columns, CueColumns, TokenCounter, sections_of, trace_id, trace_row
 
-_MOST = 2**31 - 1  # whole numbers are kept in four bytes
+_MOST = 2**31 - 1  # Parquet columns of whole numbers have four bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A response's tokens as `model` saw them under `context`; `generated` is false where it only read them."""
+    """A response's tokens as `model` scored them under `context`; `generated` is false where it only read them."""
 
     model: str
     context: str
@@ -78,7 +78,7 @@ class RunBuilder:
         place: int | None = None,
         scored: Scored | None = None,
     ) -> None:
-        """One response with its verdicts. Raises ImportProblem for numbers no response can have.
+        """Add one response with its verdicts. Raises ImportProblem for numbers that can't be stored.
 
         `place` is its number in the run (default: as it comes) and part of its identity.
         """
@@ -86,9 +86,11 @@ class RunBuilder:
             if number > _MOST:
                 raise ImportProblem(draft.source.file, f"its {what} {number} is too large", draft.source.row)
         self.row = draft.source.row
+        # A trace's id follows from its number: one that is made again, in whatever order, is the same trace.
         number = self.count if place is None else place
         problem = problem_id(draft.question)
         ordinal = self._ordinals.setdefault(problem, len(self._ordinals))
+        # Some files give the answer with one sample of a problem only.
         if self.problems.get(problem) is None or (self.problems[problem].gold is None and draft.gold is not None):
             self.problems[problem] = ProblemRow(problem, bare_question(draft.question), draft.gold)
         sections = sections_of(draft)
@@ -103,11 +105,13 @@ class RunBuilder:
             self._tokens.append(token_row(names["trace_id"], self._id, scored))
         self._order.append((ordinal, draft.sample, number))
         self.count += 1
+        # A part is held in memory until it is written; files may be larger than that.
         self._bytes += len(draft.text) + len(draft.prompt)
         if self._bytes > PART_BYTES:
             self._flush(writer)
 
     def _flush(self, writer: PartWriter) -> None:
+        # Sorted by problem, so that a query for some problems skips the other row groups.
         order = sorted(range(len(self._order)), key=self._order.__getitem__)
         writer.write("traces", self._traces.table(order))
         for kind, rows in self._cues.tables().items():
@@ -121,12 +125,13 @@ class RunBuilder:
             raise ValueError("a run has at least one trace")
         self._flush(writer)
         info = replace(self._info, tokenizer=str(self._counter)) if self._counter else self._info
+        # A mean over some traces' tokens and others' words would mean nothing.
         unit = "tokens" if self._all_tokens else "words"
         return Run(self._id, info, len(self.problems), self.count, unit, now())
 
     def register(
         self, store: Store, writer: PartWriter, run: Run, sources: Sequence[SourceRow], lexicons: Mapping[str, Any]
     ) -> bool:
-        """Have the ledger take the run in. False where another process stored it meanwhile."""
+        """Enter the run in the ledger. False where another process stored it meanwhile."""
         problems = list(self.problems.values())
         return writer.register(lambda parts: store.ledger.add_run(run, sources, problems, parts, lexicons))

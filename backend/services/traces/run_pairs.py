@@ -1,7 +1,6 @@
-"""Which runs belong side by side: the same problems, answered by relatives.
+"""Pairs of runs that belong side by side: the same problems, answered by related models.
 
-Owns the rule that says two models are related (a named parent, or names that differ in training words
-alone). Knows nothing of traces; decides from what runs are called and which problems they share.
+Owns the rule by which two models are related: a named parent, or names that differ in training words alone.
 """
 
 from __future__ import annotations
@@ -17,20 +16,8 @@ _TRAINING = frozenset(
     (
         *("base", "instruct", "it", "chat", "thinking", "think", "nothink", "sft", "rl"),
         *("rlft", "rlhf", "dpo", "grpo", "gspo", "rloo", "ppo", "sdpo", "sdft", "opsd", "tac"),
-        *(
-            "notac",
-            "limo",
-            "lora",
-            "distilled",
-            "tuned",
-            "finetuned",
-            "ft",
-            "step",
-            "checkpoint",
-            "ckpt",
-            "guided",
-            "unguided",
-        ),
+        *("notac", "limo", "lora", "distilled", "tuned", "finetuned", "ft"),
+        *("step", "checkpoint", "ckpt", "guided", "unguided"),
     )
 )
 # Those of them that a starting point may carry.
@@ -70,16 +57,16 @@ _PLAIN = (Context.NONE.value, None, None)
 
 
 def _conditions(run: Run) -> tuple[str, str | None, str | None]:
-    """What was done to the model beside asking it."""
+    """The conditions a run was made under: context, forced opening, forbidden words."""
     return run.info.context.value, run.info.sampling.prefix, run.info.sampling.hush
 
 
 def relation(a: Run, b: Run) -> tuple[Run, Run, str] | None:
     """(base, variant, reason) where two runs' models are related, else None.
 
-    Two models are compared under the same conditions alone: what the context did can't be told from the training. Of
-    one model, conditions are compared with none.
+    Two models are compared under the same conditions only; of one model, conditions are compared with none.
     """
+    # Under different conditions, what the context did can't be separated from what the training did.
     if a.info.model != b.info.model and _conditions(a) != _conditions(b):
         return None
     for base, variant in ((a, b), (b, a)):
@@ -94,12 +81,14 @@ def relation(a: Run, b: Run) -> tuple[Run, Run, str] | None:
         first, second = sorted((a, b), key=_distance)
         return first, second, "same parent"
     only_a, only_b = _training(a) - _training(b), _training(b) - _training(a)
+    # More than one training word apart, somebody trained in between: such a pair shows no single cause.
     if family(a.info.model) != family(b.info.model) or max(len(only_a), len(only_b)) > 1:
         return None
     first, second = sorted((a, b), key=_distance)
     return first, second, "same family"
 
 
+# How sure it is that a pair is what the page is about, the surest first.
 _RANK = {"trained from": 0, "same family": 1, "same parent": 2, "same model, other conditions": 3}
 
 

@@ -1,7 +1,6 @@
-"""Runs as a list: their figures with intervals, the pairs among them, deleting, and the snapshot.
+"""The stored runs: their list with figures and intervals, the pairs among them, deleting, the snapshot.
 
-Owns how a run's figures are computed from its problems. Knows nothing of pages; intervals come from
-`measure`, rows from the store.
+How each figure is formed stands in measure/run_figures.py.
 """
 
 from __future__ import annotations
@@ -12,24 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from backend.annotation import Role
 from backend.domain import GRADERS, TRAINING, Run, UserError, visible
-from backend.measure.accuracy import accuracy, pass_at_k
-from backend.measure.bootstrap import Estimate, column_estimates, mean_estimate
+from backend.measure.bootstrap import Estimate
 from backend.measure.cues import CueSummary
 from backend.measure.cues import summarise as summarise_cues
-from backend.measure.paired import mean_ratio
+from backend.measure.run_figures import ProblemMeans, density_estimate, known_mean, passes
 from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
+from backend.services.traces.problem_rows import by_problem, grader_accuracy, verdicts
 from backend.services.traces.run_pairs import Pair, find_pairs
 from backend.store import Store
 from backend.store.ledger import SetRow
-from backend.store.queries import VERDICTS
 
-PER = 1000.0
+_ALL = "all"  # the cues of a lexicon, whatever their group
 _MEASURED = {"group": "grp", "section": "section", "entry": "entry"}
 Row = dict[str, Any]
 
@@ -77,6 +72,7 @@ class RunService:
         """Run id -> a name no other run has: model and dataset, with the id where two would be the same."""
         runs = self.all()
         labels = [run.label for run in runs]
+        # Legends and tables name runs by these: two of one label would be taken for one.
         return {
             run.id: label if labels.count(label) == 1 else f"{label} · {run.id[:6]}"
             for run, label in zip(runs, labels, strict=True)
@@ -98,15 +94,15 @@ class RunService:
 
     def _by_run(self, lexicon: str) -> dict[str, list[Row]]:
         """Run id -> its rows, one a problem (see `Queries.per_problem`)."""
+        # One query over all runs, not one a run: a store may hold hundreds.
         found: dict[str, list[Row]] = defaultdict(list)
         for row in self._store.queries.per_problem(None, lexicon):
             found[row["run_id"]].append(row)
         return found
 
     def pairs(self) -> list[Pair]:
-        """Runs that belong side by side. A training's answers are left out: hundreds of them share their problems, and
-        the pages of trainings pair them themselves.
-        """
+        """Runs that belong side by side, without the answers of trainings."""
+        # Hundreds of a training's runs share their problems; the pages of trainings pair them themselves.
         kept = {run.id: run for run in self.all() if run.info.format != TRAINING}
         return find_pairs(kept, self._store.ledger.shared_problems())
 
@@ -133,9 +129,10 @@ class RunService:
         for name, lexicon in self._lexicons.by_name.items():
             by_run = self._by_run(lexicon.id)
             for run in self.all():
+                # A run that was never matched with a lexicon has no row of it, and would count as free of doubts.
                 if lexicon.id in held.get(run.id, ()) and run.id in by_run:
-                    lengths, cues = (column.mean() for column in _means(run, by_run[run.id]).T)
-                    found[run.id][name] = (float(cues), float(PER * cues / lengths) if lengths > 0 else None)
+                    means = _means(run, by_run[run.id])
+                    found[run.id][name] = (float(means.cues[_ALL].mean()), means.density(_ALL))
         return found
 
     def measures(self, run_id: str, lexicon: str | None = None) -> dict[str, dict[str, CueSummary]]:
@@ -146,6 +143,7 @@ class RunService:
         """
         run, identity = self.get(run_id), self._lexicons.get(lexicon or self._lexicons.default).id
         traces = self._store.queries.per_trace([run.id], identity)
+        # Traces without any cue have no row among the tallies, and still count as zeros below.
         found: dict[str, dict[str, Counter[str]]] = {by: defaultdict(Counter) for by in _MEASURED}
         for row in self._store.queries.tallies(run.id, identity):
             for by, column in _MEASURED.items():
@@ -159,7 +157,7 @@ class RunService:
         }
 
     def as_json(self, summary: RunSummary, densities: dict[str, tuple[float, float | None]]) -> dict[str, Any]:
-        """The object the command line prints for a run: figures, and the cues of every lexicon by name."""
+        """The object the command line prints for a run: its figures, and its cues by the name of each lexicon."""
         run, info = summary.run, summary.run.info
         graded = {grader: summary.accuracy[grader] for grader in ("file", "paper", "math-verify")}
         return {
@@ -188,40 +186,23 @@ class RunService:
 def summarise(run: Run, lexicon: str, rows: list[Row]) -> RunSummary:
     """A run's figures from its rows, one a problem (see `Queries.per_problem`)."""
     means = _means(run, rows)
-    length, found = column_estimates(means)
-    if length is None or found is None:
+    length, by_name = means.length_and_cues()
+    cues = by_name[_ALL]
+    if length is None or cues is None:
         raise UserError(f"The run {run.id} holds no trace.")
-    known = [(row["cut"], row["finish_known"]) for row in rows if row["finish_known"]]
     return RunSummary(
         run=run,
         lexicon=lexicon,
         accuracy={grader: grader_accuracy(rows, grader) for grader in GRADERS},
-        pass_k=_pass_k(rows),
+        pass_k=passes(*verdicts(rows, GRADERS[0])),
         chars=sum(row["chars"] for row in rows) / sum(row["n"] for row in rows),
         length=length,
-        cut=mean_estimate([cut / total for cut, total in known]),
-        cues=found,
-        per_1k=mean_ratio(PER * means[:, 1], means[:, 0]),
+        cut=known_mean(means.cut),
+        cues=cues,
+        per_1k=density_estimate(means.cues[_ALL], means.length),
         disagree=sum(row["disagree"] for row in rows),
     )
 
 
-def _means(run: Run, rows: list[Row]) -> NDArray[np.float64]:
-    """Length and cues of a response, [problems, 2]: means over each problem's samples."""
-    sums = np.array([(row[run.length_unit], row["cues"]) for row in rows], dtype=np.float64)
-    return sums / np.array([[row["n"]] for row in rows], dtype=np.float64)
-
-
-def grader_accuracy(rows: list[Row], grader: str) -> Estimate | None:
-    """acc@k under one grader, over the problems it could judge."""
-    column = VERDICTS[grader]
-    return accuracy([row[f"{column}_right"] for row in rows], [row[f"{column}_known"] for row in rows])
-
-
-def _pass_k(rows: list[Row]) -> dict[int, Estimate | None]:
-    """Unbiased pass@k under the default grader for k = 2, 4, 8, ... and the samples all problems have; {} for one."""
-    column = VERDICTS[GRADERS[0]]
-    right, known = [r[f"{column}_right"] for r in rows], [r[f"{column}_known"] for r in rows]
-    most = min(known, default=0)
-    powers = {2**i for i in range(1, most.bit_length()) if 2**i <= most}
-    return {k: pass_at_k(right, known, k) for k in sorted(powers | {most}) if k > 1}
+def _means(run: Run, rows: list[Row]) -> ProblemMeans:
+    return by_problem(rows, run.length_unit, {_ALL: [row["cues"] for row in rows]})

@@ -1,7 +1,6 @@
-"""Listing traces page by page.
+"""The list of traces, page by page.
 
-Owns what one line of the list holds. The filter and the order are carried out in SQL; nothing is ever
-loaded whole. Knows nothing of widgets.
+Owns what one line of the list holds.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One trace in the list. `correct` and `answer` are the chosen grader's; `per_1k` follows tokens, else words."""
+    """One trace in the list. `correct` and `answer` are the chosen grader's; `per_1k` is over tokens, else words."""
 
     id: str
     run: str
@@ -60,7 +59,7 @@ class TraceListService:
     """Lists the traces of one store."""
 
     def __init__(self, store: Store, lexicons: LexiconService) -> None:
-        """`lexicons` resolves the lexicon densities are asked for."""
+        """`lexicons` resolves the names of lexicons."""
         self._store, self._lexicons = store, lexicons
 
     def page(self, wanted: TraceFilter, number: int = 1, sort: str = "run", descending: bool = False) -> Page:
@@ -71,6 +70,7 @@ class TraceListService:
         resolved = self.resolve(wanted)
         if not resolved:
             return Page([], 0, 0)
+        # Filtered, ordered and cut in SQL: a store of a million traces is never loaded whole.
         rows, total, offset = self._store.queries.page(
             resolved, sort=sort, descending=descending, limit=PAGE, number=number
         )
@@ -91,6 +91,7 @@ class TraceListService:
 
 def _listed(row: dict[str, Any], grader: str, questions: dict[str, str]) -> Listed:
     column = VERDICTS[grader]
+    # A grader that can't tell contradicts nobody.
     known = {row[name] for name in VERDICTS.values() if row[name] is not None}
     return Listed(
         id=row["trace_id"],

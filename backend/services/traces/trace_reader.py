@@ -1,7 +1,6 @@
-"""Opening one trace: its text, sections, cues, verdicts, neighbours, tokens, and what goes on from it.
+"""One trace with all that belongs to it: text, sections, cues, verdicts, neighbours, tokens, forks.
 
-Owns the assembled view of a trace that the reader and the panes of Compare show. Knows nothing of how
-it is drawn.
+Owns the assembled view of a trace that the reader and the panes of Compare show.
 """
 
 from __future__ import annotations
@@ -21,12 +20,13 @@ from backend.store.queries import run_of
 from backend.store.registry import Fork
 
 _COLUMNS = {"file": "file", "paper": "paper", "math-verify": "verify"}
-_RESAMPLED = 2_000  # resampling more tokens than these takes a reader's time, and their mean is sure without it
+# Resampling more tokens would keep a reader waiting, and the mean of so many is certain enough without an interval.
+_RESAMPLED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class TraceVerdict:
-    """What one grader says: the answer it read, whether that is right (None: can't tell), and a note."""
+    """One grader's verdict: the answer it extracted, whether that is right (None: it can't tell), and a note."""
 
     grader: str
     answer: str | None
@@ -36,7 +36,7 @@ class TraceVerdict:
 
 @dataclass(frozen=True, slots=True)
 class OpenTrace:
-    """A trace as a reader needs it. Offsets are code points into `text`, those of prompt cues into `prompt`."""
+    """A trace as the reader shows it. Offsets are code points into `text`, those of prompt cues into `prompt`."""
 
     id: str
     run: Run
@@ -90,17 +90,17 @@ class OpenTrace:
         known = [verdict for verdict in self.verdicts if verdict.correct is not None]
         if len({verdict.correct for verdict in known}) < 2:
             return ""
-        said = ", ".join(f"{v.grader}: {'right' if v.correct else 'wrong'}" for v in known)
-        return f"The graders disagree ({said})."
+        each = ", ".join(f"{v.grader}: {'right' if v.correct else 'wrong'}" for v in known)
+        return f"The graders disagree ({each})."
 
 
 @dataclass(frozen=True, slots=True)
 class TokenScores:
-    """A trace's tokens as `model` saw them under `context`; `generated` where it wrote them, else it read them.
+    """A trace's tokens as `model` scored them under `context`; `generated` where it wrote them, else it read them.
 
     The tuples run in parallel. Token i is `text[starts[i]:ends[i]]` in code points, empty where another completes its
-    character. `logprobs` are natural logarithms and `entropies` nats, None where the engine couldn't say. `forced`
-    tokens were put there by us. `top` holds the likeliest tokens as (text, log-probability).
+    character. `logprobs` are natural logarithms and `entropies` nats, None where the engine doesn't give them. `forced`
+    tokens weren't chosen by the model. `top` holds the likeliest tokens as (text, log-probability).
     """
 
     model: str
@@ -128,7 +128,7 @@ class CueContrast:
 
 @dataclass(frozen=True, slots=True)
 class ForkLink:
-    """The other end of a fork: `trace`, whose text is followed to code point `at`, then `inserted` is said."""
+    """The other end of a fork: `trace`, whose text is followed up to code point `at`, where `inserted` comes in."""
 
     trace: str
     run: Run
@@ -155,6 +155,7 @@ class TraceService:
         run = self._store.ledger.find_run(row["run_id"]) if row else None
         if row is None or run is None:
             raise UserError(f"There is no trace {visible(trace_id, 80)} in this store; its run may have been deleted.")
+        # As they were found at the import, not found anew: the reader shows what the figures count.
         cues = tuple(
             Cue(c["start"], c["end"], c["entry"], Group(c["grp"]), Section(c["section"]))
             for c in self._store.queries.cues(trace_id, lexicon)
@@ -170,11 +171,11 @@ class TraceService:
         return self._store.ledger.runs_with(problem)
 
     def token_parts(self, trace_id: str) -> tuple[str, ...]:
-        """The files that may hold a trace's tokens; others once something was scored, and none without any."""
+        """The files that may hold a trace's tokens, none without any; they change when something is scored."""
         return tuple(part.path for part in self._store.ledger.parts("tokens", [run_of(trace_id)]))
 
     def tokens(self, trace_id: str) -> list[TokenScores]:
-        """A trace's tokens, an item a model and context, what it said while writing first.
+        """A trace's tokens, an item a model and context, those of the model that wrote it first.
 
         Tokens that don't lie inside the text are left out.
         """
@@ -185,8 +186,10 @@ class TraceService:
     def forks(self, trace_id: str) -> list[ForkLink]:
         """The traces that go on from one and are still in the store, by where they leave it."""
         forks = self._store.registry.forks_of(trace_id)
+        # Under no lexicon: only the verdicts are wanted.
         rows = self._store.queries.per_trace(sorted({run_of(fork.child) for fork in forks}), "") if forks else []
         by_id = {row["trace_id"]: row for row in rows}
+        # A fork whose run was deleted leaves its line in the registry.
         links = (self._link(fork, by_id.get(fork.child)) for fork in forks)
         return [link for link in links if link]
 
@@ -203,14 +206,15 @@ class TraceService:
 
 
 def cue_contrast(scores: TokenScores, values: Sequence[float], cues: Sequence[Cue]) -> CueContrast:
-    """Means of `values`, one a token (NaN: unknown), in `cues` and elsewhere; what we put there counts in neither."""
+    """Means of `values`, one a token (NaN: unknown), in `cues` and elsewhere; forced tokens count in neither."""
     starts, ends = np.asarray(scores.starts), np.asarray(scores.ends)
     inside = np.zeros(len(starts), dtype=bool)
+    # A token that a cue touches at all is inside it: tokens carry their leading space, cues don't.
     for cue in cues:
         inside[np.searchsorted(ends, cue.start, "right") : np.searchsorted(starts, cue.end, "left")] = True
     figures = np.asarray(values, dtype=np.float64)
     counted = np.isfinite(figures) & (starts < ends)
-    if scores.generated:  # of a text that was only read, every token was put there
+    if scores.generated:  # of a text that was only read, every token is forced
         counted &= ~np.asarray(scores.forced, dtype=bool)
     within, rest = figures[counted & inside], figures[counted & ~inside]
     few = 0 < len(within) <= _RESAMPLED
@@ -219,6 +223,7 @@ def cue_contrast(scores: TokenScores, values: Sequence[float], cues: Sequence[Cu
 
 
 def _scores(row: dict[str, Any], length: int) -> TokenScores:
+    # The columns come from files that somebody may have made elsewhere: the browser must not index past the text.
     places = zip(row["starts"], row["ends"], strict=True)
     inside = [i for i, (start, end) in enumerate(places) if 0 <= start <= end <= length]
     lists = {

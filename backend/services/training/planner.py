@@ -1,7 +1,6 @@
-"""From what was asked for to what a training process is told: problems chosen, solutions found, folders named.
+"""The plan of a training: its problems chosen, their solutions found, its folders named.
 
-Owns which problems a training takes and the check that they have what it needs. Knows nothing of processes or of what
-comes of a training.
+Owns which problems a training takes and the check that they have what it needs.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from backend.services.generation.problems import Problem, ProblemService
 from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from backend.store.parts import disk_errors
 
-# Equal for all trainings: their evaluations are paired by problem and sample.
+# Equal for all trainings: their evaluations are compared problem by problem and sample by sample.
 EVALUATION_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SelectedProblems:
     """The problems of a training, and of each of its evaluations."""
 
     base: Model
@@ -43,23 +42,24 @@ class Planner:
         """`settings` say where lexicons are and how many threads a training may use."""
         self._settings, self._models, self._problems = settings, models, problems
 
-    def check(self, spec: TrainingSpec) -> Wanted:
-        """What `spec` asks for. Raises UserError, before anything is begun, where it can't be had."""
+    def check(self, spec: TrainingSpec) -> SelectedProblems:
+        """The problems `spec` asks for. Raises UserError, before anything is begun, where it can't be carried out."""
         spec.check()
         base = self._models.get(spec.model)
         _weights(base)
-        wanted = Wanted(base, self._chosen(spec), ())
-        wanted = replace(wanted, evaluations=tuple(self._evaluated(one, wanted.items) for one in spec.evaluations))
+        items = self._chosen(spec)
+        selected = SelectedProblems(base, items, tuple(self._evaluated(one, items) for one in spec.evaluations))
         settings = spec.settings
         if settings.steps:
             taught = f"{settings.method} with the context {settings.context.value!r}"
+            # Before anything is queued: a training that finds this out after an hour has wasted it.
             if settings.needs_solutions:
-                self._need_solutions(taught, wanted.items, base.name)
+                self._need_solutions(taught, selected.items, base.name)
             if settings.needs_answers:
-                _need_answers(settings.method.value, wanted.items)
+                _need_answers(settings.method.value, selected.items)
             if settings.context is Context.PLACEBO and settings.method is not Method.GRPO:
-                _need_another(taught, wanted.items)
-        for asked, items in zip(spec.evaluations, wanted.evaluations, strict=True):
+                _need_another(taught, selected.items)
+        for asked, items in zip(spec.evaluations, selected.evaluations, strict=True):
             what = f"an evaluation with the context {asked.context.value!r}"
             if asked.needs_solutions:
                 self._need_solutions(what, items, base.name)
@@ -67,20 +67,20 @@ class Planner:
                 _need_answers(what, items)
             if asked.context is Context.PLACEBO:
                 _need_another(what, items)
-        return wanted
+        return selected
 
     def plan(self, spec: TrainingSpec, shared: Path) -> TrainPlan:
-        """The plan of a training; `shared` is for what trainings have in common. Raises UserError like `check`."""
-        wanted = self.check(spec)
+        """The plan of a training; `shared` is a folder for what trainings share. Raises UserError like `check`."""
+        selected = self.check(spec)
         return TrainPlan(
-            base=str(folder_of(wanted.base)),
+            base=str(folder_of(selected.base)),
             settings=spec.settings,
-            items=self._items(wanted.items, spec.settings.uses_solutions, wanted.base.name),
+            items=self._items(selected.items, spec.settings.uses_solutions, selected.base.name),
             evaluations=tuple(
-                self._evaluation(asked, items, wanted.base.name)
-                for asked, items in zip(spec.evaluations, wanted.evaluations, strict=True)
+                self._evaluation(asked, items, selected.base.name)
+                for asked, items in zip(spec.evaluations, selected.evaluations, strict=True)
             ),
-            watched=self._items(_watched(spec, wanted), False, wanted.base.name),
+            watched=self._items(_watched(spec, selected), False, selected.base.name),
             evaluate_every=spec.evaluate_every,
             checkpoint_every=spec.checkpoint_every,
             watch_every=spec.watch_every,
@@ -89,10 +89,9 @@ class Planner:
             shared=str(shared),
         )
 
-    def kept(self, spec: TrainingSpec, folder: Path, shared: Path) -> TrainPlan:
-        """The plan in `folder`, made and put there by the first call: a training that goes on has the same problems
-        and solutions, whatever came into the store meanwhile. Only where things lie on this machine is looked up anew.
-        """
+    def load_or_make(self, spec: TrainingSpec, folder: Path, shared: Path) -> TrainPlan:
+        """The plan in `folder`, made and written there by the first call. Only paths on this machine are made anew."""
+        # A training that goes on must have the same problems and solutions, whatever came into the store meanwhile.
         if (folder / PLAN).is_file():
             base = self._models.get(spec.model)
             _weights(base)
@@ -124,6 +123,7 @@ class Planner:
                 f"The set {visible(spec.problem_set, 60)} has {len(problems):,} problems, not {spec.size:,}: "
                 "ask for fewer, or for all."
             )
+        # Shuffled before it is cut: sets are sorted by difficulty or source, and their first problems are alike.
         random.Random(spec.pick_seed).shuffle(problems)  # noqa: S311 - an order, no secret
         return tuple(problems[: spec.size])
 
@@ -182,10 +182,10 @@ def _need_another(what: str, problems: Sequence[Problem]) -> None:
         raise UserError(f"{_capital(what)} shows another problem's solution: it needs at least two problems.")
 
 
-def _watched(spec: TrainingSpec, wanted: Wanted) -> Sequence[Problem]:
-    """Problems of the first held-out set; without one, of the training's own."""
-    pairs = zip(spec.evaluations, wanted.evaluations, strict=True)
-    return next((items for asked, items in pairs if not asked.seen), wanted.items)[: spec.watched]
+def _watched(spec: TrainingSpec, selected: SelectedProblems) -> Sequence[Problem]:
+    """The problems answered on the way for people to watch: of the first held-out set, or else the training's own."""
+    pairs = zip(spec.evaluations, selected.evaluations, strict=True)
+    return next((items for asked, items in pairs if not asked.seen), selected.items)[: spec.watched]
 
 
 def _capital(sentence: str) -> str:

@@ -80,7 +80,7 @@ class Crew:
         waiting = deque(trainings)
         try:
             while waiting or self._at_work:
-                self.heed()
+                self._progress.check()
                 while waiting and len(self._at_work) < at_once:
                     self._start(waiting.popleft())
                 for member in list(self._at_work):
@@ -93,11 +93,6 @@ class Crew:
         finally:  # after an error of the program, no process stays either
             self._stop(FAILED, "The job that it was part of broke off.")
         return self._ends
-
-    def heed(self) -> None:
-        """Raise JobCancelled where the job is to stop."""
-        if self._progress.cancelled():
-            raise JobCancelled
 
     def _start(self, training: Training, attempt: int = 1) -> None:
         """First comes what an earlier process said and nobody heard; that may have been its last."""

@@ -1,7 +1,6 @@
-"""What a distillation is asked to do, as values that survive the ledger: model, problems, settings, evaluations.
+"""Specifications of trainings, as the ledger keeps them: model, problems, settings, evaluations.
 
-Owns the checks of bad input that need no store, and how a training is named. Knows nothing of how anything is carried
-out.
+Owns the checks of bad input that need no store, and the words for how a model is trained.
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ from backend.services.generation.specs import MOST_SAMPLES
 
 SEEN: Final = "seen"
 MOST_NAME: Final = 90  # of the 120 characters of a model's name; " · step N" follows
-MOST_WATCHED: Final = 16
+MOST_WATCHED: Final = 16  # each is answered at every step and shown in a pane
 MOST_PROCESSES: Final = 64
+# Contexts that show a worked solution, the own problem's or another's.
 _NEEDS_SOLUTION = (Context.SOLUTION, Context.SOLUTION_NO_THINK, Context.REGENERATED, Context.PLACEBO)
 
 
@@ -43,7 +43,7 @@ class EvaluationSpec:
 
     @property
     def name(self) -> str:
-        """What the set is called in curves and tables."""
+        """The set's name in curves and tables."""
         return SEEN if self.seen else self.problem_set
 
     @property
@@ -105,7 +105,7 @@ class TrainingSpec:
 
     @property
     def what(self) -> str:
-        """In few words how the model is taught: "SDFT, full solution"."""
+        """How the model is trained, in few words: "SDFT, full solution"."""
         settings = self.settings
         if settings.steps == 0:
             return "evaluation"
@@ -130,6 +130,7 @@ class TrainingSpec:
             raise UserError("A training needs problems: choose a problem set.")
         if not (self.settings.steps or self.evaluations):
             raise UserError("There is nothing to do: a training of 0 steps needs an evaluation.")
+        # Rows of an evaluation are kept under set and context: a second of the same would overwrite the first.
         named: set[tuple[str, Context]] = set()
         for evaluation in self.evaluations:
             evaluation.check()

@@ -15,7 +15,7 @@ from backend.domain import GRADERS, Run, UserError, visible
 from backend.services import Services, build_services
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.presets import Preset
-from backend.services.traces.comparison import Comparison, Telling
+from backend.services.traces.comparison import Comparison, TellingProblem
 from backend.services.traces.pair_statistics import PairStatistics
 from backend.services.traces.runs import RunSummary
 from pages.components.frame.notice import notice
@@ -72,12 +72,12 @@ def statistics(runs: Sequence[str], lexicon: str, grader: str) -> PairStatistics
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _telling(version: int, lexicon: str, grader: str, turn: int) -> Telling | None:
+def _telling(version: int, lexicon: str, grader: str, turn: int) -> TellingProblem | None:
     pairs = [pair for pair in services().runs.pairs() if not (pair.base.aside or pair.variant.aside)]
     return services().comparison.telling(pairs, lexicon, grader, turn)
 
 
-def telling(lexicon: str, grader: str | None, turn: int = 0) -> Telling | None:
+def telling(lexicon: str, grader: str | None, turn: int = 0) -> TellingProblem | None:
     """The pair and problem that show the point best, if the store holds any; `turn` counts the wishes for another."""
     return _telling(services().runs.version(), lexicon, grader or GRADERS[0], turn)
 

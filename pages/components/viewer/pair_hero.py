@@ -13,7 +13,7 @@ from backend.domain import UserError, visible
 from backend.measure.bootstrap import Estimate
 from backend.report.numbers import Form, interval_text, number
 from backend.services.generation.presets import Preset
-from backend.services.traces.comparison import ComparedProblem, Telling
+from backend.services.traces.comparison import ComparedProblem, TellingProblem
 from backend.services.traces.runs import RunSummary
 from backend.services.traces.trace_reader import OpenTrace
 from pages.components.frame.notice import notice
@@ -29,7 +29,7 @@ LAB_TRUTH = (
 )
 
 
-def lead(hero: Telling, figures: Mapping[str, RunSummary], grader: str) -> str:
+def lead(hero: TellingProblem, figures: Mapping[str, RunSummary], grader: str) -> str:
     """What the pair shows as a whole, in one sentence of its own figures."""
     a, b = figures.get(hero.pair.base.id), figures.get(hero.pair.variant.id)
     if a is None or b is None:
@@ -60,7 +60,7 @@ def _share(right: Estimate) -> str:
     return f"{number(right.value, Form.PERCENT)} {interval_text(right.low, right.high, Form.PERCENT)}"
 
 
-def show_pair(hero: Telling, lexicon: str, grader: str) -> None:
+def show_pair(hero: TellingProblem, lexicon: str, grader: str) -> None:
     """The problem, and both answers to it."""
     pair, problem = hero.pair, hero.problem
     if brief := len(problem.question) <= _BRIEF:

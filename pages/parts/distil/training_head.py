@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from backend.domain import UserError, visible
-from backend.services.training.training_state import TrainingInfo
+from backend.services.training.trainings import TrainingInfo
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import notice
 from pages.components.frame.session import runs, services

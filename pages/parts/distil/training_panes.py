@@ -12,7 +12,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from backend.domain import Cue, Section, visible
-from backend.services.training.training_state import TrainingInfo
+from backend.services.training.trainings import TrainingInfo
 from pages.components.frame.session import services
 from pages.components.viewer.trace_view import Fact, Options, Pane, PaneVerdict, trace_view
 from pages.parts.distil.training_curves import SEEN

@@ -18,7 +18,7 @@ from backend.report.numbers import Form
 from backend.services.training.paper_settings import paper_settings
 from backend.services.training.training_presets import TrainingPreset
 from backend.services.training.training_specs import TrainingSpec
-from backend.services.training.training_state import TrainingInfo
+from backend.services.training.trainings import TrainingInfo
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import notice
 from pages.components.frame.session import services

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from backend.domain import GRADERS, UserError, visible
-from backend.services.training.training_state import TrainingInfo
+from backend.services.training.trainings import TrainingInfo
 from pages.components.charts.chart_view import show
 from pages.components.charts.pair_section import big_numbers
 from pages.components.frame.chrome import numbers_strip

@@ -10,7 +10,7 @@ from typing import Any
 
 from backend.distill.settings import Method, Remedy, Schedule, Teacher, TrainingSettings
 from backend.domain import Context, UserError, visible
-from backend.services.training.training_state import TrainingInfo
+from backend.services.training.trainings import TrainingInfo
 from pages.components.jobs.job_words import joined, left, short_time
 
 METHODS: Mapping[Method, str] = {

@@ -12,7 +12,7 @@ from backend.report.numbers import Form
 from backend.services.reproduction.cost import total
 from backend.services.reproduction.recipes.catalogue import recipes
 from backend.services.reproduction.recipes.recipe import ReproductionScale
-from backend.services.reproduction.reproducer import MOST_LAB_PROCESSES, Planned, ReproductionSpec
+from backend.services.reproduction.reproducer import MOST_LAB_PROCESSES, PlannedPart, ReproductionSpec
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import notice
 from pages.components.frame.session import services
@@ -60,7 +60,7 @@ def _asked(scale: ReproductionScale) -> ReproductionSpec:
     return ReproductionSpec(scale, tuple(range(seeds)), tuple(only), processes)
 
 
-def _told(planned: list[Planned], missing: list[Planned]) -> None:
+def _told(planned: list[PlannedPart], missing: list[PlannedPart]) -> None:
     if not missing:
         st.text(f"All {len(planned)} parts are finished.")
         return
@@ -68,7 +68,7 @@ def _told(planned: list[Planned], missing: list[Planned]) -> None:
     machine = "of one core" if whole.cpu_minutes is not None else "of one GPU of the H100’s class"
     tokens = whole.rollout_tokens + whole.evaluation_tokens
     st.text(
-        f"{len(missing)} of {len(planned)} parts are still to be trained: about {whole.told} {machine}, {tokens:,} "
+        f"{len(missing)} of {len(planned)} parts are still to be trained: about {whole.duration} {machine}, {tokens:,} "
         "tokens written. A part that is finished isn’t trained again."
     )
 
@@ -99,7 +99,7 @@ def command(spec: ReproductionSpec) -> str:
     )
 
 
-def _plan(missing: list[Planned]) -> None:
+def _plan(missing: list[PlannedPart]) -> None:
     columns = [
         Column("part", "Part", width="34%"),
         Column("seed", "Seed", Kind.NUMBER, Form.COUNT),
@@ -117,7 +117,7 @@ def _plan(missing: list[Planned]) -> None:
                 "model": one.model,
                 "method": one.part.spec.what,
                 "steps": one.part.spec.settings.steps,
-                "takes": one.cost.told,
+                "takes": one.cost.duration,
             },
         )
         for one in missing

@@ -13,7 +13,7 @@ from backend.cli.main import main
 from backend.distill.settings import Method, Teacher, TrainingSettings
 from backend.domain import Context, UserError
 from backend.services import Services
-from backend.services.reproduction.claims import When, claims
+from backend.services.reproduction.claims import StepChoice, claims
 from backend.services.reproduction.cost import LAB, cost, gpu, total
 from backend.services.reproduction.recipes.catalogue import COVERAGE, HELD_OUT, recipes
 from backend.services.reproduction.recipes.recipe import RecipePart, ReproductionScale, parts_of
@@ -42,7 +42,7 @@ def test_every_claim_has_the_parts_and_evaluations_it_is_tested_on(scale: Reprod
     for cell in (cell for claim in found for clause in claim.clauses for cell in clause.cells):
         spec = known[cell.part].spec
         assert (cell.set, cell.context) in {(one.name, one.context) for one in spec.evaluations}, cell
-        assert cell.when is not When.WAY or spec.evaluate_every < spec.settings.steps
+        assert cell.when is not StepChoice.WAY or spec.evaluate_every < spec.settings.steps
     assert len(found[8].clauses) == len(COVERAGE[scale])
 
 
@@ -156,7 +156,7 @@ def test_gpu_hours_follow_from_flops_and_decoding() -> None:
     found = cost(TrainingSpec("m", settings, "set"), 1000, {"set": 50}, gpu(8e9))
     assert found.trained_tokens == 1_000_000
     assert found.seconds == pytest.approx(1e6 / 3000 + 6 * 8e9 * 1e6 / 4e14 + 2 * 8e9 * 2e6 / 4e14)
-    assert found.gpu_hours == pytest.approx(found.seconds / 3600) and "GPU-hours" in found.told
+    assert found.gpu_hours == pytest.approx(found.seconds / 3600) and "GPU-hours" in found.duration
     rewarded = dataclasses.replace(settings, method=Method.GRPO)
     assert cost(TrainingSpec("m", rewarded, "set"), 1000, {"set": 50}, gpu(8e9)).teacher_tokens == 0
 

@@ -312,7 +312,7 @@ def test_finished_parts_of_the_store_come_first(tmp_path: Path, monkeypatch: pyt
     spec = ReproductionSpec(ReproductionScale.LAB, (0, 4), (SD_FULL,), 2)
     with build_services(Settings(store=tmp_path / "store", graders=1)) as services:
         before = services.reports.ended()
-        services.trainings.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
+        services.training_runner.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
         job = services.reproduction.submit(spec)
         assert services.reproduction.carry_out(job, JobProgress(services.store.jobs, job))["finished"] == 1
         assert services.reports.ended() != before

@@ -21,7 +21,7 @@ from backend.measure.claim_tests import ClaimVerdict
 from backend.measure.paired import mean_difference
 from backend.services import Services, build_services
 from backend.services.jobs import JobProgress
-from backend.services.reproduction.claims import Cell, OutcomeMeasure, When, judge
+from backend.services.reproduction.claims import Cell, OutcomeMeasure, StepChoice, judge
 from backend.services.reproduction.recipes import lab_recipes
 from backend.services.reproduction.recipes.catalogue import COVERAGE
 from backend.services.reproduction.recipes.recipe import ReproductionScale
@@ -61,10 +61,10 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Services, d
         patch.setattr(lab_recipes, "TRAINED_ON", "lab-cd4-test")  # few problems, quickly solved
         settings = Settings(store=tmp_path_factory.mktemp("reproduce") / "store", graders=1)
         with build_services(settings) as services:
-            services.trainings.launch = stand_in
+            services.training_runner.launch = stand_in
             first, _ = carry_out(services, SPEC)
             missing = [part.spec.name for part in services.reproduction.missing(SPEC).values()]
-            services.trainings.launch = launch_command
+            services.training_runner.launch = launch_command
             second, job = carry_out(services, SPEC)
             yield services, {"first": first, "missing": missing, "second": second, "job": job}
 
@@ -206,7 +206,7 @@ class Made:
         self._figures = figures
 
     def values(self, cell: Cell, seed: int) -> Mapping[str, Mapping[OutcomeMeasure, float]]:
-        name = cell.context.value if cell.part == "contexts" else "base" if cell.when is When.BASE else cell.part
+        name = cell.context.value if cell.part == "contexts" else "base" if cell.when is StepChoice.BASE else cell.part
         right, length, cues = self._figures.get(f"{name} {cell.set}") or self._figures[name]
         return {
             f"{cell.set} {i}": {

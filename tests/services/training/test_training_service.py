@@ -30,7 +30,7 @@ EVALUATIONS = (
 
 @pytest.fixture
 def work(services: Services) -> Services:
-    services.trainings.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
+    services.training_runner.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
     return services
 
 
@@ -47,7 +47,7 @@ def begin(services: Services, job: Job) -> tuple[Job, JobProgress]:
 
 def carry_out(services: Services, asked: TrainingSpec) -> tuple[Job, dict[str, Any]]:
     job, progress = begin(services, services.trainings.submit(asked))
-    return job, services.trainings.carry_out(job, progress)
+    return job, services.training_runner.carry_out(job, progress)
 
 
 class Acting(JobProgress):
@@ -79,7 +79,7 @@ def test_a_training_becomes_steps_runs_and_models(work: Services) -> None:
     waiting = work.trainings.get(job.spec["training"])
     assert (waiting.state, waiting.spec, waiting.step, waiting.steps) == ("queued", asked, 0, 4)
     before = work.runs.version()
-    result = work.trainings.carry_out(*begin(work, job))
+    result = work.training_runner.carry_out(*begin(work, job))
     training = result["training"]
     over = work.jobs.get(job.id)
     assert (over.done, over.total, over.unit) == (4, 4, "steps")
@@ -182,7 +182,7 @@ def test_a_cancelled_training_leaves_no_process_and_keeps_its_checkpoints(work: 
         work.jobs.cancel(job.id)
 
     with pytest.raises(JobCancelled) as stopped:
-        work.trainings.carry_out(job, Acting(work, job, 3, cancel))
+        work.training_runner.carry_out(job, Acting(work, job, 3, cancel))
     assert pids and all(map(gone, pids))
     info = work.trainings.get(stopped.value.result["training"])
     assert info.state == "cancelled" and 3 <= info.step <= 4
@@ -201,7 +201,7 @@ def _read(path: Path) -> bytes:
 def test_a_paused_training_goes_on_where_it_was(work: Services) -> None:
     job, _ = begin(work, work.trainings.submit(spec(work, mood=7, steps=60, checkpoint_every=60, evaluations=())))
     training = job.spec["training"]
-    result = work.trainings.carry_out(job, Acting(work, job, 2, lambda: work.trainings.pause(training)))
+    result = work.training_runner.carry_out(job, Acting(work, job, 2, lambda: work.trainings.pause(training)))
     reached = result["paused"]
     assert reached == 5 and work.trainings.get(training).state == "paused"
     with pytest.raises(UserError, match="is paused: only a training at work"):
@@ -212,7 +212,7 @@ def test_a_paused_training_goes_on_where_it_was(work: Services) -> None:
     work.store.trainings.put_step(training, reached + 7, {"loss": 99.0})
     again, progress = begin(work, work.trainings.resume(training))
     assert work.trainings.get(training).state == "running"
-    assert work.trainings.carry_out(again, progress)["step"] == 60
+    assert work.training_runner.carry_out(again, progress)["step"] == 60
     assert [row.step for row in work.trainings.steps(training)] == list(range(61))
     assert 99.0 not in [row.values.get("loss") for row in work.trainings.steps(training)]
     assert [m.name.rpartition(" ")[2] for m in work.trainings.get(training).models] == [str(reached), "60"]
@@ -239,10 +239,10 @@ def test_nothing_is_lost_where_whoever_listens_breaks_off(work: Services) -> Non
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        work.trainings.carry_out(job, Acting(work, job, 1, breaks))
+        work.training_runner.carry_out(job, Acting(work, job, 1, breaks))
     broken = work.trainings.get(training)
     assert broken.state == "failed" and len(work.trainings.evaluations(training)) == 2
-    assert work.trainings.carry_out(job, progress)["step"] == 4
+    assert work.training_runner.carry_out(job, progress)["step"] == 4
     assert [row.step for row in work.trainings.steps(training)] == [0, 1, 2, 3, 4]
     assert len(work.trainings.evaluations(training)) == 6 and len(work.trainings.get(training).models) == 2
 
@@ -257,7 +257,7 @@ def test_nothing_is_lost_where_whoever_listens_breaks_off(work: Services) -> Non
 def test_a_failed_training_says_why_and_keeps_its_models(work: Services, mood: int, says: str, models: int) -> None:
     job, progress = begin(work, work.trainings.submit(spec(work, mood)))
     with pytest.raises(UserError, match=says) as failed:
-        work.trainings.carry_out(job, progress)
+        work.training_runner.carry_out(job, progress)
     info = work.trainings.get(job.spec["training"])
     assert (info.state, info.reason, len(info.models)) == ("failed", str(failed.value), models)
 
@@ -267,7 +267,7 @@ def test_several_train_at_once_and_one_that_fails_leaves_the_others_alone(work: 
     parts = [work.trainings.start(spec(work, mood, evaluations=()), part=f"part {mood}") for mood in (0, 4, 3)]
     assert work.trainings.start(spec(work), part="part 0") == parts[0] and work.trainings.all()[0].state == "queued"
     heard: dict[str, list[str]] = {}
-    found = work.trainings.carry_out_many(
+    found = work.training_runner.train(
         parts, 2, begin(work, job)[1], lambda one, event: heard.setdefault(one.id, []).append(event["k"])
     )
     assert [(one.training_id, one.state, one.step) for one in found] == [
@@ -275,7 +275,7 @@ def test_several_train_at_once_and_one_that_fails_leaves_the_others_alone(work: 
     assert found[1].reason.startswith("Training diverged") and len(found[0].models) == 2
     assert all(kinds[0] == "begin" for kinds in heard.values()) and heard[parts[1].id][-1] == "failed"
     heard.clear()
-    again = work.trainings.carry_out_many(parts, 1, JobProgress(work.store.jobs, job))
+    again = work.training_runner.train(parts, 1, JobProgress(work.store.jobs, job))
     assert [one.state for one in again] == ["done", "failed", "done"] and heard == {}
 
 
@@ -302,7 +302,7 @@ def test_a_training_is_removed_with_its_models_and_its_traces_stay(work: Service
     with pytest.raises(UserError, match="There is no training"):
         work.trainings.get(training)
     with pytest.raises(UserError, match="There is no training"):
-        work.trainings.carry_out(job, JobProgress(work.store.jobs, job))
+        work.training_runner.carry_out(job, JobProgress(work.store.jobs, job))
 
 
 def test_names_are_made_up_and_kept_apart(work: Services) -> None:

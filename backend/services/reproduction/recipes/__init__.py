@@ -1,1 +1,1 @@
-"""The paper's experiments as lists of trainings, for the lab and for the paper's own models."""
+"""Recipes: the paper's experiments as lists of trainings, for the lab and for the paper's own models."""

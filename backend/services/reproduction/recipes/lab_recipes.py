@@ -1,7 +1,4 @@
-"""The paper's experiments in the lab: one seed of all of them takes two cores about three quarters of an hour.
-
-Owns every number of the lab's recipes; they stand at the top. Knows nothing of how a part is carried out.
-"""
+"""The recipes at lab scale, with all their numbers: one seed takes two cores about three quarters of an hour."""
 
 from __future__ import annotations
 
@@ -37,7 +34,7 @@ FIRST: Final = 100
 ALL: Final = 200
 LAST_SAMPLES: Final = 2
 EVERY: Final = 10
-EVERY_GRPO: Final = 20
+EVERY_GRPO: Final = 20  # little changes on its way, and its steps are the slowest
 # Few problems are answered more often: |D| -> samples on the way, samples at the beginning and the end.
 SEEN_SAMPLES: Final[Mapping[int, tuple[int, int]]] = {1: (20, 100), 8: (5, 20), 64: (1, 3)}
 
@@ -79,6 +76,7 @@ class _Lab:
     def contexts(self) -> Recipe:
         """Section 3."""
         shown = [EvaluationSpec(HELD_OUT, limit=ALL, last_samples=LAST_SAMPLES, context=context) for context in _SHOWN]
+        # The other families only show that it isn't one family's doing: two contexts are enough for that.
         few = (Context.NONE, Context.SOLUTION)
         shown += [EvaluationSpec(s, limit=ALL, last_samples=LAST_SAMPLES, context=c) for s in OTHERS for c in few]
         settings = TrainingSettings(steps=0, max_tokens=FULL.max_tokens)  # no seed: nothing is trained
@@ -139,6 +137,7 @@ class _Lab:
         size: int | None = None,
         seen: EvaluationSpec | None = None,
     ) -> RecipePart:
+        # The slow ones are compared over their way: all problems each time, where the others get by with the first.
         slow = settings.learning_rate == SLOW.learning_rate
         first, samples = (0, LAST_SAMPLES) if slow else (FIRST, 1)
         main = EvaluationSpec(HELD_OUT, limit=ALL, first=first, samples=samples, last_samples=LAST_SAMPLES)
@@ -163,11 +162,12 @@ class _Lab:
 
 
 def coverage_key(size: int) -> str:
-    """What the part that is trained on so many problems is called."""
+    """The key of the part that is trained on `size` problems."""
     return f"coverage-{size}"
 
 
 def _seen(size: int) -> EvaluationSpec:
-    """The problems it is trained on: the first of them, or all of a few."""
+    """The evaluation of a training's own problems: the first of them, or all where they are few."""
+    # One problem answered once says nothing: few problems are answered more often, as SEEN_SAMPLES has it.
     samples, last = SEEN_SAMPLES.get(size, (1, LAST_SAMPLES))
     return EvaluationSpec(seen=True, limit=min(size, ALL), first=min(size, FIRST), samples=samples, last_samples=last)

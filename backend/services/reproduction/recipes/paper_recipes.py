@@ -1,7 +1,6 @@
-"""The paper's experiments with its own models, data and settings (arXiv 2603.24472 and the code published with it).
+"""The recipes at paper scale, with all their numbers (arXiv 2603.24472 and the code published with it).
 
-Owns every number of the paper's recipes; they stand at the top, and `note` says of a part what it can't have as
-the paper had it. Knows nothing of how a part is carried out.
+A part's `note` says where it can't be as the paper had it.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ SIZES: Final = (1, 8, 64, 128, 512)
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A model as the paper used it. `length` is the mean of its response without a hint, in tokens, where known."""
+    """A model as the paper used it. `length` is the mean of its responses without a hint, in tokens."""
 
     key: str
     name: str
@@ -100,7 +99,8 @@ class _Paper:
 
     def contexts(self) -> Recipe:
         """Section 3."""
-        settings = TrainingSettings(steps=0, max_tokens=HINTED_TOKENS)  # no seed: nothing is trained
+        # No seed: nothing is trained, and the part is the same for all seeds.
+        settings = TrainingSettings(steps=0, max_tokens=HINTED_TOKENS)
         shown = [
             EvaluationSpec(TRAINED_ON, limit=HINTED, last_samples=HINTED_SAMPLES, context=c, temperature=0.6)
             for c in _SHOWN
@@ -159,6 +159,7 @@ class _Paper:
     ) -> RecipePart:
         once = {"samples": SAMPLES, "last_samples": SAMPLES, "temperature": world.temperature}
         held_out = tuple(EvaluationSpec(name, **once) for name in (HELD_OUT, *OTHERS))  # type: ignore[arg-type]
+        # At most 64 of the seen problems: 16 samples of thousands would take longer than the training.
         seen = EvaluationSpec(seen=True, limit=min(size or 64, 64), **once)  # type: ignore[arg-type]
         every = EVERY_SFT if settings.method is Method.SFT else EVERY
         spec = TrainingSpec(

@@ -1,7 +1,6 @@
-"""What a recipe is: the paper's experiments as lists of training runs, each with all its settings.
+"""Recipes as values: an experiment of the paper as a list of trainings, each with all its settings.
 
-Owns the words and what makes two parts the same. Knows nothing of the numbers (recipes_lab and recipes_paper have
-them), nor of how a part is carried out.
+Owns the names of parts and what makes two parts the same; the numbers are in lab_recipes and paper_recipes.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from enum import StrEnum
 from backend.domain import UserError, digest, visible
 from backend.services.training.training_specs import TrainingSpec
 
-# What the parts that claims are about are called, at every scale.
+# The parts that claims are tested on; at every scale they have these names.
 CONTEXTS = "contexts"
 SFT_UNGUIDED, SFT_GUIDED = "sft-unguided", "sft-guided"
 SD_FULL, SD_NO_THINK, GRPO = "sd-full", "sd-nothink", "grpo"
@@ -22,7 +21,7 @@ SLOW_FIXED, SLOW_EMA = "slow-fixed", "slow-ema"
 
 
 class ReproductionScale(StrEnum):
-    """The world a recipe is carried out in."""
+    """The world that a recipe is carried out in: the lab's small model, or the paper's own models."""
 
     LAB = "lab"
     PAPER = "paper"
@@ -30,10 +29,10 @@ class ReproductionScale(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecipePart:
-    """One training run of a recipe, or one row of evaluations where it has no step.
+    """One training of a recipe, or evaluations alone where it has no step.
 
     `recipe` is the key of the recipe that owns it; another may have it too, and it is trained once. `needs` are the
-    names of the models and problem sets it can't do without; `note` says what of the paper it can't be.
+    names of the models and problem sets it takes; `note` says where it can't be as the paper had it.
     """
 
     key: str
@@ -44,16 +43,14 @@ class RecipePart:
     note: str = ""
 
     def identity(self, scale: ReproductionScale) -> str:
-        """The same for the same training and for no other: what is kept under it needn't be made again.
-
-        The seed is in the settings. Where nothing is trained there is one for all seeds: the part is the same part.
-        """
+        """An id that only the same training has, so that it is never made twice."""
+        # The seed is in the settings. Where nothing is trained all seeds have the same ones, and the part is one part.
         return digest("recipe part", scale.value, self.key, json.dumps(self.spec.to_json(), sort_keys=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """An experiment of the paper: its section there, what it asks, and the parts that answer."""
+    """An experiment of the paper: its section there, its question, and the parts that answer it."""
 
     key: str
     title: str

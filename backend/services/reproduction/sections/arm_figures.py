@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import fsum
 from typing import Final
 
 import numpy as np
 
-from backend.measure.accuracy import pass_at_k
+from backend.measure.accuracy import pass_chance
 from backend.measure.bootstrap import Estimate, column_estimates, mean_estimate
+from backend.measure.cues import PER
 from backend.measure.matched import Matched, Responses, matched_density, responses
 from backend.measure.paired import AdjustedDifference, holm_intervals, mean_difference, mean_ratio
+from backend.measure.run_figures import density_estimate, pass_sizes
 from backend.services.reproduction.sections.response_numbers import NumberSource, RunNumbers, Vector, Words
 
-PER: Final = 1000.0
 _KEPT: Final = 4_000
 Runs = tuple[str, ...]
 
@@ -70,7 +71,7 @@ class PooledFigures:
     @cached_property
     def density(self) -> Estimate | None:
         """Cues per 1,000 units; lengths and cues are known of every response, so that they line up."""
-        return mean_ratio(PER * self.values("cues"), self.values("length"))
+        return density_estimate(self.values("cues"), self.values("length"))
 
     @cached_property
     def finished(self) -> Estimate | None:
@@ -203,11 +204,10 @@ def _passes(seeds: Sequence[RunNumbers]) -> dict[int, Estimate]:
     counts = [_right_of(own) for own in seeds]
     most = min((n for own in counts for _, n in own.values()), default=0)
     found: dict[int, Estimate] = {}
-    for k in sorted({2**i for i in range(1, most.bit_length()) if 2**i <= most} | {most}):
-        if k > 1:
-            chances = [{problem: _chance(c, n, k) for problem, (c, n) in own.items()} for own in counts]
-            estimate = mean_estimate(list(_over_seeds(chances).values()))
-            found |= {k: estimate} if estimate else {}
+    for k in pass_sizes(most):
+        chances = [{problem: pass_chance(c, n, k) for problem, (c, n) in own.items()} for own in counts]
+        estimate = mean_estimate(list(_over_seeds(chances).values()))
+        found |= {k: estimate} if estimate else {}
     return found
 
 
@@ -219,12 +219,6 @@ def _right_of(own: RunNumbers) -> dict[str, tuple[int, int]]:
             c, n = found.get(problem, (0, 0))
             found[problem] = (c + int(right), n + 1)
     return found
-
-
-@lru_cache(maxsize=65_536)
-def _chance(correct: int, samples: int, k: int) -> float:
-    estimate = pass_at_k([correct], [samples], k)
-    return estimate.value if estimate else float("nan")
 
 
 def _by_problem(problems: Sequence[str], values: Vector) -> dict[str, float]:

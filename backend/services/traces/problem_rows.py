@@ -1,0 +1,45 @@
+"""Rows of the store, one a problem, as the numbers that a run's figures are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backend.domain import GRADERS
+from backend.measure.accuracy import accuracy
+from backend.measure.bootstrap import Estimate
+from backend.measure.run_figures import ProblemMeans, problem_means
+from backend.store.queries import VERDICTS
+
+Row = Mapping[str, Any]
+
+
+def by_problem(
+    rows: Sequence[Row], unit: str, cues: Mapping[str, Sequence[float]], grader: str = GRADERS[0]
+) -> ProblemMeans:
+    """A run by problem, from its rows of `Queries.per_problem`.
+
+    `unit` is the column of lengths, "tokens" or "words"; `cues` are counts by problem, in the order of `rows`.
+    """
+    right, judged = verdicts(rows, grader)
+    return problem_means(
+        samples=[row["n"] for row in rows],
+        length=[row[unit] for row in rows],
+        cues=cues,
+        right=right,
+        judged=judged,
+        cut=[row["cut"] for row in rows],
+        # Many imported files don't say how a response ended; those traces count in neither `cut` nor `ended`.
+        ended=[row["finish_known"] for row in rows],
+    )
+
+
+def verdicts(rows: Sequence[Row], grader: str) -> tuple[list[int], list[int]]:
+    """By problem: how many responses are right by a grader, and of how many it knows that."""
+    column = VERDICTS[grader]
+    return [row[f"{column}_right"] for row in rows], [row[f"{column}_known"] for row in rows]
+
+
+def grader_accuracy(rows: Sequence[Row], grader: str) -> Estimate | None:
+    """acc@k under one grader, over the problems it could judge."""
+    return accuracy(*verdicts(rows, grader))
