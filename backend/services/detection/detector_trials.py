@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from backend.detect.cross_validation import folds, out_of_fold, trial
-from backend.detect.training import Bench
+from backend.detect.training import DetectorTrainer
 from backend.domain import UserError
 from backend.lexicon.entries import Lexicon
 from backend.lexicon.finder import CueFinder, Hit
@@ -35,11 +35,11 @@ def evaluated(
     `words` is the list that the detector looks at, `seen` gives the digests of the texts that a stored detector knows.
     """
     first = sets[0]
-    bench = _bench(first, words)
-    marks: dict[int, tuple[list[list[Hit]], str]] = {0: _by_folds(bench, say)} if _sources(first) > 1 else {}
+    trainer = _trainer(first, words)
+    marks: dict[int, tuple[list[list[Hit]], str]] = {0: _by_folds(trainer, say)} if _sources(first) > 1 else {}
     if len(sets) > 1:
         say(f"learning from {first.name}")
-        detector = trial(bench.fit())
+        detector = trial(trainer.fit())
         marks |= {i: (found_by(detector, one), f"trained on {first.name}") for i, one in enumerate(sets) if i}
     found = []
     for place, one in enumerate(sets):
@@ -50,15 +50,15 @@ def evaluated(
 
 def trained(gold: GoldSet, words: Lexicon, say: Say) -> Learned:
     """A detector of a whole set, with the figures it has out of fold. Raises UserError where there is too little."""
-    bench = _bench(gold, words)
+    trainer = _trainer(gold, words)
     figures: dict[str, Any] = {}
     if _sources(gold) > 1:
-        marks, how = _by_folds(bench, say)
+        marks, how = _by_folds(trainer, say)
         contest = contests(gold, {FRESH: marks})
         figures = figures_json({criterion: one.figures[FRESH] for criterion, one in contest.items()})
         figures |= {"how": how, "criterion": criteria(gold.unit)[0]}
     say("learning from all of it")
-    model = bench.fit()
+    model = trainer.fit()
     about = {"data": gold.name, "pieces": len(gold.pieces), "sources": _sources(gold), "cues": gold.cues}
     about |= {"labelled_by": gold.labelled_by, "unit": gold.unit.value, "features": model.features}
     return Learned(model, _title(gold, figures), figures | about, tuple(sorted(digests(gold))))
@@ -69,19 +69,19 @@ def digests(gold: GoldSet) -> set[str]:
     return {text_digest(piece.text) for piece in gold.pieces}
 
 
-def _bench(gold: GoldSet, words: Lexicon) -> Bench:
+def _trainer(gold: GoldSet, words: Lexicon) -> DetectorTrainer:
     if not gold.cues:
         raise UserError(f"There is nothing to learn from in {gold.name}: it holds no cue.")
-    return Bench(gold.examples(), gold.labels, gold.unit, words)
+    return DetectorTrainer(gold.examples(), gold.labels, gold.unit, words)
 
 
 def _sources(gold: GoldSet) -> int:
     return len({piece.source for piece in gold.pieces})
 
 
-def _by_folds(bench: Bench, say: Say) -> tuple[list[list[Hit]], str]:
-    parts = folds(bench.examples)
-    marks = out_of_fold(bench, parts, lambda done: say(f"fold {done + 1} of {len(parts)}"))
+def _by_folds(trainer: DetectorTrainer, say: Say) -> tuple[list[list[Hit]], str]:
+    parts = folds(trainer.examples)
+    marks = out_of_fold(trainer, parts, lambda done: say(f"fold {done + 1} of {len(parts)}"))
     return marks, f"{len(parts)} folds by document"
 
 

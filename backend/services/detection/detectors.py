@@ -111,7 +111,7 @@ class DetectorService:
             windows.setdefault(one.text, []).append((one.item.id, one.item.start, one.item.end))
         priorities: dict[str, float] = {}
         for text, items in windows.items():
-            doubts = finder.doubts(text, [(start, end) for _, start, end in items])
+            doubts = finder.expected_errors(text, [(start, end) for _, start, end in items])
             priorities |= {item: doubt for (item, _, _), doubt in zip(items, doubts, strict=True)}
         self._projects.set_priorities(actor, project_id, priorities)
         return len(priorities)
