@@ -1,7 +1,4 @@
-"""THIP evaluation dumps: `generation.jsonl` with a `config.json` beside it that names model and sampling.
-
-Owns these two files' keys. Knows nothing of grading or cues.
-"""
+"""THIP evaluation dumps: `generation.jsonl`, with a `config.json` beside it that names model and sampling."""
 
 from __future__ import annotations
 
@@ -40,6 +37,7 @@ def _configured(config: Row, found: ScannedFile) -> RunInfo:
     path = fields.optional_text(config, "base_model") or ""
     model, checkpoint = model_label(path.split("/"))
     data = fields.optional_text(config, "data_id") or fields.optional_text(config, "data_dir") or ""
+    # Forced beginnings and endings of the prompt change what a model does: they belong to the run's note.
     fixes = (
         f"{part} prompt {visible(str(config.get(f'{part}_prompt_name')))}"
         for part in ("prefix", "suffix")
