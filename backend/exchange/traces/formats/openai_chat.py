@@ -70,8 +70,7 @@ def content_of(turn: Row) -> str:
 
 def response_of(turn: Row) -> str:
     """A response with its reasoning in `<think>` tags, the closing one left out where no answer followed."""
-    # Servers say it in three places: `reasoning_content` (DeepSeek, SGLang, older vLLM), `reasoning` (vLLM since 0.12,
-    # OpenRouter), or parts of the content.
+    # Servers put it in three places: `reasoning_content`, `reasoning` (newer vLLM), or parts of the content.
     parts = turn["content"] if isinstance(turn.get("content"), list) else []
     inside = "".join(_part(part, "reasoning", "thinking", "text") for part in parts if _is_reasoning(part))
     reasoning = turn.get("reasoning_content") or turn.get("reasoning") or inside
