@@ -83,6 +83,7 @@ class Source:
     files: tuple[SourceFile, ...]
     info: RunInfo
     key: str = ""
+    # Kept with the source: other columns make another run of the same file.
     mapping: ColumnMapping | None = None
     beside: tuple[SourceFile, ...] = ()
 

@@ -28,6 +28,7 @@ def folds(examples: Sequence[Example], count: int = FOLDS) -> list[list[int]]:
     parts: list[list[int]] = [[] for _ in range(min(count, len(sources)))]
     held = [(0, 0)] * len(parts)
     cues = {source: sum(len(examples[i].spans) for i in numbers) for source, numbers in sources.items()}
+    # Of equally many cues by their hash: sources in the order of their names often come in the order of their problems.
     for source in sorted(sources, key=lambda source: (-cues[source], digest(source), source)):
         # The largest first, each to the part with the fewest cues so far: greedy, and close to even.
         part = held.index(min(held))

@@ -111,6 +111,7 @@ class Detector:
             numbers = self._vocabulary.numbers[name]
             wanted = np.array([numbers[values[place]] for values in table.values], dtype=np.int64)
             asked = asked * (self._sizes[name] + 1) + wanted
+        # The product of vocabularies is far larger than the features that have weights: a sorted list, not an array.
         order = np.argsort(asked)
         weights = np.array(table.weights, dtype=np.int64).reshape(-1, self.model.states)
         return _Compiled(table.template, asked[order], weights[order])

@@ -125,6 +125,7 @@ def _entries(tokens: Tokens, text: str, matcher: Matcher | None) -> tuple[list[s
     number = np.zeros(len(tokens), dtype=np.int64)
     if matcher is None:
         return ["-"], number
+    # The word list is evidence, not a filter: the model learns which entries to believe where.
     names = {entry.name: i for i, entry in enumerate(matcher.lexicon.entries)}
     hits = matcher.find(text)
     firsts = np.searchsorted(tokens.ends, [start for _, start, _ in hits], side="right").tolist()

@@ -78,6 +78,7 @@ class DetectorModel:
     def as_lexicon(self, name: str, version: str, title: str, description: str) -> Lexicon:
         """The model as a lexicon without forms, with an identity of its own: what lists and pages show of it."""
         entries, learned = self.entries(), self.digest
+        # Mode and overlap mean nothing without forms; they are a part of the identity all the same.
         return Lexicon(name, version, title, description, MatchMode.WORD, Overlap.LONGEST, entries, learned)
 
     def to_json(self) -> dict[str, Any]:
@@ -133,6 +134,7 @@ def _weight(value: Any) -> int:
 
 def _check(model: DetectorModel) -> None:
     """Raise ValueError where the parts don't fit together."""
+    # Models are files too, which people send each other: a wrong shape would fail deep inside numpy, or not at all.
     rows = [model.bias, *(weights for table in model.tables for weights in table.weights)]
     if not model.labels or any(len(row) != model.states for row in rows):
         raise ValueError("its weights don't fit its labels")

@@ -53,6 +53,8 @@ def by_problem(values: ArrayLike, problems: Sequence[Hashable]) -> Floats:
 
     `problems` names each trace's problem. Raises ValueError where lengths differ.
     """
+    # Problems are resampled, never single traces: samples of one problem are alike, and drawn singly they would make
+    # every interval too narrow.
     table = np.asarray(values, dtype=np.float64)
     if len(table) != len(problems):
         raise ValueError("Every trace needs its problem.")
@@ -113,6 +115,7 @@ def summarise(
     shares = column_estimates(by_problem(table > 0, problems))
     kept = lengths > 0
     chosen = [problem for problem, keep in zip(problems, kept, strict=True) if keep]
+    # One call for all names, so that they share the resamples and the cost.
     densities = column_estimates(by_problem(PER * table[kept] / lengths[kept, None], chosen))
     pooled = ratio_estimates(PER * by_problem(table, problems), by_problem(lengths, problems))
     rows = zip(names, means, densities, pooled, shares, strict=True)

@@ -95,6 +95,7 @@ def _counts(texts: Sequence[Compared], criterion: Criterion) -> Floats:
 
 def _f1(totals: Floats) -> Floats:
     """F1 of rows of counts; NaN where nothing was found or there is nothing to find, 0 where nothing found is right."""
+    # By precision and recall, not by counts: they rest on different texts, recall on blind ones alone.
     with np.errstate(divide="ignore", invalid="ignore"):
         precision, recall = totals[:, 1] / totals[:, 0], totals[:, 3] / totals[:, 2]
         value: Floats = np.where(totals[:, 1] * totals[:, 3] > 0, 2 * precision * recall / (precision + recall), 0.0)

@@ -93,6 +93,7 @@ def matched_density(values: Responses, baseline: Responses, per: float = 1000.0,
 def _edges(lengths: Floats, bins: int) -> Floats:
     """The upper edge of every bin but the last: quantiles of `lengths`, or each distinct length where these are few."""
     different = np.unique(lengths)
+    # Lengths in words of short answers are few: quantiles of them would coincide.
     if len(different) <= bins:
         return different[:-1]
     return np.unique(np.quantile(lengths, np.arange(1, bins) / bins))

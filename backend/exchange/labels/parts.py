@@ -17,7 +17,7 @@ from backend.domain import Group, visible
 from backend.exchange.traces.json_text import type_name
 from backend.exchange.traces.trace_format import RowError
 
-OUTPUT_LIMIT: Final = 2**30  # bytes of texts that are put into one file
+OUTPUT_LIMIT: Final = 2**30  # characters of texts in one file, which is made in memory
 _KINDS: Final[Mapping[str, type]] = {
     **dict.fromkeys(("start", "end", "scheme_version", "guidelines_version"), int),
     **dict.fromkeys(("label", "annotator", "flag", "comment", "how", "id", "reason", "at"), str),
@@ -89,6 +89,7 @@ def checked(text: AnnotatedText, row: int | None = None) -> AnnotatedText:
         raise RowError(f"{where}its stretch {text.start} to {end} lies outside its {len(text.text):,} characters", row)
     for number, span in enumerate(text.spans, 1):
         what = f"{where}span {number} ({visible(span.label, 60)}, {span.start} to {span.end})"
+        # Told apart from "outside", because other tools write empty spans for labels of a whole text.
         if span.start == span.end:
             raise RowError(f"{what} is empty", row)
         if not text.start <= span.start < span.end <= end:
@@ -146,6 +147,7 @@ def span_from(data: Any, text: str, number: int) -> AnnotatedSpan:
     cue = data.get("machine")
     span = AnnotatedSpan(**values, machine=None if cue is None else _cue_from(cue, what))
     quote = data.get("quote")
+    # Another way of counting offsets shows here at once, and not in wrong figures of agreement.
     if quote is not None and quote != (found := text[max(span.start, 0) : max(span.end, 0)]):
         raise RowError(
             f"{what} quotes '{visible(str(quote), 60)}', but its text says '{visible(found, 60)}' "

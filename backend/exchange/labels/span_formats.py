@@ -178,7 +178,7 @@ def read(path: Path, shown: str = "", name: str = "") -> Bundle:
         raise UserError(f"Annotations can be written as {found.title}, but not read: take one of {able}.")
     try:
         bundle = found.read(path, shown) if found and found.read else _read(path, shown)
-    except RecursionError:
+    except RecursionError:  # XML and Parquet have no limit of their own, as JSON has here
         raise ImportProblem(shown, "it is nested too deep") from None
     if not bundle.texts:
         raise ImportProblem(shown, "it holds no annotated text")
@@ -205,6 +205,7 @@ def _read(path: Path, shown: str) -> Bundle:
 
 
 def _folder(path: Path, shown: str) -> Callable[[Path, str], Bundle]:
+    # brat first: its folders may well hold other XML files.
     for pattern, read in (("*.ann", _brat), ("chunks_labeled.json", _thought_anchors), ("*.xml", _bioscope)):
         if next(path.rglob(pattern), None) is not None:
             return read

@@ -74,6 +74,7 @@ def _tagged(
         why = NO_TOKEN if first == after else OVERLAPS if any(tag != "O" for tag in tags[first:after]) else ""
         if not why:
             tags[first:after] = [f"B-{_word(span.label)}", *[f"I-{_word(span.label)}"] * (after - first - 1)]
+            # A span that ends inside a token is widened to it: half a token can't have a tag.
             wide = (int(tokens.starts[first]), int(tokens.ends[after - 1]))
             why = WIDENED if wide[0] < start or wide[1] > end else ""
         if why:
@@ -82,6 +83,7 @@ def _tagged(
 
 
 def _word(label: str) -> str:
+    # A tag is one column of a line: no white space, and never empty.
     return "_".join(label.split()) or "_"
 
 
@@ -101,6 +103,7 @@ def sentences_on(rows: Sequence[Tagged], texts: int) -> tuple[str, ...]:
     counts = Counter(lost.why for row in rows for lost in row.lost)
     notes = [f"{count:,} span{_s(count)} {_WORDS[why][count > 1]}" for why, count in sorted(counts.items())]
     sentences = (f"{'; '.join(notes)}.",) if notes else ()
+    # By identity: two texts may be equal, and each is one that somebody labelled or didn't.
     nobody = texts - len({id(row.text) for row in rows})
     verb = "is" if nobody == 1 else "are"
     return sentences + ((f"{nobody:,} text{_s(nobody)} that nobody has labelled {verb} left out.",) if nobody else ())

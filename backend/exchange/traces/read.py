@@ -54,6 +54,7 @@ def _records(form: Format, source: Source, advance: Advance) -> Iterator[tuple[R
     """The rows that belong to this run, with their places."""
     parted = bool(form.split or (source.mapping and source.mapping.model))
     for row, ref in form.rows(source, advance) if form.rows else _plain(source, advance):
+        # Each run of a file reads all of its rows: a source is a stream, and runs are few.
         try:
             mine = not parted or part_of(form, row, source.mapping) == source.key
         except RowError as error:
@@ -101,6 +102,7 @@ class _Numbering:
         if not traces:
             return iter(drafts)
         problem = problem_id(traces[0].question)
+        # By the problem's content hash, as the store has it: the same question in another spelling is the same problem.
         first = self._next.get(problem, 0)
         self._next[problem] = first + len(traces)
         return iter(traces if not first else [replace(draft, sample=draft.sample + first) for draft in traces])

@@ -118,6 +118,7 @@ def _csv_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
     source = _texts(stream, advance)
     try:
         first = next(source, "")
+        # By the header alone: csv.Sniffer guesses from quoted prose and is often wrong.
         delimiter = max(",\t;", key=first.count)
         # strict: a quote in the wrong place would otherwise swallow the rows after it without a word.
         header = next(csv.reader(chain([first], source), delimiter=delimiter, strict=True), [])
@@ -153,6 +154,7 @@ def _parquet_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row
         # Parquet is read in columns, so that the bytes of a row are not known: each gets an equal share.
         share = _size(stream) / max(file.metadata.num_rows, 1)
         for batch in file.iter_batches(batch_size=_BATCH):
+            # Batches bound the memory, not row groups: many writers make one group of the whole file.
             for row in batch.to_pylist():
                 number += 1
                 yield number, {name: jsonable(value) for name, value in row.items()}

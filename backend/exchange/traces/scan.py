@@ -114,6 +114,7 @@ def _reason(entry: WalkedFile) -> str:
         head = stream.read(8)
     if not head:
         return "it is empty"
+    # What people try to import and can't be read deserves its own sentence.
     known = next((reason for magic, reason in _MAGIC if head.startswith(magic)), None)
     if known:
         return known
@@ -160,6 +161,7 @@ def _group(form: Format, found: ScannedFile) -> str:
 
 def _unknown(found: ScannedFile, direct: bool, plan: ImportPlan) -> None:
     reason = f"no format known here (its columns: {fields.listed(found.row)}); it can be imported by mapping columns"
+    # Whoever names a file wants it imported; a folder may hold anything.
     if direct:
         plan.failed.append(ImportProblem(found.shown, reason))
     else:
@@ -190,6 +192,7 @@ def _sources(
     info: RunInfo | None,
 ) -> Iterator[Source]:
     """The runs that some files become together."""
+    # The whole file is hashed now, for a run's id follows from it, and so does whether it was imported before.
     files = tuple(describe_file(each.path, each.shown, each.shape) for each in members)
     extra = tuple(describe_file(each.path, each.shown, each.shape) for each in beside)
     kind = SourceKind.PROBLEMS if mapping and not mapping.text else form.kind

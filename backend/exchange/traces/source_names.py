@@ -50,6 +50,7 @@ def from_file(found: ScannedFile) -> tuple[str, str]:
     """(model, dataset) for sources that name neither: the file's own name and its folder's."""
     folder = found.folders[-1] if found.folders else ""
     stem = shard_name(found.stem) or found.stem
+    # "math500.jsonl" names the set by itself; otherwise the folder is the best guess.
     known = dataset_label(stem) if dataset_label(stem) != stem else dataset_label(folder)
     return stem, known or "unnamed"
 

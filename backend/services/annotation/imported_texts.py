@@ -20,7 +20,7 @@ from backend.services.annotation.sampling import item_id
 from backend.store.annotation_rows import Taken, TextRow
 from backend.store.project_rows import NewProject
 
-TEXTS, TEXT, SPANS = 100_000, 2_000_000, 20_000
+TEXTS, TEXT, SPANS = 100_000, 2_000_000, 20_000  # texts a project, code points a text, spans a text
 UNNAMED = "unnamed annotator"
 
 
@@ -52,6 +52,8 @@ def project_of_texts(project: Project, texts: Sequence[AnnotatedText], gold: boo
 class _Annotators:
     """The annotators that files name, each once."""
 
+    # Of a source of their own: nothing in a file says that its "Ann" is the one who signs in here, and she must not get
+    # somebody else's labels.
     def __init__(self) -> None:
         self._by_subject: dict[str, Person] = {}
 
@@ -98,6 +100,7 @@ class _Labels:
                 layer=Layer.GOLD if gold else Layer.PERSON,
                 flag=span.flag,
                 comment=prose(f"A comment in {where}", span.comment, COMMENT),
+                # `how` is a word of ours; anything else that a file says there could be of any length.
                 how=span.how if span.how and len(span.how) <= 20 and span.how.isascii() else IMPORTED,
                 machine=span.machine,
                 reason=span.reason if gold else "",
@@ -173,6 +176,7 @@ class _Meta:
 
     def number(self, name: str) -> float:
         value = self._values.get(name)
+        # 1e9 seconds are 30 years; NaN fails both comparisons.
         return float(value) if isinstance(value, int | float) and 0 <= value < 1e9 else 0.0
 
     def flag(self, name: str) -> bool:

@@ -197,10 +197,12 @@ def _text(
     logs: Mapping[str, list[dict[str, Any]]],
 ) -> AnnotatedText:
     item = one.item
+    # Only what isn't as usual: most items are neither blind nor settled.
     meta: dict[str, Any] = {"blind": True} if item.blind else {}
     meta |= {"settled": True} if one.settled else {}
     people = {names[row.person]: _left(row) for row in sorted(taken, key=lambda row: names.get(row.person, ""))}
     meta |= {"people": people} if people else {}
+    # They tell whose text it is, the stratum with the model's name: blinding would end with such a file.
     if traces:
         meta |= {name: value for name in ("trace", "run", "stratum") if (value := getattr(item, name))}
     if item.id in logs:

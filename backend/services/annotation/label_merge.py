@@ -49,6 +49,7 @@ def merged(item: Labelled, gold: Sequence[Label], project: Project, person: str,
         return Merged(waiting=True)
     agreed = agreed_on(item, project.scheme, rule, match)
     by_hand, by_rule = _decisions(gold)
+    # Whatever overlaps a decision by hand is left to the person who decided: merging again never undoes it.
     free = [label for label in agreed if not any(_overlap(label.span, other.span) for other in by_hand)]
     # Merging again with the same rule writes nothing: what stands already is kept as it is.
     wanted = {_content(label): label for label in free}
@@ -67,6 +68,7 @@ def agreed_on(item: Labelled, scheme: Scheme, rule: str, match: Match) -> list[L
     """
     check(rule, match)
     votes = [label for person in sorted(item.done) for label in item.by_person.get(person, ())]
+    # Of those who are finished: somebody who has only begun would block "agreed by all" for weeks.
     enough = {"agreed by all": len(item.done), "majority": len(item.done) // 2 + 1, "any": 1}[rule]
     exact: dict[Span, set[str]] = {}
     for vote in votes:
@@ -103,6 +105,7 @@ def _for_all(exact: Mapping[Span, set[str]], enough: int) -> list[Span]:
 def _spokesman(votes: Sequence[Label]) -> Label:
     """One label for those that agree, with the flag that more than half of them carry."""
     flag, count = Counter(vote.flag for vote in votes).most_common(1)[0]
+    # Preferably one that answers a machine's cue, so that gold says which cue it confirms.
     answering = next((vote for vote in votes if vote.machine), votes[0])
     return replace(answering, flag=flag if 2 * count > len(votes) else "")
 

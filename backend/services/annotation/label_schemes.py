@@ -46,6 +46,7 @@ def fitted(texts: Sequence[AnnotatedText], brought: Scheme | None) -> Fitted:
     plain = _flags([*(brought or DEFAULT_SCHEME).flags, *flags])
     scheme = Scheme(tuple(labels.values()), tuple(dict.fromkeys(plain.values())))
     keys = {old: label.key for old, label in labels.items()}
+    # Mostly nothing has to change; a corpus of 100,000 texts isn't copied for it.
     if all(old == new for old, new in (*keys.items(), *plain.items())):
         return Fitted(scheme, tuple(texts))
     return Fitted(scheme, tuple(_renamed(text, keys, plain) for text in texts))
@@ -64,6 +65,7 @@ class _Names:
         self._names: set[str] = set()
 
     def key(self, wanted: str) -> str:
+        # Keys stand in addresses, files and keyboard maps, and brat takes ASCII alone; the name keeps every letter.
         plain = unicodedata.normalize("NFKD", wanted).encode("ascii", "ignore").decode().lower()
         return _given(_OTHER.sub("-", plain).strip("-")[:_KEY].strip("-") or "label", self._keys, "-{}", _KEY)
 
@@ -92,6 +94,7 @@ def _shown(words: str, limit: int) -> str:
 
 def _given(wanted: str, given: set[str], more: str, limit: int) -> str:
     """`wanted`, or with a number where that is given already."""
+    # Cut to make room for the number, so that the limit holds.
     name, number = wanted, 1
     while comparable(name) in given:
         number += 1

@@ -23,7 +23,7 @@ from backend.store.annotation_rows import Taken
 from backend.store.annotations import LabelTransaction
 
 STATES: Final = ("open", "done", "flagged")
-ROWS: Final = 5_000
+ROWS: Final = 5_000  # at once: they are entered in one transaction, for which everybody else waits
 _NOTE = 2_000
 _HOUR = 3_600.0  # the most seconds taken at once: a laptop that was shut for a night has worked on nothing
 _NOBODY = Taken("", "", "open", 0)
@@ -113,6 +113,7 @@ class LabellingService:
                 raise UserError(f"An item is one of {', '.join(STATES)}, not '{visible(state, 40)}'.")
             values["state"] = state
         if place is not None:
+            # Kept in bounds and not refused: a reading place is never worth an error message.
             values["place"] = min(max(place, 0), item.end)
         if note is not None:
             values["note"] = prose("The note", note, _NOTE)
@@ -142,6 +143,7 @@ class LabellingService:
     def labelled(self, project_id: str) -> list[Labelled]:
         """Every item with all that stands on it, in order: what agreement, gold and exports are made of."""
         items = self._projects.items(project_id)
+        # One query a table, and none an item: a project may have 50,000 of them.
         logs: dict[str, list[Label]] = defaultdict(list)
         for label in self._store.annotations.of_project(project_id):
             logs[label.item].append(label)
@@ -163,6 +165,7 @@ def anonymous(item: Item) -> Item:
 def labelled_item(item: Item, text: str, log: Sequence[Label], taken: Sequence[Taken], settled: bool) -> Labelled:
     """An item with everything that stands on it, out of its log and of who took it."""
     found = standing(log)
+    # Whoever opened the item and marked nothing has an empty tuple, and is no stranger to it.
     people = sorted({row.person for row in taken} | {label.person for label in log if label.layer is Layer.PERSON})
     own: dict[str, list[Label]] = {person: [] for person in people}
     for label in found:
@@ -192,6 +195,7 @@ def enter(
         raise UserError(f"At most {ROWS:,} labels can be saved at once; these are {len(rows):,}.")
     check_ids(rows)
     item = projects.made(item_id)
+    # The address names both, and the project decides who may write.
     if item.project != project_id:
         raise UserError(f"There is no item {visible(item_id, 80)} in this project.")
     text = projects.text_row(item.text_sha256).text

@@ -32,6 +32,7 @@ class LexiconCueFinder:
             return ()
         found = []
         for form, start, end in matcher.find(text):
+            # The whole text is searched, so that a cue at the edge of a passage has its neighbours for word edges.
             if item.start <= start and end <= item.end:
                 entry = matcher.entry_of[form]
                 found.append(ItemCue(lexicon, entry.name, entry.group, start, end))
@@ -41,6 +42,7 @@ class LexiconCueFinder:
         # A project keeps the lexicon it was made with, even after its file changed: labels answer its cues by place.
         if current := self._lexicons.finder(lexicon):
             return current
+        # A lexicon that is gone is compiled once, None included: each item of a project asks for it.
         with self._lock:
             if lexicon not in self._old:
                 content = self._store.ledger.lexicons().get(lexicon)

@@ -88,6 +88,7 @@ class AgreementService:
                 rows.append(self._row(scope, EVERYBODY, "", chosen))
         names = {person.id: person.name for person in self._people.all()}
         pairs = pairs_of(everything)
+        # Of two annotators their pair is "all pairs" over again.
         if len(pairs) > 1:
             for pair in pairs:
                 who = ", ".join(names.get(person, person) for person in pair)
@@ -160,6 +161,7 @@ class AgreementService:
             spans[person] = [Span(s.start - item.start, s.end - item.start, s.label) for s in whole]
             # It is one if a positive label touches it; a refusal, or silence, says that it is none.
             answers[person] = [any(row.start < end and start < row.end for row in labels) for start, end in places]
+        # An item somebody is finished with says something wherever they put no label: there is nothing there.
         return Judged(item.end - item.start, spans, places, answers, item.trace or item.text_sha256)
 
 

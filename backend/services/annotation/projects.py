@@ -74,7 +74,8 @@ class ProjectService:
             seed=spec.seed,
             owner=owner.id,
         )
-        sample = draw(self._store, self._trace_list, spec, project.id)
+        sample = draw(self._store, self._browsing, spec, project.id)
+        # Only now: how many items a trace makes isn't known before it is cut.
         if len(sample.items) > ITEMS:
             raise UserError(f"This makes {len(sample.items):,} items; at most {ITEMS:,} fit. Take fewer traces.")
         project = replace(project, sampling=_sampling(spec, sample.drawn))
@@ -138,6 +139,7 @@ class ProjectService:
 
     def get(self, project_id: str) -> Project:
         """One project. Raises UserError where there is none."""
+        # The id comes out of an address: what can't be one isn't looked up.
         if _ID.fullmatch(project_id) and (found := self._store.projects.get(project_id)):
             return found
         raise UserError(f"There is no project {visible(project_id, 40)} here; it may have been deleted.")
@@ -235,6 +237,7 @@ class ProjectService:
             changed = replace(changed, guidelines=text, guidelines_version=old.guidelines_version + 1)
         if scheme is not None and scheme != old.scheme:
             changed = replace(changed, scheme=check_scheme(scheme), scheme_version=old.scheme_version + 1)
+        # `_refuse_losses` is called inside the transaction: a label may come into use while the scheme is edited.
         self._store.projects.change(old, changed, person.id, self._contents(changed.lexicon), _refuse_losses)
         return self.get(project_id)
 
@@ -262,6 +265,7 @@ class ProjectService:
         """Order the queue: item id -> priority, the highest first; items not named keep theirs. For admins."""
         self._people.require(actor, Role.ADMIN)
         self.get(project_id)
+        # PostgreSQL sorts NaN above everything, SQLite keeps it as NULL.
         if bad := next((item for item, value in priorities.items() if not math.isfinite(value)), None):
             raise UserError(f"The priority of item {visible(bad, 80)} is not a finite number.")
         self._store.projects.set_priorities(project_id, priorities)
@@ -282,6 +286,7 @@ def _refuse_losses(old: Scheme, new: Scheme, labels: set[str], flags: set[str]) 
             raise UserError(
                 f"The label '{visible(key, 60)}' is in use in this project, so that the scheme has to keep it."
             )
+        # Every count of agreement and gold would change its sign without a single label being touched.
         if before is not None and before.negative != after.negative:
             raise UserError(f"The label '{visible(key, 60)}' is in use and can't be turned into its opposite.")
     if lost := sorted(flags - set(new.flags)):

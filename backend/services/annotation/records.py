@@ -34,6 +34,7 @@ class ProjectSpec:
     size: int = 50
     window: int = WINDOW
     wanted: TraceFilter = field(default_factory=TraceFilter)
+    # Wrong answers of a good model are rare: drawn by chance alone they would hardly be in the sample.
     stratify: bool = True
     grader: str = GRADERS[0]
 
@@ -92,6 +93,7 @@ class ItemState:
     item: Item
     state: str
     turn: int
+    # Where the reader was in the text, so that an item is found again as it was left, on another machine too.
     place: int = 0
     seconds: float = 0.0
     note: str = ""
@@ -207,6 +209,7 @@ class LabelDraft:
         if not isinstance(data, Mapping):
             raise UserError(f"A label is a mapping of fields, not {visible(repr(data), 60)}.")
         values = dict(data)
+        # An unknown field is refused, not dropped: a page of another version would lose somebody's work without a word.
         machine, op = values.pop("machine", None), values.pop("op", Op.PUT)
         _check_kinds("label", values, _DRAFT, ("id", "start", "end", "quote", "text_sha256", "label"))
         if op not in list(Op):

@@ -37,6 +37,7 @@ def evaluated(
     first = sets[0]
     trainer = _trainer(first, words)
     marks: dict[int, tuple[list[list[Hit]], str]] = {0: _by_folds(trainer, log)} if _sources(first) > 1 else {}
+    # The other sets are new to it as a whole: that says how far it carries over to another kind of text.
     if len(sets) > 1:
         log(f"learning from {first.name}")
         detector = trial(trainer.fit())
@@ -119,6 +120,7 @@ def _fresh(contest: Mapping[str, Any], how: str, others: Sequence[FinderScore], 
     leading = criteria(gold.unit)[0]
     figures = {criterion: one.figures[FRESH] for criterion, one in contest.items()}
     score = FinderScore(FRESH, "", "a detector trained for this measurement", True, figures, how)
+    # Against word lists alone: a stored detector may have learned from texts like these.
     lists = [o for o in others if not o.learned and o.figures and o.figures[leading].f1]
     if not lists:
         return score

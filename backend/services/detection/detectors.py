@@ -71,6 +71,7 @@ class DetectorService:
     def submit_training(self, actor: str, spec: DetectorSpec) -> Job:
         """Check a specification and queue the training. Raises UserError where it holds no cue. For admins."""
         self._people.require(actor, Role.ADMIN)
+        # All of it here too, though the job checks again: a mistake should show now and not in an hour.
         self._lexicons.check_own(spec.name)
         self._words(spec.words)
         gold = self._gold(spec)

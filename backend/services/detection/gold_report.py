@@ -141,6 +141,7 @@ class GoldService:
     def _counts(self, run_id: str, lexicon: str, entries: Sequence[str]) -> np.ndarray:
         """Mean cues a trace, [problems, entries]."""
         traces = {row["problem_id"]: row["n"] for row in self._store.queries.per_problem([run_id], lexicon)}
+        # The store counts only entries that occur; a problem without any is a row of zeros.
         places = {name: place for place, name in enumerate(entries)}
         sums: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(entries)))
         for row in self._store.queries.entry_counts([run_id], lexicon):

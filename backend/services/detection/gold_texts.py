@@ -76,6 +76,7 @@ def of_files(path: Path, form: str = "") -> list[GoldSet]:
 def of_project(projects: ProjectService, labelling: LabellingService, named: str) -> GoldSet:
     """The gold of the project of that id or name. Raises UserError where there is none."""
     found = [info.project for info in projects.all() if named in (info.project.id, info.project.name)]
+    # Of two projects of one name neither is meant: then the name is refused like an unknown id.
     project = found[0] if len(found) == 1 else projects.get(named)
     pieces = []
     for one in labelling.labelled(project.id):
@@ -104,6 +105,7 @@ def _of_file(path: Path, form: str) -> GoldSet:
         raise UserError(
             f"{shown} holds labels of {len(annotators)} annotators and no gold: import it as a project, and adjudicate."
         )
+    # Where a file has gold its annotators' own labels don't count; where it has none they are all there is.
     keys = {label.key for label in scheme.positive}
     pieces = [_piece(text, [s for s in text.spans if s.gold == settled and not s.rejected], keys) for text in texts]
     by_model = {text.meta.get("labelled by") for text in texts} == {LABELLED_BY}

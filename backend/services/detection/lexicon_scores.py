@@ -75,6 +75,7 @@ def contests(gold: GoldSet, marks: Mapping[str, Sequence[Sequence[Hit]]]) -> dic
         name: [compare(piece, hits) for piece, hits in zip(gold.pieces, listed, strict=True)]
         for name, listed in marks.items()
     }
+    # Marks have become whole sentences, so that they are the same or not.
     if gold.unit is Unit.SENTENCES:
         return {SENTENCE: Contest(texts, Criterion.EXACT)}
     return {OVERLAP: Contest(texts, Criterion.OVERLAP), EXACT: Contest(texts, Criterion.EXACT)}

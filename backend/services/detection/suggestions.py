@@ -97,6 +97,7 @@ def changed(lexicon: Lexicon, chosen: Sequence[Suggestion], name: str) -> Lexico
     ]
     if not (entries or added):
         raise UserError(f"Nothing would be left of {visible(lexicon.name)} with these changes.")
+    # A shipped list isn't changed: the changed one is a person's own, under another name and title.
     title = lexicon.title if name == lexicon.name else f"{lexicon.title}, changed by gold"
     return checked(replace(lexicon, name=name, title=title, entries=(*entries, *added)))
 
@@ -155,6 +156,7 @@ def _adds(lexicon: Lexicon, missed: dict[str, list[tuple[GoldText, Span]]]) -> l
     for phrase, places in missed.items():
         if len(places) < FEWEST or phrase in names:
             continue
+        # The group that most people gave it; schemes of other projects may have labels without a group.
         named = [Group(span.label) for _, span in places if span.label]
         group = Counter(named).most_common(1)[0][0] if named else Group.HEDGE
         hits = [(text, span.start, span.end, True) for text, span in places]

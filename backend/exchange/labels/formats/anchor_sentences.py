@@ -81,5 +81,6 @@ def _spans(rows: Sequence[Mapping[str, Any]], text: str, shown: str) -> Iterator
         if found is None:
             raise ImportProblem(shown, "this sentence doesn't stand in the response it belongs to", number)
         at = found.end()
+        # The first tag is the main one; a sentence may have several.
         if row["function_tags"]:
             yield AnnotatedSpan(found.start(), at, str(row["function_tags"][0]), annotator=LABELLED_BY)

@@ -46,6 +46,7 @@ class _Builder:
         self._clear()
         # expat itself, because it fetches no external DTD, and its handler for entities stops a bomb of nested ones.
         self.parser = expat.ParserCreate()
+        # Without it the text arrives in pieces, cut at every line break and entity.
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -69,6 +70,7 @@ class _Builder:
         elif name == "sentence" and self._size:
             self._add(self._between or "\n")
             self._between = ""
+        # Scopes and cues are nested, so that a cue's end is found by its own element, not by the next end of a cue.
         cue = name == "cue" and values.get("type") == SPECULATION and "sentence" in self._path
         self._path.append(name)
         self._opened.append(self._size if cue else None)

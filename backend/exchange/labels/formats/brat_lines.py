@@ -56,6 +56,7 @@ class BratParser:
             self._left[_LEFT.get(kind, "other line")] += 1
 
     def _span(self, name: str, rest: str) -> None:
+        # Attributes and notes point at ids.
         if name in self._pieces:
             raise RowError(f"the id {visible(name, 20)} was given to another span before")
         head, _, words = rest.partition("\t")
@@ -120,6 +121,7 @@ class BratParser:
     def _joined(self, pieces: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         start, end = pieces[0]
         for more, last in pieces[1:]:
+            # Words between two pieces are no part of the span, and our spans have no gaps: it becomes two.
             if self._text[end:more].strip():
                 yield start, end
                 start = more

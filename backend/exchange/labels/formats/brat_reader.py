@@ -89,6 +89,7 @@ class _Reader:
         text = self._decoded(f"{file}.txt")
         ours = bool(self._manifest)
         lines = BratParser(text, self._left, _words(self._manifest, "labels"), _words(self._manifest, "flags"), ours)
+        # Not splitlines: that cuts at U+2028 and form feeds too, which may stand in a note.
         rows = self._decoded(f"{file}.ann").split("\n")
         if len(rows) > _MOST:
             raise ImportProblem(self._inside(f"{file}.ann"), f"it has more than {_MOST:,} lines")
@@ -131,6 +132,7 @@ class _Reader:
 def _put_together(
     row: Mapping[str, Any], here: Mapping[str, _Document], folders: Mapping[str, Any], wholes: Wholes
 ) -> AnnotatedText:
+    # Every folder has its own copy of the text; one that was edited would have its spans elsewhere.
     windows = {document.text for document in here.values()}
     if len(windows) > 1:
         raise RowError(f"the document '{visible(row['file'], 80)}' has another text in another folder")

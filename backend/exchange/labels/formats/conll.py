@@ -34,6 +34,7 @@ def write(bundle: Bundle) -> Written:
 
 
 def _lines(row: Tagged) -> Iterator[str]:
+    # visible and joined: the columns of CoNLL are parted by white space, and an id may be anything.
     yield f"-DOCSTART-\t{'_'.join(visible(row.text.id).split()) or '_'}\t-X-\tO\n\n"
     tokens, before = row.tokens, 0
     for at, (word, tag) in enumerate(zip(tokens.words, row.tags, strict=True)):

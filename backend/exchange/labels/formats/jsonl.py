@@ -41,6 +41,7 @@ def write(bundle: Bundle) -> Written:
     """The bundle as JSON Lines."""
     bounded(bundle.texts)
     head = {"format": FORMAT, "version": VERSION, "project": project_json(bundle)}
+    # Texts that stand in the file by now, by hash: the items of a long trace share one.
     known: set[str] = set()
     rows = [orjson.dumps(row) for row in (head, *(_row(text, known) for text in bundle.texts))]
     return Written(b"\n".join(rows) + b"\n")
@@ -73,6 +74,7 @@ def read(path: Path, shown: str) -> Bundle:
         number, first = next(rows, (1, {}))
         project: Any = {}
         if first.get("format") == FORMAT:
+            # A later version may mean something else by the same field.
             if first.get("version") != VERSION:
                 raise RowError(f"it is of version {visible(str(first.get('version')), 20)}; {VERSION} can be read", 1)
             project = first.get("project")

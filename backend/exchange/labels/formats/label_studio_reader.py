@@ -84,5 +84,6 @@ def _text(task: LabelStudioTask, usual: Unit, wholes: Wholes) -> AnnotatedText:
 
 def _spans(layer: TaskAnnotation, region: Region, start: int, end: int) -> Iterator[AnnotatedSpan]:
     flag = "; ".join(region.flags)
+    # A region may carry several labels: each is a span of its own here.
     for label in region.labels:
         yield AnnotatedSpan(start, end, label, layer.name, layer.gold, flag, region.comment, id=region.key)

@@ -78,6 +78,7 @@ class LabelStudioTask:
         if not 0 <= start < end <= len(self.text):
             return f"{where} lies outside the {len(self.text):,} characters of the text"
         found = self.text[start:end]
+        # White space aside: the editor trims it and writes line breaks in two ways.
         if region.quote is None or region.quote == found or _bare(region.quote) == _bare(found) != "":
             return None
         return f"{where} says '{visible(region.quote, 60)}', but the text has '{visible(found, 60)}' there"
@@ -172,6 +173,7 @@ def _region(number: int, row: Mapping[str, Any], value: Mapping[str, Any]) -> Re
     places = []
     for name in ("start", "end"):
         at = value[name]
+        # A number written as text is taken too, and true is a number to Python.
         if isinstance(at, bool) or not _WHOLE.fullmatch(str(at)):
             raise RowError(f"the {name} of its region {number} should be a whole number, but is {visible(str(at), 40)}")
         places.append(int(str(at)))

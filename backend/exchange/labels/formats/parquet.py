@@ -40,6 +40,7 @@ KEY: Final = b"second-thoughts annotations"
 _WORDS: Final = ("label", "quote", "annotator", "flag", "comment", "how", "id", "reason", "at")
 _CUE: Final = {"machine_lexicon": "lexicon", "machine_entry": "entry", "machine_start": "start", "machine_end": "end"}
 _TEXTS: Final = ("text_id", "text_sha256", "text", "meta", *_WORDS, "machine_lexicon", "machine_entry")
+# Flat columns: DuckDB and pandas filter by them without unnesting.
 _SCHEMA: Final = pa.schema(
     [
         ("item", pa.int32()),
@@ -89,6 +90,7 @@ def _rows(item: int, text: AnnotatedText, known: set[str]) -> Iterator[dict[str,
     for number, span in enumerate(text.spans):
         row = span_json(span, text.text)
         cue = row.pop("machine", {})
+        # `span_json` leaves defaults out; in a table a missing value would read as unknown.
         usual = {"annotator": "", "gold": False, "flag": "", "comment": "", "rejected": False}
         usual |= {"scheme_version": 1, "guidelines_version": 1}
         row = usual | row | {column: cue.get(field) for column, field in _CUE.items()}
@@ -106,6 +108,7 @@ def read(path: Path, shown: str) -> Bundle:
             head = (schema.metadata or {}).get(KEY)
             if head is None:
                 raise ImportProblem(shown, "it is Parquet, but no annotations that an export from here wrote")
+            # Dictionaries keep each text once in memory; see `_values`.
             file = pq.ParquetFile(stream, read_dictionary=[name for name in _TEXTS if name in schema.names])
             found = _Items()
             for batch in file.iter_batches(batch_size=_BATCH):

@@ -17,6 +17,7 @@ from backend.import_plan import Row, Source
 _FILE = re.compile(
     r"[^_]+_(?P<template>.+)_(?P<n>-?\d+)_seed(?P<seed>\d{1,18})_t(?P<t>\d+(?:\.\d+)?)(?:_s-?\d+)?(?:_e-?\d+)?"
 )
+# `code` is the whole response: the harness was made for answers that are programs.
 _USED = ("question", "gt", "code", "pred", "score", "report")
 
 

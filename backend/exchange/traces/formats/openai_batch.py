@@ -54,6 +54,7 @@ def _beside(found: ScannedFile, siblings: Sequence[ScannedFile]) -> str | None:
 
 
 def _rows(source: Source, advance: Advance) -> Iterator[tuple[Row, SourceRef]]:
+    # A batch's output isn't in the order of its requests.
     bodies: dict[str, Any] = {}
     for file in source.beside:
         bodies.update((str(row.get("custom_id")), row.get("body")) for _, row in rows_of(file))

@@ -104,6 +104,7 @@ def asked(turns: Sequence[Row]) -> tuple[str, str]:
     question = next((content_of(turn) for turn in reversed(turns) if turn["role"] == "user"), None)
     if question is None:
         raise RowError("no message of the user comes before the response")
+    # Roles are written out in the prompt, where a system message would otherwise read as the user's.
     if len(turns) == 1:
         return question, question
     return question, "\n\n".join(f"[{turn['role']}]\n{content_of(turn)}" for turn in turns)
@@ -112,6 +113,7 @@ def asked(turns: Sequence[Row]) -> tuple[str, str]:
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
     key = "messages" if "messages" in row else "conversations"
     turns = turns_of(row.get(key), key)
+    # The last turn of the assistant is the trace; what comes before is its prompt, earlier answers included.
     last = max((place for place, turn in enumerate(turns) if turn["role"] == "assistant"), default=None)
     if last is None:
         raise RowError(f"'{key}' holds no message of the assistant")

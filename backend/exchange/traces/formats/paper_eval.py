@@ -40,6 +40,7 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
         yield Proposal(RunInfo(model, dataset, format=FORMAT.name, source=found.shown, note=UNNAMED))
         return
     model, checkpoint = model_label(found.folders[:-1])
+    # The checkpoint is a part of the name: the paper's curves are runs of one model at many steps.
     model = " · ".join(filter(None, (model, checkpoint)))
     sampling = Sampling(temperature=float(name["t"]), template=name["think"])
     yield Proposal(

@@ -26,6 +26,7 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
     beside = found.path.with_name(_CONFIG)
     if not beside.is_file():
         note = "no config.json beside it: model and dataset are the folders' names, sampling is unknown"
+        # Without it the folders are `<model>/<data set>`, and the sampling is unknown.
         model, dataset = found.folders[-2:] if len(found.folders) > 1 else from_file(found)
         yield Proposal(RunInfo(model, dataset_label(dataset), format=FORMAT.name, source=found.shown, note=note))
         return
