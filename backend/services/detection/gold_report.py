@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.annotation import Item, Label, Labelled, Op, Project, Scheme, Span
+from backend.annotation import Item, Label, Labelled, Op, Project, Span
 from backend.domain import UserError, visible
 from backend.lexicon.entries import Lexicon
 from backend.lexicon.finder import CueFinder
@@ -130,12 +130,14 @@ class GoldService:
         projects = [self._projects.get(project_id)] if project_id else [info.project for info in self._projects.all()]
         found = []
         for project in projects:
+            groups = {kind.key: kind.group.value if kind.group else "" for kind in project.scheme.labels}
             for one in self._labelling.labelled(project.id):
                 labels = gold_of(one, project)
                 if labels is not None:
                     # Where a project shows no machine cues, all its items are blind.
                     blind = one.item.blind or not project.lexicon
-                    found.append(_Piece(one.item, one.text, _grouped(labels, project.scheme, one.text), blind))
+                    spans = normalised([Span(row.start, row.end, groups[row.label]) for row in labels], one.text)
+                    found.append(_Piece(one.item, one.text, tuple(spans), blind))
         return found
 
     def _counts(self, run_id: str, lexicon: str, entries: Sequence[str]) -> np.ndarray:
@@ -162,12 +164,6 @@ def gold_of(one: Labelled, project: Project) -> tuple[Label, ...] | None:
     else:
         return None
     return tuple(label for label in labels if label.op is Op.PUT and label.label in positive)
-
-
-def _grouped(labels: Sequence[Label], scheme: Scheme, text: str) -> tuple[Span, ...]:
-    """Spans with the cue group as their label."""
-    groups = {kind.key: kind.group.value if kind.group else "" for kind in scheme.labels}
-    return tuple(normalised([Span(row.start, row.end, groups[row.label]) for row in labels], text))
 
 
 def _found(engine: CueFinder, piece: _Piece) -> tuple[FoundSpan, ...]:

@@ -85,10 +85,6 @@ def _beside(found: ScannedFile, siblings: Sequence[ScannedFile]) -> str | None:
     return None
 
 
-def _collected(row: Row) -> bool:
-    return {"correct_solutions", "question"} <= row.keys()
-
-
 def _describe_collected(found: ScannedFile) -> Iterator[Proposal]:
     # An accuracy of such a run would be 100 % by selection, which its note has to say.
     info = _info(found, Context.NONE, "only right responses were kept by the source")
@@ -116,4 +112,9 @@ def _collected_drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[Trac
 
 
 FORMAT = Format("paper chained hints", _matches, _describe, _drafts, beside=_beside)
-COLLECTED = Format("paper collected answers", _collected, _describe_collected, _collected_drafts)
+COLLECTED = Format(
+    "paper collected answers",
+    lambda row: {"correct_solutions", "question"} <= row.keys(),
+    _describe_collected,
+    _collected_drafts,
+)
