@@ -74,7 +74,7 @@ class ProjectService:
             seed=spec.seed,
             owner=owner.id,
         )
-        sample = draw(self._store, self._browsing, spec, project.id)
+        sample = draw(self._store, self._trace_list, spec, project.id)
         # Only now: how many items a trace makes isn't known before it is cut.
         if len(sample.items) > ITEMS:
             raise UserError(f"This makes {len(sample.items):,} items; at most {ITEMS:,} fit. Take fewer traces.")
