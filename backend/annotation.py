@@ -94,6 +94,7 @@ def key_of(group: Group) -> str:
     return group.value.replace(" ", "-")
 
 
+# Keys stand in stores and files, so that a group's name may be reworded and its key may not.
 DEFAULT_SCHEME = Scheme(
     (
         *(LabelKind(key_of(group), group.value, group) for group in Group),
@@ -161,6 +162,7 @@ class Item:
 class Layer(StrEnum):
     """Whose label it is: one annotator's, or the adjudicated one."""
 
+    # Gold is a layer of its own and no mark on somebody's label: an adjudicator never changes what an annotator wrote.
     PERSON = "person"
     GOLD = "gold"
 

@@ -18,7 +18,7 @@ Draft = TraceDraft | ProblemDraft
 
 
 class Shape(StrEnum):
-    """How a file lays out its rows."""
+    """The container of a file's rows."""
 
     JSONL = "JSON Lines"
     JSON = "JSON"
@@ -35,13 +35,11 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """Which column plays which part; dotted names reach into nested objects and lists. None: no column does.
-
-    Without `text` the rows are problems, not traces. `text` may hold a list of responses; the other
-    columns are then taken per response where they hold lists. `model` divides the rows into runs.
-    """
+    """Which column of a table holds what; dotted names reach into nested objects and lists. None: no column does."""
 
     question: str | None = None
+    # Without it the rows are problems, not traces. It may hold a list of responses; the other columns are then taken
+    # per response where they hold lists.
     text: str | None = None
     gold: str | None = None
     prompt: str | None = None
@@ -51,7 +49,7 @@ class ColumnMapping:
     answer: str | None = None
     verdict: str | None = None
     reasoning: str | None = None
-    model: str | None = None
+    model: str | None = None  # divides the rows into runs
 
     def used(self) -> dict[str, str]:
         """Part -> column, for the parts that have one."""
@@ -61,11 +59,12 @@ class ColumnMapping:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file as it was when looked at. `shown` names it to people; `size` is in bytes, `modified` in ns."""
+    """A file as it was when scanned. `shown` names it to people; `size` is in bytes, `modified` in ns."""
 
     path: Path
     shown: str
     sha256: str
+    # Checked again before reading: the hash would be that of another content if the file was changed meanwhile.
     size: int
     modified: int
     shape: Shape
@@ -73,10 +72,10 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One future run, or one problem set.
+    """A run to be imported, or a problem set.
 
-    `key` tells the runs of the same files apart ("round 2", "step 10", a model's name), `beside` are
-    files that belong to it and hold no rows of their own (settings, requests).
+    `key` tells the runs of the same files apart ("round 2", "step 10", a model's name), `beside` are files that belong
+    to it and hold no rows of their own (settings, requests).
     """
 
     format: str
@@ -84,6 +83,7 @@ class Source:
     files: tuple[SourceFile, ...]
     info: RunInfo
     key: str = ""
+    # Kept with the source: other columns make another run of the same file.
     mapping: ColumnMapping | None = None
     beside: tuple[SourceFile, ...] = ()
 
@@ -108,7 +108,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """What a scan found."""
+    """What a scan found: sources to import, files left aside, and files that can't be imported."""
 
     sources: list[Source]
     skipped: list[Skipped]
@@ -146,8 +146,9 @@ class Overrides:
     def apply(self, info: RunInfo) -> RunInfo:
         """`info` with every given value in place of the proposed one."""
         given = {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) is not None}
-        drawn = {each.name: given.pop(each.name) for each in fields(Sampling) if each.name in given}
-        return replace(info, sampling=replace(info.sampling, **drawn), **given)
+        # Fields are named as those of RunInfo and Sampling, so that a name says by itself where its value belongs.
+        sampling = {each.name: given.pop(each.name) for each in fields(Sampling) if each.name in given}
+        return replace(info, sampling=replace(info.sampling, **sampling), **given)
 
     def on(self, source: Source) -> Source:
         """`source` with its run corrected."""

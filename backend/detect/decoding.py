@@ -1,6 +1,4 @@
-"""From scores of tokens to spans: the best way through the states that makes sense.
-
-Owns which state may follow which. Knows nothing of features, labels' names or texts.
+"""Viterbi decoding: from scores of tokens to the best sequence of states, and from that to spans.
 
 States are 0 (none), then for label k its first word (2k + 1) and its further words (2k + 2); a further word may only
 follow a word of the same span. Spans never overlap. Of equal ways the one with the lower states is taken.
@@ -14,17 +12,17 @@ import numpy as np
 
 from backend.detect.tokens import Ints
 
-# A token whose best state is this far (in hundredths) below "none" is taken for no cue without looking further.
+# A token whose best state is this far (in hundredths) below "none" is taken for no cue without looking further: cues
+# are rare, so that the search has to run over a small part of a text alone.
 _HOPELESS: Final = 400
 _NEVER: Final = -(10**12)
 
 
 def spans(scores: Ints, paragraphs: Ints) -> list[tuple[int, int, int]]:
-    """The spans of a text of tokens scored [tokens, states], as (label, first token, token after the last).
-
-    None reaches from one paragraph into the next.
-    """
+    """The spans of a text of tokens scored [tokens, states], as (label, first token, token after the last)."""
     hopeful = np.flatnonzero(scores[:, 1:].max(axis=1) >= scores[:, 0] - _HOPELESS)
+    # No span reaches from one paragraph into the next: a text that grows is searched anew from its last paragraph
+    # alone.
     parted = (np.diff(hopeful) > 1) | (np.diff(paragraphs[hopeful]) > 0)
     found: list[tuple[int, int, int]] = []
     for stretch in np.split(hopeful, np.flatnonzero(parted) + 1):
@@ -36,10 +34,12 @@ def spans(scores: Ints, paragraphs: Ints) -> list[tuple[int, int, int]]:
 
 def _best(rows: list[list[int]]) -> list[int]:
     """The states of the best way through one stretch; before and after it there is no cue."""
+    # Python lists: stretches are a few words long, where numpy costs more than it saves.
     totals = [0] + [_NEVER] * (len(rows[0]) - 1)
     back: list[list[int]] = []
     for row in rows:
         anywhere = totals.index(max(totals))
+        # Even states are further words and come from within their span; the others may come from anywhere.
         came = [anywhere if state % 2 or not state else _inside(totals, state) for state in range(len(row))]
         totals = [totals[before] + score for before, score in zip(came, row, strict=True)]
         back.append(came)

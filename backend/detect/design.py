@@ -1,9 +1,6 @@
-"""Examples laid out as a sparse table: a row a word (or sentence), a column a feature.
+"""The design matrix of the detector's training: a row a word (or sentence), a column a feature, sparse.
 
-Owns which values and features are looked at. Loads scipy when a table is made. Knows nothing of weights.
-
-Only features that some cue has are looked at: the others could merely tell texts without cues apart, and there are
-thirty times as many.
+Owns which values and features are looked at. Loads scipy when a matrix is made.
 """
 
 from __future__ import annotations
@@ -24,8 +21,8 @@ from backend.detect.features import (
     Template,
     Vocabulary,
     attributes,
+    encode,
     keys,
-    laid_out,
     sizes,
     values_of,
 )
@@ -39,7 +36,7 @@ _SEEN: Final = 2  # how often a value, and a feature, must occur to be looked at
 
 
 class Design:
-    """The table of some examples. `state` and `owner` hold the state and the example's number of each row."""
+    """The design matrix of some examples. `state` and `owner` hold the state and the example's number of each row."""
 
     def __init__(
         self, examples: Sequence[Example], labels: Sequence[LabelKind], unit: Unit, lexicon: Lexicon | None
@@ -47,22 +44,23 @@ class Design:
         """`labels` are those to learn; `lexicon` is a word list whose entries may be looked at."""
         self.unit = unit
         matcher = Matcher(lexicon) if lexicon else None
-        laid = [(tokenise(example.text), example) for example in examples]
-        vocabulary = _met(laid, unit, matcher)
+        tokenised = [(tokenise(example.text), example) for example in examples]
+        vocabulary = _met(tokenised, unit, matcher)
         self._listed = {name: list(numbers) for name, numbers in vocabulary.numbers.items()}
         self._sizes = sizes(vocabulary)
-        given = [states(tokens, example, labels, unit) for tokens, example in laid]
-        rows, sums, self.state, self.owner = _rows(laid, given, unit)
+        given = [states(tokens, example, labels, unit) for tokens, example in tokenised]
+        rows, sums, self.state, self.owner = _rows(tokenised, given, unit)
         cue = np.concatenate([np.zeros(0, np.int64), *given])[rows] > 0
-        values = [laid_out(tokens, example.text, matcher, vocabulary) for tokens, example in laid]
+        values = [encode(tokens, example.text, matcher, vocabulary) for tokens, example in tokenised]
         self._columns, places = _columns(
             (np.concatenate([keys(t, v, self._sizes) for v in values])[rows] for t in TEMPLATES[unit]), cue
         )
         self.table = _sparse(places, sum(map(len, self._columns)), sums)
 
-    def worded(self, columns: Ints) -> list[tuple[Template, tuple[tuple[str, ...], ...], Ints]]:
-        """Features, given by their columns (rising), in words: a template with its features' values and with which
-        of `columns` they are.
+    def in_words(self, columns: Ints) -> list[tuple[Template, tuple[tuple[str, ...], ...], Ints]]:
+        """Features given by their `columns` (ascending): each template with its features' values, and their places.
+
+        The places are indices into `columns`.
         """
         found, before = [], 0
         for template, held in zip(TEMPLATES[self.unit], self._columns, strict=True):
@@ -74,6 +72,7 @@ class Design:
 
     def _values(self, template: Template, key: int) -> tuple[str, ...]:
         """The values that a key of `features.keys` stands for."""
+        # A key is a number whose digits are the values' numbers, each in the base of its attribute.
         values: list[str] = []
         for name, _ in reversed(template):
             key, number = divmod(key, self._sizes[name] + 1)
@@ -81,28 +80,28 @@ class Design:
         return tuple(reversed(values))
 
 
-def _met(laid: Sequence[tuple[Tokens, Example]], unit: Unit, matcher: Matcher | None) -> Vocabulary:
+def _met(tokenised: Sequence[tuple[Tokens, Example]], unit: Unit, matcher: Matcher | None) -> Vocabulary:
     """The values of each attribute that occur often enough."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in attributes(TEMPLATES[unit])}
-    for tokens, example in laid:
+    for tokens, example in tokenised:
         values = values_of(tokens, example.text, matcher)
         for name, counter in counts.items():
             listed, index = values[name]
             for value, times in zip(listed, np.bincount(index, minlength=len(listed)).tolist(), strict=True):
                 counter[value] += times
-    return Vocabulary.of({name: [v for v in sorted(c) if c[v] >= _SEEN and _sayable(v)] for name, c in counts.items()})
+    # Values stand in the model's JSON: lone surrogates and control characters may not.
+    return Vocabulary.of(
+        {name: [v for v in sorted(c) if c[v] >= _SEEN and v and v.isprintable()] for name, c in counts.items()}
+    )
 
 
-def _sayable(value: str) -> bool:
-    """Whether a value may stand in a file: no lone surrogates, no control characters."""
-    return bool(value) and value.isprintable()
-
-
-def _rows(laid: Sequence[tuple[Tokens, Example]], given: Sequence[Ints], unit: Unit) -> tuple[Ints, Ints, Ints, Ints]:
+def _rows(
+    tokenised: Sequence[tuple[Tokens, Example]], given: Sequence[Ints], unit: Unit
+) -> tuple[Ints, Ints, Ints, Ints]:
     """Which tokens are looked at, the row of each, and the state and the example of each row."""
     looked, rows, state, owner = ([np.zeros(0, np.int64)] for _ in range(4))
     before = made = 0
-    for number, ((tokens, example), here) in enumerate(zip(laid, given, strict=True)):
+    for number, ((tokens, example), here) in enumerate(zip(tokenised, given, strict=True)):
         first, after = tokens.within(*example.window)
         looked.append(np.arange(before + first, before + after))
         if unit is Unit.SENTENCES:
@@ -124,6 +123,8 @@ def _columns(asked: Iterable[Ints], cue: NDArray[np.bool_]) -> tuple[list[Ints],
     for key in asked:
         values, times = np.unique(key, return_counts=True)
         often = values[(times >= _SEEN) & (values > 0)]
+        # Only features that some cue has: the others could merely tell texts without cues apart, and there are thirty
+        # times as many.
         held = often[np.isin(often, key[cue])]
         at = np.minimum(np.searchsorted(held, key), max(0, len(held) - 1))
         known = held[at] == key if len(held) else np.zeros(len(key), dtype=bool)
@@ -134,7 +135,8 @@ def _columns(asked: Iterable[Ints], cue: NDArray[np.bool_]) -> tuple[list[Ints],
 
 
 def _sparse(places: Sequence[Ints], width: int, rows: Ints) -> Any:
-    """The table with a one for every column a token has; tokens of one row are added up."""
+    """The matrix with a one for every column a token has; tokens of one row are added up."""
+    # Not imported at the top: pages load this package, and a training alone needs scipy.
     sparse = importlib.import_module("scipy.sparse")
     table = np.stack(places, axis=1)
     token, template = np.nonzero(table >= 0)

@@ -1,7 +1,6 @@
-"""A trained model put to work: the cues of a text, and how sure the model is of them.
+"""The detector: finds cues in a text with a trained model, and says how sure the model is of them.
 
-Owns the sums of weights and the tables that make them fast. Stands in wherever a `lexicon.matcher.Matcher` does. Knows
-nothing of training or of where models are kept.
+It is a `lexicon.finder.CueFinder`, so that it stands wherever a matcher does.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.detect import decoding
-from backend.detect.features import EDGE, Template, Vocabulary, attributes, keys, laid_out, sizes
+from backend.detect.features import EDGE, Template, Vocabulary, attributes, encode, keys, sizes
 from backend.detect.linear_model import SCALE, DetectorModel, TemplateWeights, Unit
 from backend.detect.tokens import Ints, Tokens, tokenise
 from backend.lexicon.entries import Lexicon
@@ -23,7 +22,7 @@ from backend.lexicon.matcher import Matcher
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A table as numbers: the keys of its features, rising, and their weights."""
+    """A table of weights as numbers: the keys of its features, ascending, and their weights."""
 
     template: Template
     keys: Ints
@@ -31,10 +30,10 @@ class _Compiled:
 
 
 class Detector:
-    """Finds cues as a trained model marks them. Not changed by use, so threads may share it."""
+    """Finds cues as a trained model marks them. It has no mutable state, so threads may share it."""
 
     def __init__(self, model: DetectorModel, lexicon: Lexicon) -> None:
-        """`lexicon` is the model's own, from `Model.as_lexicon`."""
+        """`lexicon` is the model's own, from `DetectorModel.as_lexicon`."""
         self.model, self.lexicon = model, lexicon
         self.entry_of = lexicon.entries
         self.forms = tuple(entry.name for entry in lexicon.entries)
@@ -67,8 +66,11 @@ class Detector:
             counts[self.forms[form]] += 1
         return counts
 
-    def doubts(self, text: str, windows: Sequence[tuple[int, int]]) -> list[float]:
-        """For each stretch of `text`, how many of its words (or sentences) the model is expected to get wrong."""
+    def expected_errors(self, text: str, windows: Sequence[tuple[int, int]]) -> list[float]:
+        """For each stretch of `text`, how many of its words (or sentences) the model is expected to get wrong.
+
+        Uncertainty sampling ranks items by it.
+        """
         tokens = tokenise(text)
         if not len(tokens):
             return [0.0] * len(windows)
@@ -84,12 +86,13 @@ class Detector:
 
     def _scores(self, tokens: Tokens, text: str) -> Ints:
         """Each token's score for each state [tokens, states], in hundredths; those of sentences lack the bias."""
-        laid = laid_out(tokens, text, self._matcher, self._vocabulary)
+        encoded = encode(tokens, text, self._matcher, self._vocabulary)
         scores = np.zeros((len(tokens), self.model.states), dtype=np.int64)
         if self.model.unit is Unit.SPANS:
             scores += self._bias
         for table in self._tables:
-            asked = keys(table.template, laid, self._sizes)
+            asked = keys(table.template, encoded, self._sizes)
+            # Binary search in the features that have weights: most of a text's features have none.
             held = np.flatnonzero(asked)
             place = np.searchsorted(table.keys, asked[held])
             known = table.keys[np.minimum(place, len(table.keys) - 1)] == asked[held]
@@ -98,6 +101,7 @@ class Detector:
 
     def _summed(self, scores: Ints, first: Ints) -> Ints:
         """Scores of sentences out of those of their tokens."""
+        # The bias is added once a sentence, not once a token.
         summed: Ints = np.add.reduceat(scores, first, axis=0) + self._bias
         return summed
 
@@ -107,6 +111,7 @@ class Detector:
             numbers = self._vocabulary.numbers[name]
             wanted = np.array([numbers[values[place]] for values in table.values], dtype=np.int64)
             asked = asked * (self._sizes[name] + 1) + wanted
+        # The product of vocabularies is far larger than the features that have weights: a sorted list, not an array.
         order = np.argsort(asked)
         weights = np.array(table.weights, dtype=np.int64).reshape(-1, self.model.states)
         return _Compiled(table.template, asked[order], weights[order])
@@ -128,8 +133,9 @@ def _sentences(tokens: Tokens) -> tuple[Ints, Ints]:
 
 
 def _expected_errors(scores: NDArray[np.float64]) -> float:
-    """The sum over rows of the chance that the best state is wrong."""
+    """The sum over rows of 1 - softmax of the best state."""
     if not len(scores):
         return 0.0
+    # Shifted by the largest score, exp can't overflow, and the best state's own term is 1.
     chances = np.exp(scores - scores.max(axis=1, keepdims=True)).sum(axis=1)
     return float((1 - 1 / chances).sum())

@@ -1,7 +1,4 @@
-"""Annotated texts as examples to learn from.
-
-Owns which spans count, and how sentences get a label. Knows nothing of features, weights or files.
-"""
+"""Training examples of the detector: annotated texts, and the state of each of their tokens or sentences."""
 
 from __future__ import annotations
 
@@ -19,12 +16,12 @@ _SENTENCE_WORDS = 5  # spans shorter than this on average are no sentences, even
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text of which `[start, end)` was annotated: `spans` holds every cue in it. `source` is what it came from (a
-    trace, a document): examples of one source are never parted into what is learned from and what is tested on.
-    """
+    """A text of which `[start, end)` was annotated; `spans` holds every cue in it."""
 
     text: str
     spans: tuple[Span, ...]
+    # The trace or document it came from. Examples of one source are never split into training and test: they repeat
+    # each other's phrases, and the test would measure memory.
     source: str
     start: int = 0
     end: int | None = None
@@ -55,11 +52,12 @@ def _whole(tokens: Tokens, first: int, after: int) -> bool:
 
 
 def states(tokens: Tokens, example: Example, labels: Sequence[LabelKind], unit: Unit) -> Ints:
-    """The state of each token (see decoding.py), or, of sentences, the label each of its tokens was given."""
+    """The state of each token (see decoding.py), or, of sentences, the number of the label its tokens were given."""
     numbers = {label.key: i for i, label in enumerate(labels)}
     found = np.zeros(len(tokens), dtype=np.int64)
     for start, end, label in sorted(example.spans, key=lambda span: (span.start, -span.end, span.label)):
         first, after = tokens.within(start, end)
+        # A token has one state: of overlapping spans the first, and of those the longest, stays.
         if label not in numbers or after == first or found[first:after].any():
             continue
         if unit is Unit.SENTENCES:

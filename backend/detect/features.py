@@ -1,6 +1,6 @@
-"""What the detector sees of a token: the word, its neighbours, its parts and shape, the lexicon, the place.
+"""Features of the detector: a token's word, neighbours, parts and shape, its lexicon entry and its place.
 
-Owns the attributes of a token and the templates that combine them. Knows nothing of labels or weights.
+Owns the attributes of a token and the templates that combine them.
 
 An attribute is one whole number a token: 0 where the detector has never met the value, else its place in the
 vocabulary. A template names attributes of the token itself or of one a few places off, and a feature is a template
@@ -22,7 +22,7 @@ Template = tuple[tuple[str, int], ...]
 
 EDGE: Final = "<edge>"  # what stands before the first token of a paragraph and after the last
 REACH: Final = 3  # how far off the tokens are that a template may name
-_LONGEST: Final = 40  # characters of a word that are looked at
+_LONGEST: Final = 40  # characters of a word that are looked at; a response may hold a "word" of thousands of letters
 
 
 def _shape(word: str) -> str:
@@ -37,7 +37,7 @@ def _shape(word: str) -> str:
     return "Aa" if word[0].isupper() else "aA"
 
 
-# Of a word by itself.
+# Attributes of a word by itself.
 OF_WORDS: Final[Mapping[str, Callable[[str], str]]] = {
     "word": str.lower,
     "end": lambda word: word[-3:].lower(),
@@ -46,8 +46,8 @@ OF_WORDS: Final[Mapping[str, Callable[[str], str]]] = {
     "stem": lambda word: word[:6].lower() if len(word) > 6 else "",
     "shape": _shape,
 }
-# Of a token in its text: the entry of the lexicon it lies in, how many words into its sentence it stands (up to 4)
-# and how the sentence ends.
+# Attributes of a token in its text: the entry of the lexicon it lies in, how many words into its sentence it stands (up
+# to 4) and how the sentence ends.
 OF_PLACES: Final = ("entry", "place", "close")
 
 SPAN_TEMPLATES: Final[tuple[Template, ...]] = (
@@ -105,6 +105,7 @@ class Vocabulary:
 
 def values_of(tokens: Tokens, text: str, matcher: Matcher | None) -> dict[str, tuple[list[str], Ints]]:
     """Attribute -> its distinct values in `text` and, for each token, which of them it has."""
+    # Each distinct word is looked at once: a trace has thousands of tokens and a few hundred words.
     found: dict[str, tuple[list[str], Ints]] = {}
     places = {word: i for i, word in enumerate(dict.fromkeys(tokens.words))}
     index = np.fromiter(map(places.__getitem__, tokens.words), np.int64, len(tokens))
@@ -124,6 +125,7 @@ def _entries(tokens: Tokens, text: str, matcher: Matcher | None) -> tuple[list[s
     number = np.zeros(len(tokens), dtype=np.int64)
     if matcher is None:
         return ["-"], number
+    # The word list is evidence, not a filter: the model learns which entries to believe where.
     names = {entry.name: i for i, entry in enumerate(matcher.lexicon.entries)}
     hits = matcher.find(text)
     firsts = np.searchsorted(tokens.ends, [start for _, start, _ in hits], side="right").tolist()
@@ -136,16 +138,17 @@ def _entries(tokens: Tokens, text: str, matcher: Matcher | None) -> tuple[list[s
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
-    """The tokens of a text as numbers: by attribute, with edges between paragraphs, and where each token lies."""
+class EncodedTokens:
+    """The tokens of a text as numbers by attribute, with REACH edges around each paragraph; and each token's place."""
 
     numbers: Mapping[str, Ints]
     places: Ints
 
 
-def laid_out(tokens: Tokens, text: str, matcher: Matcher | None, vocabulary: Vocabulary) -> Laid:
+def encode(tokens: Tokens, text: str, matcher: Matcher | None, vocabulary: Vocabulary) -> EncodedTokens:
     """The tokens of `text` by the attributes of `vocabulary`."""
     values = values_of(tokens, text, matcher)
+    # Edges between paragraphs let every template read its neighbours by index: none reaches into another paragraph.
     paragraph = np.cumsum(np.diff(tokens.paragraphs, prepend=0) > 0)
     places = np.arange(len(tokens)) + REACH * (paragraph + 1)
     found: dict[str, Ints] = {}
@@ -154,14 +157,14 @@ def laid_out(tokens: Tokens, text: str, matcher: Matcher | None, vocabulary: Voc
         known = np.fromiter((numbers.get(value, 0) for value in listed), np.int64, len(listed))
         found[name] = np.ones((int(places[-1]) + 1 if len(places) else 0) + REACH, dtype=np.int64)
         found[name][places] = known[index]
-    return Laid(found, places)
+    return EncodedTokens(found, places)
 
 
-def keys(template: Template, laid: Laid, sizes: Mapping[str, int]) -> Ints:
+def keys(template: Template, encoded: EncodedTokens, sizes: Mapping[str, int]) -> Ints:
     """The feature each token has of a template, as one number; 0 for none. `sizes` are those of the vocabulary."""
     key: Ints | None = None
     for name, by in template:
-        part = laid.numbers[name][laid.places + by]
+        part = encoded.numbers[name][encoded.places + by]
         key = part if key is None else np.where((key > 0) & (part > 0), key * (sizes[name] + 1) + part, 0)
     assert key is not None
     return key
@@ -173,6 +176,6 @@ def sizes(vocabulary: Vocabulary) -> dict[str, int]:
 
 
 def attributes(templates: Sequence[Template]) -> list[str]:
-    """The attributes that templates ask for, in a fixed order."""
+    """The attributes that templates name, in a fixed order."""
     asked = {name for template in templates for name, _ in template}
     return [name for name in (*OF_WORDS, *OF_PLACES) if name in asked]

@@ -1,7 +1,6 @@
-"""A trained model as a value: which labels it knows, what it looks at, what each feature weighs; and as plain JSON.
+"""The detector's model: its labels, the features it looks at, their weights; as a value and as plain JSON.
 
-Owns that form and its checks. Knows nothing of texts or of training. Weights are whole hundredths: their sums are
-exact, so that the same text gives the same cues on every machine.
+Owns that form and its checks.
 """
 
 from __future__ import annotations
@@ -21,12 +20,14 @@ from backend.lexicon.entries import Entry, Lexicon, MatchMode, Overlap, from_dat
 from backend.lexicon.serialization import to_data
 
 FORM: Final = 1  # of the JSON; a later form gets a number of its own
-SCALE: Final = 100  # a weight of 1 is written 100
+# A weight of 1 is written 100. Whole hundredths: their sums are exact, so that the same text gives the same cues on
+# every machine, and a model's digest says what it finds.
+SCALE: Final = 100
 MOST_WEIGHT: Final = 10_000
 
 
 class Unit(StrEnum):
-    """What is labelled: stretches of words, or whole sentences."""
+    """What a model labels: stretches of words, or whole sentences."""
 
     SPANS = "spans"
     SENTENCES = "sentences"
@@ -34,7 +35,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TemplateWeights:
-    """The features of one template that weigh anything: the values asked for, and a weight for each state."""
+    """The features of one template: their values, and for each the weights [states]."""
 
     template: Template
     values: tuple[tuple[str, ...], ...]
@@ -62,21 +63,22 @@ class DetectorModel:
 
     @property
     def features(self) -> int:
-        """How many features weigh anything."""
+        """How many features have weights."""
         return sum(len(table.values) for table in self.tables)
 
     @cached_property
     def digest(self) -> str:
-        """Of everything that decides what is found."""
+        """A hash over everything that decides what is found."""
         return digest(orjson.dumps(self.to_json(), option=orjson.OPT_SORT_KEYS).decode())
 
     def entries(self) -> tuple[Entry, ...]:
-        """One entry a label. A label that stands for no group is counted among the hedges."""
+        """One lexicon entry a label. A label that stands for no group is counted among the hedges."""
         return tuple(Entry(f"learned: {label.name}", label.group or Group.HEDGE, ()) for label in self.labels)
 
     def as_lexicon(self, name: str, version: str, title: str, description: str) -> Lexicon:
-        """What lists and pages show of it, with an identity of its own."""
+        """The model as a lexicon without forms, with an identity of its own: what lists and pages show of it."""
         entries, learned = self.entries(), self.digest
+        # Mode and overlap mean nothing without forms; they are a part of the identity all the same.
         return Lexicon(name, version, title, description, MatchMode.WORD, Overlap.LONGEST, entries, learned)
 
     def to_json(self) -> dict[str, Any]:
@@ -132,6 +134,7 @@ def _weight(value: Any) -> int:
 
 def _check(model: DetectorModel) -> None:
     """Raise ValueError where the parts don't fit together."""
+    # Models are files too, which people send each other: a wrong shape would fail deep inside numpy, or not at all.
     rows = [model.bias, *(weights for table in model.tables for weights in table.weights)]
     if not model.labels or any(len(row) != model.states for row in rows):
         raise ValueError("its weights don't fit its labels")

@@ -1,12 +1,9 @@
-"""A text as tokens and sentences, for the detector and for files of tokens.
+"""Tokens, sentences and paragraphs of a text, for the detector and for files of tokens.
 
-Owns where a token begins and ends and where a sentence does. Knows nothing of features or labels. Offsets are code
-points of the text as given; no token cuts a letter from the marks that stand on it, and white space is in none.
-
-Letters in a row are one token, with apostrophes inside ("don't") and combining marks; so are digits in a row. Every
-other character that is no white space is one by itself, and so is each character of a script written without spaces. A
-sentence ends at . ! ? … before white space, at their Chinese kin, and at a blank line; a paragraph at two line feeds in
-a row, and nothing of the detector looks over those: a text that grows is searched anew from the last of them alone.
+Offsets are code points of the text as given; white space is in no token. Letters in a row are one token, with
+apostrophes inside ("don't") and combining marks; so are digits in a row. Every other character is one by itself, and so
+is each character of a script written without spaces. A sentence ends at . ! ? … before white space, at their Chinese
+kin, and at a blank line; a paragraph at two line feeds in a row.
 """
 
 from __future__ import annotations
@@ -27,6 +24,7 @@ _ALONE = (
 _LETTERS = rf"[^\W\d_{_ALONE}]+"
 _TOKEN = re.compile(rf"{_LETTERS}(?:['’]{_LETTERS})*|\d+|\S")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'’”)\]*]*(?=\s|$)|[。！？]+|\n[^\S\n]*\n")
+# Nothing of the detector looks across it, so that a text that grows is searched anew from the last of these alone.
 _PARAGRAPH_END = re.compile(r"\n\n+")
 _MARKS = ("Mn", "Mc", "Me")
 
@@ -67,6 +65,7 @@ def _numbers(end: re.Pattern[str], text: str, starts: Ints) -> Ints:
 
 def _joined(text: str) -> str:
     """`text` with every combining mark replaced by a letter, so that it goes with the word it stands on."""
+    # \w knows no combining marks: "e" with an accent of its own would fall into two tokens. Offsets stay as they are.
     if text.isascii():
         return text
     marks = {ord(mark): "x" for mark in set(text) if unicodedata.category(mark) in _MARKS}

@@ -1,5 +1,4 @@
-"""Reading traces and problem sets that other programs wrote.
+"""Files in other programs' formats: traces and problem sets in, annotated texts in and out.
 
-`scan` looks and proposes, `read` streams drafts, `preview` shows the first rows, `with_mapping` takes
-any table by its columns. Readers alone: no database, no grading, no matching of cues.
+Nothing here touches the database, grades answers or finds cues.
 """

@@ -37,6 +37,7 @@ def checked(lexicon: Lexicon) -> Lexicon:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
+    # Forms are written out even where they are the name alone: the next version may add one.
     data: dict[str, Any] = {"name": entry.name, "group": entry.group.value, "forms": list(entry.forms)}
     if entry.exceptions:
         data["exceptions"] = list(entry.exceptions)

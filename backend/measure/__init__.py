@@ -1,4 +1,1 @@
-"""Figures of traces and runs, each with its interval: accuracy, length, cue density, paired comparison.
-
-Owns formulas. Pure: takes numbers, gives numbers; knows nothing of the store, texts, graders or pages.
-"""
+"""Statistics of traces, runs and annotations, each with its interval. Pure: numbers and spans in, numbers out."""

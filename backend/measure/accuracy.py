@@ -1,7 +1,6 @@
-"""How often a run is right: acc@k and pass@k, with intervals over problems.
+"""Accuracy of a run: acc@k and pass@k, with intervals over problems.
 
-Owns both formulas. Knows nothing of graders or of where verdicts come from: it takes, per problem, the
-number of right samples and of samples with a verdict. Numbers of samples may differ between problems.
+It takes, per problem, the number of right samples and of samples with a verdict; problems may differ in both.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ def accuracy(correct: ArrayLike, samples: ArrayLike) -> Estimate | None:
     Raises ValueError where counts don't fit together.
     """
     right, drawn = _counts(correct, samples)
+    # A problem that nobody could grade is unknown, not wrong.
     known = drawn > 0
     return mean_estimate(right[known] / drawn[known])
 
@@ -32,9 +32,9 @@ def accuracy(correct: ArrayLike, samples: ArrayLike) -> Estimate | None:
 def pass_at_k(correct: ArrayLike, samples: ArrayLike, k: int) -> Estimate | None:
     """The chance that at least one of `k` samples is right, averaged over problems, in [0, 1].
 
-    Unbiased: 1 - C(n-c, k) / C(n, k) per problem with n samples, c of them right (Chen et al. 2021,
-    arXiv 2107.03374, eq. 1). Problems with fewer than `k` samples have no such estimate and are left out (the
-    Estimate's n counts the others); None if none is left. Raises ValueError for k < 1.
+    Unbiased: 1 - C(n-c, k) / C(n, k) per problem with n samples, c of them right (Chen et al. 2021, arXiv 2107.03374,
+    eq. 1). Problems with fewer than `k` samples are left out (the Estimate's n counts the others); None if none is
+    left. Raises ValueError for k < 1.
     """
     if k < 1:
         raise ValueError("pass@k needs k of at least 1.")
@@ -44,6 +44,7 @@ def pass_at_k(correct: ArrayLike, samples: ArrayLike, k: int) -> Estimate | None
     return mean_estimate(np.array([pass_chance(c, n, k) for c, n in pairs], dtype=np.float64))
 
 
+# Binomials as whole numbers are exact for any n. Problems share few pairs of counts: each is worked out once.
 @lru_cache(maxsize=65_536)
 def pass_chance(correct: int, samples: int, k: int) -> float:
     """1 - C(n-c, k) / C(n, k): the chance that `k` of `samples` drawn without replacement hold one of the `correct`."""

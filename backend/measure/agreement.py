@@ -1,16 +1,14 @@
-"""How far annotators agree: span F1, Krippendorff's alpha on characters, Cohen's kappa on the machine's cues.
+"""Inter-annotator agreement: span F1, Krippendorff's alpha on characters, Cohen's kappa on the machine's cues.
 
-Owns these formulas with their intervals and the sentences where one is undefined. Knows nothing of projects or people's
-names. Units (traces, with all their items) are resampled as wholes; nothing depends on the order of items, people or
-spans.
+Owns these formulas with their intervals, and the sentence that stands in for an undefined figure. Nothing depends on
+the order of items, people or spans.
 
 Span F1 between two people is 2 * pairs / (spans of one + spans of the other), pairs being a largest one-to-one
-matching: symmetric, and with countless stretches nobody marked the value kappa tends to (Hripcsak and Rothschild
-2005). Of several people: pairs of people pooled, each counting by its spans.
+matching: symmetric, and the value kappa tends to where the stretches nobody marked are countless (Hripcsak and
+Rothschild 2005). Of several people: pairs of people pooled, each counting by its spans.
 
 Alpha takes every character for a unit and what stands on it for its value, "nothing" included: the nominal alpha of
-Krippendorff 2011 ("Computing Krippendorff's Alpha-Reliability") over unitised text. Overlapping labels together are a
-value of their own.
+Krippendorff 2011 ("Computing Krippendorff's Alpha-Reliability") over unitised text.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ MISSING: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class AgreementFigure:
-    """A figure over `n` items with its 95 % interval, or a sentence that says why there is none."""
+    """A figure of agreement over `n` items with its 95 % interval, or the reason (`why`) for its being undefined."""
 
     value: float | None
     low: float | None = None
@@ -47,19 +45,20 @@ class Judged:
     """An item as the people who are finished with it left it: `spans` by person, over a stretch of `size` characters.
 
     Offsets count from the stretch's start. `cues` are the machine's there, as [start, end); `answers` says for each
-    person and cue whether it is one. Items of one `unit` (the pieces of a trace) are resampled as a whole; one without
-    is a unit of its own.
+    person and cue whether it is one.
     """
 
     size: int
     spans: Mapping[str, Sequence[Span]]
     cues: Sequence[tuple[int, int]] = ()
     answers: Mapping[str, Sequence[bool]] | None = None
+    # What is resampled as a whole: the pieces of one trace are alike, and drawn singly they would make the interval too
+    # narrow. An item without a unit is one of its own.
     unit: str = ""
 
 
 def pairs_of(items: Sequence[Judged]) -> list[tuple[str, str]]:
-    """The pairs of people who finished an item both, in order."""
+    """The pairs of people of whom both finished some item, in order."""
     return sorted({pair for item in items for pair in combinations(sorted(item.spans), 2)})
 
 
@@ -85,7 +84,7 @@ def span_f1(items: Sequence[Judged], criterion: Criterion, who: tuple[str, str] 
 
 
 def _by_unit(items: Sequence[Judged], rows: Floats) -> Floats:
-    """Rows of items, summed where they are of one unit."""
+    """Rows [items, ...] summed by unit, [units, ...]."""
     places: dict[str, int] = {}
     own = [places.setdefault(item.unit or f"item {k}", len(places)) for k, item in enumerate(items)]
     table = np.zeros((len(places), *rows.shape[1:]))
@@ -94,10 +93,11 @@ def _by_unit(items: Sequence[Judged], rows: Floats) -> Floats:
 
 
 def alpha(items: Sequence[Judged], who: tuple[str, str] | None = None) -> AgreementFigure:
-    """Krippendorff's nominal alpha over characters."""
+    """Krippendorff's nominal alpha over characters, of two people or of all."""
     shared = [item for item in items if _both(item, who)]
     if not shared:
         return _nobody(who)
+    # Number 0 is "nothing stands here", a value like the others.
     values: dict[tuple[str, ...], int] = {(): 0}
     coded = [_codes(item, who, values) for item in shared]
     tables = _by_unit(shared, np.array([coincidences(codes, len(values)).ravel() for codes in coded]))
@@ -125,9 +125,10 @@ def nominal_alpha(data: Codes) -> float | None:
 def coincidences(codes: Codes, size: int) -> Floats:
     """The coincidence matrix [size, size] of codes [observers, units]: each pair of values of a unit, over m - 1."""
     counts = np.stack([(codes == value).sum(axis=0) for value in range(size)], axis=1).astype(np.float64)
-    said = counts.sum(axis=1)
-    counts = counts[said >= 2]
-    weights = 1.0 / (said[said >= 2] - 1)
+    # A unit that one observer alone has coded can't be compared and drops out (Krippendorff 2011).
+    observers = counts.sum(axis=1)
+    counts = counts[observers >= 2]
+    weights = 1.0 / (observers[observers >= 2] - 1)
     weighted = counts * weights[:, None]
     result: Floats = weighted.T @ counts - np.diag(weighted.sum(axis=0))
     return result
@@ -162,9 +163,11 @@ def kappa(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Agreem
         return AgreementFigure(None, why="No two people finished an item that shows machine cues.")
     people = [who] if who else pairs_of(chosen)
     table = _by_unit(chosen, np.array([np.concatenate([_answers(item, pair) for pair in people]) for item in chosen]))
-    value = _mean_kappa(table.sum(axis=0))
-    if value is None:
+    # The mean over the pairs whose kappa is defined (Light 1971); four counts a pair.
+    defined = [one for counts in table.sum(axis=0).reshape(-1, 4) if (one := kappa_of(counts)) is not None]
+    if not defined:
         return AgreementFigure(None, n=len(chosen), why="All answers are the same, so that kappa is undefined.")
+    value = sum(defined) / len(defined)
     if len(table) == 1:
         return AgreementFigure(value, n=len(chosen))
     means = resampled_means(table)[::_STRIDE]
@@ -172,18 +175,12 @@ def kappa(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Agreem
 
 
 def _answers(item: Judged, pair: tuple[str, str]) -> Floats:
-    """How often the two said no and no, no and yes, yes and no, yes and yes."""
+    """How often the two answered no and no, no and yes, yes and no, yes and yes."""
     row = np.zeros(4)
     if item.answers is not None and all(person in item.answers for person in pair):
         for first, second in zip(item.answers[pair[0]], item.answers[pair[1]], strict=True):
             row[2 * first + second] += 1
     return row
-
-
-def _mean_kappa(row: Floats) -> float | None:
-    """The mean over the pairs whose kappa is defined; `row` holds four counts a pair."""
-    found = [one for table in row.reshape(-1, 4) if (one := kappa_of(table)) is not None]
-    return sum(found) / len(found) if found else None
 
 
 def kappa_of(table: Floats | Sequence[float]) -> float | None:
@@ -196,11 +193,12 @@ def kappa_of(table: Floats | Sequence[float]) -> float | None:
         return None
     observed = np.trace(square) / total
     chance = float((square.sum(axis=0) * square.sum(axis=1)).sum() / total**2)
+    # Where chance is 1 both gave one and the same answer throughout: 0 / 0, up to rounding.
     return float((observed - chance) / (1 - chance)) if chance < 1 - 1e-12 else None
 
 
 def _mean_kappas(rows: Floats) -> list[float]:
-    """`_mean_kappa` of many rows at once, [samples, 4 * pairs]; those in which no pair has one are left out."""
+    """The mean kappa of many rows at once, [samples, 4 * pairs]; rows in which no pair has one are left out."""
     tables = rows.reshape(len(rows), -1, 4)
     with np.errstate(divide="ignore", invalid="ignore"):
         none, other, one, both = np.moveaxis(tables / tables.sum(axis=2, keepdims=True), 2, 0)
@@ -214,6 +212,7 @@ def _mean_kappas(rows: Floats) -> list[float]:
 
 def _codes(item: Judged, who: tuple[str, str] | None, values: dict[tuple[str, ...], int]) -> Codes:
     """What each person has on each character, [people, characters], as numbers of `values`, which grows."""
+    # Labels change at the ends of spans alone: even a text of 100,000 characters takes no more steps than it has spans.
     people = list(who) if who else sorted(item.spans)
     rows = []
     for person in people:
@@ -222,6 +221,7 @@ def _codes(item: Judged, who: tuple[str, str] | None, values: dict[tuple[str, ..
         )
         row = np.zeros(item.size, dtype=np.int64)
         for start, end in pairwise(edges):
+            # Overlapping labels together are a value of their own: nominal alpha knows no partial match.
             labels = tuple(sorted({s.label for s in item.spans[person] if s.start <= start and s.end >= end}))
             row[start:end] = values.setdefault(labels, len(values))
         rows.append(row)
@@ -250,6 +250,7 @@ def _ratio(table: Floats, n: int) -> AgreementFigure:
 
 def _with_interval(value: float, many: Sequence[float], of: int, n: int) -> AgreementFigure:
     """The percentile interval; none where too many resamples are undefined."""
+    # The bounds would come from the defined resamples alone, and they aren't a fair sample of all.
     if len(many) < LEVEL * of:
         return AgreementFigure(value, n=n)
     low, high = sorted_interval(np.sort(np.array(many))[:, None], 1 - LEVEL)

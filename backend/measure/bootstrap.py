@@ -1,11 +1,7 @@
-"""Means over problems with a percentile bootstrap interval: the one resampling the other measures share.
+"""Bootstrap over problems: means with percentile intervals, and the resampling that all other statistics share.
 
-Owns Estimate and the resampling. Knows nothing of what the numbers mean.
-
-Method: Efron's percentile interval (Efron & Tibshirani 1993, ch. 13), problems drawn with replacement,
-RESAMPLES times from a fixed seed, so that the same data always give the same interval. Rows are sorted before
-drawing: the interval doesn't depend on the order in which problems arrive. With few problems the interval
-is somewhat narrow (30 problems: about 93-94 % coverage for a nominal 95 %).
+Method: Efron's percentile interval (Efron & Tibshirani 1993, ch. 13), problems drawn with replacement, RESAMPLES times
+from a fixed seed, so that the same data always give the same interval.
 """
 
 from __future__ import annotations
@@ -21,11 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+# Simulated coverage of the nominal 95 % at 30 problems: 93-94 % for differences in accuracy, 81-88 % for cues a trace,
+# whose counts are skewed, and 58 % for an accuracy of .97, where the interval is often [1, 1].
 LEVEL: Final = 0.95
 RESAMPLES: Final = 10_000
-SEED: Final = 20260325
+SEED: Final = 20260325  # another one would move the last digit of every interval shown so far
 _CHUNK_CELLS: Final = 2_000_000
-_CACHED_PROBLEMS: Final = 600
+_CACHED_PROBLEMS: Final = 600  # 10,000 draws of them take 48 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def mean_estimate(values: ArrayLike, level: float = LEVEL) -> Estimate | None:
 
 
 def column_estimates(values: ArrayLike, level: float = LEVEL) -> list[Estimate | None]:
-    """One Estimate per column of `values` [problems, columns], all from the same resamples."""
+    """One Estimate a column of `values` [problems, columns], all from the same resamples."""
     table = np.asarray(values, dtype=np.float64)
     if table.ndim != 2 or not np.isfinite(table).all():
         raise ValueError("Values must be finite numbers, one row a problem.")
@@ -73,6 +71,7 @@ def ratio_estimates(values: Floats, baseline: Floats, level: float = LEVEL) -> l
         return [None] * columns
     ratios = _means(values) / _means(baseline[:, None])
     means = resampled_means(np.column_stack([values, baseline]))
+    # One resample with a baseline of zero makes the ratio infinite: there is no honest upper bound then.
     if problems == 1 or (means[:, -1] <= 0).any():
         return [Estimate(float(ratio), None, None, problems) for ratio in ratios]
     lows, highs = sorted_interval(np.sort(means[:, :-1] / means[:, -1:], axis=0), 1 - level)
@@ -82,12 +81,13 @@ def ratio_estimates(values: Floats, baseline: Floats, level: float = LEVEL) -> l
 def resampled_means(table: Floats) -> Floats:
     """Means [RESAMPLES, columns] of `table` [problems, columns] under resampling of its rows.
 
-    Memory stays near 6 million cells whatever the number of problems. Columns are centred while they are
-    summed, so that a constant column has an interval without width.
+    Memory stays near 6 million cells whatever the number of problems.
     """
     problems = len(table)
+    # Sorted, so that the interval doesn't depend on the order in which problems arrive: workers finish in any order.
     rows = table[np.lexsort(table.T[::-1])]
     centre = _means(table)
+    # Centred while they are summed: a constant column has an interval without width, not one of rounding errors.
     deviations = rows - centre
     draws = (_few_draws(problems),) if problems <= _CACHED_PROBLEMS else _draws(problems)
     return np.concatenate([times @ deviations for times in draws]) / problems + centre
@@ -95,7 +95,8 @@ def resampled_means(table: Floats) -> Floats:
 
 @lru_cache(maxsize=4)
 def _few_draws(problems: int) -> Floats:
-    """All draws at once. Runs mostly hold the same few numbers of problems, and drawing is the dear part."""
+    """All draws at once, kept for the numbers of problems met last."""
+    # Runs mostly hold the same few numbers of problems, and drawing takes longer than multiplying.
     return np.concatenate(list(_draws(problems)))
 
 
@@ -106,6 +107,7 @@ def _draws(problems: int) -> Iterator[Floats]:
     for start in range(0, RESAMPLES, chunk):
         size = min(chunk, RESAMPLES - start)
         drawn = generator.integers(0, problems, (size, problems), dtype=np.int32)
+        # One bincount over all resamples: each one's problems are shifted to a range of their own.
         flat = (drawn + np.arange(size, dtype=np.int32)[:, None] * problems).ravel()
         yield np.bincount(flat, minlength=size * problems).reshape(size, problems).astype(np.float64)
 
@@ -118,11 +120,13 @@ def _means(table: Floats) -> Floats:
 def sorted_interval(resampled: Floats, alpha: float) -> tuple[Floats, Floats]:
     """The two-sided 1 - alpha percentile interval of each column of `resampled`, which is sorted.
 
-    With B resamples the bounds are the k-th smallest and k-th largest, k = floor(alpha/2 * (B + 1)): then zero
-    lies outside exactly when `two_sided_p` is at most alpha. Infinite when alpha is too small for B.
+    With B resamples the bounds are the k-th smallest and k-th largest, k = floor(alpha/2 * (B + 1)). Infinite when
+    alpha is too small for B.
     """
     count = len(resampled)
-    # the tiny term keeps 0.05 / 2 * 10,001 and the like on the right side of an integer
+    # B + 1, and no interpolation as numpy.quantile has it: zero then lies outside exactly when `two_sided_p` is at most
+    # alpha, so that a chart's interval and a table's p-value never contradict each other. The tiny term keeps
+    # 0.05 / 2 * 10,001 and the like on the right side of an integer.
     place = int(np.floor(alpha / 2 * (count + 1) + 1e-9)) - 1
     if place < 0:
         infinite = np.full(resampled.shape[1:], np.inf)
@@ -133,7 +137,7 @@ def sorted_interval(resampled: Floats, alpha: float) -> tuple[Floats, Floats]:
 def two_sided_p(resampled: Floats) -> Floats:
     """The bootstrap p-value of "the mean is zero" per column: twice the smaller tail, (1 + tail) / (1 + B)."""
     tail = np.minimum((resampled <= 0).sum(axis=0), (resampled >= 0).sum(axis=0))
-    # One is added to both counts (Davison & Hinkley 1997, eq. 4.11): a p-value of 0 would claim more than B draws know.
+    # With one added to both counts (Davison & Hinkley 1997, eq. 4.11): a p of 0 would claim more than B draws can know.
     p: Floats = np.minimum(1.0, 2 * (tail + 1) / (len(resampled) + 1))
     return p
 

@@ -1,11 +1,7 @@
-"""Whether a claim is reproduced: the rules, fixed before any run they judge, and how seeds are put together.
+"""Whether a claim of the paper is reproduced: the tests, fixed before the runs they decide on, and pooling over seeds.
 
-Owns the three verdicts, the two kinds of test and the pooling over seeds. Which outcome each claim is tested on, and
-with which smallest effect, is written beside the claims (backend/services/reproduction/claims.py).
-
-Pooling: the same problems are answered in every seed, so a problem's values are first averaged over seeds, and the
-interval is the percentile bootstrap over problems of `bootstrap` (95 %, 10,000 resamples). It therefore holds for these
-training seeds; that other seeds would agree is what the demand on every seed's own estimate is for.
+Owns the three verdicts, the two kinds of test and the pooling. Which outcome each claim is tested on, and with which
+smallest effect, is written beside the claims (backend/services/reproduction/claims.py).
 
 A test of an *effect* has a direction and a smallest effect that matters. It is
 
@@ -19,9 +15,7 @@ A test of *keeping* has a margin (non-inferiority; Piaggio et al. 2012, CONSORT)
 lies above minus the margin, not reproduced when it lies below, else undecided. "Doesn't rise" is the same with the sign
 turned.
 
-A claim of several clauses is reproduced when each of them is, not reproduced when any is not, else undecided. Because
-all have to hold, no clause's level needs correcting for their number (intersection-union test; Berger 1982). What was
-trained with fewer than three seeds is undecided, whatever its interval.
+A claim of several clauses is reproduced when each of them is, not reproduced when any is not, else undecided.
 """
 
 from __future__ import annotations
@@ -37,11 +31,12 @@ import numpy as np
 from backend.measure.bootstrap import Estimate, Floats
 from backend.measure.paired import mean_difference, mean_ratio
 
+# What was trained with fewer seeds is undecided, whatever its interval: the interval is over problems alone.
 SEEDS_NEEDED: Final = 3
 
 
 class ClaimVerdict(StrEnum):
-    """What a test says of a claim."""
+    """The outcome of a test or of a whole claim."""
 
     REPRODUCED = "reproduced"
     NOT_REPRODUCED = "not reproduced"
@@ -61,13 +56,15 @@ class Effect:
         if ends is None:
             return ClaimVerdict.UNDECIDED
         low, high = ends
+        # The interval holds for these training seeds. That others would agree is what this demand is for; it asks for
+        # the sign alone, not for the smallest effect.
         agreed = all(self.direction * seed > 0 for seed in seeds)
         if low > 0 and self.direction * found.value >= self.smallest and agreed:
             return ClaimVerdict.REPRODUCED
         return ClaimVerdict.NOT_REPRODUCED if high < self.smallest else ClaimVerdict.UNDECIDED
 
-    def describe(self, unit: str) -> str:
-        """The test as a clause."""
+    def clause(self, unit: str) -> str:
+        """The test as a clause of a sentence; `unit` is that of the outcome."""
         word = "higher" if self.direction > 0 else "lower"
         return f"{word}, by at least {self.smallest:g} {unit}, in every seed"
 
@@ -81,6 +78,7 @@ class Keeps:
 
     def judge(self, found: Estimate, _seeds: Sequence[float]) -> ClaimVerdict:
         """The verdict on the pooled estimate."""
+        # No demand on single seeds here: a seed may well fall a little within the margin.
         ends = _ends(found, self.direction)
         if ends is None:
             return ClaimVerdict.UNDECIDED
@@ -89,8 +87,8 @@ class Keeps:
             return ClaimVerdict.REPRODUCED
         return ClaimVerdict.NOT_REPRODUCED if high < -self.margin else ClaimVerdict.UNDECIDED
 
-    def describe(self, unit: str) -> str:
-        """The test as a clause."""
+    def clause(self, unit: str) -> str:
+        """The test as a clause of a sentence; `unit` is that of the outcome."""
         word = "lower" if self.direction > 0 else "higher"
         return f"not {word} by {self.margin:g} {unit} or more"
 
@@ -113,13 +111,13 @@ _Compare = Callable[[Floats, Floats], Estimate | None]
 def pooled_difference(seeds: Sequence[Paired]) -> PooledEffect | None:
     """Value minus baseline, averaged over the seeds that hold a problem, then over problems; None without problems.
 
-    `seeds` holds each seed's problems, a pair (value, baseline) each.
+    `seeds` holds for each seed: problem -> (value, baseline). The interval is that of `bootstrap`, over problems.
     """
     return _pooled(seeds, mean_difference, lambda values, baseline: float((values - baseline).mean()))
 
 
 def pooled_change(seeds: Sequence[Paired]) -> PooledEffect | None:
-    """The relative change in percent: 100 * (mean value / mean baseline - 1), problems and seeds as above.
+    """The relative change in percent: 100 * (mean value / mean baseline - 1), pooled as by `pooled_difference`.
 
     None without problems or where a baseline's mean isn't positive.
     """
@@ -130,6 +128,7 @@ def difference_between(one: PooledEffect | None, other: PooledEffect | None) -> 
     """`one` - `other`, measured on different problems: their intervals joined as those of independent means.
 
     The square-and-add limits of Zou and Donner 2008 (MOVER), which keep the two intervals' asymmetry. n is the smaller.
+    None where either is missing, or where they were trained with different numbers of seeds.
     """
     if one is None or other is None or len(one.seeds) != len(other.seeds):
         return None
@@ -155,13 +154,14 @@ def together(clauses: Iterable[ClaimVerdict]) -> ClaimVerdict:
     found = set(clauses)
     if not found:
         raise ValueError("A claim needs at least one clause.")
+    # All have to hold, so that no clause's level needs correcting for their number (intersection-union; Berger 1982).
     if ClaimVerdict.NOT_REPRODUCED in found:
         return ClaimVerdict.NOT_REPRODUCED
     return ClaimVerdict.UNDECIDED if ClaimVerdict.UNDECIDED in found else ClaimVerdict.REPRODUCED
 
 
 def _ends(found: Estimate, direction: int) -> tuple[float, float] | None:
-    """The interval's ends as seen in the claimed direction, the smaller first."""
+    """The interval's ends with the claimed direction as the positive one, the smaller first."""
     if found.low is None or found.high is None:
         return None
     return (found.low, found.high) if direction > 0 else (-found.high, -found.low)
@@ -182,6 +182,7 @@ def _pooled(
     columns = [_columns(list(pairs.values())) for pairs in seeds]
     if any(not len(baseline) or (compare is _change and baseline.mean() <= 0) for _, baseline in columns):
         return None
+    # The same problems are answered in every seed: a problem's values are averaged first, and problems are resampled.
     problems = sorted(set().union(*seeds)) if seeds else []
     means = [np.mean([pairs[problem] for pairs in seeds if problem in pairs], axis=0) for problem in problems]
     estimate = compare(*_columns(means))

@@ -1,7 +1,7 @@
-"""False confidence: answers that are wrong and nonetheless given as if they were right.
+"""False confidence: wrong answers that are given without a doubt.
 
-Owns which passage of a response counts as its closing: the place where a doubt would have to stand to warn the reader.
-Knows nothing of lexicons or graders; the caller says which closings hold a doubt and which answers are wrong.
+Owns which passage of a response counts as its closing, the place where a doubt would have to stand to warn the reader.
+The caller says which closings hold a doubt and which answers are wrong.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _BOXED: Final = "\\boxed{"
 _END: Final = re.compile(r"[.!?](?=[\s<]|$)|\n")
 _SAYS: Final = re.compile(r"\w")
 _TAG: Final = re.compile(r"</?\w+>")
-_SENTENCES: Final = 2
+_SENTENCES: Final = 2  # before the one with the answer
 
 
 def closing(text: str) -> tuple[int, int]:
@@ -23,13 +23,14 @@ def closing(text: str) -> tuple[int, int]:
     It runs from two sentences before the one with the last \\boxed{ to the end. Lines and . ! ? end sentences; a line
     without a word, or with a tag alone, is none. Without a \\boxed{ it is the last sentence and two before it.
     """
+    # The last box: models that try out answers box them on the way.
     at = text.rfind(_BOXED)
     starts = _starts(text, at if at >= 0 else len(text))
     return starts[max(0, len(starts) - 1 - _SENTENCES)], len(text)
 
 
 def _starts(text: str, before: int) -> list[int]:
-    """Where each sentence begins that begins before `before`; the one `before` lies in comes last."""
+    """Where the sentences begin that begin before `before`; the one in which `before` lies comes last."""
     found, start = [], 0
     for match in _END.finditer(text, 0, before):
         if _says(text[start : match.end()]):
@@ -50,4 +51,5 @@ def falsely_confident(finished: bool, answer: str | None, correct: bool | None, 
     """
     if correct is None:
         return None
+    # A response that was cut off, or gives no answer, asserts nothing.
     return finished and bool(answer) and not correct and not doubts

@@ -1,11 +1,9 @@
-"""Counts and densities of uncertainty expressions, per trace, per problem and pooled.
+"""Cue counts and densities: per trace, per problem and pooled, with intervals.
 
-Owns how counts become densities and how traces are averaged. Knows nothing of lexicons, matching or
-tokenizers: it takes counts, and lengths in whatever unit the caller names (tokens, or words).
-
-Two densities, because they answer different questions. *Per trace*: each trace's own density, averaged within a
-problem and then over problems, so a trace of 300 tokens weighs as much as one of 30,000. *Pooled*: all
-cues over all units, so long traces dominate. Both resample problems, never single traces.
+It takes counts, and lengths in whatever unit the caller names (tokens, or words). There are two densities, because they
+answer different questions. *Per trace*: each trace's own density, averaged within a problem and then over problems, so
+that a trace of 300 tokens weighs as much as one of 30,000. *Pooled*: all cues over all units, so that long traces
+dominate. Both resample problems, never single traces.
 """
 
 from __future__ import annotations
@@ -27,7 +25,10 @@ By = Literal["entry", "group", "section"]
 
 @dataclass(frozen=True, slots=True)
 class CueSummary:
-    """One name's figures: cues a trace, density per 1,000 units (per trace, and pooled), share of traces with any."""
+    """Figures of an entry, group or section.
+
+    Cues a trace, density per 1,000 units (per trace, and pooled), share of traces with any.
+    """
 
     count: Estimate
     density: Estimate | None
@@ -36,7 +37,7 @@ class CueSummary:
 
 
 def tally(cues: Iterable[Cue], by: By = "entry") -> Counter[str]:
-    """How many of `cues` each entry, group or section has."""
+    """How many of `cues` are of each entry, group or section."""
     return Counter(str(getattr(cue, by)) for cue in cues)
 
 
@@ -52,6 +53,8 @@ def by_problem(values: ArrayLike, problems: Sequence[Hashable]) -> Floats:
 
     `problems` names each trace's problem. Raises ValueError where lengths differ.
     """
+    # Problems are resampled, never single traces: samples of one problem are alike, and drawn singly they would make
+    # every interval too narrow.
     table = np.asarray(values, dtype=np.float64)
     if len(table) != len(problems):
         raise ValueError("Every trace needs its problem.")
@@ -76,6 +79,7 @@ def fraction(flags: Sequence[bool | None], problems: Sequence[Hashable]) -> Esti
 def trace_density(counts: ArrayLike, units: ArrayLike, problems: Sequence[Hashable]) -> Estimate | None:
     """The per-trace density per 1,000 units. Traces without length are left out; None if none is left."""
     found, lengths = _pair(counts, units)
+    # An empty response has no density; as 0 it would pull the mean down.
     kept = lengths > 0
     chosen = [problem for problem, keep in zip(problems, kept, strict=True) if keep]
     return mean_estimate(by_problem(PER * found[kept] / lengths[kept], chosen))
@@ -84,9 +88,9 @@ def trace_density(counts: ArrayLike, units: ArrayLike, problems: Sequence[Hashab
 def pooled_density(counts: ArrayLike, units: ArrayLike, problems: Sequence[Hashable]) -> Estimate | None:
     """All cues over all units, per 1,000; None where there are no units.
 
-    Each problem contributes the mean over its samples, so that its number of samples doesn't weigh. With
-    the same number for every problem this is exactly the sum of counts over the sum of units.
+    With the same number of samples for every problem this is exactly the sum of counts over the sum of units.
     """
+    # Each problem contributes the mean over its samples: one that was sampled more often weighs no more.
     found, lengths = _pair(counts, units)
     totals = by_problem(np.stack([found, lengths], axis=1), problems)
     return ratio_estimates(PER * totals[:, :1], totals[:, 1])[0]
@@ -111,6 +115,7 @@ def summarise(
     shares = column_estimates(by_problem(table > 0, problems))
     kept = lengths > 0
     chosen = [problem for problem, keep in zip(problems, kept, strict=True) if keep]
+    # One call for all names, so that they share the resamples and the cost.
     densities = column_estimates(by_problem(PER * table[kept] / lengths[kept, None], chosen))
     pooled = ratio_estimates(PER * by_problem(table, problems), by_problem(lengths, problems))
     rows = zip(names, means, densities, pooled, shares, strict=True)

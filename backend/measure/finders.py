@@ -1,8 +1,6 @@
-"""Several finders on the same texts: precision, recall and F1 of each, and how far one is ahead of another.
+"""Comparing finders on the same texts: precision, recall and F1 of each, and the difference in F1 with its interval.
 
-Owns the pairing: all figures of a contest come from the same resamples of units, so that a difference has an interval
-of its own, which is narrower than what two intervals side by side suggest. The formulas are those of gold.py. Knows
-nothing of lexicons or projects.
+The formulas are those of gold.py; what is owned here is the pairing.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from backend.measure.spans import Criterion, pairs
 
 @dataclass(frozen=True, slots=True)
 class FinderFigures:
-    """What a finder gets right over `units` resampled wholes. None where there is nothing to divide by.
+    """Precision, recall and F1 of a finder over `units` that are resampled as wholes; None where undefined.
 
     Of `found` marks `right` are right, of `gold` spans (in texts that say something about recall) `hit` were found.
     """
@@ -44,11 +42,13 @@ class Contest:
         if len({len(texts) for texts in finders.values()}) > 1:
             raise ValueError("Finders can only be compared on the same texts.")
         self._names = list(finders)
+        # Side by side in one table, so that all are resampled together: the interval of a difference is then narrower
+        # than two intervals beside each other suggest.
         self._table = np.concatenate([_counts(texts, criterion) for texts in finders.values()], axis=1)
 
     @cached_property
     def figures(self) -> dict[str, FinderFigures]:
-        """By finder."""
+        """Each finder's figures by its name."""
         return {name: self._figures(place) for place, name in enumerate(self._names)}
 
     def lead(self, name: str, other: str) -> Estimate | None:
@@ -82,7 +82,7 @@ class Contest:
 
 
 def _counts(texts: Sequence[Compared], criterion: Criterion) -> Floats:
-    """A row a unit: found, found and right, gold of texts that tell recall, and how much of that was found."""
+    """A row a unit: found, found and right, gold of blind texts, and how much of that was found."""
     units = {unit: place for place, unit in enumerate(dict.fromkeys(text.unit for text in texts))}
     table = np.zeros((len(units), 4))
     for text in texts:
@@ -95,6 +95,7 @@ def _counts(texts: Sequence[Compared], criterion: Criterion) -> Floats:
 
 def _f1(totals: Floats) -> Floats:
     """F1 of rows of counts; NaN where nothing was found or there is nothing to find, 0 where nothing found is right."""
+    # By precision and recall, not by counts: they rest on different texts, recall on blind ones alone.
     with np.errstate(divide="ignore", invalid="ignore"):
         precision, recall = totals[:, 1] / totals[:, 0], totals[:, 3] / totals[:, 2]
         value: Floats = np.where(totals[:, 1] * totals[:, 3] > 0, 2 * precision * recall / (precision + recall), 0.0)
@@ -102,7 +103,7 @@ def _f1(totals: Floats) -> Floats:
 
 
 def _estimate(value: float, resampled: Floats, n: int) -> Estimate:
-    """Resamples without a value say nothing; with many of them, or with one alone, there is no interval."""
+    """The percentile interval; none where too many resamples are undefined, or where there is only one."""
     kept = resampled[np.isfinite(resampled)]
     if len(resampled) == 1 or len(kept) < LEVEL * len(resampled):
         return Estimate(float(value), None, None, n)

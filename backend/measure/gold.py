@@ -1,12 +1,7 @@
-"""How far a list of words, or a detector, finds what people marked: precision, recall and F1 with their intervals.
+"""Precision, recall and F1 of a lexicon or detector against gold annotations, and counts corrected by them.
 
-Owns these formulas, over texts as the units that are resampled, and corrected counts. Knows nothing of lexicons,
-matching or projects: it takes spans.
-
-Precision is the share of what was found that people marked too, recall the share of what they marked that was found, F1
-their harmonic mean. The leading criterion is overlap, one to one: a finder that marks "maybe" where a person marked
-"maybe not" has found it. Texts whose people saw the finder's marks while they worked say nothing about recall: what
-nobody was shown is found less often by them too (`blind` False), so that they count for precision alone.
+Owns these formulas with their intervals; it takes spans. Precision is the share of what was found that people marked
+too, recall the share of what they marked that was found, F1 their harmonic mean.
 """
 
 from __future__ import annotations
@@ -24,7 +19,7 @@ from backend.measure.spans import Criterion, pairs
 
 
 class FoundSpan(NamedTuple):
-    """A stretch `[start, end)` a finder marked by `entry`, of a cue `group`."""
+    """A stretch `[start, end)` that a finder marked, with the lexicon's entry and cue group."""
 
     start: int
     end: int
@@ -34,21 +29,22 @@ class FoundSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A text as both see it: `gold` spans carry the cue group as their label ("" for none).
+    """A text with a finder's marks and with people's: `gold` spans carry the cue group as their label ("" for none).
 
-    `unit` names what is resampled as a whole (a trace cut into several items, a document of many sentences); `blind`
-    says that its people saw no marks of a machine.
+    `unit` names what is resampled as a whole: a trace cut into several items, a document of many sentences.
     """
 
     found: tuple[FoundSpan, ...]
     gold: tuple[Span, ...]
     unit: str
+    # Its people saw no marks of a machine. Where they did, they find less of what the machine missed, so that the text
+    # says nothing about recall and counts for precision alone.
     blind: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Figures of a finder, or of a part of it. `found`, `gold` and `matched` are counts behind them.
+    """Precision, recall and F1 of a finder, or of one of its groups or entries, with the counts behind them.
 
     `recall_gold` is how many gold spans recall rests on (those of blind texts), `texts` and `units` how many there are.
     None where nothing was found (precision), nothing is there (recall), or either is missing (F1).
@@ -67,7 +63,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class FinderEvaluation:
-    """A finder's score as a whole, by cue group and by entry (entries have no recall: gold names none)."""
+    """A finder's score as a whole, by cue group and by entry. Entries have no recall, for people mark no entries."""
 
     whole: Score
     groups: Mapping[str, Score]
@@ -79,11 +75,13 @@ _FOUND, _RIGHT, _GOLD, _HIT = range(4)
 
 
 def evaluate(texts: Sequence[Compared], criterion: Criterion = Criterion.OVERLAP) -> FinderEvaluation:
-    """Precision, recall and F1 over `texts`; whatever the group where the criterion is not exact.
+    """Precision, recall and F1 over `texts`, as a whole, by group and by entry.
 
-    Exact asks for the same characters; groups are compared in the figures by group alone, for lexicons divide doubt
-    differently. POSITION and OVERLAP are therefore the same here.
+    EXACT asks for the same characters. Groups count in the figures by group alone, so that POSITION and OVERLAP are the
+    same here.
     """
+    # Overlap leads, one to one: a finder that marks "maybe" where a person marked "maybe not" has found it. As a whole
+    # the group doesn't count, because lexicons divide doubt into groups differently.
     tables = _Tables(texts)
     for text in texts:
         tables.add(text, criterion)
@@ -97,7 +95,7 @@ def evaluate(texts: Sequence[Compared], criterion: Criterion = Criterion.OVERLAP
 
 
 class _Tables:
-    """The counts of each unit, as a whole and by group and entry."""
+    """The counts of each unit: as a whole under "", by group under "g:name" and by entry under "e:name"."""
 
     def __init__(self, texts: Sequence[Compared]) -> None:
         self._units = {unit: place for place, unit in enumerate(dict.fromkeys(text.unit for text in texts))}
@@ -123,7 +121,7 @@ class _Tables:
         self._add_groups(text, unit, criterion)
 
     def _add_groups(self, text: Compared, unit: int, criterion: Criterion) -> None:
-        """By group a hit has to be of the group people gave it."""
+        """The counts by group, where a hit has to be of the group that people gave it."""
         kind = Criterion.EXACT if criterion is Criterion.EXACT else Criterion.OVERLAP
         found = [Span(one.start, one.end, one.group) for one in text.found]
         together = pairs(found, text.gold, kind)
@@ -176,7 +174,7 @@ def _ratio(table: Floats, means: Floats | None, top: int, bottom: int) -> Estima
 
 
 def _interval(value: float, tops: Floats, bottoms: Floats, n: int) -> Estimate:
-    """Resamples in which nothing is there to be divided by say nothing; with many of them there is no interval."""
+    """The percentile interval of a ratio; none where too many resamples have nothing to divide by."""
     kept = bottoms > 0
     if kept.mean() < LEVEL:
         return Estimate(value, None, None, n)
@@ -187,7 +185,8 @@ def _interval(value: float, tops: Floats, bottoms: Floats, n: int) -> Estimate:
 def _f1(table: Floats, means: Floats | None, precision: Estimate | None, recall: Estimate | None) -> Estimate | None:
     if precision is None or recall is None:
         return None
-    value = _harmonic(precision.value, recall.value)
+    total = precision.value + recall.value
+    value = 2 * precision.value * recall.value / total if total else 0.0
     n = min(precision.n, recall.n)
     if means is None:
         return Estimate(value, None, None, n)
@@ -200,16 +199,12 @@ def _f1(table: Floats, means: Floats | None, precision: Estimate | None, recall:
     return Estimate(value, float(low[0]), float(high[0]), n)
 
 
-def _harmonic(precision: float, recall: float) -> float:
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """Cues a trace as counted, and as there really are by what people found of the counter.
+    """Cues a trace as counted, and as estimated from the precision and recall of the counter.
 
-    `gold` says how many of the counter's marks people judged, `blind` how many gold cues its recall rests on. `real` is
-    None where precision is unknown; without recall it counts what was found rightly and says so (`missed` False).
+    `gold` says how many of the counter's marks people checked, `blind` how many gold cues its recall rests on. `real`
+    is None where precision is unknown; without recall it leaves out what was missed (`missed` False).
     """
 
     counted: Estimate
@@ -219,16 +214,17 @@ class Corrected:
     missed: bool
 
 
-# An entry that people judged seldom leans on the precision of the whole: as if it had been judged so often before.
+# An entry that people checked seldom leans on the precision of the whole, as if it had been checked so often before:
+# otherwise one wrong hit of a rare word would set its precision to 0.
 PRIOR = 5.0
 
 
 def corrected(
     counts: Floats, entries: Sequence[str], texts: Sequence[Compared], criterion: Criterion = Criterion.OVERLAP
 ) -> Corrected | None:
-    """What `counts` [problems, entries] of a run become: each entry's by its precision, all of them by recall.
+    """A run's `counts` [problems, entries] corrected: each entry's by its precision, all of them by recall.
 
-    The precision of an entry that was judged n times is (right + PRIOR * p) / (n + PRIOR), p being that of all entries.
+    The precision of an entry that was checked n times is (right + PRIOR * p) / (n + PRIOR), with p that of all entries.
     The interval resamples the run's problems and the judged texts' units, both. None without problems.
     """
     if not len(counts):
@@ -249,7 +245,7 @@ def corrected(
     real = Estimate(float(value), None, None, judged)
     if run is not None and len(per_unit) > 1:
         gold = resampled_means(per_unit) * len(per_unit)
-        # Both are resampled from one seed: turning one against the other makes them independent.
+        # Both are resampled from one seed: shifting one against the other makes them independent.
         many = _real(run, np.roll(gold, len(gold) // 2, axis=0), len(entries))
         kept = np.isfinite(many)
         if kept.mean() >= LEVEL:
@@ -287,6 +283,7 @@ def _real(counts: Floats, gold: Floats, width: int) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         base = right.sum(axis=1, keepdims=True) / total
         precision = (right + PRIOR * base) / (found + PRIOR)
+        # Nothing is known of what was missed without blind texts: then nothing is added for it.
         recall = np.where(gold[:, -2] > 0, gold[:, -1] / gold[:, -2], 1.0)
         result: Floats = (counts * precision).sum(axis=1) / recall
     return result

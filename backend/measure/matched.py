@@ -1,6 +1,4 @@
-"""Density compared at equal length: do responses of the same length to the same problem hold fewer doubts?
-
-Owns the matching. Knows nothing of models or lexicons: it takes counts, lengths and problems of two sides' responses.
+"""Cue density compared at equal length: do responses of the same length to the same problem hold fewer doubts?
 
 Method: subclassification (Cochran 1968) on the problem and the length. The pooled lengths of both sides are cut at
 their quantiles into `bins`; a stratum is one problem's responses within one bin. A stratum that both sides have
@@ -10,8 +8,7 @@ mean length u of its responses there. A side's density is
     per * sum(w * c) / sum(w * u)    over the matched strata,
 
 and the difference is that of the two, with the percentile bootstrap over problems of `paired.density_difference` (bin
-edges are kept, not drawn anew). Where lengths hardly overlap, few responses are matched: `share` says how many, and a
-comparison of a few hundredths of the responses says little of the rest.
+edges are kept, not drawn anew).
 """
 
 from __future__ import annotations
@@ -55,6 +52,7 @@ class Matched:
     values: float
     baseline: float
     difference: Estimate
+    # Where lengths hardly overlap few responses are matched, and a few hundredths of them say little of the rest.
     share: float
 
 
@@ -76,6 +74,7 @@ def matched_density(values: Responses, baseline: Responses, per: float = 1000.0,
     in_both = 0
     for key in sorted(strata[0].keys() & strata[1].keys(), key=str):
         one, other = strata[0][key], strata[1][key]
+        # The smaller number: a side with many responses in a stratum doesn't outweigh what the other has nothing like.
         weight = min(len(one), len(other))
         in_both += len(one) + len(other)
         sums = weight * np.concatenate([np.mean(one, axis=0), np.mean(other, axis=0)])
@@ -92,15 +91,17 @@ def matched_density(values: Responses, baseline: Responses, per: float = 1000.0,
 
 
 def _edges(lengths: Floats, bins: int) -> Floats:
-    """The last length of every bin but the longest: quantiles, or each length there is where these are few."""
+    """The upper edge of every bin but the last: quantiles of `lengths`, or each distinct length where these are few."""
     different = np.unique(lengths)
+    # Lengths in words of short answers are few: quantiles of them would coincide.
     if len(different) <= bins:
         return different[:-1]
     return np.unique(np.quantile(lengths, np.arange(1, bins) / bins))
 
 
 def _strata(side: Responses, edges: Floats) -> dict[tuple[Hashable, int], list[tuple[float, float]]]:
-    """(problem, bin) -> (count, length) of each response there, in order of size."""
+    """(problem, bin) -> (count, length) of each response there, sorted."""
+    # Sorted, so that sums of floats don't depend on the order of responses: equal sides give exactly zero.
     places = np.searchsorted(edges, side.units, "left").tolist()
     found: dict[tuple[Hashable, int], list[tuple[float, float]]] = {}
     for problem, place, count, length in zip(side.problems, places, side.counts, side.units, strict=True):

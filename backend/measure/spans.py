@@ -1,12 +1,4 @@
-"""Two lists of spans against each other: which of one answers which of the other.
-
-Owns normalising spans against their text and the one-to-one matching behind every span figure. Knows nothing of people,
-lexicons or files.
-
-nervaluate 1.2.1 pairs spans greedily in the order they come, so that with overlapping labels its figures depend on that
-order and on who is called the truth. Agreement has no truth, and labels here may overlap: pairs are therefore those of
-a largest one-to-one matching, which is symmetric. Where nothing overlaps, both agree, and a test holds them together.
-"""
+"""Matching two lists of spans one to one, the base of every span figure; and trimming spans at their ends."""
 
 from __future__ import annotations
 
@@ -29,8 +21,9 @@ class Criterion(StrEnum):
 def normalised(spans: Iterable[Span], text: str) -> list[Span]:
     """Spans without white space and punctuation at their ends, each once, by place.
 
-    A span of nothing else stays as it is. What is a slip of the mouse is no disagreement.
+    A span of nothing else stays as it is.
     """
+    # A slip of the mouse, one space too far, is no disagreement.
     return sorted({_trimmed(span, text) for span in spans})
 
 
@@ -53,15 +46,16 @@ def matched(ours: Sequence[Span], theirs: Sequence[Span], criterion: Criterion) 
 
 
 def pairs(ours: Sequence[Span], theirs: Sequence[Span], criterion: Criterion) -> list[tuple[int, int]]:
-    """(place in `ours`, place in `theirs`) of a largest one-to-one matching.
-
-    Kuhn's augmenting paths; spans that are the very same are paired first, as a reader would.
-    """
+    """(place in `ours`, place in `theirs`) of a largest one-to-one matching, found by Kuhn's augmenting paths."""
+    # nervaluate 1.2.1 pairs spans greedily in the order they come, so that with overlapping labels its figures depend
+    # on that order and on who is called the truth. Agreement has no truth, and labels here may overlap: a largest
+    # matching is symmetric. Where nothing overlaps both agree, and a test holds them together.
     if criterion is Criterion.EXACT:
         return _same(ours, theirs)
     edges = _edges(ours, theirs, criterion)
     taken: dict[int, int] = {}
     chosen: dict[int, int] = {}
+    # Spans that are the very same are paired first, as a reader would; augmenting keeps the size the largest.
     for place, other in _same(ours, theirs):
         chosen[place], taken[other] = other, place
     for place in range(len(ours)):
@@ -93,7 +87,8 @@ def _edges(ours: Sequence[Span], theirs: Sequence[Span], criterion: Criterion) -
 
 
 def _augment(root: int, edges: Sequence[Sequence[int]], chosen: dict[int, int], taken: dict[int, int]) -> None:
-    """Give `root` a partner along an augmenting path, if there is one. Without recursion: chains may be long."""
+    """Give `root` a partner along an augmenting path, if there is one."""
+    # Without recursion: 20,000 spans that overlap in a chain make a path as long.
     parent: dict[int, int] = {}
     stack = [root]
     while stack:
@@ -109,6 +104,7 @@ def _augment(root: int, edges: Sequence[Sequence[int]], chosen: dict[int, int], 
 
 
 def _flip(free: int, parent: dict[int, int], chosen: dict[int, int], taken: dict[int, int]) -> None:
+    # Back along the path: each place takes the partner that was found for it and sets its former one free.
     other: int | None = free
     while other is not None:
         place = parent[other]

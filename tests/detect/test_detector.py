@@ -23,7 +23,7 @@ from backend.detect.examples import Example, unit_of
 from backend.detect.features import REACH
 from backend.detect.linear_model import DetectorModel, Unit
 from backend.detect.tokens import sentence_spans
-from backend.detect.training import Bench
+from backend.detect.training import DetectorTrainer
 from backend.domain import Group, UserError
 from backend.lexicon.entries import load
 from backend.lexicon.matcher import Matcher
@@ -64,7 +64,7 @@ def examples(count: int, seed: int = 1, source: Callable[[int], str] = str) -> l
 @pytest.fixture(scope="module")
 def detector() -> Detector:
     """Learned from forty such texts."""
-    return trial(Bench(examples(40), HEDGES, Unit.SPANS, WORDS).fit())
+    return trial(DetectorTrainer(examples(40), HEDGES, Unit.SPANS, WORDS).fit())
 
 
 def marked(detector: Detector, text: str) -> list[tuple[str, str]]:
@@ -165,7 +165,7 @@ def test_weights_are_plain_json(detector: Detector) -> None:
 
 
 def test_learning_twice_gives_the_same_weights(detector: Detector) -> None:
-    assert Bench(examples(40), HEDGES, Unit.SPANS, WORDS).fit() == detector.model
+    assert DetectorTrainer(examples(40), HEDGES, Unit.SPANS, WORDS).fit() == detector.model
 
 
 @pytest.mark.parametrize(
@@ -198,9 +198,9 @@ def test_broken_weights_are_a_sentence(detector: Detector, path: tuple[Any, ...]
 def test_doubt_is_where_the_weights_are_undecided(detector: Detector) -> None:
     text = "So the answer is 7. It may may guess in hmm may that."
     cut = text.index("It")
-    sure, unsure, whole = detector.doubts(text, [(0, cut), (cut, len(text)), (0, len(text))])
+    sure, unsure, whole = detector.expected_errors(text, [(0, cut), (cut, len(text)), (0, len(text))])
     assert 0 <= sure < unsure and whole == pytest.approx(sure + unsure)
-    assert detector.doubts("", [(0, 0)]) == [0.0] and detector.doubts("word", [(4, 4)]) == [0.0]
+    assert detector.expected_errors("", [(0, 0)]) == [0.0] and detector.expected_errors("word", [(4, 4)]) == [0.0]
 
 
 # -- decoding ---------------------------------------------------------------------------------------
@@ -243,13 +243,13 @@ def test_folds_keep_a_source_together_and_do_not_depend_on_order() -> None:
 
 
 def test_out_of_fold_tells_what_it_gets_right_unseen() -> None:
-    bench = Bench(examples(20), HEDGES, Unit.SPANS, WORDS)
+    trainer = DetectorTrainer(examples(20), HEDGES, Unit.SPANS, WORDS)
     told: list[int] = []
-    found = out_of_fold(bench, folds(bench.examples, 4), told.append)
+    found = out_of_fold(trainer, folds(trainer.examples, 4), told.append)
     assert told == [0, 1, 2, 3]
     right = sum(
         sorted((a, b) for _, a, b in hits) == sorted(s[:2] for s in x.spans)
-        for hits, x in zip(found, bench.examples, strict=True)
+        for hits, x in zip(found, trainer.examples, strict=True)
     )
     assert right >= 18
 
@@ -260,19 +260,19 @@ def test_what_lies_outside_the_window_is_not_learned_from() -> None:
     outside = "Zounds, that may be it. Zounds, the sum. "
     cues = (Span(8, 11, "hedge"), Span(24, 27, "hesitation"))
     made = [Example(seen + outside * 3, cues, str(i), 0, len(seen)) for i in range(6)]
-    model = Bench(made, HEDGES, Unit.SPANS, None).fit()
+    model = DetectorTrainer(made, HEDGES, Unit.SPANS, None).fit()
     assert not any("zounds" in values for table in model.tables for values in table.values)
     assert [text for text, _ in marked(trial(model), seen)] == ["may", "Hmm"]
 
 
 def test_nothing_to_learn_from_is_a_sentence() -> None:
     with pytest.raises(UserError, match="nothing to learn from"):
-        Bench([Example("no cue here", (), "a"), Example("none", (), "b")], HEDGES, Unit.SPANS, WORDS).fit()
+        DetectorTrainer([Example("no cue here", (), "a"), Example("none", (), "b")], HEDGES, Unit.SPANS, WORDS).fit()
 
 
 def test_labels_that_no_text_has_are_never_found() -> None:
     labels = tuple(DEFAULT_SCHEME.positive)
-    detector = trial(Bench(examples(20), labels, Unit.SPANS, WORDS).fit())
+    detector = trial(DetectorTrainer(examples(20), labels, Unit.SPANS, WORDS).fit())
     assert detector.model.states == 13 and [e.group for e in detector.entry_of] == list(Group)
     found = {detector.forms[form] for x in examples(10, seed=3) for form, _, _ in detector.find(x.text)}
     assert found == {"learned: hedge", "learned: hesitation"}
@@ -281,7 +281,7 @@ def test_labels_that_no_text_has_are_never_found() -> None:
 def test_overlapping_labels_are_learned_from_left_to_right() -> None:
     text = "I guess that it may hold. So it is 4. "
     spans = (Span(0, 12, "hedge"), Span(2, 7, "hesitation"), Span(16, 19, "hedge"))
-    model = Bench([Example(text, spans, str(i)) for i in range(4)], HEDGES, Unit.SPANS, None).fit()
+    model = DetectorTrainer([Example(text, spans, str(i)) for i in range(4)], HEDGES, Unit.SPANS, None).fit()
     assert [part for part, _ in marked(trial(model), text)] == ["I guess that", "may"]
 
 
@@ -295,9 +295,9 @@ def test_whole_sentences_are_told_and_learned_as_such() -> None:
         made.append(Example(text, (Span(a, b, "checks"),), str(number)))
     assert unit_of(made) is Unit.SENTENCES and unit_of(examples(10)) is Unit.SPANS and unit_of([]) is Unit.SPANS
     kind = LabelKind("checks", "checks itself")
-    detector = trial(Bench(made, (kind,), Unit.SENTENCES, WORDS).fit())
+    detector = trial(DetectorTrainer(made, (kind,), Unit.SENTENCES, WORDS).fit())
     text = "It is 5 then. Wait, is 77 really right here?\n\nSo it is 9."
     assert marked(detector, text) == [("Wait, is 77 really right here?", "learned: checks itself")]
     assert detector.entry_of[0].group is Group.HEDGE, "a label that stands for no group is counted among the hedges"
     assert DetectorModel.from_json(json.loads(json.dumps(detector.model.to_json()))) == detector.model
-    assert len(detector.doubts(text, [(0, 13), (14, len(text))])) == 2
+    assert len(detector.expected_errors(text, [(0, 13), (14, len(text))])) == 2

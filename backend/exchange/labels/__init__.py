@@ -1,1 +1,1 @@
-"""Annotated texts as files: what all formats share, and which format is which."""
+"""Reading and writing annotated texts: span_formats.py lists the formats, parts.py holds what they share."""

@@ -1,7 +1,7 @@
-"""Trees of small files, as zip archives and as folders.
+"""Trees of small files, read and written as zip archives, and read as folders.
 
-Owns safe names out of any words, and reading a tree that may be hostile: paths that lead out of it, archives that would
-grow without end, entries that can't be read. Nothing is ever unpacked to disk. Knows nothing of what the files hold.
+Owns safe file names, and reading a tree that may be hostile: paths that lead out of it, archives that would grow
+without end, entries that can't be read.
 """
 
 from __future__ import annotations
@@ -22,25 +22,27 @@ from backend.exchange.traces.trace_format import RowError
 
 FILE_LIMIT: Final = 64 * 2**20  # bytes of one file, unpacked
 TREE_LIMIT: Final = 512 * 2**20  # of all of them together
-FILES: Final = 200_000
+FILES: Final = 200_000  # entries; an archive of empty files alone can fill the memory with names
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+# Devices under Windows, whatever the suffix: `con.txt` can't be made there.
 _RESERVED: Final = frozenset({"con", "prn", "aux", "nul", *(f"{p}{n}" for p in ("com", "lpt") for n in range(10))})
 _LONGEST = 60
 _DAMAGED = (zlib.error, lzma.LZMAError)
-_STAMP = (1980, 1, 1, 0, 0, 0)  # so that the same labels make the same file
+_STAMP = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold; with the real time the same labels made another file
 
 
 class SafeNames:
-    """File names made of words that may be anything, each name given once."""
+    """File names made of any text, each name given once."""
 
     def __init__(self, otherwise: str, taken: Iterable[str] = ()) -> None:
-        """`otherwise` stands for words of which nothing is left; names in `taken` aren't given."""
+        """`otherwise` stands in where nothing of a text is left; names in `taken` aren't given."""
         self._otherwise = otherwise
+        # Case doesn't count, for macOS and Windows would write both into one file.
         self._given = {name.casefold() for name in taken} | _RESERVED
 
-    def name(self, words: str) -> str:
-        """A name of ASCII letters, digits, "-" and "_" that looks like `words`."""
-        stem = safe(words) or self._otherwise
+    def name(self, text: str) -> str:
+        """A name of ASCII letters, digits, "-" and "_" that resembles `text`."""
+        stem = safe(text) or self._otherwise
         name, number = stem, 1
         while name.casefold() in self._given:
             number += 1
@@ -49,14 +51,14 @@ class SafeNames:
         return name
 
 
-def safe(words: str) -> str:
-    """`words` as ASCII letters, digits, "-" and "_"; "" where nothing is left."""
-    plain = unicodedata.normalize("NFKD", words[: 4 * _LONGEST]).encode("ascii", "ignore").decode()
+def safe(text: str) -> str:
+    """`text` as ASCII letters, digits, "-" and "_"; "" where nothing is left."""
+    plain = unicodedata.normalize("NFKD", text[: 4 * _LONGEST]).encode("ascii", "ignore").decode()
     return _UNSAFE.sub("-", plain).strip("-")[:_LONGEST].rstrip("-")
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:
-    """A zip archive of these files."""
+    """A zip archive of files, given by path."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -79,10 +81,10 @@ class Tree(Protocol):
 
 
 class Folder:
-    """A folder on disk, or only some files of it."""
+    """A folder on disk, or some files of it."""
 
     def __init__(self, path: Path, only: Iterable[Path] | None = None) -> None:
-        """Of everything below `path`; links to folders aren't followed."""
+        """Holds everything below `path`, or `only` these; links to folders aren't followed."""
         found = path.rglob("*") if only is None else only
         self._files = {shown_name(each.relative_to(path)): each for each in sorted(found) if each.is_file()}
         self._left = _Allowance()
@@ -103,7 +105,8 @@ class Archive:
     """A zip archive, read in memory."""
 
     def __init__(self, raw: bytes) -> None:
-        """Of its bytes. Raises RowError where it is no archive, or one with paths that lead out of it."""
+        """`raw` is the file. Raises RowError where it is no archive, or one with paths that lead out of it."""
+        # Nothing is ever unpacked to disk: a path that escapes the checks below can't write anywhere.
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(raw))
         except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
@@ -119,6 +122,7 @@ class Archive:
             parts = info.filename.replace("\\", "/").split("/")
             if ".." in parts or parts[0] == "" or ":" in parts[0]:
                 raise RowError(f"its file '{visible(info.filename, 80)}' has a path that leads out of the archive")
+            # Finder's archives hold a second tree of resource forks under the same names.
             if "__MACOSX" not in parts:
                 yield "/".join(part for part in parts if part not in ("", ".")), info
 
@@ -127,7 +131,8 @@ class Archive:
         return sorted(self._files)
 
     def content(self, name: str) -> bytes:
-        """A file's bytes; what the archive says of its size isn't believed."""
+        """A file's bytes."""
+        # Read up to the limit, whatever size the archive claims: a bomb of a few kB unpacks to gigabytes.
         try:
             with self._zip.open(self._files[name]) as stream:
                 return self._left.taken(name, stream.read(FILE_LIMIT + 1))

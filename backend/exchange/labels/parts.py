@@ -1,7 +1,6 @@
-"""What files of annotated texts have in common: a bundle of texts, its checks, spans and schemes as JSON.
+"""Parts that all formats of annotated texts share: the bundle of texts, its checks, spans and schemes as JSON, offsets.
 
-Owns these, the limits, and the sentence for whatever a file says that can't be. Knows nothing of any one format, of
-projects in the store or of people.
+Owns these, the limits, and the sentence for whatever is wrong in a file.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from backend.domain import Group, visible
 from backend.exchange.traces.json_text import type_name
 from backend.exchange.traces.trace_format import RowError
 
-OUTPUT_LIMIT: Final = 2**30  # bytes of texts that are put into one file
+OUTPUT_LIMIT: Final = 2**30  # characters of texts in one file, which is made in memory
 _KINDS: Final[Mapping[str, type]] = {
     **dict.fromkeys(("start", "end", "scheme_version", "guidelines_version"), int),
     **dict.fromkeys(("label", "annotator", "flag", "comment", "how", "id", "reason", "at"), str),
@@ -30,10 +29,10 @@ _CUE: Final[Mapping[str, type]] = {"lexicon": str, "entry": str, "start": int, "
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Annotated texts with what their project says; `scheme` is None where a file has none.
+    """Annotated texts with the settings of their project; `scheme` is None where a file has none.
 
-    `lexicon` is an id, `annotators` how many people a text needs (0: not said), `older` the guidelines' earlier
-    versions. `notes` are sentences on what couldn't be taken.
+    `lexicon` is an id, `annotators` how many people a text needs (0: unknown), `older` the guidelines' earlier
+    versions. `notes` are sentences on what couldn't be imported.
     """
 
     texts: tuple[AnnotatedText, ...]
@@ -64,7 +63,7 @@ class Window(NamedTuple):
 
     @staticmethod
     def of(text: AnnotatedText) -> Window:
-        """The stretch of `text`."""
+        """The annotated stretch of `text`."""
         end = len(text.text) if text.end is None else text.end
         return Window(text.text[text.start : end], text.start, end)
 
@@ -75,20 +74,22 @@ def sha256(text: str) -> str:
 
 
 def people_of(text: AnnotatedText) -> list[str]:
-    """Whose work there is on a text; `meta` may tell of more people than have labelled it."""
-    told: object = text.meta.get("people")
+    """The annotators of a text: who finished it, who labelled it, and whom its `meta` names beside."""
+    # Somebody who opened a text and marked nothing stands in `meta` alone, and is one who worked on it.
+    listed: object = text.meta.get("people")
     names = [*text.done, *(span.annotator for span in text.spans if not span.gold)]
-    return list(dict.fromkeys([*names, *(told if isinstance(told, Mapping) else ())]))
+    return list(dict.fromkeys([*names, *(listed if isinstance(listed, Mapping) else ())]))
 
 
 def checked(text: AnnotatedText, row: int | None = None) -> AnnotatedText:
-    """The text, if everything said of it can be. Raises RowError naming `row`, or the text where there is none."""
+    """The text, if its window, spans and cues lie within it. Raises RowError naming `row`, or the text without one."""
     where = f"the text '{visible(text.id, 60)}': " if row is None else ""
     end = len(text.text) if text.end is None else text.end
     if not 0 <= text.start <= end <= len(text.text):
         raise RowError(f"{where}its stretch {text.start} to {end} lies outside its {len(text.text):,} characters", row)
     for number, span in enumerate(text.spans, 1):
         what = f"{where}span {number} ({visible(span.label, 60)}, {span.start} to {span.end})"
+        # Told apart from "outside", because other tools write empty spans for labels of a whole text.
         if span.start == span.end:
             raise RowError(f"{what} is empty", row)
         if not text.start <= span.start < span.end <= end:
@@ -101,7 +102,7 @@ def checked(text: AnnotatedText, row: int | None = None) -> AnnotatedText:
 
 @contextmanager
 def at_row(number: int) -> Iterator[None]:
-    """Gives a RowError inside the block the number of the row, where it names none."""
+    """Adds the number of the row to a RowError inside the block, where it names none."""
     try:
         yield
     except RowError as error:
@@ -119,7 +120,8 @@ def bounded(texts: Iterable[AnnotatedText]) -> None:
 
 
 def span_json(span: AnnotatedSpan, text: str) -> dict[str, Any]:
-    """A span with the text it is put on; what is as usual is left out."""
+    """A span as JSON, with the words it stands on; fields with their default value are left out."""
+    # The words let a reader see that its offsets are counted as ours are.
     row: dict[str, Any] = {"start": span.start, "end": span.end, "quote": text[span.start : span.end]}
     row["label"] = span.label
     for name, usual in _DEFAULTS.items():
@@ -135,7 +137,7 @@ def cue_json(cue: MachineCue) -> dict[str, Any]:
 
 
 def span_from(data: Any, text: str, number: int) -> AnnotatedSpan:
-    """The span of a JSON object, the `number`th of its text. Raises RowError for what is amiss."""
+    """The span of a JSON object, the `number`th of its text. Raises RowError for what is wrong in it."""
     what = f"span {number}"
     if not isinstance(data, Mapping):
         raise RowError(f"{what} should be an object, but is {type_name(data)}")
@@ -145,6 +147,7 @@ def span_from(data: Any, text: str, number: int) -> AnnotatedSpan:
     cue = data.get("machine")
     span = AnnotatedSpan(**values, machine=None if cue is None else _cue_from(cue, what))
     quote = data.get("quote")
+    # Another way of counting offsets shows here at once, and not in wrong figures of agreement.
     if quote is not None and quote != (found := text[max(span.start, 0) : max(span.end, 0)]):
         raise RowError(
             f"{what} quotes '{visible(str(quote), 60)}', but its text says '{visible(found, 60)}' "
@@ -160,11 +163,12 @@ def _cue_from(data: Any, what: str) -> MachineCue:
 
 
 def taken(data: Mapping[str, Any], name: str, kind: type, what: str) -> Any:
-    """A field of that kind. Raises RowError for another kind, and for numbers no text is long enough for."""
+    """The field `name`, of that kind. Raises RowError for another kind, and for numbers no text is long enough for."""
     value = data.get(name)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         words = {int: "a whole number", str: "text", bool: "true or false", list: "a list", dict: "an object"}
         raise RowError(f"the field '{name}' of {what} should be {words[kind]}, but is {type_name(value)}")
+    # Offsets are 32-bit integers in the ledger and in Parquet.
     if isinstance(value, int) and abs(value) >= 2**31:
         raise RowError(f"the number {visible(str(value), 24)} in the field '{name}' of {what} is out of all bounds")
     return value
@@ -177,7 +181,7 @@ def names_from(data: Any, what: str) -> tuple[str, ...]:
     return tuple(data)
 
 
-# -- schemes and what else a project says -----------------------------------------------------------------------------
+# -- schemes and settings of a project --------------------------------------------------------------------------------
 
 
 def scheme_json(scheme: Scheme) -> dict[str, Any]:
@@ -216,7 +220,7 @@ def _scheme_from(data: Any) -> Scheme:
 
 
 def project_json(bundle: Bundle) -> dict[str, Any]:
-    """What a bundle says of its project."""
+    """The settings of a bundle's project as JSON."""
     names = ("name", "guidelines", "scheme_version", "guidelines_version", "lexicon", "annotators")
     row: dict[str, Any] = {name: getattr(bundle, name) for name in names}
     row["older_guidelines"] = [dict(version) for version in bundle.older]
@@ -224,27 +228,27 @@ def project_json(bundle: Bundle) -> dict[str, Any]:
 
 
 def bundle_from(project: Any, texts: Iterable[AnnotatedText], notes: Iterable[str] = ()) -> Bundle:
-    """A bundle of `texts` and of what a file says of their project. Raises RowError."""
+    """A bundle of `texts` under the settings that `project_json` wrote. Raises RowError."""
     if not isinstance(project, Mapping):
         raise RowError("what it says of its project should be an object")
     kinds = {"name": str, "guidelines": str, "lexicon": str, "scheme_version": int, "guidelines_version": int}
     kinds["annotators"] = int
-    said = {name: taken(project, name, kind, "its project") for name, kind in kinds.items() if name in project}
+    values = {name: taken(project, name, kind, "its project") for name, kind in kinds.items() if name in project}
     for name in ("scheme_version", "guidelines_version"):
-        if said.get(name, 1) < 1:
-            raise RowError(f"the field '{name}' of its project counts from 1, but is {said[name]}")
+        if values.get(name, 1) < 1:
+            raise RowError(f"the field '{name}' of its project counts from 1, but is {values[name]}")
     scheme = project.get("scheme")
-    return Bundle(tuple(texts), None if scheme is None else _scheme_from(scheme), **said, notes=tuple(notes))
+    return Bundle(tuple(texts), None if scheme is None else _scheme_from(scheme), **values, notes=tuple(notes))
 
 
-# -- places and words -------------------------------------------------------------------------------------------------
+# -- offsets and windows ----------------------------------------------------------------------------------------------
 
 
 class Utf16:
-    """Places in a text counted in code points and in UTF-16 units, as JavaScript does."""
+    """Offsets in a text, converted between code points and UTF-16 units, in which JavaScript counts."""
 
     def __init__(self, text: str) -> None:
-        """Of `text`; quick where it has no character beyond U+FFFF."""
+        """Quick where `text` has no character beyond U+FFFF, which takes two units: an emoji, mostly."""
         self._wide = [place for place, character in enumerate(text) if character > "\uffff"] if _wide(text) else []
         self._units = [place + before for before, place in enumerate(self._wide)]
 
@@ -254,11 +258,11 @@ class Utf16:
         return bool(self._wide)
 
     def units(self, place: int) -> int:
-        """A place in UTF-16 units."""
+        """An offset in code points as one in UTF-16 units."""
         return place + bisect_left(self._wide, place)
 
     def place(self, units: int) -> int | None:
-        """A place in code points; None inside a character."""
+        """An offset in UTF-16 units as one in code points; None inside a character."""
         before = bisect_left(self._units, units)
         inside = before and self._units[before - 1] + 1 == units
         return None if inside else units - before
@@ -270,6 +274,7 @@ def _wide(text: str) -> bool:
 
 def windowed(text: AnnotatedText, known: set[str]) -> dict[str, Any]:
     """Where a stretch lies in its text ({} if it is whole), with that text the first time `known` lacks its hash."""
+    # The items of a long trace share its text: with each of them it would make the file many times as large.
     window = Window.of(text)
     if window.text == text.text:
         return {}
@@ -282,19 +287,20 @@ def windowed(text: AnnotatedText, known: set[str]) -> dict[str, Any]:
 
 
 class Wholes:
-    """The whole texts that rows of a file brought, by hash."""
+    """The whole texts that the rows of a file bring, by hash; the reader's side of `windowed`."""
 
     def __init__(self) -> None:
-        """None at first."""
+        """It is empty at first."""
         self._texts: dict[str, str] = {}
 
     def add(self, row: Any) -> None:
-        """Take the whole text of a row that `windowed` wrote."""
+        """Take the whole text from a row that `windowed` wrote, if it has one."""
         if isinstance(row, Mapping) and isinstance(row.get("whole"), str):
             self._texts[sha256(row["whole"])] = row["whole"]
 
     def find(self, row: Any, window: str) -> tuple[str, int]:
-        """The text `window` is a stretch of, and where it begins there; the window alone where that isn't known."""
+        """The text of which `window` is a stretch, and where it begins there; the window alone where unknown."""
+        # The words are compared: a file that was edited by hand or by another program may not fit any more.
         if isinstance(row, Mapping) and isinstance(start := row.get("start"), int) and start >= 0:
             whole = self._texts.get(str(row.get("text_sha256")), "")
             if whole[start : start + len(window)] == window and whole:
@@ -302,7 +308,7 @@ class Wholes:
         return window, 0
 
 
-def in_words(counts: Mapping[str, int], what: str) -> tuple[str, ...]:
-    """A sentence for what was left out, if anything: "2 relations, 1 event were left out: `what`."."""
+def left_out(counts: Mapping[str, int], why: str) -> tuple[str, ...]:
+    """A sentence on what was left out, if anything: "Left out: 2 relations, 1 event. `why`"."""
     parts = [f"{count:,} {name}{'' if count == 1 else 's'}" for name, count in counts.items() if count]
-    return (f"Left out: {', '.join(parts)}. {what}",) if parts else ()
+    return (f"Left out: {', '.join(parts)}. {why}",) if parts else ()

@@ -1,7 +1,6 @@
-"""The formats of annotated texts: what can be written, what can be read, and telling them apart by content.
+"""The formats of annotated texts: which can be written, which can be read, and telling a file's format by its content.
 
-Owns that list and the order in which a file is tried. Knows nothing of how a format is written or read, and nothing of
-projects in the store.
+A new format is a module of formats/ and a line of FORMATS.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _ANN = re.compile(rb"\s*(?:[TREAMN]\d+|#\d*|\*)\t")
 
 @dataclass(frozen=True, slots=True)
 class SpanFormat:
-    """A format: `name` for the command line, `title` for people, what its files' names end in."""
+    """A format of annotated texts: `name` on the command line, `title` on pages, `suffix` of its files' names."""
 
     name: str
     title: str
@@ -59,11 +58,7 @@ def _json(path: Path, shown: str) -> Any:
 
 
 def _label_studio(unit: label_studio_tasks.Unit | None) -> Callable[[Path, str], Bundle]:
-    def read(path: Path, shown: str) -> Bundle:
-        value = _json(path, shown)
-        return _tasks(value, shown, unit)
-
-    return read
+    return lambda path, shown: _tasks(_json(path, shown), shown, unit)
 
 
 def _tasks(value: Any, shown: str, unit: label_studio_tasks.Unit | None) -> Bundle:
@@ -75,6 +70,7 @@ def _brat(path: Path, shown: str) -> Bundle:
     if path.is_dir():
         return brat_reader.read(Folder(path), shown)
     with reading(shown):
+        # A document is two files of one name: whichever was named, both are read.
         if path.suffix.lower() in (".ann", ".txt"):
             pair = [each for each in (path.with_suffix(".txt"), path.with_suffix(".ann")) if each.exists()]
             return brat_reader.read(Folder(path.parent, pair), shown, within="")
@@ -93,18 +89,11 @@ def _bioscope(path: Path, shown: str) -> Bundle:
 def _thought_anchors(path: Path, shown: str) -> Bundle:
     if path.is_dir():
         return _found(anchor_sentences.read_folder(path), anchor_sentences.SCHEME, shown)
-    texts = anchor_sentences.read_folder(path.parent) if _alone(path) else [_labelled(path, shown)]
-    return _found(texts, anchor_sentences.SCHEME, shown)
-
-
-def _alone(path: Path) -> bool:
-    """Whether a file lies where the response it was cut from does, and nothing else like it."""
-    return path.name == "chunks_labeled.json" and len(list(path.parent.rglob(path.name))) == 1
-
-
-def _labelled(path: Path, shown: str) -> AnnotatedText:
+    # In its own folder a file of labels lies beside the response its sentences were cut from, with its white space.
+    if path.name == "chunks_labeled.json" and len(list(path.parent.rglob(path.name))) == 1:
+        return _found(anchor_sentences.read_folder(path.parent), anchor_sentences.SCHEME, shown)
     with open_regular(path, shown) as stream, reading(shown):
-        return anchor_sentences.read(whole(stream, JSON_LIMIT), shown)
+        return _found([anchor_sentences.read(whole(stream, JSON_LIMIT), shown)], anchor_sentences.SCHEME, shown)
 
 
 def _found(texts: Sequence[AnnotatedText], scheme: Scheme, shown: str) -> Bundle:
@@ -178,9 +167,9 @@ def write(name: str, bundle: Bundle) -> Written:
 
 
 def read(path: Path, shown: str = "", name: str = "") -> Bundle:
-    """The texts of a file or folder, in the format of that name or in the one its content tells.
+    """The annotated texts of a file or folder, read in the format `name`, or in the one detected by content.
 
-    `shown` is what people call the file. Raises ImportProblem, naming file and row where there is one, or UserError.
+    `shown` is the file's name to people. Raises ImportProblem, naming file and row where there is one, or UserError.
     """
     shown = shown or shown_name(path)
     found = named(name) if name else None
@@ -189,7 +178,7 @@ def read(path: Path, shown: str = "", name: str = "") -> Bundle:
         raise UserError(f"Annotations can be written as {found.title}, but not read: take one of {able}.")
     try:
         bundle = found.read(path, shown) if found and found.read else _read(path, shown)
-    except RecursionError:
+    except RecursionError:  # XML and Parquet have no limit of their own, as JSON has here
         raise ImportProblem(shown, "it is nested too deep") from None
     if not bundle.texts:
         raise ImportProblem(shown, "it holds no annotated text")
@@ -199,6 +188,7 @@ def read(path: Path, shown: str = "", name: str = "") -> Bundle:
 def _read(path: Path, shown: str) -> Bundle:
     if path.is_dir():
         return _folder(path, shown)(path, shown)
+    # By content, for exports come as "export (3).json" or without a suffix; the two of brat alone have no signature.
     with open_regular(path, shown) as stream, reading(shown):
         head = stream.read(4_096)
     if not head:
@@ -215,6 +205,7 @@ def _read(path: Path, shown: str) -> Bundle:
 
 
 def _folder(path: Path, shown: str) -> Callable[[Path, str], Bundle]:
+    # brat first: its folders may well hold other XML files.
     for pattern, read in (("*.ann", _brat), ("chunks_labeled.json", _thought_anchors), ("*.xml", _bioscope)):
         if next(path.rglob(pattern), None) is not None:
             return read
@@ -222,7 +213,7 @@ def _folder(path: Path, shown: str) -> Callable[[Path, str], Bundle]:
 
 
 def _from_json(path: Path, shown: str) -> Bundle:
-    """A file of JSON: by its first line where that is a whole object, else by the first thing in its list."""
+    """The texts of a JSON file, detected by its first line where that is an object, else by its list's first item."""
     with open_regular(path, shown) as stream, reading(shown):
         value, more = _first_line(stream.readline(ROW_LIMIT)), stream.read(1)
     if jsonl.matches(value):
@@ -238,7 +229,7 @@ def _from_json(path: Path, shown: str) -> Bundle:
 
 
 def _first_line(raw: bytes) -> Any:
-    """The value of a first line, None where it is none by itself."""
+    """The value of a first line; None where it is no JSON value by itself."""
     try:
         return parse(raw.removeprefix(codecs.BOM_UTF8)) if len(raw) < ROW_LIMIT else None
     except RowError:
@@ -246,7 +237,7 @@ def _first_line(raw: bytes) -> Any:
 
 
 def _whole(path: Path, shown: str) -> Any:
-    """The value of a file. Raises ImportProblem; of a file that doesn't look like JSON, with what can be read."""
+    """The JSON value of a file. Raises ImportProblem, which for a file unlike JSON lists what can be read."""
     with open_regular(path, shown) as stream, reading(shown):
         raw = whole(stream, JSON_LIMIT)
     try:

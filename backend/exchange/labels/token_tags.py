@@ -1,9 +1,6 @@
-"""Spans as tags of tokens (B, I and O), for formats that know nothing else.
+"""Spans as BIO tags of tokens, for formats that hold nothing else.
 
-Owns which spans such a row of tags can hold, and telling which it couldn't. Knows nothing of any one format.
-
-A token has one tag, so that of spans that overlap the one that begins first stays, of those the longest. A span that
-ends inside a token is widened to it. A label that says "no cue here" is no tag: its tokens are O.
+Owns which spans such tags can hold, and the list of those they can't.
 """
 
 from __future__ import annotations
@@ -20,7 +17,7 @@ OVERLAPS, NO_TOKEN, WIDENED = "overlaps a span that was kept", "holds no token",
 
 
 class Lost(NamedTuple):
-    """A span that the tags don't hold, or hold in another width."""
+    """A span that the tags don't hold, or hold widened."""
 
     text: str
     annotator: str
@@ -43,8 +40,9 @@ class Tagged(NamedTuple):
 
 
 def tagged(bundle: Bundle) -> Iterator[Tagged]:
-    """Every layer of every text, gold last."""
+    """Every layer of every text as tags, gold last."""
     scheme = bundle.scheme or Scheme((), ())
+    # A label that says "no cue here" is no tag: its tokens are O, like everything nobody marked.
     negative = {label.key for label in scheme.labels if label.negative}
     for text in bundle.texts:
         window = Window.of(text)
@@ -69,12 +67,14 @@ def _tagged(
     done: bool,
 ) -> Tagged:
     tags, lost = ["O"] * len(tokens), []
+    # A token has one tag: of spans that overlap the first stays, and of those the longest.
     for span in sorted(spans, key=lambda span: (span.start, -span.end, span.label)):
         start, end = span.start - window.start, span.end - window.start
         first, after = tokens.within(start, end)
         why = NO_TOKEN if first == after else OVERLAPS if any(tag != "O" for tag in tags[first:after]) else ""
         if not why:
             tags[first:after] = [f"B-{_word(span.label)}", *[f"I-{_word(span.label)}"] * (after - first - 1)]
+            # A span that ends inside a token is widened to it: half a token can't have a tag.
             wide = (int(tokens.starts[first]), int(tokens.ends[after - 1]))
             why = WIDENED if wide[0] < start or wide[1] > end else ""
         if why:
@@ -83,11 +83,12 @@ def _tagged(
 
 
 def _word(label: str) -> str:
+    # A tag is one column of a line: no white space, and never empty.
     return "_".join(label.split()) or "_"
 
 
 def names_of(bundle: Bundle) -> list[str]:
-    """Every tag there may be, O first: what numbers of tags stand for."""
+    """Every tag there may be, O first; a tag's number is its place here."""
     scheme = bundle.scheme or Scheme((), ())
     negative = {label.key for label in scheme.labels if label.negative}
     used = (span.label for text in bundle.texts for span in text.spans)
@@ -98,13 +99,14 @@ def names_of(bundle: Bundle) -> list[str]:
 
 
 def sentences_on(rows: Sequence[Tagged], texts: int) -> tuple[str, ...]:
-    """What the tags don't hold, in words."""
+    """Sentences on what the tags don't hold."""
     counts = Counter(lost.why for row in rows for lost in row.lost)
     notes = [f"{count:,} span{_s(count)} {_WORDS[why][count > 1]}" for why, count in sorted(counts.items())]
-    said = (f"{'; '.join(notes)}.",) if notes else ()
+    sentences = (f"{'; '.join(notes)}.",) if notes else ()
+    # By identity: two texts may be equal, and each is one that somebody labelled or didn't.
     nobody = texts - len({id(row.text) for row in rows})
     verb = "is" if nobody == 1 else "are"
-    return said + ((f"{nobody:,} text{_s(nobody)} that nobody has labelled {verb} left out.",) if nobody else ())
+    return sentences + ((f"{nobody:,} text{_s(nobody)} that nobody has labelled {verb} left out.",) if nobody else ())
 
 
 _WORDS = {

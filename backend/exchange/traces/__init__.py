@@ -1,1 +1,1 @@
-"""Reading traces and problem sets that other programs wrote: scanning, mapping columns, streaming drafts."""
+"""Reading traces and problem sets: `scan` proposes what to import, `read` streams drafts, formats/ knows the keys."""

@@ -1,6 +1,6 @@
-"""The list of known formats, in the order in which they are tried on a first row.
+"""The trace formats, in the order in which they are tried on a file's first row.
 
-Owns that order alone: a format whose keys include another's comes before it.
+A new format is a module of formats/ and a line here.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from backend.exchange.traces.formats import (
 from backend.exchange.traces.trace_format import Format
 from backend.import_plan import Row
 
+# A format whose keys include another's comes before it: the companion's rows, for one, have the paper's keys without
+# the lengths, and chats are tried last because many formats carry `messages` beside their own keys.
 KNOWN: tuple[Format, ...] = (
     paper_chain.FORMAT,
     paper_chain.COLLECTED,
@@ -40,7 +42,7 @@ _BY_NAME = {each.name: each for each in (*KNOWN, mapped.FORMAT)}
 
 
 def detect(row: Row) -> Format | None:
-    """The format a first row is written in, judged by its keys."""
+    """The format of a file, told by the keys of its first row; None where no format has such keys."""
     return next((each for each in KNOWN if each.matches(row)), None)
 
 

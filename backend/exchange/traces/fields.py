@@ -1,7 +1,6 @@
-"""Typed looks into a row: the text, list or number a format expects, or a clause saying what stands there instead.
+"""Typed access to a row's fields: the text, list or number a format expects, or a RowError saying what stands there.
 
-Owns the meanings of loosely written values (verdicts, token counts, finish reasons). Knows nothing
-of files or of any one format.
+Owns the meanings of loosely written values: verdicts, token counts, finish reasons.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from backend.exchange.traces.json_text import type_name
 from backend.exchange.traces.trace_format import RowError
 from backend.import_plan import Row
 
+# Words of vLLM, SGLang, OpenAI, Anthropic and transformers. What isn't here is unknown: "abort", "content_filter".
 _FINISHES = {
     **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "finished", "complete"), Finish.STOP),
     **dict.fromkeys(("length", "max_tokens", "max_length", "max_new_tokens", "truncated"), Finish.LENGTH),
@@ -25,7 +25,7 @@ _FALSE = {"false", "0", "0.0", "no", "incorrect", "wrong"}
 
 
 def text(row: Row, key: str) -> str:
-    """A text that must be there."""
+    """A required text."""
     if key not in row:
         raise RowError(f"'{key}' is missing (it has {listed(row)})")
     value = row[key]
@@ -50,13 +50,14 @@ def as_text(value: Any, name: str) -> str | None:
 
 def written(value: Any, name: str) -> str | None:
     """Like `as_text`, but a list of one stands for its item, and other lists and objects become JSON text."""
+    # verl writes gold answers as text, as a list, as an object or as null, by the data set.
     if isinstance(value, list) and len(value) == 1:
         return written(value[0], name)
     return orjson.dumps(value).decode() if isinstance(value, dict | list) else as_text(value, name)
 
 
 def texts(row: Row, key: str) -> list[str]:
-    """A list of one or more texts that must be there."""
+    """A required list of one or more texts."""
     if key not in row:
         raise RowError(f"'{key}' is missing (it has {listed(row)})")
     values = row[key]
@@ -72,6 +73,7 @@ def texts(row: Row, key: str) -> list[str]:
 
 def per_sample(row: Row, key: str, count: int, *, shorter: bool = False) -> list[Any]:
     """`count` values, one a response. Absent or null: all None. With `shorter`, missing ones at the end are None."""
+    # A missing value is unknown, never false: other readers of these files compared a list with a scalar here.
     values = row.get(key)
     if values is None:
         return [None] * count
@@ -86,6 +88,7 @@ def verdict(value: Any, name: str) -> bool | None:
     """True or false out of a boolean, 0/1 or a word; None for null and empty text."""
     if value is None or isinstance(value, bool):
         return value
+    # A reward between 0 and 1 is no verdict.
     if isinstance(value, int | float) and value in (0, 1):
         return bool(value)
     if isinstance(value, str):
@@ -101,6 +104,7 @@ def count(value: Any, name: str) -> int | None:
     """A whole number of zero or more, also written as text or as 12.0; None for null and empty text."""
     if value is None or value == "":
         return None
+    # isascii, because isdigit takes superscripts too; 19 digits and more don't fit a column.
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 19:
         return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 and value == int(value):
@@ -109,7 +113,7 @@ def count(value: Any, name: str) -> int | None:
 
 
 def finish(value: Any) -> Finish:
-    """The finish reason; words of other kinds are unknown."""
+    """The finish reason as ours; unknown for any other word."""
     return _FINISHES.get(value.strip().lower(), Finish.UNKNOWN) if isinstance(value, str) else Finish.UNKNOWN
 
 

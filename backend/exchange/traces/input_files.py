@@ -1,7 +1,7 @@
-"""Opening files that may be anything, and cutting them into lines of bounded length.
+"""Opening input files safely, and splitting them into lines of bounded length.
 
-Owns what can go wrong below the level of rows: missing and unreadable files, pipes and devices,
-encodings, endless lines, files that change under the reader. Knows nothing of JSON or formats.
+Owns what can go wrong below the level of rows: missing and unreadable files, pipes and devices, encodings, endless
+lines, files that change under the reader.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from backend.domain import ImportProblem
 from backend.exchange.traces.trace_format import Advance, RowError
 from backend.import_plan import Shape, SourceFile
 
-ROW_LIMIT = 64 * 2**20  # bytes of one line or cell
+# Bytes of one line or cell. A row with 64 responses of 32,768 tokens has about 8 MB.
+ROW_LIMIT = 64 * 2**20
 _BUFFER = 2**18
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -33,9 +34,11 @@ def shown_name(path: Path) -> str:
 def open_regular(path: Path, shown: str) -> io.BufferedReader:
     """A regular file for reading. Raises ImportProblem for anything else, and never waits for a pipe's writer."""
     try:
+        # Opening a named pipe waits for its writer, for ever if there is none, unless told not to block.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:
         raise ImportProblem(shown, _why_not(path, error)) from None
+    # What was opened is looked at, not the path: that may have become something else by now.
     kind = os.fstat(handle).st_mode
     if stat.S_ISREG(kind):
         return io.BufferedReader(io.FileIO(handle, "rb"), _BUFFER)
@@ -62,7 +65,7 @@ def describe_file(path: Path, shown: str, shape: Shape) -> SourceFile:
 
 
 def open_unchanged(file: SourceFile) -> io.BufferedReader:
-    """The file looked at earlier; raises ImportProblem when it has another size or time by now."""
+    """A scanned file, opened. Raises ImportProblem where its size or time has changed since."""
     stream = open_regular(file.path, file.shown)
     state = os.fstat(stream.fileno())
     if (state.st_size, state.st_mtime_ns) == (file.size, file.modified):
@@ -73,7 +76,7 @@ def open_unchanged(file: SourceFile) -> io.BufferedReader:
 
 @contextmanager
 def reading(shown: str) -> Iterator[None]:
-    """Turns RowError and failures of the disk inside the block into ImportProblem naming the file `shown`."""
+    """Turns RowError and OSError inside the block into ImportProblem naming the file `shown`."""
     try:
         yield
     except RowError as error:
@@ -85,11 +88,12 @@ def reading(shown: str) -> Iterator[None]:
 def lines(
     stream: BinaryIO, advance: Advance = lambda size: None, *, blank: bool = False
 ) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines (from 1) as UTF-8 bytes with their ends, byte order mark removed; blank ones only if asked for.
+    """Numbered lines (from 1) as UTF-8 bytes with their ends, byte order mark removed; blank ones only with `blank`.
 
-    Lines end at "\\n" alone, so a "\\r" inside a text stays. Reads at most ROW_LIMIT bytes of a line.
-    Raises RowError. UTF-16 is decoded where a byte order mark announces it; UTF-8 is left unchecked.
+    UTF-16 is decoded where a byte order mark announces it; UTF-8 is left unchecked. Raises RowError for a line of more
+    than ROW_LIMIT bytes.
     """
+    # Lines end at "\n" alone: a "\r" may stand inside a text. PowerShell writes UTF-16 wherever it redirects.
     head = stream.read(3)
     stream.seek(0)
     if head[:2] in _UTF16:
@@ -126,6 +130,7 @@ def _utf16_lines(stream: BinaryIO, advance: Advance, blank: bool) -> Iterator[tu
 
 def whole(stream: BinaryIO, limit: int) -> bytes:
     """The file's content as UTF-8 bytes, byte order mark removed. Raises RowError above `limit` bytes."""
+    # One byte more than may be: the size a file claims isn't trusted, for it may grow.
     raw = stream.read(limit + 1)
     if len(raw) > limit:
         raise RowError(f"it is larger than {limit >> 20} MiB, the most one JSON value may be; write it as JSON Lines")

@@ -1,8 +1,4 @@
-"""JSON into values, with sentences instead of error codes.
-
-Owns the checks JSON needs before its values may travel: encoding, depth, whole numbers that don't
-fit. Knows nothing of files or formats.
-"""
+"""Parsing JSON with checks of its depth and whole numbers, and with sentences for what is wrong in it."""
 
 from __future__ import annotations
 
@@ -14,7 +10,8 @@ import orjson
 
 from backend.exchange.traces.trace_format import RowError
 
-DEPTH_LIMIT = 100  # levels of lists and objects
+# Levels of lists and objects. Deeper values overflow the stack of whoever walks them recursively.
+DEPTH_LIMIT = 100
 _EXACT = 2.0**63  # from here on orjson hands whole numbers over as floats
 _NOT_A_NUMBER = re.compile(r"-?(?:NaN|Inf)")
 
@@ -25,6 +22,8 @@ def parse(raw: bytes) -> Any:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise RowError(_why(raw, error)) from None
+    # orjson rounds whole numbers beyond 64 bits without a word, and an id or an answer would be another one. The slow
+    # parser runs only where there is such a number.
     if _has_huge(value):
         json.loads(raw, parse_int=_refuse_huge)
     return value
@@ -45,12 +44,14 @@ def type_name(value: object) -> str:
 
 
 def _why(raw: bytes, error: orjson.JSONDecodeError) -> str:
+    # orjson says where, and often not what; these are the faults that files have in practice.
     try:
         text = raw.decode()
     except UnicodeDecodeError as fault:
         return f"byte {fault.start + 1} of it (0x{raw[fault.start]:02x}) is not valid UTF-8"
     if "\0" in text:
         return f"byte {raw.index(0) + 1} of it is a NUL byte"
+    # Python's own json module writes NaN and Infinity, which no standard parser takes.
     near = text[max(error.pos - 1, 0) : error.pos + 3]
     if _NOT_A_NUMBER.match(near) or _NOT_A_NUMBER.match(near[1:]):
         return f"NaN or Infinity at character {error.pos + 1} is not JSON; an unknown number is null"
@@ -66,7 +67,8 @@ def _why(raw: bytes, error: orjson.JSONDecodeError) -> str:
 
 
 def _has_huge(value: Any) -> bool:
-    """Is there a number that may have lost digits? Raises RowError where the value is nested too deep."""
+    """Whether there is a number that may have lost digits. Raises RowError where the value is nested too deep."""
+    # Level by level and without recursion, so that the depth is known before anything can overflow.
     open_items, depth, huge = [value] if isinstance(value, dict | list) else [], 0, False
     while open_items:
         depth += 1

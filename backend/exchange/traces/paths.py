@@ -1,6 +1,6 @@
-"""From the paths a person names to the files to look at.
+"""Walking the paths a person names: the files to scan, and what is left aside.
 
-Owns the walk through folders: order, links, hidden and special files. Knows nothing of content.
+Owns the order, and the treatment of links, hidden and special files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from backend.import_plan import Skipped
 
 @dataclass(frozen=True, slots=True)
 class WalkedFile:
-    """A file to look at. `direct`: the person named it, it was not met in a folder."""
+    """A file to scan. `direct` is True where the person named it, and False where it was met in a folder."""
 
     path: Path
     shown: str
@@ -35,6 +35,7 @@ def walk(paths: Sequence[Path], base: Path | None) -> Iterator[WalkedFile | Skip
     for path in paths:
         for each in _files(path, base) if _is_folder(path) else (_entry(path, base, direct=True),):
             if isinstance(each, WalkedFile):
+                # The same file named twice, or through a link, would be imported twice.
                 real = os.path.realpath(each.path) if "\0" not in str(each.path) else str(each.path)
                 if real in seen:
                     continue
@@ -45,7 +46,7 @@ def walk(paths: Sequence[Path], base: Path | None) -> Iterator[WalkedFile | Skip
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # a name too long, or with a NUL byte: opening it will say so
         return False
 
 
@@ -57,6 +58,8 @@ def _entry(path: Path, base: Path | None, *, direct: bool = False) -> WalkedFile
 
 def _files(root: Path, base: Path | None) -> Iterator[WalkedFile | Skipped | ImportProblem]:
     closed: list[OSError] = []
+    # os.walk and not Path.rglob: it says which folders can't be read, and doesn't follow links, which may form a
+    # circle.
     for folder, inner, names in os.walk(root, onerror=closed.append):
         inner.sort()
         for name in [each for each in inner if each.startswith(".") or os.path.islink(os.path.join(folder, each))]:  # noqa: PTH114, PTH118

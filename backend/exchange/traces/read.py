@@ -1,7 +1,6 @@
-"""Drafts out of a source, in the file's order, one row in memory at a time.
+"""Streaming a source's drafts, in the file's order, one row in memory at a time.
 
-Owns the numbering of samples across rows, progress, and the naming of file and row in errors. Knows
-nothing of any one format. Reading stops at the first bad row: what came before it is the caller's to discard.
+Owns the numbering of samples across rows, progress, and the naming of file and row in errors.
 """
 
 from __future__ import annotations
@@ -22,11 +21,13 @@ _REPORT_EVERY = 2**18  # bytes between two calls of on_progress
 
 
 def read(source: Source, *, on_progress: Callable[[int], None] | None = None) -> Iterator[Draft]:
-    """The source's traces, or its problems. `on_progress` is told the bytes read so far, ending with source.size.
+    """The source's traces, or its problems. `on_progress` gets the bytes read so far, ending with source.size.
 
     Rows of the same problem are samples of it, numbered in the order of the file unless the source numbers them.
-    Raises ImportProblem, naming file, row and reason, for the first row that can't be taken.
+    Raises ImportProblem, naming file, row and reason, for the first row that can't be imported.
     """
+    # Reading stops at the first bad row, and the caller discards what came before: half a run would be compared as if
+    # it were whole.
     form, numbering = named(source.format), _Numbering()
     explicit = form.explicit or bool(source.mapping and source.mapping.sample)
     taken = 0
@@ -53,6 +54,7 @@ def _records(form: Format, source: Source, advance: Advance) -> Iterator[tuple[R
     """The rows that belong to this run, with their places."""
     parted = bool(form.split or (source.mapping and source.mapping.model))
     for row, ref in form.rows(source, advance) if form.rows else _plain(source, advance):
+        # Each run of a file reads all of its rows: a source is a stream, and runs are few.
         try:
             mine = not parted or part_of(form, row, source.mapping) == source.key
         except RowError as error:
@@ -75,20 +77,20 @@ def _drafts(form: Format, row: Row, ref: SourceRef, source: Source) -> Sequence[
 
 
 def _progress(size: int, report: Callable[[int], None] | None) -> Advance:
-    done = told = 0
+    done = reported = 0
 
     def advance(step: int) -> None:
-        nonlocal done, told
+        nonlocal done, reported
         done += step
-        if report and done - told >= _REPORT_EVERY:
-            told = done
-            report(min(done, size))
+        if report and done - reported >= _REPORT_EVERY:
+            reported = done
+            report(min(done, size))  # UTF-16 and Parquet count their bytes roughly
 
     return advance
 
 
 class _Numbering:
-    """Sample numbers of problems that stand in several rows."""
+    """Sample numbers of problems that stand in several rows, as in files with a row a response."""
 
     def __init__(self) -> None:
         self._next: dict[str, int] = {}
@@ -100,6 +102,7 @@ class _Numbering:
         if not traces:
             return iter(drafts)
         problem = problem_id(traces[0].question)
+        # By the problem's content hash, as the store has it: the same question in another spelling is the same problem.
         first = self._next.get(problem, 0)
         self._next[problem] = first + len(traces)
         return iter(traces if not first else [replace(draft, sample=draft.sample + first) for draft in traces])

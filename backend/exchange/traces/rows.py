@@ -1,7 +1,6 @@
-"""Rows out of JSON Lines, JSON, CSV and Parquet, one at a time.
+"""Rows of JSON Lines, JSON, CSV and Parquet files, one at a time.
 
-Owns telling these four apart by content and streaming their rows as plain JSON-able objects.
-Knows nothing of formats: a row is a row here.
+Owns telling these four apart by content, and streaming their rows as plain JSON-able objects.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import csv
 import math
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,10 +43,10 @@ def load_object(path: Path, shown: str) -> Row:
 
 
 def first_row(path: Path, shown: str) -> tuple[Shape, Row] | None:
-    """Shape and first row, judged by content; None when the file holds no rows at all, being of another kind.
+    """Shape and first row of a file, told by its content; None where it holds no rows.
 
-    A file that is neither named like data nor readable as data is of another kind; one that is named
-    so and can't be read raises ImportProblem.
+    A file that is neither named like data nor readable as data holds none; one that is named so and can't be read
+    raises ImportProblem.
     """
     named = path.suffix.lower() in DATA_SUFFIXES
     with open_regular(path, shown) as stream, reading(shown):
@@ -66,6 +66,7 @@ def first_row(path: Path, shown: str) -> tuple[Shape, Row] | None:
 
 
 def _shape(stream: BinaryIO, head: bytes, suffix: str) -> Shape | None:
+    # By content first: people name JSON Lines ".json" and tab-separated files ".csv".
     if head.startswith(b"PAR1"):
         return Shape.PARQUET
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -117,8 +118,10 @@ def _csv_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
     source = _texts(stream, advance)
     try:
         first = next(source, "")
+        # By the header alone: csv.Sniffer guesses from quoted prose and is often wrong.
         delimiter = max(",\t;", key=first.count)
-        header = next(csv.reader(_chain(first, source), delimiter=delimiter, strict=True), [])
+        # strict: a quote in the wrong place would otherwise swallow the rows after it without a word.
+        header = next(csv.reader(chain([first], source), delimiter=delimiter, strict=True), [])
         if repeated := next((name for name in header if header.count(name) > 1), None):
             raise RowError(f"the column '{repeated}' appears twice in its header")
         for cells in csv.reader(source, delimiter=delimiter, strict=True):
@@ -130,11 +133,6 @@ def _csv_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
             yield number, dict(zip(header, cells, strict=True))
     except (csv.Error, RowError) as error:
         raise RowError(str(error), number + 1) from None
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _texts(stream: BinaryIO, advance: Advance) -> Iterator[str]:
@@ -153,8 +151,10 @@ def _parquet_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row
     number = 0
     try:
         file = pq.ParquetFile(stream)
+        # Parquet is read in columns, so that the bytes of a row are not known: each gets an equal share.
         share = _size(stream) / max(file.metadata.num_rows, 1)
         for batch in file.iter_batches(batch_size=_BATCH):
+            # Batches bound the memory, not row groups: many writers make one group of the whole file.
             for row in batch.to_pylist():
                 number += 1
                 yield number, {name: jsonable(value) for name, value in row.items()}
@@ -169,7 +169,8 @@ def _size(stream: BinaryIO) -> int:
 
 
 def jsonable(value: Any) -> Any:
-    """A value out of Parquet as JSON can hold it: NaN is null, dates are ISO 8601, bytes base64, decimals text."""
+    """A Parquet value as JSON can hold it: NaN is null, dates are ISO 8601, bytes base64, decimals text."""
+    # Reward functions of TRL write NaN for "not scored".
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):

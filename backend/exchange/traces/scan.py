@@ -1,12 +1,12 @@
-"""Looking through files and folders: which runs and problem sets are in them, and what is left aside and why.
+"""Scanning files and folders: which runs and problem sets are in them, and what is left aside and why.
 
-Owns detection by content and the forming of sources out of files. Knows no format by itself, reads
-no rows beyond the first unless a file holds several runs, and never touches a database.
+Owns detection by content and the forming of sources out of files. No rows beyond the first are read unless a file
+holds several runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -18,15 +18,16 @@ from backend.exchange.traces.input_files import describe_file, open_regular, sho
 from backend.exchange.traces.paths import WalkedFile, walk
 from backend.exchange.traces.rows import DATA_SUFFIXES, first_row, rows_of
 from backend.exchange.traces.source_names import UNNAMED, from_file, shard_name
-from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
+from backend.exchange.traces.trace_format import Format, RowError, ScannedFile
 from backend.import_plan import ColumnMapping, ImportPlan, Preview, Row, Skipped, Source, SourceFile, SourceKind
 
-_MOST_PARTS = 1000
+_MOST_PARTS = 1000  # beyond it the column is an id, not a model
 _GUESSED = "columns were guessed from their names"
 _MAGIC = (
     (b"PK\x03\x04", "an archive, not read here; unpack it first"),
     (b"\x1f\x8b", "compressed; unpack it first"),
     (b"\x28\xb5\x2f\xfd", "compressed; unpack it first"),
+    # The paper's completions/*.pkl and slime's dumps are such.
     (b"\x80", "pickled objects of a program, never opened: they can run code"),
     (b"\x89PNG", "an image"),
     (b"%PDF", "a PDF document"),
@@ -34,10 +35,10 @@ _MAGIC = (
 
 
 def scan(paths: Sequence[Path], base: Path | None = None) -> ImportPlan:
-    """What could be imported from files and folders; nothing is kept.
+    """What could be imported from files and folders. `base` is the folder that names are shown relative to (uploads).
 
-    `base`: the folder names are shown relative to (for uploads). A file named directly that is no known
-    format fails; met in a folder it is skipped with a reason. Broken data files fail everywhere.
+    A file named directly that is of no known format fails; met in a folder it is skipped with a reason. Broken data
+    files fail everywhere.
     """
     plan, founds = ImportPlan([], [], []), []
     for each in walk(paths, base):
@@ -57,7 +58,7 @@ def scan(paths: Sequence[Path], base: Path | None = None) -> ImportPlan:
 
 
 def with_mapping(path: Path, mapping: ColumnMapping, info: RunInfo) -> list[Source]:
-    """Sources of any table by naming its columns: one, or one a model where `mapping.model` names a column.
+    """The sources of any table whose columns are named: one, or one a model where `mapping.model` names a column.
 
     Raises ImportProblem for a file that is no table, and for columns its first row doesn't have.
     """
@@ -73,7 +74,7 @@ def with_mapping(path: Path, mapping: ColumnMapping, info: RunInfo) -> list[Sour
 
 
 def peek(path: Path, rows: int = 5) -> Preview:
-    """Columns and first rows of any table, without knowing its format. Raises ImportProblem."""
+    """Columns and first rows of any table, whatever its format. Raises ImportProblem."""
     looked = first_row(path, shown_name(path))
     if looked is None:
         raise ImportProblem(shown_name(path), "it is no table of rows: JSON Lines, JSON, CSV or Parquet are")
@@ -113,6 +114,7 @@ def _reason(entry: WalkedFile) -> str:
         head = stream.read(8)
     if not head:
         return "it is empty"
+    # What people try to import and can't be read deserves its own sentence.
     known = next((reason for magic, reason in _MAGIC if head.startswith(magic)), None)
     if known:
         return known
@@ -124,6 +126,7 @@ def _reason(entry: WalkedFile) -> str:
 def _settle(founds: Sequence[tuple[ScannedFile, bool]], plan: ImportPlan) -> None:
     """Decide for each file: a run by its format, part of a neighbour, a run by guessed columns, or nothing."""
     detected = [(found, detect(found.row)) for found, _ in founds]
+    # A file may belong to one beside it (settings, requests), so that all are detected before any is decided on.
     neighbours: dict[Path, dict[str, tuple[Format, list[ScannedFile]]]] = {}
     for found, form in detected:
         if form:
@@ -132,7 +135,9 @@ def _settle(founds: Sequence[tuple[ScannedFile, bool]], plan: ImportPlan) -> Non
     groups: dict[tuple[str, str], tuple[Format, list[ScannedFile], ColumnMapping | None]] = {}
     aside: list[ScannedFile] = []
     for (found, form), (_, direct) in zip(detected, founds, strict=True):
-        reason = _belongs(found, neighbours.get(found.path.parent, {}).values())
+        near = neighbours.get(found.path.parent, {}).values()
+        reasons = (other.beside(found, members) for other, members in near if other.beside)
+        reason = next(filter(None, reasons), None)
         guess = None if form or reason else _guess(found)
         if reason:
             aside.append(found)
@@ -146,20 +151,17 @@ def _settle(founds: Sequence[tuple[ScannedFile, bool]], plan: ImportPlan) -> Non
         _add(chosen, members, aside, guess, plan)
 
 
-def _belongs(found: ScannedFile, folder: Iterable[tuple[Format, list[ScannedFile]]]) -> str | None:
-    reasons = (form.beside(found, members) for form, members in folder if form.beside)
-    return next((reason for reason in reasons if reason), None)
-
-
 def _group(form: Format, found: ScannedFile) -> str:
     if form.group:
         return form.group(found)
+    # train-00000-of-00004.parquet and its like are pieces of one table.
     shared = shard_name(found.stem)
     return str(found.path.parent / shared) if shared else str(found.path)
 
 
 def _unknown(found: ScannedFile, direct: bool, plan: ImportPlan) -> None:
     reason = f"no format known here (its columns: {fields.listed(found.row)}); it can be imported by mapping columns"
+    # Whoever names a file wants it imported; a folder may hold anything.
     if direct:
         plan.failed.append(ImportProblem(found.shown, reason))
     else:
@@ -190,6 +192,7 @@ def _sources(
     info: RunInfo | None,
 ) -> Iterator[Source]:
     """The runs that some files become together."""
+    # The whole file is hashed now, for a run's id follows from it, and so does whether it was imported before.
     files = tuple(describe_file(each.path, each.shown, each.shape) for each in members)
     extra = tuple(describe_file(each.path, each.shown, each.shape) for each in beside)
     kind = SourceKind.PROBLEMS if mapping and not mapping.text else form.kind
@@ -197,20 +200,19 @@ def _sources(
         try:
             proposals = [mapped.proposal(info, found.row, mapping)] if mapping and info else form.describe(found)
             for each in proposals:
-                named = each if kind is SourceKind.RUN else Proposal(_problem_set(each.info), each.key)
-                yield Source(form.name, kind, files, named.info, named.key, mapping, extra)
+                named = each.info
+                if kind is SourceKind.PROBLEMS:
+                    # Problems have no model, sampling or context, whatever the format guessed.
+                    named = RunInfo("", named.dataset, format=named.format, source=named.source, note=named.note)
+                yield Source(form.name, kind, files, named, each.key, mapping, extra)
         except RowError as error:
             raise ImportProblem(found.shown, str(error), error.row) from None
-
-
-def _problem_set(info: RunInfo) -> RunInfo:
-    return RunInfo("", info.dataset, format=info.format, source=info.source, note=info.note)
 
 
 def _parts(
     form: Format, members: Sequence[ScannedFile], files: Sequence[SourceFile], mapping: ColumnMapping | None
 ) -> Iterator[ScannedFile]:
-    """One look a part: the first row of each model or step. Reads the files through where a format has parts."""
+    """The first row of each part (model or step). Reads the files through where a format has parts."""
     if not form.split and not (mapping and mapping.model):
         yield members[0]
         return

@@ -1,6 +1,6 @@
-"""Names of datasets and models out of paths, file names and settings.
+"""Names of models and data sets, guessed from paths, file names and settings.
 
-Owns the canonical dataset labels and the guesses from names. Knows nothing of rows or files' content.
+Owns the canonical labels of known data sets.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from backend.exchange.traces.trace_format import ScannedFile
 
 _PLAIN = re.compile(r"[^a-z0-9]+")
+# One label a set, or runs on the same problems would stand apart in every list.
 _ALIASES = (
     (re.compile(r"aime(?:20)?24"), "AIME24"),
     (re.compile(r"aime(?:20)?25"), "AIME25"),
@@ -31,7 +32,7 @@ def dataset_label(name: str) -> str:
 
 
 def model_label(parts: Sequence[str]) -> tuple[str, str]:
-    """Model and checkpoint out of path parts, outermost first: ("run", "checkpoint-240"); "" where there is none."""
+    """Model and checkpoint of path parts, outermost first: ("run", "checkpoint-240"); "" where there is none."""
     names = [part for part in parts if part not in ("", ".", "..", "/")]
     inner: list[str] = []
     while len(names) > 1 and _INNER.fullmatch(names[-1]):
@@ -49,6 +50,7 @@ def from_file(found: ScannedFile) -> tuple[str, str]:
     """(model, dataset) for sources that name neither: the file's own name and its folder's."""
     folder = found.folders[-1] if found.folders else ""
     stem = shard_name(found.stem) or found.stem
+    # "math500.jsonl" names the set by itself; otherwise the folder is the best guess.
     known = dataset_label(stem) if dataset_label(stem) != stem else dataset_label(folder)
     return stem, known or "unnamed"
 

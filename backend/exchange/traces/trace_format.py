@@ -1,6 +1,6 @@
-"""What a trace format is: how its rows are recognised, which runs a file becomes, how a row becomes drafts.
+"""The interface of a trace format: how its rows are recognised, which runs a file becomes, how a row becomes drafts.
 
-Owns `Format`, which every module of formats/ makes one of, and the values a format is asked with.
+Every module of formats/ makes a `Format`; scan.py and read.py know nothing else of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Advance = Callable[[int], None]  # called with the bytes read since the last cal
 
 
 class RowError(ValueError):
-    """A row that can't be taken: the reason as a clause; the reader adds the file and, where absent, the row."""
+    """A row that can't be imported. Its message is a clause; the reader adds the file and, where missing, the row."""
 
     def __init__(self, reason: str, row: int | None = None) -> None:
         """`row` is 1-based; None means the row being read."""
@@ -26,7 +26,7 @@ class RowError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
-    """A file whose first row has been looked at. `names` are the parts of its path, labels are read from them."""
+    """A file with its first row. `names` are the parts of its path, from which models and data sets are guessed."""
 
     path: Path
     shown: str
@@ -55,24 +55,25 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way of writing traces down. The formats' modules make one each; scan and read know nothing else of them.
-
-    matches: does the first row look so, judged by its keys alone (wrong types are errors, not other formats)?
-    describe: the runs a file becomes. drafts: the drafts of one row; raises RowError.
-    split: the part of the file a row belongs to, where parts are runs of their own (then `describe`
-    is asked once for each part, with that part's first row).
-    group: files with the same text become one source. beside: why a file next to a source of this
-    format is read with it, or left, instead of being imported; None: it stands for itself.
-    rows: reads a source whose rows span several files. explicit: rows number their own samples.
-    """
+    """A way of writing traces down."""
 
     name: str
+    # Does a first row look so? By its keys alone: a value of a wrong type is an error of this format, not another
+    # format.
     matches: Callable[[Row], bool]
+    # The runs a file becomes.
     describe: Callable[[ScannedFile], Iterable[Proposal]]
+    # The drafts of one row. Raises RowError.
     drafts: Callable[[Row, SourceRef, Source], Iterable[Draft]]
     kind: SourceKind = SourceKind.RUN
+    # The part of the file a row belongs to, where parts are runs of their own: a step, a model. `describe` is then
+    # called once for each part, with that part's first row.
     split: Callable[[Row], str] | None = None
+    # Files with the same text become one source.
     group: Callable[[ScannedFile], str] | None = None
+    # Why a file next to a source of this format isn't imported by itself (it is read with it, or left); None: it is.
     beside: Callable[[ScannedFile, Sequence[ScannedFile]], str | None] | None = None
+    # Reads a source whose rows span several files.
     rows: Callable[[Source, Advance], Iterator[tuple[Row, SourceRef]]] | None = None
+    # Rows number their own samples.
     explicit: bool = False

@@ -1,1 +1,1 @@
-"""Annotation projects: their samples, labels, rules, agreement, adjudication and files."""
+"""Annotation projects: sampling, labelling and its rules, agreement, adjudication, and label files."""

@@ -1,7 +1,6 @@
-"""Adjudicating: from several people's labels to one that counts.
+"""Adjudication: from several people's labels to the gold layer, by hand and by merge rules.
 
-Owns the gold layer: decisions by hand, merging by rule, and that merging never undoes what a person decided. Knows
-nothing of how agreement is measured, nor of pages.
+Owns the gold layer, and that merging never undoes what a person decided.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import replace
 from backend.annotation import Label, Layer, ProjectState, Role
 from backend.services.access.people import PeopleService
 from backend.services.annotation.label_merge import BY_RULE, Match, Merged, check, merged
-from backend.services.annotation.labelling import LabellingService, enter, laid_out
+from backend.services.annotation.labelling import LabellingService, enter, labelled_item
 from backend.services.annotation.machine_cues import LexiconCueFinder
 from backend.services.annotation.projects import ProjectService
 from backend.services.annotation.records import Adjudication, LabelDraft, MergeCounts, Saved
@@ -30,12 +29,12 @@ class AdjudicationService:
         labelling: LabellingService,
         cues: LexiconCueFinder,
     ) -> None:
-        """`people` is the gate, `cues` finds the machine's."""
+        """`people` checks roles, `cues` finds the machine's cues."""
         self._store, self._people, self._projects = store, people, projects
         self._labelling, self._cues = labelling, cues
 
     def sheet(self, actor: str, item_id: str) -> Adjudication:
-        """An item laid out with everybody's labels. For adjudicators."""
+        """An item with everybody's labels, to be adjudicated. For adjudicators."""
         self._people.require(actor, Role.ADJUDICATOR)
         item = self._projects.item(item_id)
         project = self._projects.get(item.project)
@@ -45,7 +44,7 @@ class AdjudicationService:
         settled = item.id in self._store.projects.settled(project.id)
         closed = project.state is not ProjectState.OPEN
         return Adjudication(
-            labelled=laid_out(item, text.text, log, taken, settled),
+            labelled=labelled_item(item, text.text, log, taken, settled),
             project=project,
             names={person.id: person.name for person in self._people.all()},
             sections=text.sections,
@@ -60,22 +59,21 @@ class AdjudicationService:
     def decide(self, actor: str, project_id: str, item_id: str, rows: Sequence[LabelDraft]) -> list[Saved]:
         """Put rows into the gold layer, all or none; taken and refused like an annotator's. For adjudicators.
 
-        `op` REJECT says that no label belongs there: unlike a withdrawal, which takes a decision back, it is one, and
-        merging leaves the place alone. `reason` is one of `REASONS` or "". `how` is "adopted" or "own"; "merged" is
-        the word of `merge`.
+        `op` REJECT says that no label belongs there. `reason` is one of `REASONS` or "". `how` is "adopted" or "own".
         """
+        # "merged" is kept for `merge`: by it a later merge knows what it may withdraw again.
         rows = [replace(row, how="own") if row.how == BY_RULE else row for row in rows]
         return enter(self._store, self._projects, project_id, item_id, actor, Layer.GOLD, rows)
 
     def settle(self, actor: str, item_id: str, settled: bool = True) -> None:
-        """Say that an item is finished with, or not. For adjudicators."""
+        """Mark an item as adjudicated, or take that back. For adjudicators."""
         person = self._people.require(actor, Role.ADJUDICATOR)
         self._store.annotations.settle(self._projects.item(item_id), person.id if settled else "")
 
     def merge(self, actor: str, project_id: str, rule: str, match: Match = "exact") -> MergeCounts:
         """Put into the gold layer what annotators who are finished agree on, by one of `RULES`. For adjudicators.
 
-        Whatever was decided by hand stays, and nothing is put where such a decision touches. What an earlier merge
+        Whatever was decided by hand stays, and nothing is put where it overlaps such a decision. What an earlier merge
         put there and this rule doesn't is withdrawn. Settled items stay as they are, and items wait until two people
         are finished (one, where the project needs no more).
         """
@@ -84,6 +82,8 @@ class AdjudicationService:
         check(rule, match)
         outcome: list[Merged] = []
 
+        # Called inside the transaction, so that nobody's label can arrive between reading and merging. It may be called
+        # again where the transaction is retried.
         def make() -> list[Label]:
             labelled = self._labelling.labelled(project.id)
             logs: dict[str, list[Label]] = {}

@@ -1,10 +1,6 @@
-"""A project's labels as files, and files as projects.
+"""Label files: exporting a project's labels, and importing files as projects.
 
-Owns which formats there are for people, what an export tells of people and traces, and that a project exported and
-imported again has the same labels. Knows nothing of any one format.
-
-An export shows everybody's labels, so that it takes an adjudicator; traces, runs and strata, which tell whose text it
-is, are in it only if an admin asks. An import makes a project; whom a file names becomes a person who can't sign in.
+Owns what an export tells of people and traces, and that a project exported and imported again has the same labels.
 """
 
 from __future__ import annotations
@@ -31,11 +27,11 @@ from backend.store import Store
 from backend.store.annotation_rows import Taken
 
 _NOTES = 20
-_FULL = ("jsonl", "parquet")  # what holds a history
+_FULL = ("jsonl", "parquet")  # formats with a place for the whole log
 
 
 class LabelFormat(NamedTuple):
-    """A format of annotations: `name` for the command line, `title` and `holds` for people."""
+    """A format of annotations: `name` on the command line, `title` and `holds` on pages."""
 
     name: str
     title: str
@@ -46,7 +42,7 @@ class LabelFormat(NamedTuple):
 
 
 class Exported(NamedTuple):
-    """A file to be kept, and sentences on what its format couldn't hold."""
+    """An exported file, and sentences on what its format couldn't hold."""
 
     name: str
     data: bytes
@@ -71,7 +67,7 @@ class LabelFileService:
         projects: ProjectService,
         labelling: LabellingService,
     ) -> None:
-        """`people` is the gate."""
+        """`people` checks roles."""
         self._store, self._lexicons, self._people = store, lexicons, people
         self._projects, self._labelling = projects, labelling
 
@@ -92,6 +88,7 @@ class LabelFileService:
         `traces` tells which trace and run a text is from, and its stratum, which names the model: for admins.
         `history` adds every row of the log, where the format has a place for it (JSON Lines and Parquet).
         """
+        # Everybody's labels: an annotator who saw them would no longer be independent.
         self._people.require(actor, Role.ADMIN if traces else Role.ADJUDICATOR)
         project = self._projects.get(project_id)
         written = span_formats.write(form, self._bundle(project, traces, history and form in _FULL))
@@ -121,7 +118,8 @@ class LabelFileService:
         )
 
     def _names(self, labelled: Sequence[Labelled]) -> dict[str, str]:
-        """Person -> what they are called in a file: two of one name are told apart by a number."""
+        """Person -> their name in a file: two of one name are told apart by a number."""
+        # By when they were entered, so that the numbers are the same in every export.
         at_work = {person for one in labelled for person in one.by_person}
         names: dict[str, str] = {}
         given: set[str] = set()
@@ -137,8 +135,9 @@ class LabelFileService:
     ) -> Project:
         """A project of the texts and labels in files or folders. For admins.
 
-        `form` is a format's name; without it the content tells. `gold` makes every label an adjudicated one. `name` is
-        the project's; without it the file's. What couldn't be taken is in the project's `sampling`, under "notes".
+        `form` is a format's name; without it the format is detected. `gold` makes every label an adjudicated one.
+        `name` is the project's; without it the file's. What couldn't be imported is in the project's `sampling`, under
+        "notes".
         """
         self._people.require(actor, Role.ADMIN)
         found = [paths] if isinstance(paths, Path) else list(paths)
@@ -152,15 +151,19 @@ class LabelFileService:
         with tempfile.TemporaryDirectory() as folder:
             found = []
             for number, upload in enumerate(uploads):
-                path = Path(folder) / _kept_name(upload.name, number)
-                path.write_bytes(upload.data)
+                stem, suffix = Path(upload.name).stem, Path(upload.name).suffix.lower()
+                # A text and its annotations for brat belong together by their name; of others the name is only a label.
+                kept = f"{safe(stem) or 'text'}{suffix}" if suffix in (".ann", ".txt") else str(number)
+                (path := Path(folder) / kept).write_bytes(upload.data)
                 found.append((path, upload.name))
             return self._enter(actor, found, name, gold, form)
 
     def _enter(self, actor: str, files: Sequence[tuple[Path, str]], name: str, gold: bool, form: str) -> Project:
         if not files:
             raise UserError("Name a file to import.")
-        bundles = [span_formats.read(path, shown, form) for path, shown in _without_pairs(files)]
+        # A text that lies beside its annotations is read with them.
+        read_with = {path.with_suffix(".txt") for path, _ in files if path.suffix.lower() == ".ann"}
+        bundles = [span_formats.read(path, shown, form) for path, shown in files if path not in read_with]
         first = bundles[0]
         scheme, texts = fitted([text for bundle in bundles for text in bundle.texts], _one_scheme(bundles))
         notes = [note for bundle in bundles for note in bundle.notes]
@@ -175,6 +178,7 @@ class LabelFileService:
             versions=(first.scheme_version, first.guidelines_version),
             source={"files": [visible(Path(shown).name, 200) for _, shown in files], "notes": notes[:_NOTES]},
         )
+        # Only the very same lexicon: another version would show other cues than those that the labels answer.
         lexicon = first.lexicon.partition("@")[0]
         known = self._lexicons.by_name.get(lexicon)
         return self._projects.change(
@@ -193,10 +197,12 @@ def _text(
     logs: Mapping[str, list[dict[str, Any]]],
 ) -> AnnotatedText:
     item = one.item
+    # Only what isn't as usual: most items are neither blind nor settled.
     meta: dict[str, Any] = {"blind": True} if item.blind else {}
     meta |= {"settled": True} if one.settled else {}
     people = {names[row.person]: _left(row) for row in sorted(taken, key=lambda row: names.get(row.person, ""))}
     meta |= {"people": people} if people else {}
+    # They tell whose text it is, the stratum with the model's name: blinding would end with such a file.
     if traces:
         meta |= {name: value for name in ("trace", "run", "stratum") if (value := getattr(item, name))}
     if item.id in logs:
@@ -214,9 +220,9 @@ def _text(
 
 
 def _left(row: Taken) -> dict[str, Any]:
-    """How somebody left a text."""
-    told: dict[str, Any] = {"state": row.state, "seconds": round(row.seconds, 1)}
-    return told | ({"note": row.note} if row.note else {})
+    """How somebody left a text, as JSON."""
+    left: dict[str, Any] = {"state": row.state, "seconds": round(row.seconds, 1)}
+    return left | ({"note": row.note} if row.note else {})
 
 
 def _span(label: Label, annotator: str) -> AnnotatedSpan:
@@ -241,7 +247,7 @@ def _gold(label: Label) -> AnnotatedSpan:
 
 
 def _row(label: Label, names: Mapping[str, str]) -> dict[str, Any]:
-    """A row of the log."""
+    """A row of the label log as JSON."""
     kept = ("seq", "id", "root", "op", "layer", "start", "end", "quote", "label", "flag", "comment", "how", "reason")
     row = {name: getattr(label, name) for name in (*kept, "scheme_version", "guidelines_version", "at", "received")}
     row["person"] = names.get(label.person, "")
@@ -249,7 +255,7 @@ def _row(label: Label, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _given(name: str, given: set[str]) -> str:
-    """`name`, with a number where somebody is called so already."""
+    """`name`, with a number where somebody else has it already."""
     shown, number = name, 1
     while comparable(shown) in given:
         number += 1
@@ -259,24 +265,12 @@ def _given(name: str, given: set[str]) -> str:
 
 
 def _one_scheme(bundles: Sequence[Bundle]) -> Scheme | None:
-    """The scheme of all, where a file brings one: labels of several are put together."""
-    said = [bundle.scheme for bundle in bundles if bundle.scheme is not None]
-    if not said:
+    """The schemes that files bring put together into one; None where no file brings any."""
+    schemes = [bundle.scheme for bundle in bundles if bundle.scheme is not None]
+    if not schemes:
         return None
-    labels = {label.key: label for scheme in reversed(said) for label in scheme.labels}
-    keys = dict.fromkeys(label.key for scheme in said for label in scheme.labels)
-    flags = dict.fromkeys(flag for scheme in said for flag in scheme.flags)
-    return replace(said[0], labels=tuple(labels[key] for key in keys), flags=tuple(flags))
-
-
-def _kept_name(name: str, number: int) -> str:
-    """Where an upload is kept: a text and its annotations for brat keep their name, by which they belong together."""
-    path = Path(name)
-    suffix = path.suffix.lower()
-    return f"{safe(path.stem) or 'text'}{suffix}" if suffix in (".ann", ".txt") else str(number)
-
-
-def _without_pairs(files: Sequence[tuple[Path, str]]) -> list[tuple[Path, str]]:
-    """The files without the texts that annotations among them are read with."""
-    read_with = {path.with_suffix(".txt") for path, _ in files if path.suffix.lower() == ".ann"}
-    return [(path, shown) for path, shown in files if path not in read_with]
+    # Of one key the first file's label wins.
+    labels = {label.key: label for scheme in reversed(schemes) for label in scheme.labels}
+    keys = dict.fromkeys(label.key for scheme in schemes for label in scheme.labels)
+    flags = dict.fromkeys(flag for scheme in schemes for flag in scheme.flags)
+    return replace(schemes[0], labels=tuple(labels[key] for key in keys), flags=tuple(flags))

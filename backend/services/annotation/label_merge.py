@@ -1,6 +1,6 @@
-"""From the labels of several people to the ones they agree on, by rule.
+"""Merging the labels of several people by rule: the ones they agree on. Pure.
 
-Owns the rules, and what becomes of an earlier merge and of decisions made by hand. Pure: knows nothing of the store.
+Owns the rules, and what becomes of an earlier merge and of decisions made by hand.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BY_RULE: Final = "merged"
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What merging does to an item: rows for the log, and counts."""
+    """The result of merging one item: rows for the log, and counts."""
 
     rows: tuple[Label, ...] = ()
     added: int = 0
@@ -42,30 +42,33 @@ def check(rule: str, match: str) -> None:
 
 
 def merged(item: Labelled, gold: Sequence[Label], project: Project, person: str, rule: str, match: Match) -> Merged:
-    """What `rule` makes of an item whose gold log is `gold`; rows are written by `person`."""
+    """What `rule` makes of an item whose gold log is `gold`; `person` writes the rows."""
     if item.settled:
         return Merged(settled=True)
     if len(item.done) < min(2, project.annotators):
         return Merged(waiting=True)
     agreed = agreed_on(item, project.scheme, rule, match)
     by_hand, by_rule = _decisions(gold)
+    # Whatever overlaps a decision by hand is left to the person who decided: merging again never undoes it.
     free = [label for label in agreed if not any(_overlap(label.span, other.span) for other in by_hand)]
-    wanted = {_said(label): label for label in free}
-    kept = [label for label in by_rule if _said(label) in wanted]
-    gone = [replace(label, id=uuid.uuid4().hex, op=Op.WITHDRAW) for label in by_rule if _said(label) not in wanted]
-    more = [_new(label, project) for key, label in wanted.items() if key not in {_said(label) for label in kept}]
+    # Merging again with the same rule writes nothing: what stands already is kept as it is.
+    wanted = {_content(label): label for label in free}
+    kept = [label for label in by_rule if _content(label) in wanted]
+    gone = [replace(label, id=uuid.uuid4().hex, op=Op.WITHDRAW) for label in by_rule if _content(label) not in wanted]
+    more = [_new(label, project) for key, label in wanted.items() if key not in {_content(label) for label in kept}]
     rows = tuple(replace(row, person=person, how=BY_RULE, reason="", comment="", at="") for row in (*gone, *more))
     return Merged(rows, len(more), len(kept), len(gone), len(agreed) - len(free))
 
 
 def agreed_on(item: Labelled, scheme: Scheme, rule: str, match: Match) -> list[Label]:
-    """The labels `rule` lets through, of those who are finished with the item; by place.
+    """The labels that `rule` lets through, of those who are finished with the item; by place.
 
-    Of labels that overlap and say the same, one stands for all: the one most people overlap, then the one most put
-    exactly so, then the longest. Where a cue and "no cue" overlap, the cue is let through.
+    Of labels that overlap and agree, one stands for all: the one most people overlap, then the one most put exactly so,
+    then the longest. Where a cue and "no cue" overlap, the cue is let through.
     """
     check(rule, match)
     votes = [label for person in sorted(item.done) for label in item.by_person.get(person, ())]
+    # Of those who are finished: somebody who has only begun would block "agreed by all" for weeks.
     enough = {"agreed by all": len(item.done), "majority": len(item.done) // 2 + 1, "any": 1}[rule]
     exact: dict[Span, set[str]] = {}
     for vote in votes:
@@ -80,14 +83,14 @@ def agreed_on(item: Labelled, scheme: Scheme, rule: str, match: Match) -> list[L
 
 
 def _for_all(exact: Mapping[Span, set[str]], enough: int) -> list[Span]:
-    """Spans, no two of a label overlapping, that enough people overlap with the same label."""
+    """Spans that enough people overlap with the same label, no two of one label overlapping each other."""
     chosen: list[Span] = []
     for label in sorted({span.label for span in exact}):
         spans = sorted(span for span in exact if span.label == label)
         support = {span: set(exact[span]) for span in spans}
         for place, span in enumerate(spans):
             for other in spans[place + 1 :]:
-                if other.start >= span.end:
+                if other.start >= span.end:  # sorted by start: none of the later ones overlaps either
                     break
                 support[span] |= exact[other]
                 support[other] |= exact[span]
@@ -100,17 +103,15 @@ def _for_all(exact: Mapping[Span, set[str]], enough: int) -> list[Span]:
 
 
 def _spokesman(votes: Sequence[Label]) -> Label:
-    """One of those who say the same, with the flag that more than half of them put."""
+    """One label for those that agree, with the flag that more than half of them carry."""
     flag, count = Counter(vote.flag for vote in votes).most_common(1)[0]
+    # Preferably one that answers a machine's cue, so that gold says which cue it confirms.
     answering = next((vote for vote in votes if vote.machine), votes[0])
     return replace(answering, flag=flag if 2 * count > len(votes) else "")
 
 
 def _decisions(gold: Sequence[Label]) -> tuple[list[Label], list[Label]]:
-    """What stands by an adjudicator's hand, and what stands by an earlier merge alone.
-
-    What was merged and then taken away by hand counts as decided too; a decision by hand that was taken back doesn't.
-    """
+    """The labels that an adjudicator decided on, and those that stand by an earlier merge alone."""
     roots: dict[str, list[Label]] = {}
     for label in sorted(gold, key=lambda label: label.seq):
         roots.setdefault(label.root, []).append(label)
@@ -119,19 +120,20 @@ def _decisions(gold: Sequence[Label]) -> tuple[list[Label], list[Label]]:
         stands = rows[-1].op is not Op.WITHDRAW
         if all(row.how == BY_RULE for row in rows):
             by_rule += [rows[-1]] if stands else []
+        # What was merged and then taken away by hand is a decision too; a decision by hand that was taken back is none.
         elif stands or rows[0].how == BY_RULE:
             by_hand.append(rows[-1])
     return by_hand, by_rule
 
 
 def _new(label: Label, project: Project) -> Label:
-    """A gold label of what an annotator's says."""
+    """A new gold label with the content of an annotator's."""
     name = uuid.uuid4().hex
     label = replace(label, scheme_version=project.scheme_version, guidelines_version=project.guidelines_version)
     return replace(label, id=name, root=name, op=Op.PUT, layer=Layer.GOLD)
 
 
-def _said(label: Label) -> tuple[Span, str]:
+def _content(label: Label) -> tuple[Span, str]:
     return label.span, label.flag
 
 

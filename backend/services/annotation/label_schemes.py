@@ -1,7 +1,6 @@
-"""A label scheme for texts that come from elsewhere, whose labels may be called anything.
+"""Fitting a label scheme to imported texts, whose labels may be called anything.
 
-Owns how foreign labels become keys of a scheme that people can work with, and which of ours they are. Knows nothing of
-files.
+Owns how their labels become keys and names of a scheme that people can work with, and which of ours they are.
 """
 
 from __future__ import annotations
@@ -22,30 +21,32 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 
 
 class Fitted(NamedTuple):
-    """Texts with labels and flags of a scheme."""
+    """Texts whose labels and flags are all of one scheme."""
 
     scheme: Scheme
     texts: tuple[AnnotatedText, ...]
 
 
-def fitted(texts: Sequence[AnnotatedText], said: Scheme | None) -> Fitted:
-    """The texts under the scheme their file brings, `said`, or under one made of the labels they have.
+def fitted(texts: Sequence[AnnotatedText], brought: Scheme | None) -> Fitted:
+    """The texts under the scheme that their file brings, or under one made of the labels they have.
 
     Labels that are all of the default scheme get that. Keys that can't be kept are replaced in the texts too.
     """
     used = dict.fromkeys(span.label for text in texts for span in text.spans)
     flags = dict.fromkeys(span.flag for text in texts for span in text.spans if span.flag)
     known = {label.key: label for label in DEFAULT_SCHEME.labels}
-    if said is None and used.keys() <= known.keys():
-        said = DEFAULT_SCHEME
-    kinds = list(said.labels) if said else []
+    if brought is None and used.keys() <= known.keys():
+        brought = DEFAULT_SCHEME
+    kinds = list(brought.labels) if brought else []
     listed = {label.key for label in kinds}
+    # A file may use labels that its own scheme lacks: they join it, and nothing is lost.
     kinds += [known.get(label, LabelKind(label, label)) for label in used if label not in listed]
     names = _Names()
     labels = {kind.key: _plain(kind, names) for kind in kinds}
-    plain = _flags([*(said or DEFAULT_SCHEME).flags, *flags])
+    plain = _flags([*(brought or DEFAULT_SCHEME).flags, *flags])
     scheme = Scheme(tuple(labels.values()), tuple(dict.fromkeys(plain.values())))
     keys = {old: label.key for old, label in labels.items()}
+    # Mostly nothing has to change; a corpus of 100,000 texts isn't copied for it.
     if all(old == new for old, new in (*keys.items(), *plain.items())):
         return Fitted(scheme, tuple(texts))
     return Fitted(scheme, tuple(_renamed(text, keys, plain) for text in texts))
@@ -57,13 +58,14 @@ def _renamed(text: AnnotatedText, keys: dict[str, str], flags: dict[str, str]) -
 
 
 class _Names:
-    """Keys and names, each given once."""
+    """Makes keys and names that are allowed, each given once."""
 
     def __init__(self) -> None:
         self._keys: set[str] = set()
         self._names: set[str] = set()
 
     def key(self, wanted: str) -> str:
+        # Keys stand in addresses, files and keyboard maps, and brat takes ASCII alone; the name keeps every letter.
         plain = unicodedata.normalize("NFKD", wanted).encode("ascii", "ignore").decode().lower()
         return _given(_OTHER.sub("-", plain).strip("-")[:_KEY].strip("-") or "label", self._keys, "-{}", _KEY)
 
@@ -78,13 +80,13 @@ def _plain(kind: LabelKind, names: _Names) -> LabelKind:
 
 
 def _flags(wanted: Iterable[str]) -> dict[str, str]:
-    """Flag -> what it is called here."""
+    """Flag -> its name here."""
     given: set[str] = set()
     return {flag: _given(_shown(flag, _NAME) or "flag", given, " ({})", _NAME) for flag in dict.fromkeys(wanted)}
 
 
 def _shown(words: str, limit: int) -> str:
-    """`words` on one line and cut to `limit`; "" where they can't be shown."""
+    """`words` on one line and cut to `limit`; "" where they hold characters that can't be shown."""
     with suppress(UserError):
         return one_line("It", " ".join(words.split())[:limit].strip(), limit)
     return ""
@@ -92,6 +94,7 @@ def _shown(words: str, limit: int) -> str:
 
 def _given(wanted: str, given: set[str], more: str, limit: int) -> str:
     """`wanted`, or with a number where that is given already."""
+    # Cut to make room for the number, so that the limit holds.
     name, number = wanted, 1
     while comparable(name) in given:
         number += 1

@@ -1,6 +1,6 @@
-"""Annotating: taking an item, labelling it, leaving it and coming back.
+"""Labelling: an annotator takes an item, labels it, leaves it and comes back.
 
-Owns what an annotator may write and see. Knows nothing of pages, and nothing of adjudication.
+Owns what an annotator may write and see.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from backend.store.annotation_rows import Taken
 from backend.store.annotations import LabelTransaction
 
 STATES: Final = ("open", "done", "flagged")
-ROWS: Final = 5_000
+ROWS: Final = 5_000  # at once: they are entered in one transaction, for which everybody else waits
 _NOTE = 2_000
-_HOUR = 3_600.0
+_HOUR = 3_600.0  # the most seconds taken at once: a laptop that was shut for a night has worked on nothing
 _NOBODY = Taken("", "", "open", 0)
 
 
@@ -33,14 +33,14 @@ class LabellingService:
     """Annotators' work on the projects of one store."""
 
     def __init__(self, store: Store, people: PeopleService, projects: ProjectService, cues: LexiconCueFinder) -> None:
-        """`people` is the gate, `cues` finds the machine's."""
+        """`people` checks roles, `cues` finds the machine's cues."""
         self._store, self._people, self._projects, self._cues = store, people, projects, cues
 
     def next_item(self, actor: str, project_id: str) -> Item | None:
         """Take the next item, or go on with the one left open; None where nothing is left. For annotators.
 
         Items somebody else began come first, then those of the highest priority, then in order. However many ask at
-        once, an item is never taken by more people than it needs. The item names no trace, run or stratum.
+        once, an item is never taken by more people than it needs. The item is anonymous.
         """
         person = self._people.require(actor, Role.ANNOTATOR)
         project = self._projects.get(project_id)
@@ -48,7 +48,7 @@ class LabellingService:
         return anonymous(item) if item else None
 
     def open(self, actor: str, item_id: str) -> Sheet:
-        """An item laid out for `actor`, taken by them if it needs people and they may label; else to read only."""
+        """An item as `actor` sees it, taken by them if it needs annotators and they may label; else to read only."""
         person = self._people.get(actor)
         item = self._projects.item(item_id)
         project = self._projects.get(item.project)
@@ -59,6 +59,7 @@ class LabellingService:
         log = self._store.annotations.of_item(item.id, person=person.id, layer=Layer.PERSON)
         return Sheet(
             item=anonymous(item),
+            # How items were sampled names the runs.
             project=replace(project, sampling={}),
             text=text.text,
             sections=text.sections,
@@ -77,7 +78,7 @@ class LabellingService:
         )
 
     def _reason(self, may_label: bool, state: ProjectState, item: Item, person: str) -> str:
-        """Why a person can only read an item, "" if they have it or took it just now."""
+        """Why a person can only read an item; "" if they have it or took it just now."""
         if not may_label:
             return "You may read here, not label: ask an admin for the role of an annotator."
         if state is not ProjectState.OPEN:
@@ -87,9 +88,9 @@ class LabellingService:
         return ""
 
     def save(self, actor: str, project_id: str, item_id: str, rows: Sequence[LabelDraft]) -> list[Saved]:
-        """Put rows into the log, all or none, in one transaction; returns each with its place there. For annotators.
+        """Put rows into the label log, all or none, in one transaction; returns each with its seq. For annotators.
 
-        A row that is in the log already is only acknowledged again. Raises UserError where one can't be taken.
+        A row that is in the log already is only acknowledged again. Raises UserError where one breaks a rule.
         """
         return enter(self._store, self._projects, project_id, item_id, actor, Layer.PERSON, rows)
 
@@ -103,7 +104,7 @@ class LabellingService:
         seconds: float | None = None,
         note: str | None = None,
     ) -> None:
-        """Say how an item stands ("open", "done", "flagged"), where one is in it, and a note; `seconds` are added."""
+        """Set an item's state ("open", "done", "flagged"), reading place and note; `seconds` are added to the time."""
         person = self._people.require(actor, Role.ANNOTATOR)
         item = self._projects.item(item_id)
         values: dict[str, Any] = {}
@@ -112,6 +113,7 @@ class LabellingService:
                 raise UserError(f"An item is one of {', '.join(STATES)}, not '{visible(state, 40)}'.")
             values["state"] = state
         if place is not None:
+            # Kept in bounds and not refused: a reading place is never worth an error message.
             values["place"] = min(max(place, 0), item.end)
         if note is not None:
             values["note"] = prose("The note", note, _NOTE)
@@ -125,7 +127,7 @@ class LabellingService:
         return self._store.annotations.of_item(item_id, person=person, layer=layer)
 
     def mine(self, actor: str, project_id: str) -> list[ItemState]:
-        """The items `actor` took, in the order they were taken."""
+        """The items that `actor` took, in the order they were taken."""
         items = {item.id: anonymous(item) for item in self._projects.items(project_id)}
         counts = self._store.progress.standing_by_item(project_id, actor)
         return [
@@ -135,12 +137,13 @@ class LabellingService:
         ]
 
     def progress(self, project_id: str) -> tuple[PersonProgress, ...]:
-        """How far everybody is who took an item."""
+        """The progress of everybody who took an item."""
         return self._projects.progress(project_id).get(project_id, ())
 
     def labelled(self, project_id: str) -> list[Labelled]:
         """Every item with all that stands on it, in order: what agreement, gold and exports are made of."""
         items = self._projects.items(project_id)
+        # One query a table, and none an item: a project may have 50,000 of them.
         logs: dict[str, list[Label]] = defaultdict(list)
         for label in self._store.annotations.of_project(project_id):
             logs[label.item].append(label)
@@ -149,19 +152,20 @@ class LabellingService:
             taken[row.item].append(row)
         texts, settled = self._store.projects.texts(project_id), self._store.projects.settled(project_id)
         return [
-            laid_out(item, texts.get(item.text_sha256, ""), logs[item.id], taken[item.id], item.id in settled)
+            labelled_item(item, texts.get(item.text_sha256, ""), logs[item.id], taken[item.id], item.id in settled)
             for item in items
         ]
 
 
 def anonymous(item: Item) -> Item:
-    """The item without what tells whose text it is."""
+    """The item without what tells whose text it is: trace, run, stratum, name."""
     return replace(item, trace="", run="", stratum="", name="")
 
 
-def laid_out(item: Item, text: str, log: Sequence[Label], taken: Sequence[Taken], settled: bool) -> Labelled:
-    """An item with what stands on it, by person."""
+def labelled_item(item: Item, text: str, log: Sequence[Label], taken: Sequence[Taken], settled: bool) -> Labelled:
+    """An item with everything that stands on it, out of its log and of who took it."""
     found = standing(log)
+    # Whoever opened the item and marked nothing has an empty tuple, and is no stranger to it.
     people = sorted({row.person for row in taken} | {label.person for label in log if label.layer is Layer.PERSON})
     own: dict[str, list[Label]] = {person: [] for person in people}
     for label in found:
@@ -186,19 +190,21 @@ def enter(
     layer: Layer,
     rows: Sequence[LabelDraft],
 ) -> list[Saved]:
-    """Put rows into one layer of an item's log, all or none; the gate is asked inside the same transaction."""
+    """Put rows into one layer of an item's log, all or none. Raises UserError where a rule is broken."""
     if len(rows) > ROWS:
         raise UserError(f"At most {ROWS:,} labels can be saved at once; these are {len(rows):,}.")
     check_ids(rows)
     item = projects.made(item_id)
+    # The address names both, and the project decides who may write.
     if item.project != project_id:
         raise UserError(f"There is no item {visible(item_id, 80)} in this project.")
     text = projects.text_row(item.text_sha256).text
     role = Role.ANNOTATOR if layer is Layer.PERSON else Role.ADJUDICATOR
 
-    def make(desk: LabelTransaction) -> list[Label]:
-        person = allowed(known(desk.person, actor), role)
-        return accepted(rows, desk, text, person.id, layer)
+    # Inside the transaction, the role too: it may have been taken away, or the project closed, a moment ago.
+    def make(transaction: LabelTransaction) -> list[Label]:
+        person = allowed(known(transaction.person, actor), role)
+        return accepted(rows, transaction, text, person.id, layer)
 
     ids = list(dict.fromkeys(row.id for row in rows))
     roots = list(dict.fromkeys(row.root for row in rows if row.root))

@@ -1,7 +1,7 @@
-"""Long texts cut into stretches a person can annotate in one sitting.
+"""Splitting long texts into passages that a person can annotate in one sitting.
 
-Owns where a text may be cut: at the end of a paragraph, else of a line, a sentence, a word. Knows nothing of projects
-or of what is annotated. Offsets are code points, half-open.
+Owns where a text may be cut: at the end of a paragraph, else of a line, a sentence, a word. Offsets are code points,
+half-open.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import unicodedata
 from backend.domain import UserError
 from backend.lexicon.folding import continues_word
 
-SHORTEST = 200
+SHORTEST = 200  # a window without its context is no longer readable below that
 
 # Where a stretch may end, the best kind first; a match ends with the white space that follows.
 _ENDS = (
@@ -28,7 +28,8 @@ _JOINER = "\u200d"
 def windows(text: str, size: int) -> list[tuple[int, int]]:
     """Stretches that tile `text` in order, of at most `size` code points and about the same length; 0: one stretch.
 
-    No word is cut unless it is longer than `size`, and no combined character ever, however long.
+    No word is cut unless it is longer than `size`, and no combined character ever. Raises UserError for a size below
+    SHORTEST.
     """
     if size and size < SHORTEST:
         raise UserError(
@@ -48,6 +49,7 @@ def _cut(text: str, start: int, size: int) -> int:
     left = len(text) - start
     if left <= size:
         return len(text)
+    # The rest divided evenly, rounded up: cutting at `size` would leave a last stretch of a few words.
     aim = start + left // -(-left // size)
     low, high = start + (aim - start) // 2, start + size
     for end in _ENDS:
@@ -68,6 +70,7 @@ def _cut_run(text: str, start: int, high: int) -> int:
 
 def whole_at(text: str, place: int) -> bool:
     """Whether a cut at `place`, inside the text, leaves characters whole: letters with their marks, emoji, CRLF."""
+    # A part of Unicode's rules for grapheme clusters (UAX 29), of which the standard library has none.
     before, after = text[place - 1], text[place]
     if unicodedata.category(after) in ("Mn", "Mc", "Me") or after == _JOINER or before == _JOINER:
         return False

@@ -1,10 +1,7 @@
-"""How far a project's annotators agree: by pair, by label, blind and assisted apart; and where they differ most.
+"""Inter-annotator agreement of a project: by pair, by label, blind and assisted apart; and the adjudicators' queue.
 
-Owns which items count (those two people are finished with), what an answer to a machine cue is, and the order of the
-adjudicators' queue. Knows nothing of formulas (measure/agreement.py) or pages.
-
-An item somebody is finished with says something wherever they put no label: there is nothing there. Labels that say
-"not a cue" mark no span; they answer the machine's cues.
+Owns which items count (those that two people are finished with), what an answer to a machine cue is, and the order of
+the queue. The formulas are in measure/agreement.py.
 """
 
 from __future__ import annotations
@@ -13,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from backend.annotation import Label, Labelled, Project, Span
+from backend.annotation import Labelled, Project, Span
 from backend.measure.agreement import AgreementFigure, Judged, alpha, kappa, pairs_of, span_f1
 from backend.measure.spans import Criterion, normalised
 from backend.services.access.people import PeopleService
@@ -27,7 +24,7 @@ ALL, BLIND, ASSISTED = "all items", "blind", "assisted"
 
 @dataclass(frozen=True, slots=True)
 class AgreementRow:
-    """The figures of some items: `scope` says of which, `who` of whom, `label` of which label ("" for all).
+    """Agreement on some items: `scope` says on which, `who` of whom, `label` on which label ("" for all).
 
     `spans` counts the labels behind it. Kappa is there where machine cues were shown.
     """
@@ -46,7 +43,7 @@ class AgreementRow:
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """An item for adjudicators: `f1` by overlap between its finished people, None where it is undefined."""
+    """An item in the adjudicators' queue: `f1` by overlap between its finished people, None where undefined."""
 
     item: str
     ordinal: int
@@ -60,7 +57,7 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class AgreementReport:
-    """A project's agreement: `items` that two people finished of `of`, and the rows."""
+    """A project's agreement: `items` that two people finished, `of` all of them, and the rows."""
 
     project: Project
     items: int
@@ -74,7 +71,7 @@ class AgreementService:
     def __init__(
         self, people: PeopleService, projects: ProjectService, labelling: LabellingService, cues: LexiconCueFinder
     ) -> None:
-        """`labelling` gives what stands, `cues` the machine's."""
+        """`labelling` gives the labels that stand, `cues` the machine's cues."""
         self._people, self._projects, self._labelling, self._cues = people, projects, labelling, cues
 
     def report(self, project_id: str) -> AgreementReport:
@@ -85,24 +82,36 @@ class AgreementService:
         shared = [(blind, judged) for blind, judged in found if len(judged.spans) >= 2]
         everything = [judged for _, judged in shared]
         rows = [self._row(ALL, EVERYBODY, "", everything)]
+        # Highlights make people agree with the machine, and so with each other: the two must not be pooled unseen.
         for scope, wanted in ((BLIND, True), (ASSISTED, False)):
             if chosen := [judged for blind, judged in shared if blind is wanted]:
                 rows.append(self._row(scope, EVERYBODY, "", chosen))
         names = {person.id: person.name for person in self._people.all()}
         pairs = pairs_of(everything)
+        # Of two annotators their pair is "all pairs" over again.
         if len(pairs) > 1:
             for pair in pairs:
                 who = ", ".join(names.get(person, person) for person in pair)
                 rows.append(self._row(ALL, who, "", [j for j in everything if set(pair) <= set(j.spans)], pair))
         for kind in project.scheme.positive:
-            rows.append(self._row(ALL, EVERYBODY, kind.name, [_only(judged, kind.key) for judged in everything]))
+            own = [_with_label(judged, kind.key) for judged in everything]
+            rows.append(self._row(ALL, EVERYBODY, kind.name, own))
         return AgreementReport(project, len(shared), len(labelled), tuple(rows))
 
     def worst_first(self, project_id: str) -> list[QueueRow]:
         """The items of a project for adjudicators: those with labels and least agreement first, settled ones last."""
         project = self._projects.get(project_id)
         rows = [self._queue_row(one, project) for one in self._labelling.labelled(project.id)]
-        return sorted(rows, key=_urgency)
+        # Before the settled ones comes what nobody could compare yet.
+        return sorted(
+            rows,
+            key=lambda row: (
+                row.settled,
+                row.f1 is None and not (row.people >= 2 and row.labels),
+                row.f1 or 0.0,
+                row.ordinal,
+            ),
+        )
 
     def _queue_row(self, one: Labelled, project: Project) -> QueueRow:
         judged = self._judged(one, project)
@@ -136,30 +145,27 @@ class AgreementService:
         )
 
     def _judged(self, one: Labelled, project: Project) -> Judged:
-        """An item as those who are finished left it; cues of blind items were not shown, and are no questions."""
+        """An item as those who are finished left it.
+
+        Labels that say "not a cue" mark no span; they answer the machine's cues.
+        """
         item = one.item
         positive = {kind.key for kind in project.scheme.positive}
         spans, answers = {}, {}
+        # Cues of blind items were not shown, so that nobody answered them.
         cues = () if item.blind else self._cues.find(project.lexicon, one.text, item)
         places = [(cue.start, cue.end) for cue in cues]
         for person in sorted(one.done):
             labels = [label for label in one.by_person.get(person, ()) if label.label in positive]
             whole = normalised([label.span for label in labels], one.text)
             spans[person] = [Span(s.start - item.start, s.end - item.start, s.label) for s in whole]
-            answers[person] = [_is_cue(labels, start, end) for start, end in places]
+            # It is one if a positive label touches it; a refusal, or silence, says that it is none.
+            answers[person] = [any(row.start < end and start < row.end for row in labels) for start, end in places]
+        # An item somebody is finished with says something wherever they put no label: there is nothing there.
         return Judged(item.end - item.start, spans, places, answers, item.trace or item.text_sha256)
 
 
-def _is_cue(labels: Sequence[Label], start: int, end: int) -> bool:
-    """Whether a positive label touches the cue; a refusal, or silence, says that it is none."""
-    return any(label.start < end and start < label.end for label in labels)
-
-
-def _only(judged: Judged, key: str) -> Judged:
+def _with_label(judged: Judged, key: str) -> Judged:
+    """The item with its spans of one label alone."""
     spans = {person: [span for span in own if span.label == key] for person, own in judged.spans.items()}
     return Judged(judged.size, spans, unit=judged.unit)
-
-
-def _urgency(row: QueueRow) -> tuple[bool, bool, float, int]:
-    """Settled last; before them what nobody could compare yet; else the least agreement first."""
-    return (row.settled, row.f1 is None and not (row.people >= 2 and row.labels), row.f1 or 0.0, row.ordinal)

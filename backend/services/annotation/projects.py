@@ -1,8 +1,4 @@
-"""Projects: what is to be annotated, by whose rules, and how far it is.
-
-Owns making, changing, closing and deleting a project, and taking in texts from elsewhere. Knows nothing of how labels
-are made.
-"""
+"""Annotation projects: making, importing, changing, closing and deleting them, and their progress."""
 
 from __future__ import annotations
 
@@ -30,8 +26,8 @@ from backend.store.project_rows import NewProject
 from backend.store.queries import verdict_column
 
 ANNOTATORS, SIZE, ITEMS = 20, 5_000, 50_000
-_SEED = 2**31
-# What never changes is held in memory: items as they were made, texts by their hash.
+_SEED = 2**31  # a 32-bit integer in the ledger
+# What never changes is held in memory: items as they were made, texts by their hash. Saving a label reads both.
 _ITEMS_HELD, _TEXTS_HELD = 2_000, 64
 _ID = re.compile(r"[0-9a-f-]{1,40}")
 
@@ -49,7 +45,7 @@ class ProjectService:
     """The projects of one store."""
 
     def __init__(self, store: Store, lexicons: LexiconService, people: PeopleService) -> None:
-        """`people` is the gate, `lexicons` names those whose cues may be shown."""
+        """`people` checks roles, `lexicons` has those whose cues may be shown."""
         self._store, self._lexicons, self._people = store, lexicons, people
         self._trace_list = TraceListService(store, lexicons)
         self._made = lru_cache(maxsize=_ITEMS_HELD)(self.item)
@@ -79,9 +75,11 @@ class ProjectService:
             owner=owner.id,
         )
         sample = draw(self._store, self._trace_list, spec, project.id)
+        # Only now: how many items a trace makes isn't known before it is cut.
         if len(sample.items) > ITEMS:
             raise UserError(f"This makes {len(sample.items):,} items; at most {ITEMS:,} fit. Take fewer traces.")
         project = replace(project, sampling=_sampling(spec, sample.drawn))
+        # The lexicon's content is kept with the project: its file may change while people label.
         lexicons = self._contents(project.lexicon)
         self._store.projects.add(NewProject(project, sample.items, sample.texts, lexicons=lexicons))
         return self.get(project.id)
@@ -98,12 +96,12 @@ class ProjectService:
         versions: tuple[int, int] = (1, 1),
         source: Mapping[str, Any] | None = None,
     ) -> Project:
-        """A project of texts that are no traces, with the labels they bring. For admins.
+        """A project of imported texts with the labels they bring. For admins.
 
         Each annotator a file names becomes a person of source "imported", who can't sign in. With `gold`, or where a
         span says so, labels are adjudicated ones; `gold` also settles every item. Span ids are kept where they can
-        be. `meta` may tell what an export of ours tells: "trace", "run", "stratum", "blind", "settled", and under
-        "people" how each left the text. `versions` are those of scheme and guidelines, `source` says where it is from.
+        be. `meta` may hold what an export of ours puts there: "trace", "run", "stratum", "blind", "settled", and under
+        "people" how each left the text. `versions` are those of scheme and guidelines, `source` is kept in `sampling`.
         """
         owner = self._people.require(actor, Role.ADMIN)
         project = Project(
@@ -137,20 +135,21 @@ class ProjectService:
     def _contents(self, lexicon: str) -> dict[str, dict[str, Any]]:
         return {key: value for key, value in self._lexicons.contents().items() if key == lexicon}
 
-    # -- looking ------------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------------
 
     def get(self, project_id: str) -> Project:
         """One project. Raises UserError where there is none."""
+        # The id comes out of an address: what can't be one isn't looked up.
         if _ID.fullmatch(project_id) and (found := self._store.projects.get(project_id)):
             return found
         raise UserError(f"There is no project {visible(project_id, 40)} here; it may have been deleted.")
 
     def all(self) -> list[ProjectInfo]:
-        """Every project with how far it is, the newest first."""
+        """Every project with its progress, the newest first."""
         return self._infos(self._store.projects.all(), None)
 
     def info(self, project_id: str) -> ProjectInfo:
-        """One project with how far it is."""
+        """One project with its progress."""
         return self._infos([self.get(project_id)], project_id)[0]
 
     def _infos(self, projects: Sequence[Project], only: str | None) -> list[ProjectInfo]:
@@ -158,7 +157,7 @@ class ProjectService:
         return [ProjectInfo(p, *counts.get(p.id, (0, 0, 0)), progress.get(p.id, ())) for p in projects]
 
     def progress(self, only: str | None = None) -> dict[str, tuple[PersonProgress, ...]]:
-        """Project id -> how far everybody is who took an item, of all projects or only one."""
+        """Project id -> the progress of everybody who took an item, of all projects or only one."""
         found: dict[str, tuple[PersonProgress, ...]] = {}
         for tally in self._store.progress.tallies(only):
             found[tally.project] = (*found.get(tally.project, ()), PersonProgress(*tally[1:]))
@@ -185,7 +184,7 @@ class ProjectService:
         raise UserError(f"There is no item {visible(item_id, 80)} here; its project may have been deleted.")
 
     def made(self, item_id: str) -> Item:
-        """One item as it was made: quicker than `item`, for what never changes (all but its priority)."""
+        """One item as it was made, out of a cache: everything but its priority never changes."""
         return self._made(item_id)
 
     def text(self, item_id: str) -> str:
@@ -238,6 +237,7 @@ class ProjectService:
             changed = replace(changed, guidelines=text, guidelines_version=old.guidelines_version + 1)
         if scheme is not None and scheme != old.scheme:
             changed = replace(changed, scheme=check_scheme(scheme), scheme_version=old.scheme_version + 1)
+        # `_refuse_losses` is called inside the transaction: a label may come into use while the scheme is edited.
         self._store.projects.change(old, changed, person.id, self._contents(changed.lexicon), _refuse_losses)
         return self.get(project_id)
 
@@ -265,6 +265,7 @@ class ProjectService:
         """Order the queue: item id -> priority, the highest first; items not named keep theirs. For admins."""
         self._people.require(actor, Role.ADMIN)
         self.get(project_id)
+        # PostgreSQL sorts NaN above everything, SQLite keeps it as NULL.
         if bad := next((item for item, value in priorities.items() if not math.isfinite(value)), None):
             raise UserError(f"The priority of item {visible(bad, 80)} is not a finite number.")
         self._store.projects.set_priorities(project_id, priorities)
@@ -278,13 +279,14 @@ def check_annotators(number: int) -> int:
 
 
 def _refuse_losses(old: Scheme, new: Scheme, labels: set[str], flags: set[str]) -> None:
-    """Raise UserError where a scheme loses, or turns round, what labels carry."""
+    """Raise UserError where a scheme loses a label or flag in use, or turns a label into its opposite."""
     for key in sorted(labels):
         before, after = old.get(key), new.get(key)
         if after is None:
             raise UserError(
                 f"The label '{visible(key, 60)}' is in use in this project, so that the scheme has to keep it."
             )
+        # Every count of agreement and gold would change its sign without a single label being touched.
         if before is not None and before.negative != after.negative:
             raise UserError(f"The label '{visible(key, 60)}' is in use and can't be turned into its opposite.")
     if lost := sorted(flags - set(new.flags)):
@@ -294,7 +296,7 @@ def _refuse_losses(old: Scheme, new: Scheme, labels: set[str], flags: set[str]) 
 
 
 def _sampling(spec: ProjectSpec, drawn: Drawn) -> dict[str, Any]:
-    """How the items were drawn, as the project keeps it."""
+    """How the items were sampled, as the project keeps it."""
     return {
         "source": "traces",
         "wanted": dataclasses.asdict(spec.wanted),

@@ -1,6 +1,6 @@
-"""What the use cases of annotating take and give: what a project is asked for, an open item, drafts of labels.
+"""Values that the annotation services take and return: project specifications, open items, drafts of labels.
 
-Owns these values and the reading of a draft that came over the build_services. Knows nothing of where anything is kept.
+Owns these values and the reading of a draft that the browser sent.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 from backend.annotation import DEFAULT_SCHEME, Item, Label, Labelled, MachineCue, Op, Project, Scheme
 from backend.domain import GRADERS, Group, SectionSpan, TraceFilter, UserError, visible
 
-WINDOW = 4_000
+WINDOW = 4_000  # code points of an item: about five minutes' reading
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectSpec:
-    """A project as somebody asks for it.
+    """The specification of a new project.
 
     `lexicon` is a name ("" for none). `size` is the number of traces, `window` the most code points an item may have
-    (0: whole texts). `wanted` says which traces may be drawn; `stratify` draws as many of every run and verdict of
-    `grader` as there are, as evenly as can be.
+    (0: whole texts). `wanted` says which traces may be drawn; `stratify` draws equally many of every run and verdict of
+    `grader`, as far as there are as many.
     """
 
     name: str
@@ -34,6 +34,7 @@ class ProjectSpec:
     size: int = 50
     window: int = WINDOW
     wanted: TraceFilter = field(default_factory=TraceFilter)
+    # Wrong answers of a good model are rare: drawn by chance alone they would hardly be in the sample.
     stratify: bool = True
     grader: str = GRADERS[0]
 
@@ -50,7 +51,7 @@ class Stratum(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What a project would hold: its strata, traces and items; `blind` counts items without machine highlights."""
+    """The size of a sample: its strata, traces and items; `blind` counts items without machine highlights."""
 
     strata: tuple[Stratum, ...]
     traces: int
@@ -60,7 +61,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class PersonProgress:
-    """How far somebody is in a project; `labels` counts their standing ones, `seconds` is time at work."""
+    """A person's progress in a project; `labels` counts those that stand, `seconds` is time at work."""
 
     person: str
     name: str
@@ -73,7 +74,7 @@ class PersonProgress:
 
 @dataclass(frozen=True, slots=True)
 class ProjectInfo:
-    """A project with how far it is: `finished` items have all the annotators they need, `settled` are adjudicated."""
+    """A project with its progress: `finished` items have all the annotators they need, `settled` are adjudicated."""
 
     project: Project
     items: int
@@ -84,14 +85,15 @@ class ProjectInfo:
 
 @dataclass(frozen=True, slots=True)
 class ItemState:
-    """An item somebody works on, as they left it. `state` is "open", "done" or "flagged"; `place` is a code point.
+    """An item that somebody took, as they left it. `state` is "open", "done" or "flagged"; `place` is a code point.
 
-    `turn` counts the items they took, from 1. The item names no trace, run or stratum.
+    `turn` counts the items they took, from 1. The item is anonymous (`labelling.anonymous`).
     """
 
     item: Item
     state: str
     turn: int
+    # Where the reader was in the text, so that an item is found again as it was left, on another machine too.
     place: int = 0
     seconds: float = 0.0
     note: str = ""
@@ -110,13 +112,13 @@ class ItemCue:
 
     @property
     def machine(self) -> MachineCue:
-        """As a label answers it."""
+        """The cue as a label names it when it answers it."""
         return MachineCue(self.lexicon, self.entry, self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """An item laid out for one person: nothing in it names a run, a model or another annotator.
+    """An item as one annotator sees it.
 
     `text` is the whole text, of which `item.start` to `item.end` is to be annotated. `labels` are the person's own
     that stand; `history` counts all rows they wrote here. `cues` lie in the window; there are none if the item is
@@ -124,6 +126,7 @@ class Sheet:
     the project. `writable` False comes with the reason in `why`.
     """
 
+    # Nothing here names a run, a model or another annotator: whoever knows the model looks for its habits.
     item: Item
     project: Project
     text: str
@@ -144,7 +147,7 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Adjudication:
-    """An item laid out for an adjudicator: everybody's labels, who they are, the machine's cues, what stands as gold.
+    """An item as an adjudicator sees it: everybody's labels, who they are, the machine's cues, what stands as gold.
 
     `history` counts the rows of the gold layer. `number` of `of` is its place in the project.
     """
@@ -162,7 +165,7 @@ class Adjudication:
 
 
 class MergeCounts(NamedTuple):
-    """What merging did: `items` looked at, gold labels added, kept and withdrawn; what it left alone.
+    """Counts of a merge: `items` looked at, gold labels added, kept and withdrawn; what it left alone.
 
     `decided` counts what agreed but lies where an adjudicator has decided; `waiting` items had too few people who are
     finished, `settled` items an adjudicator has finished with.
@@ -179,9 +182,9 @@ class MergeCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LabelDraft:
-    """A row somebody wants in the log. `id` is made where it is written; the same row may be sent again.
+    """A row for the label log as its writer sends it; the same row may be sent again.
 
-    `root` is the id of the label it corrects, withdraws or brings back ("" for a new one). A withdrawal takes place
+    `root` is the id of the label it corrects, withdraws or brings back ("" for a new one). A withdrawal gets its place
     and words from what it withdraws.
     """
 
@@ -206,6 +209,7 @@ class LabelDraft:
         if not isinstance(data, Mapping):
             raise UserError(f"A label is a mapping of fields, not {visible(repr(data), 60)}.")
         values = dict(data)
+        # An unknown field is refused, not dropped: a page of another version would lose somebody's work without a word.
         machine, op = values.pop("machine", None), values.pop("op", Op.PUT)
         _check_kinds("label", values, _DRAFT, ("id", "start", "end", "quote", "text_sha256", "label"))
         if op not in list(Op):
@@ -233,6 +237,7 @@ def _check_kinds(what: str, data: Mapping[str, Any], kinds: Mapping[str, type], 
     for name, value in data.items():
         if name not in kinds:
             raise UserError(f"A {what} has no field '{visible(str(name), 40)}'.")
+        # True is an int to Python.
         if not isinstance(value, kinds[name]) or isinstance(value, bool):
             kind = "a whole number" if kinds[name] is int else "text"
             raise UserError(f"The field {name} of a {what} is {kind}, not {visible(repr(value), 60)}.")

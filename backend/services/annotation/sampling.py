@@ -1,6 +1,6 @@
-"""Which traces a project takes, and the items they are cut into: the same every time for the same seed.
+"""Sampling for a project: which traces it takes, and the items they are cut into. Reproducible from its seed.
 
-Owns strata, how many traces each gives, and which items are blind. Writes nothing and knows nothing of labels.
+Owns strata, how many traces each gives, and which items are blind. Writes nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _VERDICTS = {True: "right", False: "wrong", None: "not graded"}
 
 @dataclass(frozen=True, slots=True)
 class ItemSample:
-    """The items of a project to be, their texts, and the strata they were drawn from."""
+    """The items of a new project, their texts, and the strata they were drawn from."""
 
     items: tuple[Item, ...]
     texts: Mapping[str, TextRow]
@@ -48,6 +48,7 @@ def draw(store: Store, trace_list: TraceListService, spec: ProjectSpec, project:
     cells = _cells(store, trace_list, spec)
     if not cells:
         raise UserError("No trace passes this filter, so that there is nothing to annotate.")
+    # Every draw has a seed of its own, so that another stratum more doesn't change what the others give.
     first = _shuffled(list(cells), f"{spec.seed}:strata")
     quota = even_shares({name: len(cells[name]) for name in first}, spec.size)
     seen: set[str] = set()
@@ -64,7 +65,7 @@ def draw(store: Store, trace_list: TraceListService, spec: ProjectSpec, project:
 
 
 def even_shares(available: Mapping[str, int], total: int) -> dict[str, int]:
-    """`total` shared among cells as evenly as what each has allows; what is left over goes to the first."""
+    """`total` shared among cells as evenly as what each has allows; a remainder goes to the first of them."""
     shares = dict.fromkeys(available, 0)
     left = min(total, sum(available.values()))
     while left:
@@ -79,6 +80,7 @@ def even_shares(available: Mapping[str, int], total: int) -> dict[str, int]:
 
 def _cells(store: Store, trace_list: TraceListService, spec: ProjectSpec) -> dict[str, list[str]]:
     """Stratum -> ids of the traces in it."""
+    # Live runs and a training's evaluations are left aside unless somebody names them: nobody compares by them.
     column = verdict_column(spec.grader)
     runs = {run.id: run for run in store.ledger.runs()}
     wanted = spec.wanted
@@ -107,6 +109,7 @@ def _pages(store: Store, trace_list: TraceListService, wanted: TraceFilter) -> I
 
 
 def _shuffled(ids: Sequence[str], seed: str) -> list[str]:
+    # Sorted first, so that the order in which the store gives them doesn't matter.
     order = sorted(ids)
     random.Random(seed).shuffle(order)  # noqa: S311 - a sample, not a secret
     return order
@@ -121,6 +124,7 @@ def _take(store: Store, stratum: str, order: Sequence[str], count: int, seen: se
         ids = order[start : start + _FETCH]
         rows = store.queries.texts_of(ids)
         for row in (rows[trace_id] for trace_id in ids if trace_id in rows):
+            # Greedy samples of one problem are often the same text: nobody should label it twice.
             if len(taken) < count and row["text_sha256"] not in seen and row["text"].strip():
                 seen.add(row["text_sha256"])
                 sections = tuple(SectionSpan(Section(s["section"]), s["start"], s["end"]) for s in row["sections"])
@@ -130,7 +134,8 @@ def _take(store: Store, stratum: str, order: Sequence[str], count: int, seen: se
 
 
 def _ordered(traces: Sequence[_Trace], seed: int) -> list[_Trace]:
-    """Mixed, so that neighbours in the queue come from anywhere."""
+    """The traces in the order of the queue, mixed over all strata."""
+    # Neighbours in the queue come from anywhere: ten traces of one model in a row make annotators guess it.
     by_id = {trace.id: trace for trace in traces}
     return [by_id[trace_id] for trace_id in _shuffled(list(by_id), f"{seed}:order")]
 
@@ -164,6 +169,7 @@ def _blind(items: Sequence[Item], share: float, seed: int) -> set[str]:
     for stratum in sorted({item.stratum for item in items}):
         inside = {item.id: item for item in items if item.stratum == stratum}
         order += [inside[name] for name in _shuffled(list(inside), f"{seed}:blind:{stratum}")]
+    # Systematic sampling: along the ordered list every 1/share-th item, from a random start.
     start = random.Random(f"{seed}:blind").random()  # noqa: S311 - a sample, not a secret
     steps = [math.floor(start + share * number) for number in range(len(order) + 1)]
     return {item.id for item, before, after in zip(order, steps, steps[1:], strict=False) if after > before}

@@ -1,1 +1,1 @@
-"""Learned detectors and gold: training, measuring and suggesting changes to lexicons."""
+"""Gold and learned detectors: training, evaluation, and suggested changes to lexicons."""

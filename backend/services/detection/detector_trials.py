@@ -1,7 +1,6 @@
-"""Detectors put to the test: on texts they have not seen, beside the lexicons.
+"""Evaluating and training detectors: out of fold, on other sets, beside the lexicons.
 
-Owns the order of work: folds first, then a detector of everything, and what is told of it. Knows nothing of jobs, of
-people or of where gold is from.
+Owns the order of work: folds first, then a detector learned from everything.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from backend.detect.cross_validation import folds, out_of_fold, trial
-from backend.detect.training import Bench
+from backend.detect.training import DetectorTrainer
 from backend.domain import UserError
 from backend.lexicon.entries import Lexicon
 from backend.lexicon.finder import CueFinder, Hit
@@ -19,8 +18,8 @@ from backend.services.detection.gold_texts import PEOPLE, GoldSet
 from backend.services.detection.lexicon_scores import FinderScore, SetScore, contests, criteria, figures_json, found_by
 from backend.services.lexicons.own_lexicons import LearnedDetector, text_digest
 
-FRESH: Final = "learned"  # what a detector that is trained for a measurement is called
-Say = Callable[[str], None]
+FRESH: Final = "learned"  # the name of a detector that is trained for a measurement
+Log = Callable[[str], None]
 
 
 def evaluated(
@@ -28,60 +27,63 @@ def evaluated(
     engines: Sequence[CueFinder],
     words: Lexicon,
     seen: Callable[[str], frozenset[str]],
-    say: Say,
+    log: Log,
 ) -> list[SetScore]:
     """Every engine on every set, and a detector that learned from the first: there by folds, on the others as a whole.
 
-    `words` is the list that the detector looks at, `seen` gives the digests of the texts that a stored detector knows.
+    `words` is the word list that the detector looks at, `seen` gives the digests of the texts that a stored detector
+    learned from, `log` gets a line for each step.
     """
     first = sets[0]
-    bench = _bench(first, words)
-    marks: dict[int, tuple[list[list[Hit]], str]] = {0: _by_folds(bench, say)} if _sources(first) > 1 else {}
+    trainer = _trainer(first, words)
+    marks: dict[int, tuple[list[list[Hit]], str]] = {0: _by_folds(trainer, log)} if _sources(first) > 1 else {}
+    # The other sets are new to it as a whole: that says how far it carries over to another kind of text.
     if len(sets) > 1:
-        say(f"learning from {first.name}")
-        detector = trial(bench.fit())
+        log(f"learning from {first.name}")
+        detector = trial(trainer.fit())
         marks |= {i: (found_by(detector, one), f"trained on {first.name}") for i, one in enumerate(sets) if i}
     found = []
     for place, one in enumerate(sets):
-        say(f"measuring on {one.name}")
+        log(f"measuring on {one.name}")
         found.append(_measured(one, engines, marks.get(place), seen))
     return found
 
 
-def trained(gold: GoldSet, words: Lexicon, say: Say) -> LearnedDetector:
-    """A detector of a whole set, with the figures it has out of fold. Raises UserError where there is too little."""
-    bench = _bench(gold, words)
+def trained(gold: GoldSet, words: Lexicon, log: Log) -> LearnedDetector:
+    """A detector learned from a whole set, with its figures out of fold. Raises UserError where the set has no cue."""
+    trainer = _trainer(gold, words)
     figures: dict[str, Any] = {}
+    # The figures are those of the folds' detectors; the one that is kept saw everything, and is if anything better.
     if _sources(gold) > 1:
-        marks, how = _by_folds(bench, say)
+        marks, how = _by_folds(trainer, log)
         contest = contests(gold, {FRESH: marks})
         figures = figures_json({criterion: one.figures[FRESH] for criterion, one in contest.items()})
         figures |= {"how": how, "criterion": criteria(gold.unit)[0]}
-    say("learning from all of it")
-    model = bench.fit()
+    log("learning from all of it")
+    model = trainer.fit()
     about = {"data": gold.name, "pieces": len(gold.pieces), "sources": _sources(gold), "cues": gold.cues}
     about |= {"labelled_by": gold.labelled_by, "unit": gold.unit.value, "features": model.features}
     return LearnedDetector(model, _title(gold, figures), figures | about, tuple(sorted(digests(gold))))
 
 
 def digests(gold: GoldSet) -> set[str]:
-    """Of the texts of a set."""
+    """Digests of the texts of a set."""
     return {text_digest(piece.text) for piece in gold.pieces}
 
 
-def _bench(gold: GoldSet, words: Lexicon) -> Bench:
+def _trainer(gold: GoldSet, words: Lexicon) -> DetectorTrainer:
     if not gold.cues:
         raise UserError(f"There is nothing to learn from in {gold.name}: it holds no cue.")
-    return Bench(gold.examples(), gold.labels, gold.unit, words)
+    return DetectorTrainer(gold.examples(), gold.labels, gold.unit, words)
 
 
 def _sources(gold: GoldSet) -> int:
     return len({piece.source for piece in gold.pieces})
 
 
-def _by_folds(bench: Bench, say: Say) -> tuple[list[list[Hit]], str]:
-    parts = folds(bench.examples)
-    marks = out_of_fold(bench, parts, lambda done: say(f"fold {done + 1} of {len(parts)}"))
+def _by_folds(trainer: DetectorTrainer, log: Log) -> tuple[list[list[Hit]], str]:
+    parts = folds(trainer.examples)
+    marks = out_of_fold(trainer, parts, lambda done: log(f"fold {done + 1} of {len(parts)}"))
     return marks, f"{len(parts)} folds by document"
 
 
@@ -91,7 +93,8 @@ def _measured(
     fresh: tuple[list[list[Hit]], str] | None,
     seen: Callable[[str], frozenset[str]],
 ) -> SetScore:
-    """Everything on one set."""
+    """The scores of all engines on one set."""
+    # An engine that learned from even one of these texts isn't scored here: it would be tested on what it has seen.
     texts = digests(gold)
     known = {e.lexicon.id: len(seen(e.lexicon.id) & texts) if e.lexicon.learned else 0 for e in engines}
     marks = {e.lexicon.id: found_by(e, gold) for e in engines if not known[e.lexicon.id]}
@@ -117,6 +120,7 @@ def _fresh(contest: Mapping[str, Any], how: str, others: Sequence[FinderScore], 
     leading = criteria(gold.unit)[0]
     figures = {criterion: one.figures[FRESH] for criterion, one in contest.items()}
     score = FinderScore(FRESH, "", "a detector trained for this measurement", True, figures, how)
+    # Against word lists alone: a stored detector may have learned from texts like these.
     lists = [o for o in others if not o.learned and o.figures and o.figures[leading].f1]
     if not lists:
         return score
@@ -125,7 +129,7 @@ def _fresh(contest: Mapping[str, Any], how: str, others: Sequence[FinderScore], 
 
 
 def _title(gold: GoldSet, figures: Mapping[str, Any]) -> str:
-    """What stands beside a detector's name: where it learned, and its F1 on what it had not seen."""
+    """A detector's title: what it learned from, and its F1 on texts it had not seen."""
     by = "" if gold.labelled_by == PEOPLE else f", labelled by {gold.labelled_by}"
     from_ = f"Learned from {gold.name}{by}"
     f1 = figures[figures["criterion"]]["f1"] if figures else None

@@ -1,13 +1,12 @@
-"""Detectors: trained from gold as a job or at once, measured beside the lexicons, and put to use.
+"""Detectors: training from gold as a job or at once, evaluation beside the lexicons, and ordering a project's queue.
 
-Owns what may be asked of them and what such a job does: train, find missing cues in stored runs, order a project's
-queue by doubt. Knows nothing of learning itself (detector_trials.py, backend.detect) or of how answers are shown.
+Owns what a detection job does: train, find missing cues in stored runs, order a queue by uncertainty. The learning
+itself is in detector_trials.py and backend.detect.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +20,7 @@ from backend.services.access.people import PeopleService
 from backend.services.annotation.labelling import LabellingService
 from backend.services.annotation.projects import ProjectService
 from backend.services.detection import detector_trials, gold_texts
+from backend.services.detection.detector_trials import Log
 from backend.services.detection.gold_texts import GoldSet
 from backend.services.detection.lexicon_scores import SetScore
 from backend.services.jobs import JobCancelled, JobProgress, JobService
@@ -30,15 +30,13 @@ from backend.services.lexicons.own_lexicons import OwnLexicon
 TRAIN, MATCH, QUEUE = "train", "match", "queue"
 _STEPS: Final = 8  # of a training: its folds, and what comes before and after
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class DetectorSpec:
-    """A detector as somebody asks for it.
+    """The specification of a detector to be trained.
 
     It learns from the gold of `project` (id or name) or of the file or folder `path`, is called `name`, and may look at
-    the entries of the list `words` ("" for the default). `match` says that its cues are then found in all stored runs.
+    the entries of the word list `words` ("" for the default). With `match` its cues are then found in all stored runs.
     """
 
     name: str
@@ -64,15 +62,16 @@ class DetectorService:
         labelling: LabellingService,
         jobs: JobService,
     ) -> None:
-        """`people` is the gate; what is trained goes to `lexicons`."""
+        """`people` checks roles; what is trained goes to `lexicons`."""
         self._lexicons, self._people, self._jobs = lexicons, people, jobs
         self._projects, self._labelling = projects, labelling
 
-    # -- asking -------------------------------------------------------------------------------------
+    # -- submitting ---------------------------------------------------------------------------------
 
     def submit_training(self, actor: str, spec: DetectorSpec) -> Job:
-        """Check what is asked for and queue it. Raises UserError where there is nothing to learn from. For admins."""
+        """Check a specification and queue the training. Raises UserError where it holds no cue. For admins."""
         self._people.require(actor, Role.ADMIN)
+        # All of it here too, though the job checks again: a mistake should show now and not in an hour.
         self._lexicons.check_own(spec.name)
         self._words(spec.words)
         gold = self._gold(spec)
@@ -91,7 +90,7 @@ class DetectorService:
         return self._jobs.submit(JobKind.DETECT, "Cues of new lexicons", {"action": MATCH, "person": actor}, Lane.BATCH)
 
     def submit_queue(self, actor: str, project_id: str, detector: str) -> Job:
-        """Queue what `queue` does, for a project of many long texts."""
+        """Queue what `queue` does at once: for a project of many long texts."""
         self._people.require(actor, Role.ADMIN)
         self._detector(detector)
         title = f"Order of {visible(self._projects.get(project_id).name, 60)} by doubt"
@@ -99,42 +98,43 @@ class DetectorService:
         return self._jobs.submit(JobKind.DETECT, title, asked, Lane.BATCH)
 
     def queue(self, actor: str, project_id: str, detector: str) -> int:
-        """Order a project's items by what `detector` is least certain of, the least certain first; returns how many.
+        """Order a project's items by uncertainty sampling, the least certain first; returns how many.
 
-        An item's priority is how many of its words (or sentences) the detector is expected to get wrong.
+        An item's priority is how many of its words (or sentences) `detector` is expected to get wrong.
         """
         self._people.require(actor, Role.ADMIN)
         finder = self._detector(detector)
         labelled = self._labelling.labelled(project_id)
+        # By text: the items of a long trace share it, and it is scored once.
         windows: dict[str, list[tuple[str, int, int]]] = {}
         for one in labelled:
             windows.setdefault(one.text, []).append((one.item.id, one.item.start, one.item.end))
         priorities: dict[str, float] = {}
         for text, items in windows.items():
-            doubts = finder.doubts(text, [(start, end) for _, start, end in items])
-            priorities |= {item: doubt for (item, _, _), doubt in zip(items, doubts, strict=True)}
+            errors = finder.expected_errors(text, [(start, end) for _, start, end in items])
+            priorities |= {item: expected for (item, _, _), expected in zip(items, errors, strict=True)}
         self._projects.set_priorities(actor, project_id, priorities)
         return len(priorities)
 
     @needs(Role.ADMIN)
-    def evaluate(self, gold: str, form: str = "", say: Say = lambda what: None) -> list[SetScore]:
+    def evaluate(self, gold: str, form: str = "", log: Log = lambda line: None) -> list[SetScore]:
         """Every lexicon and detector, and one trained for it, against the gold of a file, a folder or a project.
 
-        `gold` is a path, or the id or name of a project; `say` is told what is being done. With several sets (files of
-        a folder) the detector learns from the one with most cues and is tested on the others.
+        `gold` is a path, or the id or name of a project; `log` gets a line for each step. With several sets (files of a
+        folder) the detector learns from the one with most cues and is tested on the others.
         """
         known = {key for info in self._projects.all() for key in (info.project.id, info.project.name)}
         if not _is_there(gold) and gold not in known:
             raise UserError(f"There is neither a file nor a project called {visible(gold, 80)!r} to take gold from.")
         sets = gold_texts.of_files(Path(gold), form) if _is_there(gold) else [self._of_project(gold)]
         engines = list(self._lexicons.matchers().values())
-        return detector_trials.evaluated(sets, engines, self._words(""), self._lexicons.seen, say)
+        return detector_trials.evaluated(sets, engines, self._words(""), self._lexicons.seen, log)
 
-    def learn(self, actor: str, spec: DetectorSpec, say: Say = lambda what: None) -> OwnLexicon:
+    def learn(self, actor: str, spec: DetectorSpec, log: Log = lambda line: None) -> OwnLexicon:
         """Train a detector now and keep it, measured out of fold: seconds to a minute. For admins. Raises UserError."""
         self._people.require(actor, Role.ADMIN)
         self._lexicons.check_own(spec.name)
-        learned = detector_trials.trained(self._gold(spec), self._words(spec.words), say)
+        learned = detector_trials.trained(self._gold(spec), self._words(spec.words), log)
         return self._lexicons.add_detector(actor, spec.name, learned, spec.note)
 
     # -- carrying out -------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ class DetectorService:
         result: dict[str, Any] = {}
         if action == TRAIN:
             asked = DetectorSpec(**{name: value for name, value in spec.items() if name != "person"})
-            made = self.learn(actor, asked, _teller(progress))
+            made = self.learn(actor, asked, _step_logger(progress))
             result = {"lexicon": made.id, "name": made.name, "version": made.version, "title": made.title}
             progress.log(f"{made.name}, version {made.version}. {made.title}.")
             if not asked.match:
@@ -165,7 +165,7 @@ class DetectorService:
                 raise JobCancelled({"matched": done})
         return done
 
-    # -- inside -------------------------------------------------------------------------------------
+    # -- gold and engines ---------------------------------------------------------------------------
 
     def _gold(self, spec: DetectorSpec) -> GoldSet:
         if bool(spec.project) == bool(spec.path):
@@ -194,19 +194,20 @@ class DetectorService:
 def _is_there(path: str) -> bool:
     try:
         return Path(path).exists()
-    except OSError:  # no file can be called so
+    except OSError:  # a name too long for a file
         return False
 
 
-def _teller(progress: JobProgress) -> Say:
-    """Says what a training is doing, and stops it between two steps."""
+def _step_logger(progress: JobProgress) -> Log:
+    """A log that counts a training's steps, and stops it between two of them where the job is cancelled."""
     done = 0
     progress.begin(_STEPS, "steps")
 
-    def say(what: str) -> None:
+    def log(line: str) -> None:
         nonlocal done
         progress.check()
+        # A set of few sources has fewer folds; the last step is left for the end.
         done = min(done + 1, _STEPS - 1)
-        progress.step(done, what)
+        progress.step(done, line)
 
-    return say
+    return log

@@ -1,11 +1,7 @@
-"""What labels are for: how far each lexicon can be trusted, what a run's counts really are, and what to change.
+"""Evaluation against gold: each lexicon's precision and recall, a run's corrected counts, suggested changes.
 
-Owns which labels count as gold, and how a lexicon's marks are set against them. Knows nothing of formulas
-(measure/gold.py), of how a change is chosen (suggesting.py) or of pages.
-
-Gold are the labels of items an adjudicator settled; in a project whose items need one annotator, also those that
-annotator finished. A label that says "not a cue" marks nothing. Recall rests on blind items alone, for people who see a
-machine's marks find less of what it missed; where a project shows no machine cues, all its items are blind.
+Owns which labels count as gold, and how a lexicon's marks are compared with them. The formulas are in measure/gold.py,
+the choice of changes in suggestions.py.
 """
 
 from __future__ import annotations
@@ -16,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.annotation import Item, Label, Labelled, Op, Project, Scheme, Span
+from backend.annotation import Item, Label, Labelled, Op, Project, Span
 from backend.domain import UserError, visible
 from backend.lexicon.entries import Lexicon
 from backend.lexicon.finder import CueFinder
@@ -32,7 +28,7 @@ from backend.store import Store
 
 @dataclass(frozen=True, slots=True)
 class LexiconScore:
-    """A lexicon against gold: overlap leads, exact stands beside it. What a detector learned from doesn't count."""
+    """A lexicon against gold: overlap leads, exact stands beside it. Texts that a detector learned from don't count."""
 
     name: str
     id: str
@@ -55,7 +51,7 @@ class GoldReport:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """An item with gold: its text, its spans with their groups, and what is resampled as a whole."""
+    """An item with gold: its text, and its spans with cue groups for labels."""
 
     item: Item
     text: str
@@ -64,6 +60,7 @@ class _Piece:
 
     @property
     def unit(self) -> str:
+        """What is resampled as a whole: the trace an item was cut from."""
         return self.item.trace or self.item.text_sha256
 
 
@@ -74,12 +71,12 @@ NO_GOLD = (
 
 
 class GoldService:
-    """Gold and what follows from it, over one store."""
+    """Gold of one store's projects, and the figures that follow from it."""
 
     def __init__(
         self, store: Store, lexicons: LexiconService, projects: ProjectService, labelling: LabellingService
     ) -> None:
-        """`labelling` gives what stands, `lexicons` finds."""
+        """`labelling` gives the labels that stand, `lexicons` has the engines."""
         self._store, self._lexicons = store, lexicons
         self._projects, self._labelling = projects, labelling
 
@@ -93,7 +90,7 @@ class GoldService:
         return GoldReport(len(pieces), sum(piece.blind for piece in pieces), spans, scores)
 
     def corrected(self, run_id: str, lexicon: str, project_id: str | None = None) -> Corrected | None:
-        """Cues a trace of a run as counted, and as there really are by gold. None for a run without problems.
+        """Cues a trace of a run, as counted and corrected by gold. None for a run without problems.
 
         Raises UserError where the run holds no cues of the lexicon.
         """
@@ -106,7 +103,7 @@ class GoldService:
         return corrected(self._counts(run_id, found.id, entries), entries, texts)
 
     def suggestions(self, lexicon: str, project_id: str | None = None) -> list[Suggestion]:
-        """What gold says should change in a list of words, best supported first. Raises UserError for a detector."""
+        """Changes to a word list that gold suggests, best supported first. Raises UserError for a detector."""
         found = self._lexicons.word_list(lexicon)
         engine = self._lexicons.matchers()[found.id]
         texts = [
@@ -116,11 +113,11 @@ class GoldService:
         return suggest(found, texts)
 
     def apply(self, lexicon: str, chosen: Sequence[Suggestion]) -> Lexicon:
-        """The list with these changes, under the name an own version may have. Raises UserError where none is left."""
+        """The list with these changes, under the name an own version may have. Raises UserError for an empty list."""
         found = self._lexicons.word_list(lexicon)
         return changed(found, chosen, self._lexicons.own_name(found.name))
 
-    # -- inside -------------------------------------------------------------------------------------
+    # -- pieces and counts --------------------------------------------------------------------------
 
     def _score(self, engine: CueFinder, pieces: Sequence[_Piece]) -> LexiconScore:
         lexicon = engine.lexicon
@@ -133,16 +130,20 @@ class GoldService:
         projects = [self._projects.get(project_id)] if project_id else [info.project for info in self._projects.all()]
         found = []
         for project in projects:
+            groups = {kind.key: kind.group.value if kind.group else "" for kind in project.scheme.labels}
             for one in self._labelling.labelled(project.id):
                 labels = gold_of(one, project)
                 if labels is not None:
+                    # Where a project shows no machine cues, all its items are blind.
                     blind = one.item.blind or not project.lexicon
-                    found.append(_Piece(one.item, one.text, _grouped(labels, project.scheme, one.text), blind))
+                    spans = normalised([Span(row.start, row.end, groups[row.label]) for row in labels], one.text)
+                    found.append(_Piece(one.item, one.text, tuple(spans), blind))
         return found
 
     def _counts(self, run_id: str, lexicon: str, entries: Sequence[str]) -> np.ndarray:
         """Mean cues a trace, [problems, entries]."""
         traces = {row["problem_id"]: row["n"] for row in self._store.queries.per_problem([run_id], lexicon)}
+        # The store counts only entries that occur; a problem without any is a row of zeros.
         places = {name: place for place, name in enumerate(entries)}
         sums: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(entries)))
         for row in self._store.queries.entry_counts([run_id], lexicon):
@@ -152,7 +153,9 @@ class GoldService:
 
 
 def gold_of(one: Labelled, project: Project) -> tuple[Label, ...] | None:
-    """An item's gold labels, refusals left out; None where it has no gold yet."""
+    """An item's gold labels, rejections left out; None where it has no gold yet."""
+    # Gold are the labels of settled items. Where a project asks for one annotator an item, nobody would ever settle it:
+    # what that annotator has finished counts too.
     positive = {kind.key for kind in project.scheme.positive}
     if one.settled:
         labels: Sequence[Label] = one.gold
@@ -161,12 +164,6 @@ def gold_of(one: Labelled, project: Project) -> tuple[Label, ...] | None:
     else:
         return None
     return tuple(label for label in labels if label.op is Op.PUT and label.label in positive)
-
-
-def _grouped(labels: Sequence[Label], scheme: Scheme, text: str) -> tuple[Span, ...]:
-    """Spans with the cue group as their label."""
-    groups = {kind.key: kind.group.value if kind.group else "" for kind in scheme.labels}
-    return tuple(normalised([Span(row.start, row.end, groups[row.label]) for row in labels], text))
 
 
 def _found(engine: CueFinder, piece: _Piece) -> tuple[FoundSpan, ...]:
@@ -179,7 +176,8 @@ def _found(engine: CueFinder, piece: _Piece) -> tuple[FoundSpan, ...]:
 
 
 def _compared(engine: CueFinder, piece: _Piece) -> Compared:
-    """Marks against gold: neither with white space or punctuation at its ends."""
+    """An engine's marks beside gold."""
+    # Trimmed on both sides, so that EXACT doesn't depend on a space or a comma.
     marks = [one._replace(start=s.start, end=s.end) for one in _found(engine, piece) for s in _trimmed(one, piece.text)]
     return Compared(tuple(marks), piece.spans, piece.unit, piece.blind)
 

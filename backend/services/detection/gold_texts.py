@@ -1,13 +1,13 @@
-"""Gold to learn from and to measure by: a project's, or files' from elsewhere, as pieces of text with their cues.
+"""Gold sets to train and evaluate detectors on: a project's gold, or that of imported files.
 
 Owns which labels of a file count as gold, which files are sets by themselves, and what is resampled and held out as a
-whole. Knows nothing of formats (exchange), of formulas or of how anything is learned.
+whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +30,7 @@ PEOPLE: Final = "people"
 class GoldPassage:
     """A stretch `[start, end)` of a text that was annotated, and its cues, by label.
 
-    `source` is what it came from, a trace or a document. `sentences` are the stretches that were judged, where whole
+    `source` is what it came from, a trace or a document. `sentences` are the stretches that were labelled where whole
     sentences were. `blind` says that its people saw no machine's marks.
     """
 
@@ -45,7 +45,7 @@ class GoldPassage:
 
 @dataclass(frozen=True, slots=True)
 class GoldSet:
-    """Pieces annotated alike. `labelled_by` says by whom: "people", or "a model"."""
+    """Passages annotated under one scheme. `labelled_by` says by whom: "people", or "a model"."""
 
     name: str
     pieces: tuple[GoldPassage, ...]
@@ -55,11 +55,11 @@ class GoldSet:
 
     @property
     def cues(self) -> int:
-        """How many there are in all."""
+        """How many cues there are in all."""
         return sum(len(piece.cues) for piece in self.pieces)
 
     def examples(self) -> list[Example]:
-        """As something to learn from."""
+        """The passages as training examples."""
         return [Example(piece.text, piece.cues, piece.source, piece.start, piece.end) for piece in self.pieces]
 
 
@@ -76,6 +76,7 @@ def of_files(path: Path, form: str = "") -> list[GoldSet]:
 def of_project(projects: ProjectService, labelling: LabellingService, named: str) -> GoldSet:
     """The gold of the project of that id or name. Raises UserError where there is none."""
     found = [info.project for info in projects.all() if named in (info.project.id, info.project.name)]
+    # Of two projects of one name neither is meant: then the name is refused like an unknown id.
     project = found[0] if len(found) == 1 else projects.get(named)
     pieces = []
     for one in labelling.labelled(project.id):
@@ -99,10 +100,12 @@ def _of_file(path: Path, form: str) -> GoldSet:
     annotators = {span.annotator for text in texts for span in text.spans if not span.gold}
     annotators |= {name for text in texts for name in text.done}
     settled = any(span.gold for text in texts for span in text.spans)
+    # Pooling what several people marked would count their disagreements as cues.
     if not settled and len(annotators) > 1:
         raise UserError(
             f"{shown} holds labels of {len(annotators)} annotators and no gold: import it as a project, and adjudicate."
         )
+    # Where a file has gold its annotators' own labels don't count; where it has none they are all there is.
     keys = {label.key for label in scheme.positive}
     pieces = [_piece(text, [s for s in text.spans if s.gold == settled and not s.rejected], keys) for text in texts]
     by_model = {text.meta.get("labelled by") for text in texts} == {LABELLED_BY}
@@ -120,21 +123,18 @@ def _piece(text: AnnotatedText, spans: Iterable[AnnotatedSpan], keys: set[str]) 
 
 
 def _set(name: str, pieces: Sequence[GoldPassage], scheme: Scheme, labelled_by: str) -> GoldSet:
-    """The set, its unit told by its cues: whole sentences are judged sentence by sentence."""
+    """The set. Its unit follows from its cues: where they are whole sentences, it is evaluated by sentences."""
     plain = GoldSet(name, tuple(pieces), scheme.positive, Unit.SPANS, labelled_by)
     if unit_of(plain.examples()) is Unit.SPANS:
-        return GoldSet(name, tuple(_without_sentences(pieces)), scheme.positive, Unit.SPANS, labelled_by)
+        return replace(plain, pieces=tuple(replace(piece, sentences=()) for piece in pieces))
     return GoldSet(name, tuple(_with_sentences(pieces)), scheme.positive, Unit.SENTENCES, labelled_by)
 
 
-def _without_sentences(pieces: Iterable[GoldPassage]) -> Iterable[GoldPassage]:
-    return (GoldPassage(p.text, p.start, p.end, p.cues, p.source, (), p.blind) for p in pieces)
-
-
 def _with_sentences(pieces: Iterable[GoldPassage]) -> Iterable[GoldPassage]:
-    """Where only the sentences with a cue were marked, the others are found."""
-    for p in pieces:
-        judged = p.sentences
-        if len(judged) <= len(p.cues):
-            judged = tuple((a, b) for a, b in sentence_spans(p.text) if p.start <= a and b <= p.end)
-        yield GoldPassage(p.text, p.start, p.end, p.cues, p.source, judged, p.blind)
+    for piece in pieces:
+        sentences = piece.sentences
+        # Where only the sentences with a cue were marked, the others have to be found, or every sentence were a cue.
+        if len(sentences) <= len(piece.cues):
+            spans = sentence_spans(piece.text)
+            sentences = tuple((start, end) for start, end in spans if piece.start <= start and end <= piece.end)
+        yield replace(piece, sentences=sentences)

@@ -1,10 +1,6 @@
-"""Every lexicon against a set of gold: what is found, what that is worth, and who is ahead.
+"""Scores of lexicons and detectors on a gold set: precision, recall, F1, and who is ahead.
 
-Owns how marks become comparable with gold. Knows nothing of where gold comes from, of training or of how figures are
-printed.
-
-Of spans the leading criterion is overlap, and exact stands beside it. Where whole sentences were judged, a sentence
-counts as found if a cue begins in it.
+Owns how marks become comparable with gold.
 """
 
 from __future__ import annotations
@@ -30,8 +26,8 @@ OVERLAP, EXACT, SENTENCE = "overlap", "exact", "sentence"
 class FinderScore:
     """A lexicon or detector on a set. `figures` are by criterion, the leading one first; {} where `why` says why not.
 
-    `how` says how a detector met the texts ("5 folds by document"). `ahead` is its F1 minus that of the best list,
-    which is `of`.
+    `how` says how a detector was tested ("5 folds by document"). `ahead` is its F1 minus that of the best word list,
+    whose name is `of`.
     """
 
     name: str
@@ -47,7 +43,7 @@ class FinderScore:
 
 @dataclass(frozen=True, slots=True)
 class SetScore:
-    """All of them on one set of `texts` with `cues`."""
+    """The scores of all lexicons and detectors on one set of `texts` with `cues`."""
 
     name: str
     texts: int
@@ -79,6 +75,7 @@ def contests(gold: GoldSet, marks: Mapping[str, Sequence[Sequence[Hit]]]) -> dic
         name: [compare(piece, hits) for piece, hits in zip(gold.pieces, listed, strict=True)]
         for name, listed in marks.items()
     }
+    # Marks have become whole sentences, so that they are the same or not.
     if gold.unit is Unit.SENTENCES:
         return {SENTENCE: Contest(texts, Criterion.EXACT)}
     return {OVERLAP: Contest(texts, Criterion.OVERLAP), EXACT: Contest(texts, Criterion.EXACT)}
@@ -90,19 +87,21 @@ def figures_json(figures: Mapping[str, FinderFigures]) -> dict[str, Any]:
 
 
 def _spans(piece: GoldPassage, hits: Iterable[Hit]) -> Compared:
-    """Marks within the annotated stretch against its cues, white space and punctuation at their ends left out."""
+    """Marks within the annotated stretch beside its cues, white space and punctuation at their ends left out."""
     marks = {Span(start, end, "") for _, start, end in hits if piece.start <= start and end <= piece.end}
     cues = normalised((Span(cue.start, cue.end, "") for cue in piece.cues), piece.text)
     return _compared(piece, normalised(marks, piece.text), cues)
 
 
 def _sentences(piece: GoldPassage, hits: Iterable[Hit]) -> Compared:
-    """The judged sentences in which a mark begins against those in which a cue does."""
+    """The labelled sentences in which a mark begins beside those in which a cue does."""
+    # A finder marks words where people labelled whole sentences: overlap would count one long sentence several times.
     marks = _struck(piece, (start for _, start, _ in hits))
     return _compared(piece, marks, _struck(piece, (cue.start for cue in piece.cues)))
 
 
 def _struck(piece: GoldPassage, places: Iterable[int]) -> list[Span]:
+    """The sentences in which any of `places` lies, each once."""
     starts = [start for start, _ in piece.sentences]
     numbers = {bisect_right(starts, place) - 1: place for place in sorted(places, reverse=True)}
     struck = ((piece.sentences[number], place) for number, place in sorted(numbers.items()) if number >= 0)

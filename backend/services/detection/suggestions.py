@@ -1,7 +1,6 @@
-"""What gold says should change in a list of words: forms that mislead, phrases it lacks, contexts that are no doubt.
+"""Suggested changes to a word list by gold: forms that mislead, phrases it lacks, contexts that are no doubt. Pure.
 
-Owns when a change is worth suggesting, and making a list with the changes chosen. Pure: takes texts, spans and a list,
-gives suggestions and a list. Knows nothing of stores, projects or pages.
+Owns when a change is worth suggesting, and making a list with the changes chosen.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from backend.measure.spans import Criterion, pairs
 FEWEST: Final = 3  # hits behind a suggestion
 MISLEADING: Final = 0.5  # a form that is right less often than this, beyond doubt, misleads
 _CONTEXT: Final = 40
-_LONGEST: Final = 60
+_LONGEST: Final = 60  # characters of a phrase; what is longer was marked as a clause, and no list would match it again
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
 class SuggestedChange(StrEnum):
-    """What a suggestion would do."""
+    """The kind of a suggestion."""
 
     DROP = "drop a form"
     ADD = "add an entry"
@@ -37,7 +36,7 @@ class SuggestedChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A change of a list: `form` of `entry` (of `group` where it is new). `right` of `of` hits behind it were cues.
+    """A change of a word list: `form` of `entry` (of `group` where it is new). `right` of `of` hits were cues.
 
     `examples` are (before, hit, after) in their texts.
     """
@@ -52,13 +51,13 @@ class Suggestion:
 
     @property
     def key(self) -> str:
-        """Names the suggestion on a page."""
+        """An id of the suggestion within one page."""
         return f"{self.change.name}:{self.entry}:{self.form}"
 
 
 @dataclass(frozen=True, slots=True)
 class GoldText:
-    """A text with its gold `spans` (labels are groups) and what the list `found`, in `[start, end)`."""
+    """A text with its gold `spans` (labels are cue groups) and the list's own hits (`found`), within `[start, end)`."""
 
     text: str
     start: int
@@ -69,8 +68,8 @@ class GoldText:
 
 
 def suggest(lexicon: Lexicon, texts: Sequence[GoldText]) -> list[Suggestion]:
-    """Every change worth making, the best supported first of each kind."""
-    hits, missed = _sorted_out(lexicon, texts)
+    """Every change worth making, by kind and then the best supported first."""
+    hits, missed = _hits_and_misses(lexicon, texts)
     found = [*_drops(lexicon, hits), *_adds(lexicon, missed), *_exceptions(lexicon, hits)]
     order = list(SuggestedChange)
     return sorted(found, key=lambda one: (order.index(one.change), one.right - one.of, -one.of, one.form))
@@ -98,6 +97,7 @@ def changed(lexicon: Lexicon, chosen: Sequence[Suggestion], name: str) -> Lexico
     ]
     if not (entries or added):
         raise UserError(f"Nothing would be left of {visible(lexicon.name)} with these changes.")
+    # A shipped list isn't changed: the changed one is a person's own, under another name and title.
     title = lexicon.title if name == lexicon.name else f"{lexicon.title}, changed by gold"
     return checked(replace(lexicon, name=name, title=title, entries=(*entries, *added)))
 
@@ -106,7 +106,7 @@ def changed(lexicon: Lexicon, chosen: Sequence[Suggestion], name: str) -> Lexico
 _Hit = tuple[GoldText, int, int, bool]
 
 
-def _sorted_out(
+def _hits_and_misses(
     lexicon: Lexicon, texts: Sequence[GoldText]
 ) -> tuple[dict[tuple[str, str], list[_Hit]], dict[str, list[tuple[GoldText, Span]]]]:
     """(entry, form) -> hits, and phrase -> places gold has and the list doesn't."""
@@ -119,6 +119,7 @@ def _sorted_out(
         right, hit = {mine for mine, _ in together}, {theirs for _, theirs in together}
         for place, one in enumerate(text.found):
             form = plain(text.text[one.start : one.end], lexicon.mode)
+            # In a list of substrings the words of a hit may be those of another entry's form too.
             if forms.get(form) == one.entry:
                 hits[one.entry, form].append((text, one.start, one.end, place in right))
         for place, span in enumerate(text.spans):
@@ -141,6 +142,7 @@ def _misleads(right: int, of: int) -> bool:
     """Whether the upper end of the share's 95 % interval (Wilson) lies below MISLEADING."""
     if of < FEWEST:
         return False
+    # Wilson (1927) and not the normal approximation, which at 0 of 3 gives an interval without width.
     z = 1.96
     share = right / of
     centre = share + z * z / (2 * of)
@@ -154,6 +156,7 @@ def _adds(lexicon: Lexicon, missed: dict[str, list[tuple[GoldText, Span]]]) -> l
     for phrase, places in missed.items():
         if len(places) < FEWEST or phrase in names:
             continue
+        # The group that most people gave it; schemes of other projects may have labels without a group.
         named = [Group(span.label) for _, span in places if span.label]
         group = Counter(named).most_common(1)[0][0] if named else Group.HEDGE
         hits = [(text, span.start, span.end, True) for text, span in places]
@@ -167,6 +170,7 @@ def _exceptions(lexicon: Lexicon, hits: dict[tuple[str, str], list[_Hit]]) -> li
     spared = {form for entry in lexicon.entries for form in entry.exceptions}
     found = []
     for (entry, _), places in hits.items():
+        # A form that is never a cue needs no exceptions: dropping it is what `_drops` suggests.
         if not any(hit[3] for hit in places):
             continue
         around: dict[str, list[_Hit]] = defaultdict(list)
@@ -187,6 +191,7 @@ def _neighbours(hit: _Hit, lexicon: Lexicon) -> list[str]:
     after = _WORD.search(text.text[end : end + _CONTEXT])
     form, offset = text.text[start:end], max(0, start - _CONTEXT)
     found = []
+    # One space between, as a form has it: a comma or a line break makes it another phrase.
     if before and text.text[offset + before[-1].end() : start] == " ":
         found.append(f"{before[-1][0]} {form}")
     if after and text.text[end : end + after.start()] == " ":

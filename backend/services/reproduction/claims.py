@@ -279,7 +279,7 @@ def _tested(clause: Clause, trained: bool, evidence: Evidence) -> ClauseResult:
         estimate.n if estimate else 0,
         found.seeds if found else (),
         verdict(clause.rule, found, trained),
-        clause.rule.describe(clause.outcome.unit),
+        clause.rule.clause(clause.outcome.unit),
         _once(run for seed in seeds for cell in clause.cells for run in evidence.runs(cell, seed)),
     )
 

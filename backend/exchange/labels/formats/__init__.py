@@ -1,1 +1,1 @@
-"""The formats of annotated texts, one module for reading or writing each."""
+"""The formats of annotated texts: a module that writes each, and beside it one that reads where reading is long."""

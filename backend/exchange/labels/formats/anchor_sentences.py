@@ -1,10 +1,6 @@
-"""Thought-anchors' sentence labels: `chunks_labeled.json`, beside the `base_solution.json` it was cut from.
+"""Reader of Thought-anchors' sentence labels: `chunks_labeled.json`, beside the `base_solution.json` it was cut from.
 
-Owns that layout and finding each sentence in the response again. The labels were made by a model, not by people. Knows
-nothing of projects, lexicons or traces in the store.
-
-Every sentence becomes a span. Two of the labels say that the model doubts or checks itself; the others say that it does
-neither, and are negative in the scheme.
+Every sentence becomes a span.
 """
 
 from __future__ import annotations
@@ -21,8 +17,9 @@ from backend.domain import Group, ImportProblem
 from backend.exchange.traces.input_files import open_regular, reading, shown_name, whole
 from backend.exchange.traces.rows import JSON_LIMIT, load_object
 
-LABELLED_BY: Final = "a model"
+LABELLED_BY: Final = "a model"  # not people: every figure against these labels has to say so
 _LABELS, _SOLUTION = "chunks_labeled.json", "base_solution.json"
+# These two say that the model doubts or checks itself. The others say that it does neither, and are negative.
 _CUES: Final = {"uncertainty_management": Group.HESITATION, "self_checking": Group.VERIFICATION}
 _OTHERS: Final = (
     *("problem_setup", "plan_generation", "fact_retrieval", "active_computation"),
@@ -40,7 +37,7 @@ SCHEME: Final = Scheme(
 def read(raw: bytes, shown: str, text: str | None = None) -> AnnotatedText:
     """The sentences of one file. `text` is the response they were cut from; without it they are joined by spaces.
 
-    Raises ImportProblem where the file is another or a sentence isn't in the text, naming its number.
+    Raises ImportProblem where the file is of another kind, and where a sentence isn't in the text, naming its number.
     """
     try:
         rows = orjson.loads(raw)
@@ -79,9 +76,11 @@ def _spans(rows: Sequence[Mapping[str, Any]], text: str, shown: str) -> Iterator
         words = row["chunk"].split()
         if not words:
             continue
+        # The sentences came out of a splitter that trimmed and joined white space.
         found = re.compile(r"\s*".join(map(re.escape, words))).search(text, at)
         if found is None:
             raise ImportProblem(shown, "this sentence doesn't stand in the response it belongs to", number)
         at = found.end()
+        # The first tag is the main one; a sentence may have several.
         if row["function_tags"]:
             yield AnnotatedSpan(found.start(), at, str(row["function_tags"][0]), annotator=LABELLED_BY)

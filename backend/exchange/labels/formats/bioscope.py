@@ -1,10 +1,7 @@
-"""BioScope: hedges that people marked in biomedical texts, as XML.
+"""Reader of BioScope: hedges that people marked in biomedical texts, as XML.
 
-Owns that layout: documents of parts of sentences, with `<cue type="speculation">` inside nested `<xcope>` elements.
-Knows nothing of files' places, of projects or of lexicons.
-
-A document becomes one text: its sentences as they stand, a line each, and a blank line between parts. Cues of negation
-and the scopes are left out. The document type's own file isn't asked for, and a file that declares entities is refused.
+A document becomes one text: its sentences as they stand, a line each, and a blank line between parts. Of the
+annotations only `<cue type="speculation">` is read; negation and scopes are left out.
 """
 
 from __future__ import annotations
@@ -39,7 +36,7 @@ def read(raw: bytes, shown: str) -> list[AnnotatedText]:
 
 
 class _Builder:
-    """Takes a file's elements as they come."""
+    """Builds texts out of a file's elements, in the parser's order."""
 
     def __init__(self, shown: str) -> None:
         self.texts: list[AnnotatedText] = []
@@ -47,7 +44,9 @@ class _Builder:
         self._path: list[str] = []
         self._opened: list[int | None] = []  # for each open element the place its cue begins at, None for no cue
         self._clear()
+        # expat itself, because it fetches no external DTD, and its handler for entities stops a bomb of nested ones.
         self.parser = expat.ParserCreate()
+        # Without it the text arrives in pieces, cut at every line break and entity.
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -71,6 +70,7 @@ class _Builder:
         elif name == "sentence" and self._size:
             self._add(self._between or "\n")
             self._between = ""
+        # Scopes and cues are nested, so that a cue's end is found by its own element, not by the next end of a cue.
         cue = name == "cue" and values.get("type") == SPECULATION and "sentence" in self._path
         self._path.append(name)
         self._opened.append(self._size if cue else None)

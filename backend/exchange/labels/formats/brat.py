@@ -1,10 +1,7 @@
-"""Annotated texts as brat standoff: a zip archive, a folder an annotator and one for gold.
+"""Writer of brat standoff: a zip archive, with a folder an annotator and one for gold.
 
-Owns how spans become lines of brat (http://brat.nlplab.org/standoff.html), and the manifest that tells the reader what
-brat has no place for. A document is the annotated stretch of a text. Knows nothing of projects in the store.
-
-brat's lines can't hold line breaks: a span over several lines becomes fragments, one a line, and a note says where it
-begins and ends if the fragments don't.
+Owns how spans become lines of brat (http://brat.nlplab.org/standoff.html), and the manifest that tells brat_reader.py
+what brat has no place for. A document is the annotated stretch of a text.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ import orjson
 
 from backend.annotation import AnnotatedSpan, AnnotatedText, Scheme
 from backend.exchange.labels.archive import SafeNames, packed
-from backend.exchange.labels.parts import Bundle, Window, Written, bounded, in_words, people_of, project_json, windowed
+from backend.exchange.labels.parts import Bundle, Window, Written, bounded, left_out, people_of, project_json, windowed
 
 FORMAT: Final = "second-thoughts brat"
 MANIFEST: Final = "second-thoughts.json"
@@ -31,7 +28,8 @@ _SHORT: Final = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
 def fragments(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """A span without the line breaks in it."""
+    """The pieces of a span between the line breaks in it."""
+    # A line of brat repeats the span's words, so that they can't hold a line break: brat's own discontinuous spans can.
     found, at = [], start
     for gap in _BREAKS.finditer(text, start, end):
         found.append((at, gap.start()))
@@ -40,7 +38,7 @@ def fragments(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def escaped(comment: str) -> str:
-    """A comment on one line."""
+    """A comment on one line, its tabs and line breaks escaped."""
     return _ESCAPED.sub(lambda found: _SHORT.get(found[0], f"\\u{ord(found[0]):04x}"), comment)
 
 
@@ -51,7 +49,7 @@ def write(bundle: Bundle) -> Written:
 
 
 class _Writer:
-    """Puts an archive together."""
+    """Builds the archive of one bundle."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
@@ -59,6 +57,7 @@ class _Writer:
         scheme = bundle.scheme or Scheme((), ())
         labels = dict.fromkeys([*(label.key for label in scheme.labels), *(span.label for span in spans)])
         flags = dict.fromkeys([*scheme.flags, *(span.flag for span in spans if span.flag)])
+        # brat's types have no spaces and no letters beyond ASCII; the manifest keeps what each stands for.
         self._types = _renamed(labels, SafeNames("label"))
         self._flags = _renamed(flags, SafeNames("flag"))
         people = dict.fromkeys(name for text in bundle.texts for name in people_of(text))
@@ -86,7 +85,7 @@ class _Writer:
         }
         ours = {MANIFEST: orjson.dumps(manifest, option=orjson.OPT_INDENT_2), "annotation.conf": self._settings()}
         why = "brat has no place for spans of line breaks alone nor for rejections; JSON Lines and Parquet have."
-        return Written(packed(ours | self._files), in_words(self._left, why))
+        return Written(packed(ours | self._files), left_out(self._left, why))
 
     def _add(self, file: str, text: AnnotatedText) -> None:
         """A text's document in every folder it belongs to."""
@@ -98,6 +97,7 @@ class _Writer:
                 own[self._folders[span.annotator]].append(span)
         if gold or text.meta.get("settled"):
             own[GOLD] = gold
+        # A text nobody has opened still has to be there, or a project would lose it on the way out and in.
         for folder, spans in (own or {OPEN: []}).items():
             self._files[f"{folder}/{file}.txt"] = window.text.encode()
             self._files[f"{folder}/{file}.ann"] = "".join(self._lines(window, spans)).encode()
@@ -112,11 +112,12 @@ class _Writer:
                 continue
             number += 1
             places = ";".join(f"{a} {b}" for a, b in pieces)
-            said = " ".join(window.text[a:b] for a, b in pieces)
-            yield f"T{number}\t{self._types[span.label]} {places}\t{said}\n"
+            words = " ".join(window.text[a:b] for a, b in pieces)
+            yield f"T{number}\t{self._types[span.label]} {places}\t{words}\n"
             if span.flag:
                 flags += 1
                 yield f"A{flags}\t{FLAG} T{number} {self._flags[span.flag]}\n"
+            # Line breaks at a span's ends are lost in the fragments; a note of ours keeps the true ends.
             exact = f"{start} {end}" if (pieces[0][0], pieces[-1][1]) != (start, end) else ""
             for kind, note in ((COMMENT, escaped(span.comment)), (PLACE, exact)):
                 if note:
@@ -124,7 +125,7 @@ class _Writer:
                     yield f"#{notes}\t{kind} T{number}\t{note}\n"
 
     def _settings(self) -> bytes:
-        """What brat shows: the labels, and the flags as values of one attribute."""
+        """brat's annotation.conf: the labels as types, and the flags as values of one attribute."""
         flags = f"{FLAG}\tArg:<ENTITY>, Value:{'|'.join(self._flags.values())}\n" if self._flags else ""
         labels = "".join(f"{name}\n" for name in self._types.values())
         return f"[entities]\n{labels}\n[relations]\n\n[events]\n\n[attributes]\n{flags}".encode()

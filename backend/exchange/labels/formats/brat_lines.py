@@ -1,6 +1,6 @@
-"""The lines of a brat `.ann` file: text-bound spans, their attributes and notes.
+"""Parser of a brat `.ann` file's lines: text-bound spans, their attributes and notes.
 
-Owns how lines become spans of one text, and the sentence for a line that can't be. Knows nothing of files or folders.
+Owns how lines become spans of one text, and the sentence for a line that is wrong.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ _LEFT = {"R": "relation", "E": "event", "*": "equivalence", "N": "normalisation"
 
 
 class BratParser:
-    """The lines of one file, taken one by one."""
+    """Parses the lines of one file, one by one; `spans` gives the result."""
 
     def __init__(
         self, text: str, left: Counter[str], labels: Mapping[str, str], flags: Mapping[str, str], ours: bool
     ) -> None:
-        """`left` counts what isn't taken; `labels` and `flags` say what types and values stand for."""
+        """`left` counts what isn't imported; `labels` and `flags` say what types and values stand for.
+
+        `ours` says that the archive has our manifest, so that notes of ours may be read as what we wrote.
+        """
         self._text, self._left, self._labels, self._flags, self._ours = text, left, labels, flags, ours
         self._pieces: dict[str, tuple[str, list[tuple[int, int]]]] = {}
         self._attributes: dict[str, list[str]] = {}
@@ -42,6 +45,7 @@ class BratParser:
         if not tab or not _ID.fullmatch(name):
             raise RowError(f"it doesn't begin with an id and a tab: {visible(line, 60)}")
         kind = name[0]
+        # T span, A and M attribute (M is the older form), # note. Relations, events and the like have no place here.
         if kind == "T":
             self._span(name, rest)
         elif kind in "AM":
@@ -52,9 +56,10 @@ class BratParser:
             self._left[_LEFT.get(kind, "other line")] += 1
 
     def _span(self, name: str, rest: str) -> None:
+        # Attributes and notes point at ids.
         if name in self._pieces:
             raise RowError(f"the id {visible(name, 20)} was given to another span before")
-        head, _, said = rest.partition("\t")
+        head, _, words = rest.partition("\t")
         label, _, places = head.partition(" ")
         pieces = []
         for piece in places.split(";"):
@@ -69,14 +74,16 @@ class BratParser:
                 raise RowError(
                     f"{visible(name, 20)} at {start} to {end} lies outside the {len(self._text):,} characters"
                 )
-        self._check(name, said, pieces)
+        self._check(name, words, pieces)
         self._pieces[name] = label, pieces
 
-    def _check(self, name: str, said: str, pieces: list[tuple[int, int]]) -> None:
+    def _check(self, name: str, words: str, pieces: list[tuple[int, int]]) -> None:
+        """Raise RowError where the words of a line aren't those at its place, white space aside."""
         found = " ".join(self._text[start:end] for start, end in pieces)
-        if said and said != found and not _alike(said, found):
+        # brat allows words after the text, so that only as many are compared as the text has.
+        if words and words.split()[: len(found.split())] != found.split():
             raise RowError(
-                f"{visible(name, 20)} says '{visible(said, 60)}', but the text has '{visible(found, 60)}' there"
+                f"{visible(name, 20)} says '{visible(words, 60)}', but the text has '{visible(found, 60)}' there"
             )
 
     def _attribute(self, rest: str) -> None:
@@ -103,6 +110,7 @@ class BratParser:
             flag = "; ".join(self._attributes.get(name, []))
             comment = "\n".join(self._notes.get(name, []))
             exact = self._places.get(name)
+            # Only where it still fits: the span may have been moved in brat after we wrote it.
             if exact and fragments(self._text, *exact) == pieces:
                 pieces = [exact]
             joined = list(self._joined(sorted(pieces)))
@@ -113,17 +121,12 @@ class BratParser:
     def _joined(self, pieces: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         start, end = pieces[0]
         for more, last in pieces[1:]:
+            # Words between two pieces are no part of the span, and our spans have no gaps: it becomes two.
             if self._text[end:more].strip():
                 yield start, end
                 start = more
             end = max(end, last)
         yield start, end
-
-
-def _alike(said: str, found: str) -> bool:
-    """Whether two texts differ in white space alone; brat allows words after the text too."""
-    these, those = said.split(), found.split()
-    return these[: len(those)] == those
 
 
 def _unescaped(note: str) -> str:

@@ -1,9 +1,7 @@
-"""Reading brat standoff: a folder or a zip archive of `.txt` and `.ann` files, from brat or from here.
+"""Reader of brat standoff: a folder or a zip archive of `.txt` and `.ann` files, from brat or from our writer.
 
-Owns how brat's lines become spans, and who is taken for the annotator. Knows nothing of projects in the store.
-
-An archive from here tells in its manifest whose folder is whose. Elsewhere a folder is an annotator's if another folder
-has the same document; `gold` is always gold. brat keeps no mark of a finished document: one with an `.ann` file is.
+Owns who is taken for the annotator: our manifest says whose folder is whose. Without one a folder is an annotator's if
+another folder has the same document, and `gold` is always gold.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from backend.domain import ImportProblem, visible
 from backend.exchange.labels.archive import Tree
 from backend.exchange.labels.formats.brat import FORMAT, GOLD, MANIFEST
 from backend.exchange.labels.formats.brat_lines import BratParser
-from backend.exchange.labels.parts import Bundle, Wholes, bundle_from, checked, in_words, names_from
+from backend.exchange.labels.parts import Bundle, Wholes, bundle_from, checked, left_out, names_from
 from backend.exchange.traces.input_files import reading
 from backend.exchange.traces.json_text import parse_object
 from backend.exchange.traces.trace_format import RowError
@@ -54,16 +52,17 @@ class _Document(NamedTuple):
 
 
 class _Reader:
-    """Reads a tree once."""
+    """Reads one tree."""
 
     def __init__(self, tree: Tree, within: str) -> None:
         self._tree, self._within = tree, within
         self._names = set(tree.names())
         self._left: Counter[str] = Counter()
-        self._root, self._manifest = self._told()
+        self._root, self._manifest = self._find_manifest()
 
-    def _told(self) -> tuple[str, dict[str, Any]]:
-        """The manifest, if the archive is from here, and the folder it lies in."""
+    def _find_manifest(self) -> tuple[str, dict[str, Any]]:
+        """The manifest, if our writer made the archive, and the folder it lies in."""
+        # The shortest path first: unpacking and packing again puts everything into one more folder.
         for name in sorted(self._names, key=len):
             if PurePosixPath(name).name == MANIFEST:
                 found = parse_object(self._tree.content(name))
@@ -72,17 +71,16 @@ class _Reader:
         return "", {}
 
     def bundle(self) -> Bundle:
-        """Everything in the tree."""
+        """The bundle of everything in the tree."""
         documents = [self._document(name.removesuffix(".ann")) for name in self._names if name.endswith(".ann")]
         documents.sort(key=lambda document: document.file)
         if not documents:
             raise RowError("it holds no .ann file")
-        told = self._by_manifest(documents) if self._manifest else []
-        rest = [
-            document for document in documents if document.file not in {file for _, files in told for file in files}
-        ]
-        texts = [*(text for text, _ in told), *_by_folder(rest)]
-        notes = in_words(self._left, "Only spans, their attributes and notes can be taken.")
+        listed = self._by_manifest(documents) if self._manifest else []
+        # Documents that were added in brat afterwards stand in no manifest.
+        files = {file for _, names in listed for file in names}
+        texts = [*(text for text, _ in listed), *_by_folder([one for one in documents if one.file not in files])]
+        notes = left_out(self._left, "Only spans, their attributes and notes can be taken.")
         return bundle_from(self._manifest.get("project") or {}, [checked(text) for text in texts], notes)
 
     def _document(self, file: str) -> _Document:
@@ -91,6 +89,7 @@ class _Reader:
         text = self._decoded(f"{file}.txt")
         ours = bool(self._manifest)
         lines = BratParser(text, self._left, _words(self._manifest, "labels"), _words(self._manifest, "flags"), ours)
+        # Not splitlines: that cuts at U+2028 and form feeds too, which may stand in a note.
         rows = self._decoded(f"{file}.ann").split("\n")
         if len(rows) > _MOST:
             raise ImportProblem(self._inside(f"{file}.ann"), f"it has more than {_MOST:,} lines")
@@ -111,7 +110,7 @@ class _Reader:
         return f"{self._within}{name}"
 
     def _by_manifest(self, documents: list[_Document]) -> list[tuple[AnnotatedText, list[str]]]:
-        """The texts as an export from here had them, each with the files it was put together from."""
+        """The texts as our writer had them, each with the files it was put together from."""
         by_file = {document.file: document for document in documents}
         folders, rows = self._manifest.get("folders"), self._manifest.get("documents")
         if not isinstance(folders, Mapping) or not isinstance(rows, list):
@@ -133,6 +132,7 @@ class _Reader:
 def _put_together(
     row: Mapping[str, Any], here: Mapping[str, _Document], folders: Mapping[str, Any], wholes: Wholes
 ) -> AnnotatedText:
+    # Every folder has its own copy of the text; one that was edited would have its spans elsewhere.
     windows = {document.text for document in here.values()}
     if len(windows) > 1:
         raise RowError(f"the document '{visible(row['file'], 80)}' has another text in another folder")
@@ -140,8 +140,8 @@ def _put_together(
     whole, offset = wholes.find(row.get("window"), window)
     spans = []
     for folder, document in here.items():
-        said = folders[folder] if isinstance(folders[folder], Mapping) else {}
-        who, gold = str(said.get("annotator", "")), said.get("gold") is True
+        entry = folders[folder] if isinstance(folders[folder], Mapping) else {}
+        who, gold = str(entry.get("annotator", "")), entry.get("gold") is True
         spans += [_moved(span, offset, who, gold) for span in document.spans]
     meta = row.get("meta")
     return AnnotatedText(
@@ -162,7 +162,7 @@ def _moved(span: AnnotatedSpan, offset: int, annotator: str, gold: bool) -> Anno
 
 
 def _by_folder(documents: list[_Document]) -> Iterator[AnnotatedText]:
-    """The texts of an archive from elsewhere: a document of the same name and text in several folders is one."""
+    """The texts of an archive without our manifest: a document of one name and text in several folders is one text."""
     groups: dict[tuple[str, str], list[_Document]] = {}
     for document in documents:
         groups.setdefault((document.name, document.text), []).append(document)
@@ -173,6 +173,7 @@ def _by_folder(documents: list[_Document]) -> Iterator[AnnotatedText]:
             gold = who == GOLD
             annotator = who if len(group) > 1 and not gold else ""
             spans += [_moved(span, 0, annotator, gold) for span in document.spans]
+            # brat keeps no mark of a finished document: one that has an .ann file counts as finished.
             done += [] if gold else [annotator]
         yield AnnotatedText(group[0].file if len(group) == 1 else name, text, tuple(spans), done=tuple(done))
 

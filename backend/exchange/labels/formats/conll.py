@@ -1,6 +1,4 @@
-"""Annotated texts as CoNLL lines: a token, where it begins and ends, its tag; a zip archive, a file an annotator.
-
-Owns that layout, and the list of spans it can't hold. Written only. Knows nothing of projects in the store.
+"""Writer of CoNLL: lines of a token, its start and end, and its tag; a zip archive with a file an annotator.
 
 A text begins with a line `-DOCSTART-` that names it, sentences are parted by an empty line, and columns by a tab.
 """
@@ -28,6 +26,7 @@ def write(bundle: Bundle) -> Written:
     for row in rows:
         lines.setdefault("gold.conll" if row.gold else files[row.annotator], []).extend(_lines(row))
     content = {name: "".join(found).encode() for name, found in lines.items()}
+    # Other exporters drop overlapping labels without a word; here the archive lists what it couldn't hold.
     lost = [each for row in rows for each in row.lost]
     if lost:
         content[LOST] = "".join(["\t".join(_COLUMNS) + "\n", *map(_lost, lost)]).encode()
@@ -35,6 +34,7 @@ def write(bundle: Bundle) -> Written:
 
 
 def _lines(row: Tagged) -> Iterator[str]:
+    # visible and joined: the columns of CoNLL are parted by white space, and an id may be anything.
     yield f"-DOCSTART-\t{'_'.join(visible(row.text.id).split()) or '_'}\t-X-\tO\n\n"
     tokens, before = row.tokens, 0
     for at, (word, tag) in enumerate(zip(tokens.words, row.tags, strict=True)):

@@ -1,13 +1,13 @@
-"""Annotated texts as JSON Lines, our own layout: nothing a project holds is lost in it.
+"""Reader and writer of annotated texts as JSON Lines, our own layout: nothing a project holds is lost in it.
 
-Owns that layout: a first line on the project, then a line a text. A text that comes again (another stretch of it) is
-written once and named by its hash. Files without the first line, whose rows have `text` and `spans`, are read too.
-Knows nothing of projects in the store.
+A first line holds the project's settings, then comes a line a text. A text that comes again (another stretch of it) is
+written once and named by its hash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +41,7 @@ def write(bundle: Bundle) -> Written:
     """The bundle as JSON Lines."""
     bounded(bundle.texts)
     head = {"format": FORMAT, "version": VERSION, "project": project_json(bundle)}
+    # Texts that stand in the file by now, by hash: the items of a long trace share one.
     known: set[str] = set()
     rows = [orjson.dumps(row) for row in (head, *(_row(text, known) for text in bundle.texts))]
     return Written(b"\n".join(rows) + b"\n")
@@ -62,7 +63,7 @@ def _row(text: AnnotatedText, known: set[str]) -> dict[str, Any]:
 
 
 def matches(row: Any) -> bool:
-    """Whether a first line is one of ours, or a text with its spans."""
+    """Whether a first line is our header, or a text with its spans."""
     return isinstance(row, Mapping) and (row.get("format") == FORMAT or {"text", "spans"} <= row.keys())
 
 
@@ -73,11 +74,13 @@ def read(path: Path, shown: str) -> Bundle:
         number, first = next(rows, (1, {}))
         project: Any = {}
         if first.get("format") == FORMAT:
+            # A later version may mean something else by the same field.
             if first.get("version") != VERSION:
                 raise RowError(f"it is of version {visible(str(first.get('version')), 20)}; {VERSION} can be read", 1)
             project = first.get("project")
         else:
-            rows = _again(number, first, rows)
+            # Files without our first line, whose rows have `text` and `spans`, are easily made by a script.
+            rows = chain([(number, first)], rows)
         return bundle_from(project, list(_texts(rows)))
 
 
@@ -88,13 +91,6 @@ def _numbered(found: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, dict[st
         yield number, row
 
 
-def _again(
-    number: int, first: dict[str, Any], rest: Iterator[tuple[int, dict[str, Any]]]
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    yield number, first
-    yield from rest
-
-
 def _texts(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[AnnotatedText]:
     known: dict[str, str] = {}
     for number, row in rows:
@@ -103,14 +99,15 @@ def _texts(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[AnnotatedText
 
 
 def _text(row: dict[str, Any], known: dict[str, str], number: int) -> AnnotatedText:
-    said = taken(row, "text_sha256", str, "it") if row.get("text_sha256") is not None else ""
-    if "text" in row or not said:
+    digest = taken(row, "text_sha256", str, "it") if row.get("text_sha256") is not None else ""
+    if "text" in row or not digest:
         text = taken(row, "text", str, "it")
-        if said and said != sha256(text):
+        # One changed character moves every label behind it.
+        if digest and digest != sha256(text):
             raise RowError("its text isn't the one the labels were put on: it has another hash than 'text_sha256' says")
         known[sha256(text)] = text
-    elif (found := known.get(said)) is None:
-        raise RowError(f"it names the text {visible(said, 12)} by its hash, which no line before it holds")
+    elif (found := known.get(digest)) is None:
+        raise RowError(f"it names the text {visible(digest, 12)} by its hash, which no line before it holds")
     else:
         text = found
     spans = row.get("spans") or []

@@ -1,11 +1,7 @@
-"""Annotated texts as tasks of Label Studio, JSON.
+"""Writer of Label Studio's JSON tasks.
 
 Owns how spans become its regions, and what is put beside them so that nothing is lost on the way back. A task is the
-annotated stretch of a text. Knows nothing of projects in the store.
-
-Label Studio's editor counts code points since 2022, and counted UTF-16 units before: there is a writer for both, and
-every region carries its text, by which a reader can tell. A name of ours is nobody's account there, so that annotators
-are named in a text field of their annotation, and whether they finished in a choice.
+annotated stretch of a text.
 """
 
 from __future__ import annotations
@@ -25,13 +21,15 @@ from backend.exchange.labels.parts import (
     Window,
     Written,
     bounded,
-    in_words,
+    left_out,
     people_of,
     project_json,
     windowed,
 )
 
 OURS: Final = "second-thoughts"
+# The editor counts code points since 2022 and counted UTF-16 units before, so that one emoji shifts every label behind
+# it. There is a writer for both, and every region carries its words, by which a reader can tell.
 CODE_POINTS: Final = "code points"
 UTF16: Final = "UTF-16"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -39,12 +37,12 @@ TO, LABEL, FLAG, ANNOTATOR, STATE = "text", "label", "flag", "annotator", "state
 
 
 def write(bundle: Bundle) -> Written:
-    """The bundle as tasks, places in code points."""
+    """The bundle as tasks, offsets in code points."""
     return _written(bundle, CODE_POINTS)
 
 
 def write_utf16(bundle: Bundle) -> Written:
-    """The bundle as tasks, places in UTF-16 units."""
+    """The bundle as tasks, offsets in UTF-16 units."""
     return _written(bundle, UTF16)
 
 
@@ -53,9 +51,10 @@ def _written(bundle: Bundle, unit: str) -> Written:
     known: set[str] = set()
     left: Counter[str] = Counter()
     tasks = [_task(number, text, unit, known, left) for number, text in enumerate(bundle.texts, 1)]
+    # The file is a list of tasks with no place for anything else: the project's settings go with the first.
     if tasks:
         tasks[0]["meta"][OURS] |= {"project": project_json(bundle), "config": config(bundle)}
-    notes = in_words(left, "Label Studio has no place for rejections; JSON Lines and Parquet have.")
+    notes = left_out(left, "Label Studio has no place for rejections; JSON Lines and Parquet have.")
     if unit == UTF16 or any(max(text.text, default="") > "\uffff" for text in bundle.texts):
         notes += (f"Places are counted in {unit}, as Label Studio {_SINCE[unit]}.",)
     return Written(orjson.dumps(tasks, option=orjson.OPT_INDENT_2), notes)
@@ -81,19 +80,21 @@ def _task(number: int, text: AnnotatedText, unit: str, known: set[str], left: Co
         result += [region for span in _named(spans) for region in _regions(span, window, place)]
         entry = {"id": number * 1_000 + len(annotations), "ground_truth": is_gold, "was_cancelled": False}
         annotations.append(entry | {"result": result})
-    told = {"id": text.id, "offsets": unit, "window": windowed(text, known), "meta": dict(text.meta)}
+    ours = {"id": text.id, "offsets": unit, "window": windowed(text, known), "meta": dict(text.meta)}
     data = {TO: window.text, "name": text.id}
-    return {"id": number, "data": data, "meta": {OURS: told}, "annotations": annotations, "predictions": []}
+    return {"id": number, "data": data, "meta": {OURS: ours}, "annotations": annotations, "predictions": []}
 
 
 def _about(name: str, done: bool) -> list[dict[str, Any]]:
-    """Who made an annotation, and whether they finished."""
-    said = (("textarea", ANNOTATOR, {"text": [name]}), ("choices", STATE, {"choices": ["done" if done else "open"]}))
-    return [{"id": key, "from_name": key, "to_name": TO, "type": kind, "value": value} for kind, key, value in said]
+    """Two results that say who made an annotation, and whether they finished."""
+    # `completed_by` takes the number of an account there, and an annotator of ours is nobody's account.
+    results = (("textarea", ANNOTATOR, {"text": [name]}), ("choices", STATE, {"choices": ["done" if done else "open"]}))
+    return [{"id": key, "from_name": key, "to_name": TO, "type": kind, "value": value} for kind, key, value in results]
 
 
 def _named(spans: Sequence[AnnotatedSpan]) -> Iterator[tuple[str, AnnotatedSpan]]:
     """Spans with ids, each given once in an annotation."""
+    # Results of one id are one region: two labels under the same id would become one span with both.
     given = {ANNOTATOR, STATE}
     for number, span in enumerate(spans, 1):
         name = span.id if _ID.fullmatch(span.id) and span.id not in given else f"span:{number}"

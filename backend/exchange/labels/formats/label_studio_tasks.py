@@ -1,7 +1,6 @@
-"""Tasks of Label Studio as they stand in its JSON, before anything is said of where their regions are.
+"""Label Studio's tasks, annotations and regions as its JSON holds them, before their offsets are interpreted.
 
-Owns the reading of a task's fields, and whether a region's text is where the region would be. Knows nothing of which
-way a file counts places, or of spans.
+Owns the reading of a task's fields, and the check whether a region's words are where the region would be.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ _KEYS: Final = frozenset({"annotations", "completions", "predictions"})
 
 
 def matches(row: Any) -> bool:
-    """Whether a JSON object is a task."""
+    """Whether a JSON value is a task."""
     return isinstance(row, Mapping) and isinstance(row.get("data"), Mapping) and not _KEYS.isdisjoint(row)
 
 
 @dataclass(slots=True)
 class Region:
-    """A labelled stretch; `quote` is None where the file doesn't carry its text."""
+    """A labelled stretch; `quote` is None where the file doesn't carry its words."""
 
     number: int
     key: str
@@ -56,20 +55,20 @@ class TaskAnnotation:
 
 @dataclass(frozen=True, slots=True)
 class LabelStudioTask:
-    """A task; `told` is what an export from here says beside it."""
+    """A task; `ours` is what our writer put beside it ({} in a file of Label Studio's own)."""
 
     key: str
     text: str
     places: Utf16
     layers: list[TaskAnnotation]
-    told: Mapping[str, Any]
+    ours: Mapping[str, Any]
 
     def fits(self, unit: Unit) -> bool:
-        """Whether every region's text is where it would be."""
+        """Whether every region's words are where it would be, counting in `unit`."""
         return all(self.misfit(region, unit) is None for layer in self.layers for region in layer.regions)
 
     def misfit(self, region: Region, unit: Unit) -> str | None:
-        """Why a region can't be where it would be."""
+        """Why a region can't be where it would be, counting in `unit`, as a clause; None where it can."""
         where = f"its region {region.number} ({visible(', '.join(region.labels), 60)}, {region.start} to {region.end})"
         if region.start == region.end:
             return f"{where} is empty"
@@ -79,19 +78,20 @@ class LabelStudioTask:
         if not 0 <= start < end <= len(self.text):
             return f"{where} lies outside the {len(self.text):,} characters of the text"
         found = self.text[start:end]
+        # White space aside: the editor trims it and writes line breaks in two ways.
         if region.quote is None or region.quote == found or _bare(region.quote) == _bare(found) != "":
             return None
         return f"{where} says '{visible(region.quote, 60)}', but the text has '{visible(found, 60)}' there"
 
     def place(self, region: Region, unit: Unit) -> tuple[int | None, int | None]:
-        """Where a region is in code points."""
+        """Start and end of a region in code points; None inside a character."""
         if unit == CODE_POINTS:
             return region.start, region.end
         return self.places.place(region.start), self.places.place(region.end)
 
     @property
     def differs(self) -> bool:
-        """Whether any region would be elsewhere by the other count."""
+        """Whether any region would be elsewhere when counted in the other unit."""
         regions = [region for layer in self.layers for region in layer.regions]
         return self.places.differs and any(self.place(r, UTF16) != self.place(r, CODE_POINTS) for r in regions)
 
@@ -101,21 +101,23 @@ def _bare(text: str) -> str:
 
 
 def task_from(row: Any, number: int, left: Counter[str]) -> LabelStudioTask:
-    """A task of its JSON, the `number`th; `left` counts what isn't taken. Raises RowError."""
+    """The task of a JSON value, the `number`th of its file; `left` counts what isn't imported. Raises RowError."""
     if not matches(row):
         raise RowError("it is no task with 'data' and 'annotations'")
     meta = row.get("meta")
-    told = meta.get(OURS) if isinstance(meta, Mapping) else None
-    told = told if isinstance(told, Mapping) else {}
+    ours = meta.get(OURS) if isinstance(meta, Mapping) else None
+    ours = ours if isinstance(ours, Mapping) else {}
     data = row["data"]
     text = _words(data)
+    # Annotations were called completions until version 1.0.
     found = row.get("annotations") or row.get("completions") or []
     if not isinstance(found, list):
         raise RowError(f"its annotations should be a list, but are {type_name(found)}")
+    # A model's suggestions that nobody has confirmed.
     left["prediction"] += len(row.get("predictions") or ())
     layers = [layer for each in found if (layer := _layer(each, left)) is not None]
-    key = told.get("id") or data.get("name") or f"task {row.get('id', number)}"
-    return LabelStudioTask(str(key), text, Utf16(text), layers, told)
+    key = ours.get("id") or data.get("name") or f"task {row.get('id', number)}"
+    return LabelStudioTask(str(key), text, Utf16(text), layers, ours)
 
 
 def _words(data: Mapping[str, Any]) -> str:
@@ -128,13 +130,14 @@ def _words(data: Mapping[str, Any]) -> str:
 
 
 def _layer(row: Any, left: Counter[str]) -> TaskAnnotation | None:
-    """One annotation; None where it was skipped."""
+    """One annotation of a task; None where its annotator skipped the task."""
     if not isinstance(row, Mapping) or not isinstance(results := row.get("result"), list):
         raise RowError("an annotation of it has no list 'result'")
     if row.get("was_cancelled") is True:
         left["skipped annotation"] += 1
         return None
     values = [(each, each["value"]) for each in results if _valued(each, left)]
+    # A region's labels, choices and comments are results of their own that share its id.
     regions = [_region(n, each, value) for n, (each, value) in enumerate(values, 1) if _labelled(value)]
     by_key = {region.key: region for region in regions}
     name, state = _person(row.get("completed_by")), "done"
@@ -170,6 +173,7 @@ def _region(number: int, row: Mapping[str, Any], value: Mapping[str, Any]) -> Re
     places = []
     for name in ("start", "end"):
         at = value[name]
+        # A number written as text is taken too, and true is a number to Python.
         if isinstance(at, bool) or not _WHOLE.fullmatch(str(at)):
             raise RowError(f"the {name} of its region {number} should be a whole number, but is {visible(str(at), 40)}")
         places.append(int(str(at)))
@@ -192,6 +196,7 @@ def _list(value: Any) -> list[str]:
 
 def _person(value: Any) -> str:
     """Who made an annotation, as far as the file says."""
+    # Exports hold an account as an object or as its bare number, by version.
     if isinstance(value, Mapping):
         names = " ".join(str(value[name]) for name in ("first_name", "last_name") if value.get(name))
         return names or str(value.get("email") or value.get("username") or _person(value.get("id")))

@@ -1,7 +1,7 @@
-"""Annotated texts as Parquet, a row a span, made for DuckDB and pandas: nothing a project holds is lost in it.
+"""Reader and writer of annotated texts as Parquet, a row a span, made for DuckDB and pandas: nothing is lost in it.
 
-Owns that layout. A text stands in the first row that needs it and is null in the others; a text without spans has one
-row whose `start` is null. What the project says is in the file's metadata. Knows nothing of projects in the store.
+A text stands in the first row that needs it and is null in the others; a text without spans has one row whose `start`
+is null. The project's settings are in the file's metadata.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ KEY: Final = b"second-thoughts annotations"
 _WORDS: Final = ("label", "quote", "annotator", "flag", "comment", "how", "id", "reason", "at")
 _CUE: Final = {"machine_lexicon": "lexicon", "machine_entry": "entry", "machine_start": "start", "machine_end": "end"}
 _TEXTS: Final = ("text_id", "text_sha256", "text", "meta", *_WORDS, "machine_lexicon", "machine_entry")
+# Flat columns: DuckDB and pandas filter by them without unnesting.
 _SCHEMA: Final = pa.schema(
     [
         ("item", pa.int32()),
@@ -64,8 +65,8 @@ def write(bundle: Bundle) -> Written:
     bounded(bundle.texts)
     known: set[str] = set()
     rows = [row for item, text in enumerate(bundle.texts) for row in _rows(item, text, known)]
-    said = orjson.dumps({"version": 1, "project": project_json(bundle)})
-    table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata({KEY: said}))
+    head = orjson.dumps({"version": 1, "project": project_json(bundle)})
+    table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata({KEY: head}))
     stream = io.BytesIO()
     pq.write_table(table, stream, compression="zstd", write_statistics=_COUNTED)
     return Written(stream.getvalue())
@@ -89,6 +90,7 @@ def _rows(item: int, text: AnnotatedText, known: set[str]) -> Iterator[dict[str,
     for number, span in enumerate(text.spans):
         row = span_json(span, text.text)
         cue = row.pop("machine", {})
+        # `span_json` leaves defaults out; in a table a missing value would read as unknown.
         usual = {"annotator": "", "gold": False, "flag": "", "comment": "", "rejected": False}
         usual |= {"scheme_version": 1, "guidelines_version": 1}
         row = usual | row | {column: cue.get(field) for column, field in _CUE.items()}
@@ -103,9 +105,10 @@ def read(path: Path, shown: str) -> Bundle:
         number = 0
         try:
             schema = pq.read_schema(stream)
-            said = (schema.metadata or {}).get(KEY)
-            if said is None:
+            head = (schema.metadata or {}).get(KEY)
+            if head is None:
                 raise ImportProblem(shown, "it is Parquet, but no annotations that an export from here wrote")
+            # Dictionaries keep each text once in memory; see `_values`.
             file = pq.ParquetFile(stream, read_dictionary=[name for name in _TEXTS if name in schema.names])
             found = _Items()
             for batch in file.iter_batches(batch_size=_BATCH):
@@ -119,11 +122,13 @@ def read(path: Path, shown: str) -> Bundle:
         except (pa.ArrowException, OSError, MemoryError, ValueError, LookupError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0][:160].rstrip(". ")
             raise RowError(f"it can't be read as Parquet ({reason})", number + 1 if number else None) from None
-        return bundle_from(parse_object(said).get("project"), [checked(text) for text in found.texts()])
+        return bundle_from(parse_object(head).get("project"), [checked(text) for text in found.texts()])
 
 
 def _values(name: str, column: pa.Array) -> list[Any]:
-    """A column's values. Texts are kept once, however many rows repeat them: a small file can't grow without end."""
+    """A column's values."""
+    # Texts are read as a dictionary and kept once, however many rows repeat them: otherwise a file of a few kB could
+    # hold the same megabytes in a million rows.
     if not pa.types.is_dictionary(column.type):
         if column.nbytes > OUTPUT_LIMIT // 4:
             raise RowError(f"the column '{visible(name, 40)}' is too large")
@@ -135,7 +140,7 @@ def _values(name: str, column: pa.Array) -> list[Any]:
 
 
 class _Items:
-    """Rows put together to texts."""
+    """Collects rows into texts."""
 
     def __init__(self) -> None:
         self._wholes: dict[str, str] = {}
@@ -144,7 +149,7 @@ class _Items:
         self._spans: dict[int, list[Any]] = {}
 
     def take(self, row: dict[str, Any]) -> None:
-        """One more row. Raises RowError."""
+        """Take one more row. Raises RowError."""
         item = taken(row, "item", int, "it")
         if item not in self._first:
             row["text"] = self._text(row)
@@ -171,7 +176,7 @@ class _Items:
         return self._wholes[name]
 
     def texts(self) -> Iterator[AnnotatedText]:
-        """What the rows say, in the order of the items."""
+        """The texts, in the order of the items."""
         for item, row in sorted(self._first.items()):
             meta = row.get("meta")
             yield AnnotatedText(

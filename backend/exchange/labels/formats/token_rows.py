@@ -1,8 +1,4 @@
-"""Annotated texts as rows for token classification with Hugging Face's datasets, JSON Lines.
-
-Owns that layout: tokens, their places, tags as numbers and what the numbers stand for; a row an annotator and text.
-Written only. Knows nothing of projects in the store.
-"""
+"""Writer of rows for token classification with Hugging Face's datasets, as JSON Lines: a row an annotator and text."""
 
 from __future__ import annotations
 
@@ -29,6 +25,7 @@ def _row(row: Tagged, names: list[str], numbers: Mapping[str, int]) -> dict[str,
     return {
         "id": row.text.id,
         "annotator": row.annotator,
+        # `tokens` and `ner_tags` are the names that the library's own examples and training scripts look for.
         "gold": row.gold,
         "done": row.done,
         "tokens": row.tokens.words,

@@ -1,1 +1,1 @@
-"""The trace formats, one module each; `detection` lists them in the order in which they are tried."""
+"""The trace formats, a module each; detection.py lists them in the order in which they are tried."""

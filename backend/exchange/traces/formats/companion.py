@@ -1,7 +1,7 @@
-"""The companion paper's evaluation dump: the paper's keys without lengths, its lineage in the folders' names.
+"""The companion paper's evaluation dump (arXiv 2603.15500): rows of `paper_eval` without lengths.
 
-Owns the reading of `base|limo/<model>/<set>/test_<template>_t0.0_k1_s0_e30.jsonl`. Rows are those of
-`paper_eval`. Knows nothing of grading or cues.
+Model, training, template and temperature stand in the path:
+`base|limo/<model>/<set>/test_<template>_t0.0_k1_s0_e30.jsonl`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
         yield Proposal(RunInfo(model, dataset, format=FORMAT.name, source=found.shown, note=UNNAMED))
         return
     base, folder = found.folders[-2:]
+    # Under base/ and limo/ the same model's name stands for two models, so that the training is made a part of the
+    # name.
     variant = _TRAININGS.get(found.folders[-3].lower()) if placed else None
     yield Proposal(
         RunInfo(

@@ -1,8 +1,4 @@
-"""Hugging Face rows with a list of `generations` a problem, as OpenR1-Math has them.
-
-Owns that format's keys. Its lists may be null or shorter than `generations`: what is missing is
-unknown, never false. Knows nothing of grading or cues.
-"""
+"""Hugging Face rows with a list of `generations` a problem, as OpenR1-Math has them."""
 
 from __future__ import annotations
 
@@ -34,12 +30,14 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
     question = fields.text(row, "problem" if "problem" in row else "question")
     responses = fields.texts(row, "generations")
+    # The lists may be null or shorter than `generations`: what is missing is unknown, never false.
     finishes = fields.per_sample(row, "finish_reasons", len(responses), shorter=True)
     shares = fields.sliced(row, _LISTS, len(responses), shorter=True)
     shared = fields.rest(row, _USED)
     if "messages" in row and not _repeats(row["messages"], {question, *responses}):
         shared["messages"] = row["messages"]
     for sample, text in enumerate(responses):
+        # The second grader, a model, was asked about a part of the rows alone.
         grades = (fields.verdict(shares[sample].get(key), key) for key in _GRADES)
         yield TraceDraft(
             question,
@@ -54,7 +52,7 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
 
 
 def _repeats(messages: Any, known: set[str]) -> bool:
-    """Do the messages hold the question and a response over again, and nothing else?"""
+    """Whether the messages hold the question and a response over again, and nothing else."""
     if not isinstance(messages, list):
         return messages is None
     return all(isinstance(turn, dict) and turn.get("content") in known for turn in messages)

@@ -1,6 +1,6 @@
-"""The Qwen2.5-Math evaluation harness: `code` holds the responses, `pred` the answers, `score` the verdicts.
+"""Output of the Qwen2.5-Math evaluation harness: `code` holds the responses, `pred` the answers, `score` the verdicts.
 
-Owns that format's keys and the settings its file names carry. Knows nothing of grading or cues.
+Settings stand in the path: `<organisation>/<model>/<set>/test_<template>_-1_seed0_t0.0_s0_e-1.jsonl`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from backend.import_plan import Row, Source
 _FILE = re.compile(
     r"[^_]+_(?P<template>.+)_(?P<n>-?\d+)_seed(?P<seed>\d{1,18})_t(?P<t>\d+(?:\.\d+)?)(?:_s-?\d+)?(?:_e-?\d+)?"
 )
+# `code` is the whole response: the harness was made for answers that are programs.
 _USED = ("question", "gt", "code", "pred", "score", "report")
 
 
@@ -25,7 +26,6 @@ def _matches(row: Row) -> bool:
 
 
 def _describe(found: ScannedFile) -> Iterator[Proposal]:
-    """Path: `<organisation>/<model>/<set>/test_<template>_-1_seed0_t0.0_s0_e-1.jsonl`."""
     name = _FILE.fullmatch(found.stem)
     if name is None or len(found.folders) < 2:
         model, dataset = from_file(found)
@@ -33,6 +33,7 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
         return
     model, checkpoint = model_label(found.folders[:-1])
     sampling = Sampling(temperature=float(name["t"]), seed=int(name["seed"]), template=name["template"])
+    # -1 means all problems of the set.
     limit = "" if name["n"] == "-1" else f"{name['n']} problems asked for"
     yield Proposal(
         RunInfo(

@@ -1,6 +1,6 @@
-"""Any table, by naming its columns: which one is the question, which one the response, and so on.
+"""Any table whose columns are named: which one is the question, which one the response, and so on.
 
-Owns the guess from column names and the reading of mapped rows. Knows nothing of any known format.
+Owns the guess from column names and the reading of mapped rows.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from backend.exchange.traces.json_text import type_name
 from backend.exchange.traces.trace_format import Format, Proposal, RowError
 from backend.import_plan import ColumnMapping, Draft, Row, Source
 
+# Part -> column names, the likeliest first. The order of parts matters too: a column is taken once, so that "answer" is
+# the gold answer only where no other name says so, and "prompt" the question only where there is none.
 _NAMES: dict[str, tuple[str, ...]] = {
     "question": ("question", "problem", "query", "instruction", "raw_problem", "task"),
     "text": (
@@ -41,6 +43,7 @@ _MOST_COLUMNS = 200
 def guess_mapping(columns: Sequence[str]) -> ColumnMapping:
     """A mapping judged by the names of `columns` alone; a dotted name counts by its last part."""
     plain = [(re.sub(r"[^a-z0-9]+", "_", column.lower().rsplit(".", 1)[-1]).strip("_"), column) for column in columns]
+    # Columns at the top win over nested ones of the same name.
     plain.sort(key=lambda pair: pair[1].count("."))
     chosen: dict[str, str] = {}
     for part, names in _NAMES.items():
@@ -54,7 +57,7 @@ def guess_mapping(columns: Sequence[str]) -> ColumnMapping:
 
 
 def is_enough(mapping: ColumnMapping) -> bool:
-    """Can rows be read by it: traces (a question and a response) or problems (a question and a gold answer)?"""
+    """Whether rows can be read by it: traces (a question and a response) or problems (a question and a gold answer)."""
     return bool(mapping.question and (mapping.text or mapping.gold))
 
 
@@ -69,7 +72,8 @@ def columns_of(row: Row, prefix: str = "", depth: int = 4) -> tuple[str, ...]:
 
 
 def value_at(row: Any, column: str) -> Any:
-    """The field of that name, or else the one a dotted name leads to; raises RowError where there is none."""
+    """The field of that name, or else the one a dotted name leads to. Raises RowError where there is none."""
+    # A name with a dot in it may be a column's own: flattened CSV files have such.
     if isinstance(row, dict) and column in row:
         return row[column]
     here = row
@@ -84,12 +88,12 @@ def value_at(row: Any, column: str) -> Any:
 
 
 def model_of(row: Row, mapping: ColumnMapping) -> str:
-    """The model a mapped row names; "" where no column does."""
+    """The model a mapped row names; "" where no column holds one."""
     return (fields.as_text(value_at(row, mapping.model), mapping.model) or "") if mapping.model else ""
 
 
 def proposal(info: RunInfo, row: Row, mapping: ColumnMapping) -> Proposal:
-    """The run that the rows of this row's model become."""
+    """The run that the rows of the same model become."""
     model = model_of(row, mapping)
     info = RunInfo(
         model or info.model,
@@ -100,6 +104,7 @@ def proposal(info: RunInfo, row: Row, mapping: ColumnMapping) -> Proposal:
         sampling=info.sampling,
         format=info.format or FORMAT.name,
         source=info.source,
+        # Token counts of a file are by its model's own tokenizer.
         tokenizer=info.tokenizer or ((model or info.model) if mapping.tokens else None),
         note=info.note,
     )
@@ -131,6 +136,7 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[Draft]:
 def _share(value: Any, place: int, count: int, mapping: ColumnMapping, part: str) -> Any:
     if not isinstance(value, list) or part in ("gold", "question"):
         return value
+    # In a known format a short list means "unknown"; here the wrong column may have been named.
     if len(value) != count:
         raise RowError(f"'{mapping.used()[part]}' has {len(value)} items for {count} responses")
     return value[place]

@@ -1,7 +1,6 @@
-"""OpenAI batch outputs: `custom_id` and `response.body.choices`, questions in the requests' file beside.
+"""OpenAI batch output, which vLLM's run-batch writes too: `custom_id` and `response.body.choices`.
 
-Owns joining responses with their requests by `custom_id`. Without the requests the id stands for the
-question, so that runs of the same batch still pair. Knows nothing of grading or cues.
+Owns joining responses with their requests, which hold the questions and lie in a file beside.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def _matches(row: Row) -> bool:
 
 
 def is_request(row: Row) -> bool:
-    """Is the row a request of a batch?"""
+    """Whether a row is a request of a batch."""
     return {"custom_id", "body"} <= row.keys() and "response" not in row
 
 
@@ -55,6 +54,7 @@ def _beside(found: ScannedFile, siblings: Sequence[ScannedFile]) -> str | None:
 
 
 def _rows(source: Source, advance: Advance) -> Iterator[tuple[Row, SourceRef]]:
+    # A batch's output isn't in the order of its requests.
     bodies: dict[str, Any] = {}
     for file in source.beside:
         bodies.update((str(row.get("custom_id")), row.get("body")) for _, row in rows_of(file))
@@ -71,6 +71,7 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
     question, prompt = _asked(row)
     shared = fields.rest(row, ("response", _REQUEST)) | {"body": fields.rest(body, ("choices",))}
     usage = body.get("usage")
+    # The count is that of all choices together.
     spent = usage.get("completion_tokens") if isinstance(usage, dict) and len(choices) == 1 else None
     for sample, choice in enumerate(choices):
         if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
@@ -90,7 +91,8 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
 
 
 def _body(row: Row) -> Row:
-    """The response's body; a request that failed is an error, for a run with holes can't be compared."""
+    """The response's body. Raises RowError where the request failed."""
+    # Passing over a failed request would leave a hole: the run would be compared on other problems than its neighbour.
     response = row.get("response")
     if not isinstance(response, dict) or row.get("error"):
         raise RowError(f"the request {row.get('custom_id')!r:.60} failed; leave its line out to import the others")
@@ -106,6 +108,7 @@ def _asked(row: Row) -> tuple[str, str]:
     request = row[_REQUEST]
     if isinstance(request, dict) and "messages" in request:
         return asked(turns_of(request["messages"], "messages"))
+    # Without its request the id stands for the question, so that runs of the same batch still pair.
     return fields.text(row, "custom_id"), ""
 
 

@@ -1,7 +1,6 @@
 """Chats as JSON Lines: OpenAI's `messages` and ShareGPT's `conversations`; the last assistant turn is the trace.
 
-Owns turning messages into question, prompt and text, reasoning put back as `<think>…</think>`. The
-batch format uses the same messages. Knows nothing of grading or cues.
+Owns turning messages into question, prompt and text; openai_batch.py and problem_sets.py hold such messages too.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_fi
 from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
 from backend.import_plan import Row, Source
 
+# Roles of ShareGPT, of its variants, of Gemini and of OpenAI's newer models.
 _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "developer": "system"}
 _GOLD = ("gold_answer", "gold", "ground_truth", "expected_answer", "answer")
 
@@ -25,7 +25,7 @@ def _matches(row: Row) -> bool:
 
 
 def model_of(row: Row) -> str:
-    """The model a row names, "" where it names none. Rows of several models become several runs."""
+    """The model a row names, "" where it names none. Each model's rows become a run."""
     return fields.optional_text(row, "model") or ""
 
 
@@ -43,7 +43,7 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
 
 
 def turns_of(value: Any, name: str) -> list[Row]:
-    """Messages in OpenAI's form out of either. Raises RowError where they are none."""
+    """Messages of either form in OpenAI's. Raises RowError where they are none."""
     if not isinstance(value, list) or not value:
         raise RowError(f"'{name}' should be a list of messages, but is {type_name(value) if value else 'empty'}")
     turns = []
@@ -70,12 +70,14 @@ def content_of(turn: Row) -> str:
 
 def response_of(turn: Row) -> str:
     """A response with its reasoning in `<think>` tags, the closing one left out where no answer followed."""
+    # Servers put it in three places: `reasoning_content`, `reasoning` (newer vLLM), or parts of the content.
     parts = turn["content"] if isinstance(turn.get("content"), list) else []
     inside = "".join(_part(part, "reasoning", "thinking", "text") for part in parts if _is_reasoning(part))
     reasoning = turn.get("reasoning_content") or turn.get("reasoning") or inside
     if not isinstance(reasoning, str):
         raise RowError(f"a message's reasoning should be text, but is {type_name(reasoning)}")
     answer = content_of(turn)
+    # Some servers send the reasoning twice: apart, and in the content.
     if not reasoning or answer.lstrip().startswith("<think>"):
         return answer
     return f"<think>{reasoning}</think>{answer}" if answer else f"<think>{reasoning}"
@@ -102,6 +104,7 @@ def asked(turns: Sequence[Row]) -> tuple[str, str]:
     question = next((content_of(turn) for turn in reversed(turns) if turn["role"] == "user"), None)
     if question is None:
         raise RowError("no message of the user comes before the response")
+    # Roles are written out in the prompt, where a system message would otherwise read as the user's.
     if len(turns) == 1:
         return question, question
     return question, "\n\n".join(f"[{turn['role']}]\n{content_of(turn)}" for turn in turns)
@@ -110,6 +113,7 @@ def asked(turns: Sequence[Row]) -> tuple[str, str]:
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
     key = "messages" if "messages" in row else "conversations"
     turns = turns_of(row.get(key), key)
+    # The last turn of the assistant is the trace; what comes before is its prompt, earlier answers included.
     last = max((place for place, turn in enumerate(turns) if turn["role"] == "assistant"), default=None)
     if last is None:
         raise RowError(f"'{key}' holds no message of the assistant")

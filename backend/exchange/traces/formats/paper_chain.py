@@ -1,9 +1,4 @@
-"""The paper's chained hints: `chained_results_all.jsonl`, its rounds' own files, and the collected right answers.
-
-Owns these three layouts. Each round is a run of its own: the first shows a full solution, later ones a
-response made under the previous hint. The prompt is not in the files and is rebuilt. Knows nothing
-of grading or cues.
-"""
+"""The paper's chained hints: `chained_results_all.jsonl`, its rounds' own files, and the collected right answers."""
 
 from __future__ import annotations
 
@@ -25,6 +20,7 @@ _WHOLE = "chained_results_all"
 
 def hint_prompt(question: str, solution: str) -> str:
     """The user message under a hint (the paper's section 3 prompt, conditions 2 and 4)."""
+    # The files don't hold the prompt: it is rebuilt as eval_with_hint.py made it.
     return f"{question}\n\nCorrect solution: {solution}\n\nCorrectly solve the original question."
 
 
@@ -39,9 +35,10 @@ def _rounds(row: Row) -> list[int]:
 def _describe(found: ScannedFile) -> Iterator[Proposal]:
     named = _ROUND_FILE.fullmatch(found.stem)
     for number in _rounds(found.row) or [int(named[1]) if named else 0]:
+        # Each round is a run: the first shows a full solution, later ones a response made under the previous hint.
         context = Context.REGENERATED if number > 1 else Context.SOLUTION
-        told = f"hint round {number}" if number else "the hint's round is not named: taken as the first"
-        yield Proposal(_info(found, context, told), f"round {number}" if number else "")
+        note = f"hint round {number}" if number else "the hint's round is not named: taken as the first"
+        yield Proposal(_info(found, context, note), f"round {number}" if number else "")
 
 
 def _info(found: ScannedFile, context: Context, note: str) -> RunInfo:
@@ -82,17 +79,14 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
 
 
 def _beside(found: ScannedFile, siblings: Sequence[ScannedFile]) -> str | None:
-    """The rounds' own files repeat what the file of all rounds holds."""
+    # The rounds' own files repeat what the file of all rounds holds.
     if _ROUND_FILE.fullmatch(found.stem) and any(each.stem == _WHOLE for each in siblings):
         return f"one round of {_WHOLE}.jsonl, read from there"
     return None
 
 
-def _collected(row: Row) -> bool:
-    return {"correct_solutions", "question"} <= row.keys()
-
-
 def _describe_collected(found: ScannedFile) -> Iterator[Proposal]:
+    # An accuracy of such a run would be 100 % by selection, which its note has to say.
     info = _info(found, Context.NONE, "only right responses were kept by the source")
     yield Proposal(info)
 
@@ -118,4 +112,9 @@ def _collected_drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[Trac
 
 
 FORMAT = Format("paper chained hints", _matches, _describe, _drafts, beside=_beside)
-COLLECTED = Format("paper collected answers", _collected, _describe_collected, _collected_drafts)
+COLLECTED = Format(
+    "paper collected answers",
+    lambda row: {"correct_solutions", "question"} <= row.keys(),
+    _describe_collected,
+    _collected_drafts,
+)

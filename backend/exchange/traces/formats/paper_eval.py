@@ -1,7 +1,6 @@
-"""The paper's evaluation dump: a line a problem, `generated_responses` with their lengths and verdicts.
+"""The paper's evaluation dump (eval.py): a line a problem, `generated_responses` with their lengths and verdicts.
 
-Owns that format's keys and the settings its path carries. Its responses are read the same way by
-`companion`. Knows nothing of grading or cues.
+Settings stand in the path: `<up to three parts of the model>/<data>/<problem set>_t0.6_think_k16_s0_e30.jsonl`.
 """
 
 from __future__ import annotations
@@ -33,7 +32,6 @@ def _matches(row: Row) -> bool:
 
 
 def _describe(found: ScannedFile) -> Iterator[Proposal]:
-    """Path: `<up to three parts of the model>/<data>/<problem set>_t0.6_think_k16_s0_e30.jsonl`."""
     name = _FILE.fullmatch(found.stem)
     source = found.row.get("data_source")
     if name is None or len(found.folders) < 2:
@@ -42,6 +40,7 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
         yield Proposal(RunInfo(model, dataset, format=FORMAT.name, source=found.shown, note=UNNAMED))
         return
     model, checkpoint = model_label(found.folders[:-1])
+    # The checkpoint is a part of the name: the paper's curves are runs of one model at many steps.
     model = " · ".join(filter(None, (model, checkpoint)))
     sampling = Sampling(temperature=float(name["t"]), template=name["think"])
     yield Proposal(
@@ -58,17 +57,19 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
 
 
 def drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
-    """A draft a response. A copied part of a response is kept in `extra` only where it differs from the text."""
+    """A draft a response; companion.py reads its rows with it too."""
     question, responses = fields.text(row, "question"), fields.texts(row, "generated_responses")
     count = len(responses)
     answers = fields.per_sample(row, "generated_answers", count)
     verdicts = fields.per_sample(row, "answers_correctness", count)
+    # `is_correct` is "any of them": only of a single response is it that response's verdict.
     if count == 1 and "answers_correctness" not in row:
         verdicts = [row.get("is_correct")]
     tokens = fields.per_sample(row, "response_token_lengths", count)
     gold, shared = fields.optional_text(row, "gold_answer"), fields.rest(row, _USED)
     shares, copies = fields.sliced(row, _LISTS, count), fields.sliced(row, _COPIES, count)
     for sample, text in enumerate(responses):
+        # Thinking and answer repeat the response word for word, which would double the store; what differs is kept.
         kept = {key: part for key, part in copies[sample].items() if not (isinstance(part, str) and part in text)}
         yield TraceDraft(
             question,

@@ -1,7 +1,4 @@
-"""Problem sets in verl's schema: `prompt`, `reward_model`, `extra_info` as nested columns or as JSON strings.
-
-Owns both spellings of that schema. Knows nothing of grading or of which problems are equal.
-"""
+"""Problem sets in verl's schema: `prompt`, `reward_model`, `extra_info`, as nested columns or as JSON strings."""
 
 from __future__ import annotations
 
@@ -23,6 +20,7 @@ def _matches(row: Row) -> bool:
 
 def _describe(found: ScannedFile) -> Iterator[Proposal]:
     label = dataset_label(shard_name(found.stem) or found.stem)
+    # train.parquet and its like are named by their folder.
     if label in ("train", "test", "validation", "data"):
         label = from_file(found)[1]
     yield Proposal(RunInfo("", label, format=FORMAT.name, source=found.shown))
@@ -32,6 +30,7 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[ProblemDraft]:
     prompt, reward, info = (_unpacked(row, key) for key in ("prompt", "reward_model", "extra_info"))
     if not isinstance(reward, dict) or not isinstance(info, dict | None):
         raise RowError(f"'reward_model' should be an object, but is {type_name(reward)}")
+    # The prompt ends in an instruction that isn't part of the problem; some sets bring the bare problem too.
     raw = (info or {}).get("raw_problem")
     question = asked(turns_of(prompt, "prompt"))[0]
     extra = fields.rest(row, ("reward_model",)) | {"prompt": prompt, "extra_info": info}
@@ -42,6 +41,7 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[ProblemDraft]:
 
 def _unpacked(row: Row, key: str) -> Any:
     """The value of a column that may be written as JSON text."""
+    # In the paper's own repository aime24 is nested, and aime25, amc23 and math500 are JSON strings.
     value = row.get(key)
     if not isinstance(value, str):
         return value

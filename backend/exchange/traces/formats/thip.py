@@ -1,7 +1,4 @@
-"""THIP evaluation dumps: `generation.jsonl` with a `config.json` beside it that names model and sampling.
-
-Owns these two files' keys. Knows nothing of grading or cues.
-"""
+"""THIP evaluation dumps: `generation.jsonl`, with a `config.json` beside it that names model and sampling."""
 
 from __future__ import annotations
 
@@ -29,6 +26,7 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
     beside = found.path.with_name(_CONFIG)
     if not beside.is_file():
         note = "no config.json beside it: model and dataset are the folders' names, sampling is unknown"
+        # Without it the folders are `<model>/<data set>`, and the sampling is unknown.
         model, dataset = found.folders[-2:] if len(found.folders) > 1 else from_file(found)
         yield Proposal(RunInfo(model, dataset_label(dataset), format=FORMAT.name, source=found.shown, note=note))
         return
@@ -40,6 +38,7 @@ def _configured(config: Row, found: ScannedFile) -> RunInfo:
     path = fields.optional_text(config, "base_model") or ""
     model, checkpoint = model_label(path.split("/"))
     data = fields.optional_text(config, "data_id") or fields.optional_text(config, "data_dir") or ""
+    # Forced beginnings and endings of the prompt change what a model does: they belong to the run's note.
     fixes = (
         f"{part} prompt {visible(str(config.get(f'{part}_prompt_name')))}"
         for part in ("prefix", "suffix")

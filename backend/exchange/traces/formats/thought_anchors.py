@@ -1,7 +1,7 @@
 """Thought-anchors folders: `<model>/(in)correct_base_solution/problem_N/base_solution.json` with `problem.json`.
 
-Owns that layout. A model's folder is one run; the chains of its two halves are samples 0 (right) and 1
-(wrong) of a problem. Sentence labels are left where they are. Knows nothing of grading or cues.
+A model's folder is one run. The sentence labels beside a chain are read by
+`exchange.labels.formats.anchor_sentences`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _ASIDE = {
     _PROBLEM: "problem of base_solution.json, read with it",
     _LABELS: "sentence labels, not traces",
 }
+# A problem has a right and a wrong chain: sample 0 and sample 1.
 _HALVES = {"correct_base_solution": 0, "incorrect_base_solution": 1}
 _USED = ("prompt", "solution", "full_cot", "answer", "is_correct")
 
@@ -32,7 +33,7 @@ def _matches(row: Row) -> bool:
 
 
 def _group(found: ScannedFile) -> str:
-    """All chains of a model's folder are one run."""
+    # All chains of a model's folder are one run: a file holds a single chain.
     return str(found.path.parents[2]) if _half(found.path) is not None else str(found.path)
 
 
@@ -44,6 +45,7 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
     halves = len(found.folders) >= 3 and _half(found.path) is not None
     model = found.folders[-3] if halves else (found.folders or (found.stem,))[-1]
     source = shown_name(Path(found.shown).parents[2]) if halves else found.shown
+    # Half of the chains were chosen for being right: an accuracy of this run says nothing, and its note says so.
     both = halves and all((found.path.parents[2] / half).is_dir() for half in _HALVES)
     note = "chains selected: half right, half wrong" if both else "chains selected by their verdicts"
     yield Proposal(RunInfo(model, "MATH", format=FORMAT.name, source=source, note=note))
@@ -68,6 +70,7 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
     if row.get("sample") is None:
         raise RowError("its sample number is missing")
     extra = fields.rest(row, (*_USED, "problem", "sample")) | fields.rest(problem, ("problem", "gt_answer"))
+    # Kept only where it isn't what prompt and text say already: it is the longest field of a chain.
     if row.get("full_cot") != prompt + text:
         extra["full_cot"] = row.get("full_cot")
     yield TraceDraft(

@@ -1,8 +1,6 @@
 """verl's rollout and validation dumps: `{step}.jsonl` with decoded `input` and `output`.
 
-Owns that format's keys. verl decodes prompts with the special tokens left out, so roles are gone and
-`<think>` survives only where it is an ordinary word: traces are marked as of unknown roles. Every step
-is a run of its own, for every step is another checkpoint. Knows nothing of grading or cues.
+Every step is a run of its own, for every step is another checkpoint.
 """
 
 from __future__ import annotations
@@ -53,6 +51,8 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
     prompt = fields.text(row, "input")
     last_user = _LAST_USER.match(prompt)
+    # verl decodes with the special tokens left out: roles are gone, and `<think>` survives only where it is no special
+    # token. Such traces are marked as of unknown roles.
     yield TraceDraft(
         last_user["question"] if last_user else prompt,
         fields.text(row, "output"),
@@ -67,7 +67,8 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
 
 
 def _verdict(row: Row) -> bool | None:
-    """`acc`, or else a `score` of exactly 0 or 1: any other reward says nothing about right and wrong."""
+    """`acc`, or else a `score` of exactly 0 or 1."""
+    # Any other reward says nothing about right and wrong: format rewards and penalties are added to it.
     for key in ("acc", "score"):
         value = row.get(key)
         if value is None:
