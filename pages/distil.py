@@ -1,4 +1,4 @@
-"""Distil: teach a model and watch its doubts go; `?training=ID` opens one training."""
+"""Distil: train a model on its own answers and watch its doubts go; `?training=ID` opens one training."""
 
 import streamlit as st
 
@@ -34,6 +34,7 @@ with header:
         query.clear()
         st.rerun()
     lexicon = choose_lexicon()
+# The fragment below is drawn as often as steps come; `offered` tells it when the rest of the page has to follow.
 rows = services().trainings.evaluations(asked)
 head(info, rows)
 every = look_every(info, services().trainings.steps(asked, info.step - 8))

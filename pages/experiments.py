@@ -1,4 +1,4 @@
-"""Experiments: the paper's claims, tables and figures for one's own runs, its own values beside them."""
+"""Experiments: the paper's claims, tables and figures for our own runs, the paper's values beside them."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ header = page_header("Experiments")
 
 
 def export(view: View) -> None:
-    """The whole of a view, to take away."""
+    """Draws the menu of downloads; a file is made when its button is pressed."""
     kinds = {"csv": "Tables and figures as CSV", "latex": "Tables as LaTeX", "svg": "Figures as SVG"}
     with st.popover("Export", icon=":material/download:", type="tertiary"):
         st.download_button("Report, one HTML file", lambda: html(whole_report(view)), "second-thoughts-report.html",
@@ -49,7 +49,7 @@ try:
     view = choose_view()
 except UserError as error:
     notice(str(error), "error")
-    view = View(From.SHIPPED)
+    view = View(From.SHIPPED)  # only its scale is used: the form can still train what isn't there
     under_way()
     run_form(view.scale, nothing_yet=True)
     st.stop()

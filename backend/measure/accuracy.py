@@ -5,6 +5,7 @@ It takes, per problem, the number of right samples and of samples with a verdict
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from math import comb
 
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from backend.measure.bootstrap import Estimate, mean_estimate
 
 Counts = NDArray[np.int64]
+_Z = 1.959964  # the normal distribution's 97.5% point
 
 
 def accuracy(correct: ArrayLike, samples: ArrayLike) -> Estimate | None:
@@ -42,6 +44,16 @@ def pass_at_k(correct: ArrayLike, samples: ArrayLike, k: int) -> Estimate | None
     enough = drawn >= k
     pairs = zip(right[enough].tolist(), drawn[enough].tolist(), strict=True)
     return mean_estimate(np.array([pass_chance(c, n, k) for c, n in pairs], dtype=np.float64))
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """The 95% interval of a share of `n` independent outcomes, in [0, 1] (Wilson 1927, score interval).
+
+    It stays within [0, 1] and has a width where every outcome is alike, which mean plus or minus error doesn't.
+    """
+    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n)) / (1 + _Z**2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 # Binomials as whole numbers are exact for any n. Problems share few pairs of counts: each is worked out once.

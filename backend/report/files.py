@@ -1,7 +1,6 @@
-"""A report's tables as CSV and LaTeX, its figures as SVG: contents by file name, to be zipped or written to a folder.
+"""Files of a report: tables as CSV and LaTeX (with booktabs), figures as SVG, zipped or written to a folder.
 
-Owns file names and both table formats. Numbers in CSV are unrounded; LaTeX tables need booktabs. Knows nothing of what
-is measured.
+Owns the files' names and both table formats.
 """
 
 from __future__ import annotations
@@ -11,15 +10,17 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from backend.domain import UserError, visible
 from backend.report.html import html
-from backend.report.model import MINUS, Cell, Figure, Records, Report, Table, head, picture_records, table_records
+from backend.report.model import Cell, Figure, Record, Report, Table, head, picture_records, table_records
+from backend.report.numbers import MINUS
 from backend.report.svg import svg
 
+# A spreadsheet runs a field that begins with one of these, unless an apostrophe comes first (OWASP, "CSV injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "^": r"\textasciicircum{}",
@@ -30,15 +31,16 @@ _LATEX = {
 
 def csv_files(report: Report) -> dict[str, str]:
     """File name -> CSV, one a table and figure, and origin.csv with where all of it comes from."""
-    found = {f"{table.id}.csv": csv_text(table_records(table)) for table in report.tables}
-    found |= {f"figure-{picture.id}.csv": csv_text(picture_records(picture)) for picture in report.pictures}
-    origin = Records(("what", "said"), tuple({"what": name, "said": said} for name, said in report.provenance))
-    return {_safe(name): text for name, text in found.items()} | {"origin.csv": csv_text(origin)}
+    records = {f"{table.id}.csv": table_records(table) for table in report.tables}
+    records |= {f"figure-{picture.id}.csv": picture_records(picture) for picture in report.pictures}
+    origin = [{"what": name, "said": text} for name, text in report.provenance]
+    files = {_safe(name): csv_text(found.rows, found.names) for name, found in records.items()}
+    return files | {"origin.csv": csv_text(origin, ("what", "said"))}
 
 
 def latex_files(report: Report) -> dict[str, str]:
     """File name -> LaTeX, one a table, each with its origin in comments."""
-    origin = "".join(f"% {_comment(name)}: {_comment(said)}\n" for name, said in report.provenance)
+    origin = "".join(f"% {_comment(name)}: {_comment(text)}\n" for name, text in report.provenance)
     return {_safe(f"{table.id}.tex"): origin + latex_table(table) for table in report.tables}
 
 
@@ -47,13 +49,15 @@ def svg_files(report: Report) -> dict[str, str]:
     return {_safe(f"{picture.id}.svg"): svg(picture, alone=True) for picture in report.pictures}
 
 
-def csv_text(records: Records) -> str:
-    """Records as CSV (RFC 4180) under a line of names. A text that a spreadsheet would run gets an apostrophe."""
+def csv_text(rows: Sequence[Record], names: Sequence[str] = ()) -> str:
+    """Rows as CSV (RFC 4180) under a line of names: `names` first, then what else the rows hold, in their order.
+
+    Numbers are unrounded; an unknown one is an empty field.
+    """
     out = io.StringIO()
-    extra = dict.fromkeys(name for row in records.rows for name in row if name not in records.names)
-    writer = csv.DictWriter(out, fieldnames=[*records.names, *extra])
+    writer = csv.DictWriter(out, fieldnames=list(dict.fromkeys((*names, *(name for row in rows for name in row)))))
     writer.writeheader()
-    writer.writerows({name: _csv_cell(value) for name, value in row.items()} for row in records.rows)
+    writer.writerows({name: _csv_cell(value) for name, value in row.items()} for row in rows)
     return out.getvalue()
 
 
@@ -61,10 +65,9 @@ def latex_table(table: Table) -> str:
     """A table as LaTeX with booktabs; an interval stands in small type behind its number."""
     heads = " & ".join(escape_latex(head(column, table)) for column in table.columns)
     rows = [" & ".join(_latex_cell(row.cells.get(column.id)) for column in table.columns) for row in table.rows]
-    title = f"{table.title} (paper)" if table.paper else table.title
     lines = [
         r"\begin{table}",
-        rf"\caption{{{escape_latex(title)}. {escape_latex(table.note)}}}".replace(". }", ".}"),
+        rf"\caption{{{escape_latex(table.heading)}. {escape_latex(table.note)}}}".replace(". }", ".}"),
         rf"\label{{tab:{re.sub('[^a-z0-9-]', '-', table.id.lower())}}}",
         rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}",
         r"\toprule",
@@ -88,6 +91,7 @@ def zipped(files: Mapping[str, str]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
+            # A ZipInfo of its own has a fixed date, 1980: with the clock's, the bytes would differ each time.
             archive.writestr(zipfile.ZipInfo(name), text.encode("utf-8"), zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
@@ -97,6 +101,7 @@ def write_files(folder: Path, files: Mapping[str, str]) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
+            # Renamed when whole, so that nobody reads half a table. newline="": CSV has its own line ends.
             half = folder / f".{name}.half"
             half.write_text(text, encoding="utf-8", newline="")
             half.replace(folder / name)

@@ -1,71 +1,69 @@
-"""A report as values: sections of tables and figures, traces with their cues, and where all of it comes from.
+"""The report's data model: sections of tables and figures, traces with their cues, and where all of it comes from.
 
-Owns the shape that the page, HTML, CSV, LaTeX and SVG are made of, so that their numbers agree, and how a number is
-written. Knows nothing of stores, of what is measured or of any of those formats.
+Owns the shape that the pages, HTML, CSV, LaTeX and SVG are all made of, so that their numbers agree. Curves over the
+steps of a training have the same shape.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from backend.domain import Cue
+from backend.report.numbers import UNKNOWN, Form, Interval, interval_text, number
 
-MINUS = "\N{MINUS SIGN}"
-UNKNOWN = "–"
-
-
-class ReportForm(StrEnum):
-    """How a number is written."""
-
-    PERCENT = "percent"  # 0.133 is 13.3%, a difference of it is in points
-    COUNT = "count"  # 2,402
-    DECIMAL = "decimal"  # 13.5; two places below one
+MOST_MARKS = 40  # marks of more points would hide their line
 
 
-class Role(StrEnum):
-    """What a line or a bar stands for: the base, or one of the arms held against it."""
+class SeriesRole(StrEnum):
+    """What a line or a bar stands for, and with that its colour: the base, an arm held against it, or neither."""
 
     BASE = "a"
     FIRST = "b"
     SECOND = "c"
     THIRD = "d"
     OTHER = "other"
+    WRONG = "wrong"
+
+
+class Marks(StrEnum):
+    """Which points of a line are marked."""
+
+    AUTO = "auto"  # all of them, as long as they are few enough to be told apart
+    ALL = "all"
+    NONE = "none"  # the line alone
+    ONLY = "only"  # the marks alone, without a line between them
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A number with its 95 % interval over `n` problems; an end is None where it has none.
+class Figure(Interval):
+    """A number with its 95% interval over `n` problems and the way it is formatted.
 
-    `signed` says that it is a difference; `unit` stands behind a number that its form gives none.
+    `signed` marks a difference; `unit` is appended to a number whose form has no unit of its own.
     """
 
-    value: float | None
-    low: float | None = None
-    high: float | None = None
     n: int | None = None
-    form: ReportForm = ReportForm.DECIMAL
+    form: Form = Form.DECIMAL
     signed: bool = False
     unit: str = ""
 
     @property
+    def known(self) -> bool:
+        """Whether there is a number to draw."""
+        return self.value is not None and math.isfinite(self.value)
+
+    @property
     def text(self) -> str:
         """The number as people read it."""
-        said = written(self.value, self.form, signed=self.signed)
-        return f"{said} {self.unit}" if self.unit and said != UNKNOWN else said
+        text = number(self.value, self.form, signed=self.signed)
+        return f"{text} {self.unit}" if self.unit and text != UNKNOWN else text
 
     @property
     def ends(self) -> str:
-        """Its interval without the unit; "" where it has none."""
-        if self.low is None or self.high is None:
-            return ""
-        ends = (
-            written(end, self.form, signed=self.signed).removesuffix("%").removesuffix(" pt")
-            for end in (self.low, self.high)
-        )
-        return f"[{', '.join(ends)}]"
+        """The interval without the unit; "" where there is none."""
+        return interval_text(self.low, self.high, self.form, signed=self.signed)
 
 
 Cell = Figure | str | None
@@ -92,7 +90,7 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; `note` says what has to be known to read it. `paper`: all of it is the paper's."""
+    """A table; `note` holds what a reader has to know. `paper`: all of it is the paper's."""
 
     id: str
     title: str
@@ -101,10 +99,15 @@ class Table:
     note: str = ""
     paper: bool = False
 
+    @property
+    def heading(self) -> str:
+        """The title, marked where the table is the paper's."""
+        return f"{self.title} (paper)" if self.paper else self.title
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A figure at a place on the x axis; `label` says what it is of, where that isn't the place."""
+    """A figure at a place on the x axis; `label` names what it is of, where that isn't the place."""
 
     x: float
     figure: Figure
@@ -113,50 +116,75 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The mean over seeds, and each seed's own where there are several. `shade` (0 to 1) grades lines of one role."""
+    """A line: usually a mean over seeds, with each seed's own points in `seeds` where there are several.
+
+    `dash` and `symbol` take Plotly's names; `shade` (0 to 1) grades lines of one role; `band` draws the intervals as an
+    area instead of whiskers. SVG marks every point with a dot and draws no bands.
+    """
 
     name: str
-    role: Role
+    role: SeriesRole
     points: tuple[Point, ...]
     seeds: tuple[tuple[Point, ...], ...] = ()
     dash: str = "solid"
     shade: float = 1.0
+    symbol: str = "circle"
+    marks: Marks = Marks.AUTO
+    band: bool = False
+
+    @property
+    def marked(self) -> bool:
+        """Whether its points are marked."""
+        few = len(known(self.points)) <= MOST_MARKS
+        return few if self.marks is Marks.AUTO else self.marks is not Marks.NONE
+
+    @property
+    def opacity(self) -> float:
+        """How opaque it is drawn: the palest shade is still to be seen."""
+        return 0.3 + 0.7 * self.shade
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
     """Lines over steps, lengths or numbers of problems. `base` is the level before training.
 
-    `ticks` names the places 0, 1, 2, ... of an x axis that isn't a number.
+    `ticks` names the places 0, 1, 2, ... of an x axis that isn't a number; `last` is where the x axis ends, however far
+    the lines have come.
     """
 
     id: str
     title: str
     x: str
     y: str
-    form: ReportForm
+    form: Form
     lines: tuple[Line, ...]
     base: float | None = None
     ticks: tuple[str, ...] = ()
     note: str = ""
     whiskers: bool = True
+    last: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Horizontal bars: a row each name, in it a bar each series. `beside` says more behind a name.
+    """Horizontal bars: a row for each name, in it a bar for each series. `beside` is small text behind a name.
 
-    `clear`, where given, says by series and row whether a difference is beyond chance; the others are drawn hollow.
+    `clear`, where given, tells by series and row whether a difference is beyond chance; the others are drawn hollow.
     """
 
     id: str
     title: str
     x: str
     names: tuple[str, ...]
-    series: tuple[tuple[str, Role, tuple[Figure, ...]], ...]
+    series: tuple[tuple[str, SeriesRole, tuple[Figure, ...]], ...]
     beside: tuple[str, ...] = ()
     clear: tuple[tuple[bool, ...], ...] = ()
     note: str = ""
+
+    def filled(self, at: int) -> tuple[bool, ...]:
+        """Which bars of the series `at` are filled: those beyond chance, or without `clear` all but the base's."""
+        _, role, figures = self.series[at]
+        return self.clear[at] if self.clear else (role is not SeriesRole.BASE,) * len(figures)
 
 
 Picture = Curves | Bars
@@ -164,7 +192,7 @@ Picture = Curves | Bars
 
 @dataclass(frozen=True, slots=True)
 class ReportSection:
-    """A part of a report under one title, its sentence first."""
+    """A part of a report under one title; `sentence` opens it."""
 
     id: str
     title: str
@@ -186,7 +214,7 @@ class ShownTrace:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything: `provenance` are pairs (what, said)."""
+    """A whole report; `provenance` are pairs of a name and a text, `sources` is the table of runs."""
 
     title: str
     sections: tuple[ReportSection, ...]
@@ -196,7 +224,7 @@ class Report:
 
     @property
     def tables(self) -> Iterator[Table]:
-        """Every table, in order, that of the runs last."""
+        """Every table, in order, the table of runs last."""
         yield from (table for section in self.sections for table in section.tables)
         if self.sources:
             yield self.sources
@@ -207,7 +235,8 @@ class Report:
         yield from (picture for section in self.sections for picture in section.pictures)
 
 
-Record = Mapping[str, str | float | int | bool | None]
+Value = str | float | int | bool | None
+Record = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,38 +247,45 @@ class Records:
     rows: tuple[Record, ...]
 
 
+def known(points: Sequence[Point]) -> list[Point]:
+    """The points that have a number: only these are drawn, and each has one record."""
+    return [point for point in points if point.figure.known]
+
+
 def table_records(table: Table) -> Records:
     """A table's rows; a figure's interval and n stand in columns beside it."""
     rows, names = [], dict.fromkeys(head(column, table) for column in table.columns)
     for row in table.rows:
-        found: dict[str, str | float | int | bool | None] = {}
+        found: dict[str, Value] = {}
         for column in table.columns:
             cell, name = row.cells.get(column.id), head(column, table)
             found |= _figure_record(name, cell) if isinstance(cell, Figure) else {name: cell}
         found |= {"runs": " ".join(row.runs)} if row.runs else {}
         rows.append(found)
-    widest = [name for head_name in names for name in _beside(head_name, rows)]
-    return Records((*widest, *(["runs"] if any(row.runs for row in table.rows) else [])), tuple(rows))
+    # A column of texts has no interval: of "low", "high", "n" and "unit" only those stay that some row holds.
+    parts = [f"{name} {part}" if part else name for name in names for part in ("", "low", "high", "n", "unit")]
+    columns = [part for part in parts if part in names or any(part in row for row in rows)]
+    return Records((*columns, *(["runs"] if any(row.runs for row in table.rows) else [])), tuple(rows))
 
 
 def picture_records(picture: Picture) -> Records:
-    """A figure's marks: one record a point or a bar."""
+    """A figure's marks: one record for each point or bar, in the order in which they are drawn."""
     return curve_records(picture) if isinstance(picture, Curves) else bar_records(picture)
 
 
 def curve_records(curves: Curves) -> Records:
-    """Points by line; `line` says of which seed they are, where they aren't the mean."""
+    """The known points by line, a line's mean before its seeds; "line" names the seed where a point is one seed's."""
     rows: list[Record] = []
     for line in curves.lines:
         own = [(line.name, line.points)]
         own += [(f"{line.name}, seed line {at}", points) for at, points in enumerate(line.seeds, 1)]
         for name, points in own:
-            rows += [{"line": name, **_point_record(curves, point)} for point in points if _known(point.figure)]
+            rows += [{"line": name, **_point_record(curves, point)} for point in known(points)]
     return Records(("line", curves.x, "value", "low", "high", "n"), tuple(rows))
 
 
 def bar_records(bars: Bars) -> Records:
-    """Bars by series."""
+    """The bars by series; one without a number has a record as well, so that rows can be compared."""
     rows: list[Record] = []
     for at, (name, _, figures) in enumerate(bars.series):
         for place, (what, figure) in enumerate(zip(bars.names, figures, strict=True)):
@@ -260,48 +296,23 @@ def bar_records(bars: Bars) -> Records:
 
 
 def head(column: ReportColumn, table: Table | None = None) -> str:
-    """A column's heading, which says where values are the paper's."""
+    """A column's heading, marked where its values are the paper's and the table isn't marked as a whole."""
     return f"{column.label} (paper)" if column.paper and not (table and table.paper) else column.label
 
 
-def written(value: float | None, form: ReportForm, *, signed: bool = False) -> str:
-    """`value` as people read it, "–" where unknown. A signed percentage is a difference in points.
-
-    The same rule as the pages' own (backend/report/numbers.py); a test holds the two together.
-    """
-    if value is None or not math.isfinite(value):
-        return UNKNOWN
-    scaled = value * 100 if form is ReportForm.PERCENT else value
-    places = 0 if form is ReportForm.COUNT else 2 if form is ReportForm.DECIMAL and 0 < abs(scaled) < 0.95 else 1
-    shown = round(scaled, places)
-    text = f"{shown:{'+' if signed and shown else ''},.{places}f}" if shown else f"{0:.{places}f}"
-    unit = "" if form is not ReportForm.PERCENT else " pt" if signed else "%"
-    return text.replace("-", MINUS) + unit
-
-
-def _known(figure: Figure) -> bool:
-    return figure.value is not None and math.isfinite(figure.value)
-
-
-def _numbers(figure: Figure) -> dict[str, float | int | None]:
+def _numbers(figure: Figure) -> dict[str, Value]:
     return {"value": figure.value, "low": figure.low, "high": figure.high, "n": figure.n}
 
 
-def _point_record(curves: Curves, point: Point) -> dict[str, str | float | int | bool | None]:
+def _point_record(curves: Curves, point: Point) -> dict[str, Value]:
     place = curves.ticks[round(point.x)] if curves.ticks else point.x
     return {curves.x: place, **({"of": point.label} if point.label else {}), **_numbers(point.figure)}
 
 
-def _figure_record(name: str, figure: Figure) -> dict[str, str | float | int | bool | None]:
-    found: dict[str, str | float | int | bool | None] = {name: figure.value}
+def _figure_record(name: str, figure: Figure) -> dict[str, Value]:
+    found: dict[str, Value] = {name: figure.value}
     if figure.low is not None:
         found |= {f"{name} low": figure.low, f"{name} high": figure.high}
     if figure.n is not None:
         found[f"{name} n"] = figure.n
     return found | ({f"{name} unit": figure.unit} if figure.unit else {})
-
-
-def _beside(name: str, rows: list[dict[str, str | float | int | bool | None]]) -> list[str]:
-    """The columns that stand for one: itself, and of its interval those that any row has."""
-    wanted = [name, *(f"{name} {part}" for part in ("low", "high", "n", "unit"))]
-    return [one for one in wanted if one == name or any(one in row for row in rows)]

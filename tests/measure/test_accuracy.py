@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.measure.accuracy import accuracy, pass_at_k
+from backend.measure.accuracy import accuracy, pass_at_k, wilson_interval
 from backend.measure.bootstrap import Estimate, column_estimates, mean_estimate
 
 COUNTS = st.lists(
@@ -147,3 +147,8 @@ def test_many_problems_stay_within_memory() -> None:
     estimate = mean_estimate(np.random.default_rng(2).random(17_000))
     assert estimate is not None and estimate.low is not None and estimate.high is not None
     assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * np.sqrt(1 / 12 / 17_000), rel=0.05)
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    assert wilson_interval(0.0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
+    assert wilson_interval(0.9, 10) == pytest.approx((0.5958, 0.9821), abs=1e-4)

@@ -14,9 +14,9 @@ from streamlit.testing.v1 import AppTest
 from backend.annotation import DEFAULT_SCHEME, AnnotatedText, LabelKind, Project, Role, Scheme
 from backend.config import Settings
 from backend.domain import JobState
+from backend.report.files import csv_text
 from backend.services import Services, build_services
 from backend.services.annotation.records import LabelDraft
-from pages.components.charts.chart_view import to_csv
 from pages.parts.agreement.agreement_tables import MEASURES, records
 from tests.pages.test_pages import SHELL, forget, said, sound
 
@@ -130,7 +130,7 @@ def test_the_file_holds_every_figure_once_and_runs_in_no_spreadsheet(store: Serv
     finish(store, made, HOSTILE, [WAIT], [HMM])
     finish(store, made, "Cid", [MAYBE], [])
     report = store.agreement.report(made.id)
-    rows = list(csv.DictReader(io.StringIO(to_csv(records(report)))))
+    rows = list(csv.DictReader(io.StringIO(csv_text(records(report)))))
     assert len({(row["items"], row["annotators"], row["label"], row["measure"]) for row in rows}) == len(rows)
     whole = {row["measure"]: float(row["value"]) for row in rows[:4]}
     assert whole == {name: getattr(report.rows[0], name).value for name in MEASURES if name != "kappa"}

@@ -21,7 +21,6 @@ from backend.services.training.paper_settings import paper_settings
 from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from backend.store.trainings import EvaluationRow, StepRow
 from pages.components.jobs.job_links import ways
-from pages.parts.distil.step_charts import wilson
 from pages.parts.distil.training_curves import compare_pair, evaluation_rows, main_charts, more_charts, thinned
 from pages.parts.distil.training_head import steps_csv
 from pages.parts.distil.training_panes import cues_of
@@ -343,11 +342,6 @@ def test_long_trainings_are_thinned_and_keep_their_ends() -> None:
     drawn = thinned(rows)
     assert drawn[0].step == 0 and drawn[-1].step == 1500 and 200 < len(drawn) <= 301
     assert thinned(rows[:10]) == rows[:10]
-
-
-def test_the_interval_of_a_share_is_wilsons() -> None:
-    assert (wilson(0.0, 20).low, wilson(0.0, 20).high) == pytest.approx((0.0, 0.1611), abs=1e-4)
-    assert (wilson(0.9, 10).low, wilson(0.9, 10).high) == pytest.approx((0.5958, 0.9821), abs=1e-4)
 
 
 def test_steps_as_csv_hold_every_figure() -> None:

@@ -15,7 +15,8 @@ from backend.config import Settings
 from backend.domain import Job, JobKind, Lane
 from backend.report.files import csv_files, escape_latex, latex_files
 from backend.report.html import html
-from backend.report.model import Figure, Report, Table, written
+from backend.report.model import Figure, Report, Table
+from backend.report.numbers import number
 from backend.services import Services, build_services
 from backend.services.reproduction.reports import SECTIONS, From, View
 from pages.parts.experiments.report_view import page_table, row_links
@@ -82,7 +83,7 @@ def test_page_html_csv_and_latex_hold_the_same_numbers(name: str, small: Service
                 heading = next(iter(name for name in csv_rows[at] if name.removesuffix(" (paper)") == column.label))
                 heading = f"{column.label} (paper)" if column.paper and not table.paper else heading
                 if sum(c.label == column.label for c in table.columns) == 1:
-                    assert written(float(csv_rows[at][heading]), figure.form, signed=figure.signed) in told
+                    assert number(float(csv_rows[at][heading]), figure.form, signed=figure.signed) in told
                 assert told in _page_row(shown[table.id], table, at)
                 compared += 1
     assert compared > 8

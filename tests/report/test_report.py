@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import math
 import re
 import xml.etree.ElementTree as ET
 import zipfile
@@ -19,7 +20,7 @@ from backend.domain import Cue, Group
 from backend.domain import Section as Part
 from backend.report import model
 from backend.report.files import csv_files, escape_latex, latex_files, svg_files, zipped
-from backend.report.html import html, marked
+from backend.report.html import html
 from backend.report.model import (
     Bars,
     Curves,
@@ -28,25 +29,21 @@ from backend.report.model import (
     Point,
     Report,
     ReportColumn,
-    ReportForm,
     ReportRow,
     ReportSection,
-    Role,
+    SeriesRole,
     ShownTrace,
     Table,
-    written,
 )
-from backend.report.numbers import Form as PageForm
-from backend.report.numbers import interval_text, number
-from backend.report.svg import COLOURS, WIDTH, svg, ticks
-from pages.components.palette import DARK, LIGHT
-from pages.parts.experiments.report_charts import chart
+from backend.report.numbers import MINUS, UNKNOWN, Form, interval_text, number
+from backend.report.svg import WIDTH, svg, ticks
+from pages.components.charts.picture_charts import picture_chart
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x00 & \"'`=cmd|'/c calc'!A1 %_${x}^~\\input{/etc/passwd}"
 NUMBERS = st.one_of(st.none(), st.floats(-1e6, 1e6), st.sampled_from([0.0, -0.0, 0.949, 0.95, -0.004, float("nan")]))
 
 
-def figure(value: float, form: ReportForm = ReportForm.DECIMAL, **more: object) -> Figure:
+def figure(value: float, form: Form = Form.DECIMAL, **more: object) -> Figure:
     return Figure(value, value - 0.1, value + 0.1, 30, form, **more)  # type: ignore[arg-type]
 
 
@@ -65,8 +62,8 @@ def made(text: str = "plain") -> Report:
             ReportRow(
                 {
                     "name": text,
-                    "a": figure(0.613, ReportForm.PERCENT),
-                    "p": Figure(0.3, form=ReportForm.PERCENT),
+                    "a": figure(0.613, Form.PERCENT),
+                    "p": Figure(0.3, form=Form.PERCENT),
                     "verdict": "reproduced",
                 }
             ),
@@ -74,12 +71,12 @@ def made(text: str = "plain") -> Report:
         ),
         f"Note {text}",
     )
-    line = Line(f"line {text}", Role.FIRST, tuple(Point(x, figure(0.1 * x, ReportForm.PERCENT)) for x in range(5)),
+    line = Line(f"line {text}", SeriesRole.FIRST, tuple(Point(x, figure(0.1 * x, Form.PERCENT)) for x in range(5)),
                 ((Point(0, Figure(0.1)), Point(4, Figure(0.9))),), "dash", 0.5)  # fmt: skip
-    curves = Curves("c1", f"Curves {text}", text, text, ReportForm.PERCENT, (line,), 0.5, note=text)
-    places = Curves("c2", "Places", "size", "tokens", ReportForm.DECIMAL, (line,), ticks=("1", "8", "64", "512", text))
+    curves = Curves("c1", f"Curves {text}", text, text, Form.PERCENT, (line,), 0.5, note=text)
+    places = Curves("c2", "Places", "size", "tokens", Form.DECIMAL, (line,), ticks=("1", "8", "64", "512", text))
     bars = Bars("b1", f"Bars {text}", text, (text, "wait"),
-                ((text, Role.BASE, (figure(3), figure(1))), ("B", Role.SECOND, (figure(-2), Figure(None)))),
+                ((text, SeriesRole.BASE, (figure(3), figure(1))), ("B", SeriesRole.SECOND, (figure(-2), Figure(None)))),
                 (text, "−3%"), ((True, False), (False, True)))  # fmt: skip
     trace = ShownTrace(text, text, text, f"wait {text}", (Cue(0, 4, text, Group.HEDGE, Part.THINK),))
     section = ReportSection("s1", f"Section {text}", text, (table,), (curves, places, bars))
@@ -90,6 +87,12 @@ def made(text: str = "plain") -> Report:
         ((text, text),),
         Table("sources", "Runs", (ReportColumn("id", "Run"),), ()),
     )
+
+
+def marked(text: str, cues: list[Cue]) -> str:
+    """A trace's text as the report has it."""
+    page = html(Report("", (), (ShownTrace("", "", "", text, tuple(cues)),)))
+    return page.partition("<pre>")[2].partition("</pre>")[0]
 
 
 class Reader(HTMLParser):
@@ -124,11 +127,41 @@ class Reader(HTMLParser):
 # -- numbers ----------------------------------------------------------------------------------------
 
 
-@given(NUMBERS, st.sampled_from(list(ReportForm)), st.booleans())
-def test_numbers_are_written_as_on_the_pages(value: float | None, form: ReportForm, signed: bool) -> None:
-    assert written(value, form, signed=signed) == number(value, PageForm(form.value), signed=signed)
-    found = Figure(1.0, value, value, form=form, signed=signed)
-    assert found.ends == interval_text(value, value, PageForm(form.value), signed=signed)
+@pytest.mark.parametrize(
+    ("value", "form", "signed", "text"),
+    [
+        (0.133, Form.PERCENT, False, "13.3%"),
+        (0.133, Form.PERCENT, True, "+13.3 pt"),
+        (2401.6, Form.COUNT, False, "2,402"),
+        (13.46, Form.DECIMAL, False, "13.5"),
+        (0.949, Form.DECIMAL, False, "0.95"),
+        (0.95, Form.DECIMAL, False, "0.9"),
+        (-0.004, Form.DECIMAL, True, "0.00"),
+        (-12.5, Form.DECIMAL, True, "−12.5"),
+        (0.97, Form.SCORE, False, "0.97"),
+        (None, Form.COUNT, True, "–"),
+        (float("nan"), Form.PERCENT, False, "–"),
+    ],
+)
+def test_numbers_are_written_by_their_form(value: float | None, form: Form, signed: bool, text: str) -> None:
+    assert number(value, form, signed=signed) == text
+
+
+@given(NUMBERS, st.sampled_from(list(Form)), st.booleans())
+def test_a_number_is_read_back_within_its_places(value: float | None, form: Form, signed: bool) -> None:
+    text = number(value, form, signed=signed)
+    assert "-" not in text and text == Figure(value, form=form, signed=signed).text
+    if text == UNKNOWN:
+        assert value is None or not math.isfinite(value)
+        return
+    read = float(text.replace(MINUS, "-").replace(",", "").removesuffix("%").removesuffix(" pt"))
+    assert read == pytest.approx(
+        100 * value if form is Form.PERCENT else value, abs=0.5 if form is Form.COUNT else 0.051
+    )
+    assert text.startswith("+") == (signed and read > 0)
+    assert interval_text(value, value, form, signed=signed) == "[{0}, {0}]".format(
+        text.removesuffix("%").removesuffix(" pt")
+    )
 
 
 def test_every_format_holds_the_same_numbers() -> None:
@@ -272,7 +305,7 @@ def test_figures_are_drawn_inside_their_frame(picture: model.Picture) -> None:
 
 @pytest.mark.parametrize("picture", list(made().pictures), ids=lambda picture: picture.id)
 def test_the_pages_chart_draws_the_same_values(picture: model.Picture) -> None:
-    drawn = chart(picture)
+    drawn = picture_chart(picture)
     data = list(model.picture_records(picture).rows)
     assert list(drawn.data) == data
     seen = set()
@@ -291,11 +324,6 @@ def test_ticks_are_round_and_hold_all(low: float, span: float) -> None:
     assert 2 <= len(found) <= 8
     steps = [b - a for a, b in itertools.pairwise(found)]
     assert max(steps) == pytest.approx(min(steps))
-
-
-def test_colours_are_the_houses() -> None:
-    for name, pair in COLOURS.items():
-        assert pair == (getattr(LIGHT, name), getattr(DARK, name))
 
 
 def test_files_have_safe_names_and_zip_the_same_twice() -> None:

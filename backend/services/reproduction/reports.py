@@ -1,7 +1,7 @@
-"""Experiments as a report: verdicts, the paper's tables and figures for our own runs, its own values beside them.
+"""Reports on the reproduction: verdicts, the paper's tables and figures for our own runs, its own values beside them.
 
-Owns where the numbers come from (this store, what is shipped, or any runs), what a view of them is, and what a report
-says of its origin. The sections are in experiment_*.py. Knows nothing of how a report is shown or written.
+Owns where the numbers come from (this store, what is shipped, or any runs), what a view of them is, and a report's
+provenance. What each section holds is in sections/.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ from backend.services.reproduction.sections.arm_figures import PooledFigures, Re
 from backend.services.reproduction.sections.arms import Arms, arms_of
 from backend.services.reproduction.sections.chosen_runs import MOST_RUNS, chosen_runs
 from backend.services.reproduction.sections.claim_verdicts import verdicts
-from backend.services.reproduction.sections.contexts import contexts, coverage, fine_tuning
+from backend.services.reproduction.sections.conditions import contexts
+from backend.services.reproduction.sections.coverage import coverage
+from backend.services.reproduction.sections.fine_tuning import fine_tuning
+from backend.services.reproduction.sections.further_measures import measures
 from backend.services.reproduction.sections.published_values import TITLE
 from backend.services.reproduction.sections.response_numbers import (
     SHIPPED_NUMBERS,
@@ -35,9 +38,9 @@ from backend.services.reproduction.sections.response_numbers import (
     StoreNumbers,
     write_numbers,
 )
-from backend.services.reproduction.sections.self_distillation import measures, self_distillation
+from backend.services.reproduction.sections.section_parts import SectionInputs
+from backend.services.reproduction.sections.self_distillation import self_distillation
 from backend.services.reproduction.sections.sources import runs_table, telling_traces
-from backend.services.reproduction.sections.workspace import ReportWorkspace
 from backend.services.traces.comparison import ComparisonService
 from backend.services.traces.trace_reader import TraceService
 from backend.services.training.supervisor import DONE
@@ -54,7 +57,7 @@ class From(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is looked at: `seeds` empty for all, `lexicon` by name, `runs` (ids) where any runs are asked for."""
+    """What a report is of: `seeds` empty for all, `lexicon` by name, `runs` (ids) where the source is any runs."""
 
     source: From = From.STORE
     scale: ReproductionScale = ReproductionScale.LAB
@@ -63,7 +66,7 @@ class View:
     runs: tuple[str, ...] = ()
 
 
-# Section -> what it is called where one is chosen.
+# Section's id -> its name on the page; numbers are the paper's.
 SECTIONS: Final[Mapping[str, str]] = {
     "verdicts": "Verdicts",
     "contexts": "3 Contexts",
@@ -72,7 +75,7 @@ SECTIONS: Final[Mapping[str, str]] = {
     "coverage": "6 Coverage",
     "measures": "Beyond the paper",
 }
-_BUILD: Final[Mapping[str, Callable[[ReportWorkspace], ReportSection]]] = {
+_BUILD: Final[Mapping[str, Callable[[SectionInputs], ReportSection]]] = {
     "contexts": contexts,
     "fine-tuning": fine_tuning,
     "self-distillation": self_distillation,
@@ -82,7 +85,7 @@ _BUILD: Final[Mapping[str, Callable[[ReportWorkspace], ReportSection]]] = {
 
 
 class ReportService:
-    """Reports over one store and what is shipped."""
+    """Builds reports and single sections from one store and the results shipped with the app."""
 
     def __init__(
         self,
@@ -97,6 +100,7 @@ class ReportService:
         self._store, self._lexicons, self._reproduction = store, lexicons, reproduction
         self._comparison, self._reader = comparison, reader
         self._own, self._shipped = StoreNumbers(store), ShippedNumbers(settings.lab / SHIPPED_NUMBERS)
+        # Kept beyond one view: sections, seeds and lexicons share most figures, and a bootstrap takes a moment.
         self._kept: dict[tuple[str, Runs, str], PooledFigures] = {}
 
     # -- looking ------------------------------------------------------------------------------------
@@ -113,7 +117,7 @@ class ReportService:
         return found
 
     def usual(self, scale: ReproductionScale) -> From:
-        """Where to look first: in the store where it holds a finished part, else in what is shipped if there is any."""
+        """The source to show first: the store where it holds a finished part, else what is shipped if there is any."""
         standings = self._store.trainings.standings()
         if any(one.part and standings[one.id].outcome == DONE for one in self._store.trainings.all()):
             return From.STORE
@@ -121,7 +125,7 @@ class ReportService:
         return From.SHIPPED if shipped and shipped.scale is scale else From.STORE
 
     def ended(self) -> str:
-        """Changes when a part of an experiment ends or goes."""
+        """A token that changes when a part of an experiment ends or is removed: the key of what pages cache."""
         standings = self._store.trainings.standings()
         parts = [one.id for one in self._store.trainings.all() if one.part]
         return digest(*(f"{one} {standings[one].outcome}" for one in sorted(parts)))
@@ -129,34 +133,32 @@ class ReportService:
     def section(self, view: View, name: str, results: Results | None = None) -> ReportSection:
         """One section of a view. Raises UserError for a section, lexicon or run that doesn't exist."""
         if view.source is From.RUNS:
-            return chosen_runs(self._desk(view, None), self._runs(view), self._labels())
+            return chosen_runs(self._inputs(view, None), self._runs(view), self._labels())
         if name not in SECTIONS:
             raise UserError(f"There is no section {visible(name, 40)!r}; there are {', '.join(SECTIONS)}.")
         found = results or self.results(view.source, view.scale)
-        return verdicts(found) if name == "verdicts" else _BUILD[name](self._desk(view, found))
+        return verdicts(found) if name == "verdicts" else _BUILD[name](self._inputs(view, found))
 
     def report(self, view: View, results: Results | None = None) -> Report:
         """Everything of a view, with the traces that make the point and where all of it comes from."""
         if view.source is From.RUNS:
             sections: tuple[ReportSection, ...] = (self.section(view, ""),)
             pairs: list[Sequence[str]] = [view.runs[:2]] if len(view.runs) > 1 else []
-            told, title = None, "Runs compared"
+            found, title = None, "Runs compared"
         else:
-            told = results or self.results(view.source, view.scale)
-            sections = tuple(self.section(view, name, told) for name in SECTIONS)
-            pairs, title = (
-                _telling_pairs(arms_of(told, view.seeds), HELD_OUT[view.scale]),
-                "Does self-distillation cost reasoning?",
-            )
+            found, title = results or self.results(view.source, view.scale), "Does self-distillation cost reasoning?"
+            sections = tuple(self.section(view, name, found) for name in SECTIONS)
+            pairs = _telling_pairs(arms_of(found, view.seeds), HELD_OUT[view.scale])
+        # The runs behind any row: each is listed at the end, so that no number is without an origin.
         named = {run for s in sections for t in s.tables for row in t.rows for run in (*row.runs, *row.against)}
         runs = [run for run in self._store.ledger.runs() if run.id in named]
         traces = telling_traces(self._comparison, self._reader, self._lexicons.get(view.lexicon), runs, pairs)
-        arms = arms_of(told, view.seeds) if told else None
+        arms = arms_of(found, view.seeds) if found else None
         sources = runs_table(sorted(named), {run.id: run for run in self._store.ledger.runs()}, arms)
-        return Report(title, sections, tuple(traces), tuple(self._provenance(view, told)), sources)
+        return Report(title, sections, tuple(traces), tuple(self._provenance(view, found)), sources)
 
     def lexicons(self, source: From) -> list[str]:
-        """Names of the lexicons that a source's cues are counted by."""
+        """Names of the lexicons that a source's cues are counted by, the paper's first."""
         names = [LEXICON, *(name for name in self._lexicons.by_name if name != LEXICON)]
         held = self._shipped.lexicons if source is From.SHIPPED else None
         return [name for name in names if held is None or self._lexicons.get(name).id in held]
@@ -164,10 +166,10 @@ class ReportService:
     # -- shipping -----------------------------------------------------------------------------------
 
     def ship_numbers(self, path: Path | None = None, scale: ReproductionScale = ReproductionScale.LAB) -> int:
-        """Write the numbers behind the store's results as those to ship; returns the file's size in bytes.
+        """Writes the numbers behind the store's results as those to ship; returns the file's size in bytes.
 
-        Numbers of every response of every evaluation; words of those before and after on the held-out set. Raises
-        UserError where the store has no results.
+        Numbers of every response of every evaluation; words of those before and after on the held-out set alone,
+        because no figure needs the others'. Raises UserError where the store has no results.
         """
         results = self._reproduction.stored(scale)
         finished = [part for part in results.parts if part.finished]
@@ -183,13 +185,14 @@ class ReportService:
 
     # -- inside -------------------------------------------------------------------------------------
 
-    def _desk(self, view: View, results: Results | None) -> ReportWorkspace:
+    def _inputs(self, view: View, results: Results | None) -> SectionInputs:
         lexicon = self._lexicons.get(view.lexicon)
         source: NumberSource = self._shipped if view.source is From.SHIPPED else self._own
+        # Any runs have no results; a section made of runs alone asks for none.
         found = results or Results(view.scale, [], [], "store", "", lexicon.id)
         figures = ReproductionFigures(source, lexicon.id, self._kept)
         arms = arms_of(found, view.seeds)
-        return ReportWorkspace(view.scale, found, arms, figures, lexicon.name, HELD_OUT[view.scale])
+        return SectionInputs(view.scale, found, arms, figures, lexicon.name, HELD_OUT[view.scale])
 
     def _runs(self, view: View) -> list[Run]:
         known = {run.id: run for run in self._store.ledger.runs()}
@@ -201,12 +204,12 @@ class ReportService:
 
     def _labels(self) -> dict[str, str]:
         runs = self._store.ledger.runs()
-        labels = [run.label for run in runs]
+        labels = [run.label for run in runs]  # two runs of one model on one set have the same
         return {run.id: run.label if labels.count(run.label) == 1 else f"{run.label} · {run.id[:6]}" for run in runs}
 
     def _provenance(self, view: View, results: Results | None) -> list[tuple[str, str]]:
         lexicon = self._lexicons.get(view.lexicon)
-        said = [
+        pairs = [
             ("Written", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
             ("App", f"commit {commit() or 'unknown'}"),
         ]
@@ -214,14 +217,14 @@ class ReportService:
             done = sum(part.finished for part in results.parts)
             seeds = ", ".join(map(str, view.seeds)) or "all"
             where = "this store" if view.source is From.STORE else "shipped with the app"
-            said += [("Results", f"{where}, {view.scale} scale, {done} finished parts of {len(results.parts)}")]
-            said += [
+            pairs += [("Results", f"{where}, {view.scale} scale, {done} finished parts of {len(results.parts)}")]
+            pairs += [
                 ("Results made by", f"commit {results.commit or 'unknown'}"),
                 ("Seeds", f"{seeds}; verdicts over all"),
             ]
-            said += [("Verdicts’ lexicon", results.lexicon)]
+            pairs += [("Verdicts’ lexicon", results.lexicon)]
         return [
-            *said,
+            *pairs,
             ("Lexicon", f"{lexicon.title}, version {lexicon.version}, {lexicon.id}"),
             ("Grader", f"{GRADERS[0]}; countdown problems by exact arithmetic"),
             (
@@ -237,7 +240,7 @@ class ReportService:
 
 
 def _telling_pairs(arms: Arms, held: str) -> list[Sequence[str]]:
-    """Base and taught, of the arms whose change is the report's subject."""
+    """Runs of the base and of the trained model, for the arms whose change is the report's subject."""
     found: list[Sequence[str]] = []
     for arm in arms.get(SD_FULL, SFT_GUIDED):
         base, last = arm.runs(held, 0), arm.runs(held)

@@ -1,4 +1,4 @@
-"""Bins of a histogram with edges people can read. Pure; knows nothing of charts."""
+"""Bins of a histogram whose edges are round numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def bin_edges(values: Sequence[float], *, most: int, whole: bool = False) -> lis
     low, high = (min(known), max(known)) if known else (0.0, 0.0)
     step = _step((high - low) / most if high > low else 0.0, whole)
     first = math.floor(low / step)
-    last = max(math.floor(high / step) + 1, first + 1)
+    last = max(math.floor(high / step) + 1, first + 1)  # bins are half-open: the largest value needs one above it
     if round(last * step, 12) <= high:  # 0.7 / 0.1 is a hair less than 7
         last += 1
     return [round(k * step, 12) for k in range(first, last + 1)]
@@ -42,4 +42,5 @@ def _step(raw: float, whole: bool) -> float:
     steps = [step * power for step in _STEPS if step * power >= raw * (1 - 1e-9)]
     if not whole:
         return steps[0]
+    # 2.5 counts would be no step: the next whole one, or where there is none the least that holds.
     return max(1.0, next((step for step in steps if step == int(step)), math.ceil(steps[0])))

@@ -1,11 +1,8 @@
-"""What all charts share: a figure with its data and alt text, safe labels, whiskers and the frame.
-
-Knows nothing of any single chart, of Streamlit or of the store.
-"""
+"""What all Plotly charts share: a figure with its data and alt text, safe labels, whiskers and the frame."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -13,22 +10,21 @@ from typing import Any
 import plotly.graph_objects as go
 
 from backend.domain import Group, visible
+from backend.report.colours import LIGHT
+from backend.report.model import Record
 from backend.report.numbers import Interval
-from pages.components.palette import LIGHT
 
 CLEAR = "rgba(0,0,0,0)"
 NEUTRAL = LIGHT.group[Group.IGNORANCE]  # the one grey that has a counterpart in both themes
 _MARGIN = {"l": 8, "r": 8, "t": 44, "b": 40}
 _LEGEND_HEIGHT = 26
 
-Record = Mapping[str, str | float | int | bool | None]
-
 
 @dataclass(frozen=True, slots=True)
 class Chart:
     """A figure in the light palette, the data it draws (one record a mark, the rows of the CSV), and its alt text.
 
-    Each mark's `customdata` is the index of its record in `data`.
+    Each mark's `customdata` is the index of its record in `data`: by it a click leads to the record.
     """
 
     figure: go.Figure
@@ -38,19 +34,21 @@ class Chart:
 
 def label(text: str, limit: int = 60) -> str:
     """Any text as a Plotly label that shows it as it is: controls written out, tags and entities without meaning."""
+    # Plotly draws a subset of HTML in every text, links among it.
     return escape(visible(" ".join(text.split()), limit), quote=False)
 
 
-def whiskers(values: Sequence[Interval]) -> dict[str, Any]:
-    """Whiskers from low to high; none where a value has no interval."""
+def whiskers(values: Sequence[Interval], color: str = LIGHT.ink, cap: int = 3) -> dict[str, Any]:
+    """Plotly's error bars from low to high, with ends `cap` pixels wide; none where a value has no interval."""
     return {
         "type": "data",
         "symmetric": False,
+        # Plotly wants distances from the value, not places on the axis.
         "array": [None if v.high is None or v.value is None else v.high - v.value for v in values],
         "arrayminus": [None if v.low is None or v.value is None else v.value - v.low for v in values],
-        "color": LIGHT.ink,
+        "color": color,
         "thickness": 1,
-        "width": 3,
+        "width": cap,
     }
 
 
@@ -69,7 +67,7 @@ def framed(figure: go.Figure, title: str, height: int, *, legend: bool = False) 
         height=height + (_LEGEND_HEIGHT if legend else 0),
         margin=_MARGIN | ({"b": _MARGIN["b"] + _LEGEND_HEIGHT} if legend else {}),
         showlegend=legend,
-        dragmode=False,
+        dragmode=False,  # axes are fixed: a drag has nothing to zoom, and on a touch screen it scrolls the page
         hovermode="closest",
     )
     if legend:

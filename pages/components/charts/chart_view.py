@@ -6,10 +6,7 @@ browser without a network, CSV, and which records a person picked.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -20,9 +17,12 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.typing import PlotlyState
 
+from backend.report.colours import LIGHT
+from backend.report.files import csv_text
+from backend.report.model import Record
 from pages.components.browser.component import browser_component
-from pages.components.charts.chart_parts import Chart, Record
-from pages.components.palette import LIGHT, series
+from pages.components.charts.chart_parts import Chart
+from pages.components.palette import series
 from pages.components.table.table_model import one_line
 
 _HERE = Path(__file__)
@@ -36,7 +36,6 @@ _FILES = browser_component(
 _SLOTS = {color: f"#{slot:06d}" for slot, color in reversed(list(enumerate(series(LIGHT), start=1)))}
 _SLOTS |= {LIGHT.ink: "#000037"}
 _SPAN_COLOR = re.compile(r'(?<=style="color:)#[0-9a-f]{6}(?=")')
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN_ROWS = 200
 
 
@@ -97,17 +96,6 @@ def _coloured(source: str, scheme: str) -> go.Figure:
     return go.Figure(_swap(json.loads(source))).update_layout(meta=scheme)
 
 
-def to_csv(data: Sequence[Record]) -> str:
-    """Records as CSV (RFC 4180) under a line of names. A text that a spreadsheet would run gets an apostrophe."""
-    out = io.StringIO()
-    names = list(dict.fromkeys(name for record in data for name in record))
-    writer = csv.DictWriter(out, fieldnames=names)
-    writer.writeheader()
-    for record in data:
-        writer.writerow({name: _csv_cell(value) for name, value in record.items()})
-    return out.getvalue()
-
-
 def _chosen(key: str, pressed: object, points: list[object]) -> list[object]:
     """What is chosen in the chart, or in its table: a choice there is kept, like one here, until the other is used."""
     kept = st.session_state.setdefault(f"{key}-kept", {"row": None, "points": points})
@@ -124,12 +112,6 @@ def _scheme(key: str) -> str:
     state = st.session_state.get(f"{key}-files")
     scheme = state.get("scheme") if isinstance(state, Mapping) else None
     return scheme if scheme in ("light", "dark") else ""
-
-
-def _csv_cell(value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        return ""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _swap(part: Any) -> Any:
@@ -156,7 +138,7 @@ def _file_data(chart: Chart, key: str, file_stem: str, on_select: bool) -> dict[
         "scope": f"st-key-sth-chart-{key}",
         "stem": re.sub(r"[^A-Za-z0-9._-]+", "-", file_stem).strip("-.")[:80] or "chart",
         "alt": chart.alt,
-        "csv": to_csv(chart.data),
+        "csv": csv_text(chart.data),
         "names": names,
         "rows": [[_shown(record.get(name)) for name in names] for record in chart.data[:_SHOWN_ROWS]],
         "more": max(0, len(chart.data) - _SHOWN_ROWS),

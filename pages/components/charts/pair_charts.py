@@ -1,8 +1,7 @@
-"""The charts of the project as pure functions: values in, a Plotly figure with its data and its alt text out.
+"""Plotly charts of a pair of runs: distributions, words, flips, accuracy and cue groups.
 
-Owns what each chart shows and how A and B, the cue groups and significance look in it. Knows nothing of Streamlit,
-of the store or of where the values come from. Values are aggregated before they are drawn. Names and words may be
-hostile: they are drawn through `label` alone.
+Owns what each chart shows and how A and B, the cue groups and significance look in it. Names and words may be hostile:
+they are drawn through `label` alone.
 """
 
 from __future__ import annotations
@@ -15,10 +14,12 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from backend.domain import Group, visible
+from backend.report.colours import LIGHT
+from backend.report.model import Record
 from backend.report.numbers import Change, Form, Interval, change_text, interval_text, number
 from pages.components.charts.bins import bin_edges, histogram
-from pages.components.charts.chart_parts import CLEAR, NEUTRAL, Chart, Record, framed, label, whiskers
-from pages.components.palette import LETTERS, LIGHT
+from pages.components.charts.chart_parts import CLEAR, NEUTRAL, Chart, framed, label, whiskers
+from pages.components.palette import LETTERS
 
 _ROW_HEIGHT = 26
 _MOST_BINS = 24
@@ -61,7 +62,7 @@ def distributions(pairs: Sequence[tuple[float, float]], *, measure: str, unit: s
     `whole` says that values are counts, so that no bar is narrower than one. Records: side, from, to, problems.
     """
     a, b = [p[0] for p in pairs], [p[1] for p in pairs]
-    both = bin_edges([*a, *b], most=_MOST_BINS, whole=whole)
+    both = bin_edges([*a, *b], most=_MOST_BINS, whole=whole)  # the same bins, or A and B couldn't be compared
     between = bin_edges([y - x for x, y in pairs], most=_MOST_BINS, whole=whole)
     sides = {"A": (a, both), "B": (b, both), "B − A": ([y - x for x, y in pairs], between)}
     titles = [f"{side}, median {_median_text(values)}" for side, (values, _) in sides.items()]
@@ -104,8 +105,13 @@ def word_bars(words: Sequence[WordDifference], *, unit: str, level: float = 0.05
     for group in Group:
         rows = [i for i, w in enumerate(shown) if w.group is group]
         if rows:
-            figure.add_traces([_word_trace(group, rows, shown, data), _swatch(group)])
+            # The legend's entry is a trace of its own, filled whatever the group's first bar is.
+            marker = {"symbol": "square", "size": 12, "color": LIGHT.group[group]}
+            name = f"<b>{LETTERS[group]}</b> {group.value}"
+            swatch = go.Scatter(x=[None], y=[None], mode="markers", marker=marker, name=name)
+            figure.add_traces([_word_trace(group, rows, shown, data), swatch])
     figure.add_vline(x=0, line={"color": NEUTRAL, "width": 1})
+    # Names as labels of numbered rows: as a category axis Plotly would draw two equal names on one row.
     rows_axis = {"tickmode": "array", "tickvals": list(range(len(shown))), "ticktext": names}
     figure.update_yaxes(**rows_axis, range=[len(shown) - 0.4, -0.6], showgrid=False, zeroline=False)
     figure.update_xaxes(
@@ -127,6 +133,7 @@ def flip_bars(flips: FlipCounts) -> Chart:
         ("both_wrong", "✗✗", "both wrong", flips.both_wrong, LIGHT.wrong, False),
     ]
     data: list[Record] = [
+        # Without problems a share is unknown, not 0.
         {"mode": mode, "meaning": meaning, "problems": count, "share": count / total if total else None}
         for mode, _, meaning, count, _, _ in kinds
     ]
@@ -199,17 +206,17 @@ def group_bars(groups: Mapping[Group, tuple[Interval, Interval]], *, unit: str) 
     figure.update_yaxes(range=[len(groups) - 0.4, -0.6])
     figure.update_xaxes(title_text=label(unit), title_standoff=8, rangemode="tozero")
     figure.update_layout(barmode="group", bargap=0.35, bargroupgap=0.08)
-    said = "; ".join(
+    changes = "; ".join(
         f"{g.value} {number(a.value, Form.DECIMAL)} to {number(b.value, Form.DECIMAL)}" for g, (a, b) in groups.items()
     )
     height = 110 + 36 * len(groups)
     return Chart(
-        framed(figure, "Cue groups, A and B", height, legend=True), data, f"{unit} by cue group, A to B: {said}."
+        framed(figure, "Cue groups, A and B", height, legend=True), data, f"{unit} by cue group, A to B: {changes}."
     )
 
 
 def p_text(p: float) -> str:
-    """A p value as papers write it."""
+    """A p value as papers write it: three places, and no smaller than 0.001."""
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
@@ -265,6 +272,11 @@ def _word_record(word: WordDifference, level: float) -> Record:
 def _word_trace(group: Group, rows: Sequence[int], words: Sequence[WordDifference], data: Sequence[Record]) -> go.Bar:
     color = LIGHT.group[group]
     chosen = [words[i].change for i in rows]
+    texts = []
+    for word in (words[i] for i in rows):
+        value, ends = change_text(Change(word.change.value or 0, word.change.low, word.change.high), Form.DECIMAL)
+        p = "" if word.p_adjusted is None else f", p {escape(p_text(word.p_adjusted))} after Holm"
+        texts.append(f"{label(word.word)}: {value} {ends}{p}")
     return go.Bar(
         orientation="h",
         showlegend=False,
@@ -277,26 +289,14 @@ def _word_trace(group: Group, rows: Sequence[int], words: Sequence[WordDifferenc
             "line": {"color": color, "width": 1.5},
         },
         error_x=whiskers(chosen),
-        hovertext=[_word_hover(words[i]) for i in rows],
+        hovertext=texts,
         hovertemplate="%{hovertext}<extra></extra>",
     )
 
 
-def _swatch(group: Group) -> go.Scatter:
-    """The group in the legend, filled whatever its first bar is."""
-    marker = {"symbol": "square", "size": 12, "color": LIGHT.group[group]}
-    return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, name=f"<b>{LETTERS[group]}</b> {group.value}")
-
-
-def _word_hover(word: WordDifference) -> str:
-    value, ends = change_text(Change(word.change.value or 0, word.change.low, word.change.high), Form.DECIMAL)
-    p = "" if word.p_adjusted is None else f", p {escape(p_text(word.p_adjusted))} after Holm"
-    return f"{label(word.word)}: {value} {ends}{p}"
-
-
 def _dots(runs: Sequence[RunAccuracy], rows: Sequence[int], color: str, symbol: str) -> go.Scatter:
     values = [run.accuracy for run in runs]
-    said = [
+    texts = [
         f"{label(r.name)}: {number(r.accuracy.value, Form.PERCENT)} "
         f"{interval_text(r.accuracy.low, r.accuracy.high, Form.PERCENT)}, n = {r.n}"
         for r in runs
@@ -307,8 +307,8 @@ def _dots(runs: Sequence[RunAccuracy], rows: Sequence[int], color: str, symbol: 
         y=list(rows),
         customdata=list(rows),
         marker={"color": color, "symbol": symbol, "size": 11, "line": {"width": 2, "color": color}},
-        error_x=whiskers(values) | {"color": color},
-        hovertext=said,
+        error_x=whiskers(values, color),
+        hovertext=texts,
         hovertemplate="%{hovertext}<extra></extra>",
         showlegend=False,
     )

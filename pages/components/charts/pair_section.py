@@ -1,6 +1,6 @@
 """The pair as a whole: distributions, words, groups and flips, each with its interval, n and a way to the traces.
 
-Owns the wording and order of this section of Compare. Knows nothing of how the figures are made.
+Owns the wording and order of this section of Compare, and the strip of a pair's big numbers.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Picked:
     def problems(self, pair: PairStatistics) -> set[str]:
         """The problems in the range."""
         spread = pair.lengths if self.measure == "length" else pair.densities
-        side = self.side if self.side in ("A", "B") else "change"
+        side = self.side if self.side in ("A", "B") else "change"  # the third histogram is called "B − A"
         return spread.within(side, self.low, self.high)
 
     def text(self) -> str:
@@ -115,7 +115,7 @@ def _charts(key: str, _pair: PairStatistics, unit: str) -> dict[str, Chart]:
 def pair_section(
     pair: PairStatistics, unit: str, grader: str, key: str, sides: Sequence[str]
 ) -> Picked | ProblemFilter | None:
-    """Draw the section; returns what a person picked in it: a range of values, a kind of flip, or nothing.
+    """Draws the section; returns what a person picked in it: a range of values, a kind of flip, or nothing.
 
     `key` names what `pair` was made from: store version, runs, lexicon, grader; `sides` are the labels of A and B.
     """
@@ -127,7 +127,7 @@ def pair_section(
         with column:
             records = show(charts[measure], key=f"spread-{measure}", file_stem=f"{measure}-a-b", on_select=True)
             found = picked_range(records)
-            picked = Picked(measure, *found) if found else picked
+            picked = Picked(measure, *found) if found else picked  # of several picks the last drawn counts
     left, right = st.columns(2, gap="large")
     with left:
         _words(charts["words"], len(pair.words), sides)

@@ -18,8 +18,9 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from backend.domain import visible
+from backend.report.colours import LIGHT
 from backend.report.numbers import Change, Form, change_text, number
-from pages.components.palette import LIGHT, css_variables
+from pages.components.palette import css_variables
 
 _STYLES = [Path(__file__).with_name(name) for name in ("style.css", "focus.css")]
 # A outlined, B filled: the two sides as everywhere else.

@@ -1,7 +1,4 @@
-"""Gamma on the page Agreement: asking for it, and what the last job found.
-
-Owns these words. Knows nothing of how gamma is computed.
-"""
+"""The section Gamma of the page Agreement: the last job's result, and a button that computes it anew."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ _LOOK_SECONDS = 2.0
 
 
 def gamma_section(person: Person, project: str) -> None:
-    """The last gamma, and a way to compute it anew."""
+    """Draws the last gamma, and the button that computes it anew."""
     st.header("Gamma", anchor=False)
     st.caption("Agreement on where and what at once, by a job of a worker; it needs the optional library.")
     job = services().gamma.latest(project)
@@ -35,20 +32,21 @@ def gamma_section(person: Person, project: str) -> None:
 
 
 def _followed(job_id: str, busy: bool) -> None:
-    """The job as it is now; the page runs again once it has ended, or was removed from the history."""
+    """Draws the job as it is now; the page runs again once it has ended, or was removed from the history."""
     try:
         job = services().jobs.get(job_id)
     except UserError:
         st.rerun()
+    # The whole page and not this fragment: its button and its rate of looking depend on the state.
     if busy and job.state.final:
         st.rerun()
-    _told(job)
+    _result(job)
 
 
-def _told(job: Job) -> None:
+def _result(job: Job) -> None:
     if job.state is JobState.DONE:
         found = job.result.get("gamma")
-        if found is None:
+        if found is None:  # beyond some 150 spans an item takes minutes
             st.text("Every item has too many spans for gamma to be computed in reasonable time.")
             return
         value, low, high = found

@@ -1,7 +1,7 @@
-"""A project's agreement as numbers, tables and a file.
+"""A project's agreement as big numbers, tables and a CSV file.
 
-Owns how figures of agreement are shown and what each is called. Knows nothing of how they are measured. Names of people
-and labels may be hostile: they stand in table cells, plain text and the file alone.
+Owns how figures of agreement are shown and what each is called. Names of people and labels may be hostile: they stand
+in table cells, plain text and the file alone.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import streamlit as st
 from backend.annotation import Person, Role
 from backend.domain import visible
 from backend.measure.agreement import AgreementFigure
+from backend.report.files import csv_text
+from backend.report.model import Record
 from backend.report.numbers import Form, Interval, interval_text
 from backend.services.annotation.project_agreement import BLIND, EVERYBODY, AgreementReport, AgreementRow, QueueRow
 from backend.services.annotation.records import ProjectInfo
-from pages.components.charts.chart_parts import Record
-from pages.components.charts.chart_view import to_csv
 from pages.components.frame.chrome import BigNumber, numbers_strip
 from pages.components.frame.session import services
 from pages.components.table.table import data_table
@@ -42,11 +42,12 @@ def _report(version: str, project: str) -> AgreementReport:
 
 def agreement_report(project: str) -> AgreementReport:
     """Every figure of a project."""
+    # The version is the cache's key: comparing every pair of people takes a while, and most reruns change nothing.
     return _report(services().projects.version(project), project)
 
 
 def nobody_yet(info: ProjectInfo, report: AgreementReport) -> None:
-    """What agreement needs, where there is none to tell of, and the way to it."""
+    """What agreement needs, where there is none yet, and a link to the page where it comes from."""
     done = sum(one.done for one in info.progress)
     if info.project.annotators < 2:
         st.text("This project asks for one annotator an item, so that nobody's labels can be set against another's.")
@@ -61,7 +62,7 @@ def nobody_yet(info: ProjectInfo, report: AgreementReport) -> None:
 
 
 def agreement_numbers(report: AgreementReport) -> None:
-    """The figures over everything, large."""
+    """Draws the figures over everything as big numbers."""
     whole = report.rows[0]
     strip = []
     for field, (_, label, _) in MEASURES.items():
@@ -73,7 +74,7 @@ def agreement_numbers(report: AgreementReport) -> None:
 
 
 def by_scope(report: AgreementReport) -> None:
-    """All items, the blind and the assisted ones; nothing where the project shows no machine cues."""
+    """Draws a table of all items, the blind and the assisted ones; nothing where the project shows no machine cues."""
     if not report.project.lexicon:
         return
     rows = [row for row in report.rows if row.who == EVERYBODY and not row.label]
@@ -89,7 +90,7 @@ def by_scope(report: AgreementReport) -> None:
 
 
 def by_label(report: AgreementReport) -> None:
-    """A row a label that somebody used, and which ones nobody did."""
+    """Draws a table with a row a label that somebody used, and names those that nobody did."""
     rows = [row for row in report.rows if row.label]
     used = [row for row in rows if row.spans]
     unused = [row.label for row in rows if not row.spans]
@@ -100,7 +101,7 @@ def by_label(report: AgreementReport) -> None:
 
 
 def by_pair(report: AgreementReport) -> None:
-    """A row a pair of people; nothing where there is one pair only."""
+    """Draws a table with a row a pair of people; nothing where there is one pair only: it would repeat the whole."""
     rows = [row for row in report.rows if row.who != EVERYBODY]
     if rows:
         st.header("By pair", anchor=False)
@@ -131,15 +132,16 @@ def _interval(figure: AgreementFigure | None) -> Interval | None:
 
 
 def undefined(report: AgreementReport) -> None:
-    """Why figures are missing, a sentence a reason with what it is about. Labels nobody used are told elsewhere."""
+    """Draws a sentence for each reason why figures are missing, with what it is about."""
     reasons: dict[str, dict[str, list[str]]] = {}
     for row in report.rows:
-        if row.label and not row.spans:
+        if row.label and not row.spans:  # labels nobody used stand under the table of labels
             continue
         for field, (name, _, _) in MEASURES.items():
             figure: AgreementFigure | None = getattr(row, field)
             if figure is not None and figure.value is None:
-                reasons.setdefault(figure.why, {}).setdefault(_of(row), []).append(name.lower())
+                subject = row.label or (row.who if row.who != EVERYBODY else row.scope)
+                reasons.setdefault(figure.why, {}).setdefault(subject, []).append(name.lower())
     if reasons:
         st.header("Where a figure is missing", anchor=False)
     for why, rows in reasons.items():
@@ -148,18 +150,14 @@ def undefined(report: AgreementReport) -> None:
         st.text(visible(f"{', '.join(places[:_MOST_PLACES])}{more}: {why}", 2_000))
 
 
-def _of(row: AgreementRow) -> str:
-    return row.label or (row.who if row.who != EVERYBODY else row.scope)
-
-
 def worst_items(info: ProjectInfo, queue: Sequence[QueueRow], person: Person) -> None:
-    """The items with the least agreement, and the way to decide them."""
+    """Draws the items with the least agreement, each with a link to where it is adjudicated."""
     compared = [row for row in queue if row.f1 is not None]
-    worst = sorted(compared, key=lambda row: (row.f1, row.ordinal))[:_MOST_ITEMS]
+    worst = sorted(compared, key=lambda row: (row.f1, row.ordinal))[:_MOST_ITEMS]  # ties in the project's own order
     if not worst:
         return
     st.header("Where they differ most", anchor=False)
-    judge = person.role.covers(Role.ADJUDICATOR)
+    may_adjudicate = person.role.covers(Role.ADJUDICATOR)
     columns = [
         Column("item", "Item", width="30%"),
         Column(
@@ -177,14 +175,14 @@ def worst_items(info: ProjectInfo, queue: Sequence[QueueRow], person: Person) ->
                 "item": Lines(f"Item {row.ordinal + 1}", _state(row)),
                 "f1": row.f1, "people": row.people, "labels": row.labels, "gold": row.gold,
                 "go": Link("Adjudicate", f"/adjudicate?project={info.project.id}&item={row.item}", "adjudicate")
-                if judge else (),
+                if may_adjudicate else (),
             },
         )
         for row in worst
     ]  # fmt: skip
-    said = data_table(columns, rows, key="agreement-worst", caption="The least agreement")
-    if said and said.kind == "action" and said.row:
-        st.switch_page("adjudicate.py", query_params={"project": info.project.id, "item": said.row})
+    event = data_table(columns, rows, key="agreement-worst", caption="The least agreement")
+    if event and event.kind == "action" and event.row:
+        st.switch_page("adjudicate.py", query_params={"project": info.project.id, "item": event.row})
 
 
 def _state(row: QueueRow) -> str:
@@ -192,15 +190,15 @@ def _state(row: QueueRow) -> str:
 
 
 def download(report: AgreementReport) -> None:
-    """Every figure as a file."""
+    """Draws the button that downloads every figure as CSV."""
     st.download_button(
-        "CSV", to_csv(records(report)), f"agreement-{report.project.id}.csv", "text/csv", on_click="ignore",
+        "CSV", csv_text(records(report)), f"agreement-{report.project.id}.csv", "text/csv", on_click="ignore",
         icon=":material/download:", key="agreement-csv", help="Every figure with its interval, one a line",
     )  # fmt: skip
 
 
 def records(report: AgreementReport) -> list[Record]:
-    """The figures one by one: whose, of what, the value with its interval, and why there is none."""
+    """The figures as records: of which items, people and label, the value with its interval, or why there is none."""
     found: list[Record] = []
     for row in report.rows:
         for field in MEASURES:

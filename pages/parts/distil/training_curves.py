@@ -1,29 +1,42 @@
-"""From what a training said to its curves, its strip of numbers and its table of evaluations.
+"""A training's curves, strip of numbers and table of evaluations, made from its steps and evaluations.
 
-Owns which figures stand where, and how many points are drawn. Knows nothing of drawing and nothing of the store: rows
-come as the services hand them out.
+Owns which figures stand where, and how many points are drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from backend.domain import Context
-from backend.report.numbers import Form, Interval, interval_text
+from backend.measure.accuracy import wilson_interval
+from backend.report.model import Curves, Figure, Line, Marks, Point, SeriesRole, known
+from backend.report.numbers import Form
 from pages.components.charts.chart_parts import Chart
+from pages.components.charts.picture_charts import training_chart
 from pages.components.frame.chrome import BigNumber
 from pages.components.table.table_model import Cell, Column, Kind, Lines, Link, Row
-from pages.parts.distil.step_charts import CurveRole, Panel, PanelLine, PanelPoint, step_chart, wilson
 
 SEEN = "seen"
 _MOST_POINTS = 300
-_HELD_OUT = (CurveRole.HELD_OUT, CurveRole.SECOND, CurveRole.THIRD)
+_Key = tuple[str, ...]  # where a figure is among a row's values, as ("cues", "kim2026")
+# How each kind of line looks. All are of one model: B's colour is the student's, and dash and symbol tell sets apart.
+_ROLLOUTS = Line("", SeriesRole.FIRST, (), marks=Marks.NONE)
+_TEACHER = Line("", SeriesRole.OTHER, (), dash="dash", marks=Marks.NONE)
+_DOTS = Line("", SeriesRole.FIRST, (), marks=Marks.ONLY)
+_HELD_OUT = (
+    Line("", SeriesRole.FIRST, (), marks=Marks.ALL),
+    Line("", SeriesRole.FIRST, (), dash="dash", symbol="square-open", marks=Marks.ALL),
+    Line("", SeriesRole.FIRST, (), dash="dot", symbol="diamond-open", marks=Marks.ALL),
+)
+_SEEN = Line("", SeriesRole.OTHER, (), dash="dash", symbol="triangle-up-open", marks=Marks.ALL)
+_SURE = Line("", SeriesRole.WRONG, (), dash="dot", symbol="x", marks=Marks.ALL)
 
 
 class StepFigures(Protocol):
-    """The figures of a step."""
+    """A training step with its figures, as the store hands them out."""
 
     @property
     def step(self) -> int:
@@ -37,7 +50,7 @@ class StepFigures(Protocol):
 
 
 class Evaluated(StepFigures, Protocol):
-    """What an evaluation found at a step."""
+    """An evaluation at a step with its figures."""
 
     @property
     def name(self) -> str:
@@ -62,7 +75,8 @@ def title_of(row: Evaluated) -> str:
 
 
 def thinned(rows: Sequence[StepFigures], most: int = _MOST_POINTS) -> list[StepFigures]:
-    """At most about `most` of the rows, evenly, with the first and the last; more can't be told apart in a chart."""
+    """At most about `most` of the rows, evenly, with the first and the last."""
+    # A chart is some 300 pixels wide; thousands of points would only take long to send, at every step.
     every = -(-len(rows) // most)
     return [row for at, row in enumerate(rows) if at % every == 0 or at == len(rows) - 1] if every > 1 else list(rows)
 
@@ -73,16 +87,14 @@ def held_out(rows: Sequence[Evaluated]) -> list[Evaluated]:
     return [row for row in rows if chosen and (row.name, row.context) == (chosen.name, chosen.context)]
 
 
-def interval(figure: Any, scale: float = 1.0) -> Interval:
+def stored_figure(stored: Any, form: Form = Form.DECIMAL) -> Figure:
     """A figure as the store keeps it, [value, low, high, n]; without a value where there is none."""
-    if not isinstance(figure, Sequence) or len(figure) < 3:
-        return Interval(None)
-    return Interval(*(None if part is None else float(part) * scale for part in figure[:3]))
-
-
-def count(figure: Any) -> int | None:
-    """The number of problems behind a figure."""
-    return int(figure[3]) if isinstance(figure, Sequence) and len(figure) > 3 and figure[3] is not None else None
+    if not isinstance(stored, Sequence) or len(stored) < 3:
+        return Figure(None, form=form)
+    value, low, high = (None if part is None else float(part) for part in stored[:3])
+    # Figures of trainings made before problems were counted have three parts.
+    n = int(stored[3]) if len(stored) > 3 and stored[3] is not None else None
+    return Figure(value, low, high, n, form)
 
 
 def main_charts(
@@ -93,40 +105,51 @@ def main_charts(
     `clustered`: several rollouts share a problem, so that they aren't independent and get no interval.
     """
     drawn, checked = thinned(steps), held_out(rows)
-    told = [responses(row) for row in drawn[1:] or drawn]
-    name = f"rollouts, {max(told):,} a step" if any(told) else "rollouts"
-    score = PanelLine(name, CurveRole.ROLLOUTS, [_score(row, clustered) for row in drawn], band=not clustered)
-    density = ("density", lexicon)
-    cue_panels = [
-        _panel("per 1,000 tokens", name, drawn, density, checked, ("density_estimate", lexicon)),
-        _panel("a response", name, drawn, ("cues", lexicon), checked, ("cues", lexicon)),
-    ]
-    length = _panel("tokens", name, drawn, ("length",), checked, ("length",))
+    sizes = [responses(row) for row in drawn[1:] or drawn]
+    name = f"rollouts, {max(sizes):,} a step" if any(sizes) else "rollouts"
+    score = replace(_ROLLOUTS, name=name, points=tuple(_score(row, clustered) for row in drawn), band=not clustered)
     first = drawn[0].values.get("score") if drawn and drawn[0].step == 0 else None
+
+    def panel(unit: str, key: _Key, evaluated: _Key) -> Curves:
+        rollouts = replace(_ROLLOUTS, name=name, points=_points(drawn, key))
+        return _beside(unit, rollouts, checked, evaluated, last)
+
+    cues = [  # both, because shorter responses hold fewer cues at the same density
+        panel("per 1,000 tokens", ("density", lexicon), ("density_estimate", lexicon)),
+        panel("a response", ("cues", lexicon), ("cues", lexicon)),
+    ]
     return {
-        "score": step_chart("Rollouts that are right", [Panel("", [score], Form.PERCENT, first)], last),
-        "length": step_chart("Length", [length], last),
-        "cues": step_chart(f"Cues, {lexicon}", cue_panels, last),
-        "accuracy": step_chart("Accuracy, and false confidence", [_accuracy(rows)], last),
+        "score": training_chart("Rollouts that are right", [_curves("", [score], last, Form.PERCENT, first)]),
+        "length": training_chart("Length", [panel("tokens", ("length",), ("length",))]),
+        "cues": training_chart(f"Cues, {lexicon}", cues),
+        "accuracy": training_chart("Accuracy, and false confidence", [_accuracy(rows, last)]),
     }
 
 
 def more_charts(steps: Sequence[StepFigures], last: int) -> dict[str, Chart]:
     """What the trainer measures of itself: loss, entropies, where the divergence falls, the gradient."""
-    drawn = [row for row in thinned(steps) if row.step]
+    drawn = [row for row in thinned(steps) if row.step]  # nothing is learned at step 0
 
-    def line(name: str, key: str, role: CurveRole = CurveRole.ROLLOUTS) -> PanelLine:
-        return PanelLine(name, role, _points(drawn, (key,)))
+    def line(name: str, key: str, like: Line = _ROLLOUTS, form: Form = Form.DECIMAL) -> Line:
+        return replace(like, name=name, points=_points(drawn, (key,), form))
 
-    entropies = [line("student", "student_entropy"), line("teacher", "teacher_entropy", CurveRole.TEACHER)]
-    shares = [line("of the divergence", "cue_share"), line("of the tokens", "cue_tokens", CurveRole.TEACHER)]
-    made = {
-        "loss": ("Loss", Panel("", [line("loss", "loss")])),
-        "entropy": ("Entropy, nats a token", Panel("", entropies)),
-        "share": ("What falls on cues", Panel("", shares, Form.PERCENT)),
-        "grad": ("Size of the gradient", Panel("", [line("before clipping", "grad_norm")])),
+    entropies = [line("student", "student_entropy"), line("teacher", "teacher_entropy", _TEACHER)]
+    percent = Form.PERCENT
+    shares = [
+        line("of the divergence", "cue_share", form=percent),
+        line("of the tokens", "cue_tokens", _TEACHER, percent),
+    ]
+    lines = {
+        "loss": ("Loss", [line("loss", "loss")], Form.DECIMAL),
+        "entropy": ("Entropy, nats a token", entropies, Form.DECIMAL),
+        "share": ("What falls on cues", shares, percent),
+        "grad": ("Size of the gradient", [line("before clipping", "grad_norm")], Form.DECIMAL),
     }
-    return {key: step_chart(title, [_known(panel)], last) for key, (title, panel) in made.items()}
+    # Lines nothing is known of are left out: a method without a teacher has no teacher's entropy.
+    return {
+        key: training_chart(title, [_curves("", [one for one in own if known(one.points)], last, form)])
+        for key, (title, own, form) in lines.items()
+    }
 
 
 def numbers(rows: Sequence[Evaluated], lexicon: str) -> list[BigNumber]:
@@ -134,39 +157,30 @@ def numbers(rows: Sequence[Evaluated], lexicon: str) -> list[BigNumber]:
     if not (checked := held_out(rows)):
         return []
     values = checked[0].values
-    shown = (
-        ("Accuracy", values.get("accuracy"), Form.PERCENT),
-        ("Cues a trace", _at(values, ("cues", lexicon)), Form.DECIMAL),
-        ("per 1,000 tokens", _at(values, ("density_estimate", lexicon)), Form.DECIMAL),
-        ("Length, tokens", values.get("length"), Form.COUNT),
-    )
-    made = [
-        BigNumber(label, interval(found).value, form=form, n=count(found), pair=False, note=_ends(found, form))
-        for label, found, form in shown
+    figures = {
+        "Accuracy": stored_figure(values.get("accuracy"), Form.PERCENT),
+        "Cues a trace": stored_figure(_at(values, ("cues", lexicon))),
+        "per 1,000 tokens": stored_figure(_at(values, ("density_estimate", lexicon))),
+        "Length, tokens": stored_figure(values.get("length"), Form.COUNT),
+    }
+    strip = [
+        BigNumber(label, found.value, form=found.form, n=found.n, pair=False, note=found.ends)
+        for label, found in figures.items()
     ]
-    return [*made, sure_and_wrong(checked[0], None)]
+    return [*strip, sure_and_wrong(checked[0], None)]
 
 
 def sure_and_wrong(base: Evaluated, last: Evaluated | None) -> BigNumber:
     """False confidence before and now; the interval is the latter's."""
-    before, now = (row.values.get("false_confidence") if row else None for row in (base, last))
-    told = now if last else before
-    return BigNumber(
-        "Sure but wrong",
-        interval(before).value,
-        interval(now).value,
-        form=Form.PERCENT,
-        n=count(told),
-        pair=last is not None,
-        note=_ends(told, Form.PERCENT),
+    before, now = (
+        stored_figure(row.values.get("false_confidence") if row else None, Form.PERCENT) for row in (base, last)
     )
+    shown = now if last else before
+    return BigNumber("Sure but wrong", before.value, now.value, form=Form.PERCENT, n=shown.n, pair=last is not None,
+                     note=shown.ends)  # fmt: skip
 
 
-def _ends(figure: Any, form: Form) -> str:
-    found = interval(figure)
-    return interval_text(found.low, found.high, form)
-
-
+# False confidence and cues stand in the same row: whether the model is right without doubts, or only without doubts.
 COLUMNS = (
     Column("step", "Step", Kind.NUMBER, Form.COUNT),
     Column("set", "Evaluation", width="13%"),
@@ -189,7 +203,7 @@ def evaluation_rows(rows: Sequence[Evaluated], lexicon: str, labels: Mapping[str
 
 
 def compare_pair(rows: Sequence[Evaluated]) -> tuple[Evaluated, Evaluated] | None:
-    """The held-out evaluation before anything was taught and the last one; None where there aren't two."""
+    """The held-out evaluations before training and at the last step; None where there aren't two."""
     checked = held_out(rows)
     if len(checked) > 1 and checked[0].step == 0 and checked[-1].run != checked[0].run:
         return checked[0], checked[-1]
@@ -202,7 +216,7 @@ def compare_link(base: str, run: str) -> str:
 
 
 def responses(row: StepFigures) -> int:
-    """How many responses a step's means are over."""
+    """How many responses a step's means are over: all its tokens over the mean length, since a step keeps no count."""
     length, tokens = row.values.get("length"), row.values.get("tokens")
     return round(tokens / length) if length and tokens else 0
 
@@ -213,73 +227,64 @@ def _table_row(row: Evaluated, lexicon: str, labels: Mapping[str, str], base: st
         links.append(Link("Traces", "/browse?" + urlencode({"run": labels[row.run]})))
     if row.step and base in labels:
         links.append(Link("Compare", compare_link(str(base), row.run)))
+    accuracy, length = stored_figure(values.get("accuracy")), stored_figure(values.get("length"))
     cells: dict[str, Cell] = {
         "step": row.step,
         "set": Lines(title_of(row), f"{values.get('traces', 0):,} traces"),
-        "accuracy": interval(values.get("accuracy")),
-        "sure": interval(values.get("false_confidence")),
-        "density": interval(_at(values, ("density_estimate", lexicon))),
-        "cues": interval(_at(values, ("cues", lexicon))),
-        "length": interval(values.get("length")),
-        "finished": interval(values.get("finished_estimate")),
-        "n": count(values.get("accuracy")) or count(values.get("length")),
+        "accuracy": accuracy,
+        "sure": stored_figure(values.get("false_confidence")),
+        "density": stored_figure(_at(values, ("density_estimate", lexicon))),
+        "cues": stored_figure(_at(values, ("cues", lexicon))),
+        "length": length,
+        "finished": stored_figure(values.get("finished_estimate")),
+        "n": accuracy.n or length.n,
         "links": links,
     }
     return Row(f"{row.step}-{row.run}", cells)
 
 
-def _accuracy(rows: Sequence[Evaluated]) -> Panel:
+def _accuracy(rows: Sequence[Evaluated], last: int) -> Curves:
     """A line for each evaluation, and false confidence on the first held-out one."""
     named = list(dict.fromkeys((row.name, row.context) for row in rows))
-    lines, others = [], iter((*_HELD_OUT, *(CurveRole.THIRD for _ in named)))
+    lines, others = [], iter((*_HELD_OUT, *(_HELD_OUT[-1] for _ in named)))
     for key in named:
         own = [row for row in rows if (row.name, row.context) == key]
-        role = CurveRole.SEEN if own[0].name == SEEN else next(others)
-        lines.append(PanelLine(title_of(own[0]), role, [_found(row, ("accuracy",)) for row in own]))
-    sure = [_found(row, ("false_confidence",)) for row in held_out(rows)]
-    return Panel("", [*lines, PanelLine("sure but wrong", CurveRole.SURE, sure)], Form.PERCENT)
+        like = _SEEN if own[0].name == SEEN else next(others)
+        lines.append(replace(like, name=title_of(own[0]), points=_found(own, ("accuracy",), Form.PERCENT)))
+    sure = _found(held_out(rows), ("false_confidence",), Form.PERCENT)
+    return _curves("", [*lines, replace(_SURE, name="sure but wrong", points=sure)], last, Form.PERCENT)
 
 
-def _panel(
-    unit: str,
-    name: str,
-    steps: Sequence[StepFigures],
-    key: tuple[str, ...],
-    rows: Sequence[Evaluated],
-    same: tuple[str, ...],
-) -> Panel:
+def _beside(unit: str, rollouts: Line, rows: Sequence[Evaluated], key: _Key, last: int) -> Curves:
     """Rollouts as a line, the held-out evaluation as dots with whiskers, its first value as the base."""
-    lines = [PanelLine(name, CurveRole.ROLLOUTS, _points(steps, key))]
-    found = [_found(row, same) for row in rows]
-    if rows:
-        lines.append(PanelLine(title_of(rows[0]), CurveRole.HELD_OUT_DOTS, found))
-    base = found[0].value.value if found and found[0].step == 0 else None
-    return Panel(unit, lines, base=base)
+    points = _found(rows, key)
+    dots = [replace(_DOTS, name=title_of(rows[0]), points=points)] if rows else []
+    base = points[0].figure.value if points and points[0].x == 0 else None
+    return _curves(unit, [rollouts, *dots], last, base=base)
 
 
-def _known(panel: Panel) -> Panel:
-    """Without the lines nothing is known of: a method without a teacher has no teacher's entropy."""
-    lines = [line for line in panel.lines if any(point.value.value is not None for point in line.points)]
-    return Panel(panel.unit, lines, panel.form, panel.base)
+def _curves(
+    unit: str, lines: Sequence[Line], last: int, form: Form = Form.DECIMAL, base: float | None = None
+) -> Curves:
+    return Curves("", "", "step", unit, form, tuple(lines), base, last=last)
 
 
-def _points(rows: Sequence[StepFigures], key: tuple[str, ...]) -> list[PanelPoint]:
-    return [PanelPoint(row.step, Interval(_at(row.values, key)), responses(row) or None) for row in rows]
+def _points(rows: Sequence[StepFigures], key: _Key, form: Form = Form.DECIMAL) -> tuple[Point, ...]:
+    return tuple(Point(row.step, Figure(_at(row.values, key), n=responses(row) or None, form=form)) for row in rows)
 
 
-def _score(row: StepFigures, clustered: bool) -> PanelPoint:
+def _score(row: StepFigures, clustered: bool) -> Point:
     share, n = row.values.get("score"), responses(row)
-    if share is None or not n or clustered:
-        return PanelPoint(row.step, Interval(share), n or None)
-    return PanelPoint(row.step, wilson(share, n), n)
+    # Rollouts of one problem resemble each other: as independent ones their interval would be too narrow.
+    low, high = (None, None) if share is None or not n or clustered else wilson_interval(share, n)
+    return Point(row.step, Figure(share, low, high, n or None, Form.PERCENT))
 
 
-def _found(row: Evaluated, key: tuple[str, ...]) -> PanelPoint:
-    figure = _at(row.values, key)
-    return PanelPoint(row.step, interval(figure), count(figure))
+def _found(rows: Sequence[Evaluated], key: _Key, form: Form = Form.DECIMAL) -> tuple[Point, ...]:
+    return tuple(Point(row.step, stored_figure(_at(row.values, key), form)) for row in rows)
 
 
-def _at(values: Mapping[str, Any], key: tuple[str, ...]) -> Any:
+def _at(values: Mapping[str, Any], key: _Key) -> Any:
     found: Any = values
     for part in key:
         found = found.get(part) if isinstance(found, Mapping) else None

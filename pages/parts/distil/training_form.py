@@ -1,7 +1,7 @@
-"""The form on the Distil page: who is taught, how, with what, how much, and what is checked on the way.
+"""The form on the Distil page: base model, problems, method, settings, and what is evaluated on the way.
 
-Owns the widgets and their layout; each change makes a new specification. Knows nothing of how one is started. Names of
-models and sets may be hostile: they stand in widgets' options alone.
+Owns the widgets and their layout; each change makes a new specification. Names of models and sets may be hostile: they
+stand in widgets' options alone.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _MIXED = -1.0
 
 def form(chosen: Draft, known: Sequence[TrainingPreset]) -> None:
     """Every setting; `chosen.spec` is what they say."""
+    # Part of every widget's key: a draft that was replaced gets new widgets, with its values; under their old keys
+    # Streamlit would keep the old ones.
     key = str(chosen.edition)
     _start_from(known, key)
     with _line("who"):
@@ -39,6 +41,7 @@ def form(chosen: Draft, known: Sequence[TrainingPreset]) -> None:
         evaluated = _checked(chosen.spec, key)
         settings = _rest(settings, key)
     spec = replace(evaluated, settings=settings)
+    # A preset whose settings were changed is that preset no more, and must not be listed under its name.
     if spec != chosen.spec and spec.settings != chosen.spec.settings:
         spec = replace(spec, preset="")
     chosen.spec = spec
@@ -49,7 +52,7 @@ def _line(name: str) -> Any:
 
 
 def _start_from(known: Sequence[TrainingPreset], key: str) -> None:
-    """A preset as a way to fill the form."""
+    """Draws the list of presets; choosing one fills the form."""
     titles = {preset.title: preset.spec for preset in known}
     name = f"distil-from-{key}"
 
@@ -77,6 +80,7 @@ def _who(spec: TrainingSpec, key: str) -> TrainingSpec:
         "Problem set", names, index=names.index(spec.problem_set) if spec.problem_set in sets else 0,
         key=f"distil-set-{key}", width=200, help="  \n".join(f"{s.name}: {s.title}" for s in sets.values() if s.lab),
     )  # fmt: skip
+    # The set is part of the key below: its size is the field's maximum, and a kept value beyond it would be an error.
     most = max(1, sets[name].size)
     size = st.number_input(
         "Problems |D|", 1, most, min(spec.size, most) if spec.size else None, key=f"distil-size-{key}-{name}",
@@ -150,7 +154,7 @@ def _how_much(settings: TrainingSettings, key: str) -> TrainingSettings:
 
 
 def _rest(settings: TrainingSettings, key: str) -> TrainingSettings:
-    """What one rarely changes."""
+    """The settings that are rarely changed."""
     with st.popover("Everything else", icon=":material/tune:", type="tertiary", key=f"distil-rest-{key}"):
         left, right = st.columns(2)
         with left:
@@ -210,7 +214,8 @@ def _checked(spec: TrainingSpec, key: str) -> TrainingSpec:
 
 
 def _evaluations(spec: TrainingSpec, names: Sequence[str], limit: int | None, seen: bool) -> tuple[EvaluationSpec, ...]:
-    """Those there were, as far as they are still wanted, and new ones like them."""
+    """The evaluations there were, as far as they are still wanted, and new ones like them."""
+    # Those under a context have no widgets; a preset that has them must not lose them when the form is drawn.
     known = {one.name: one for one in spec.evaluations if one.context is Context.NONE}
     hinted = tuple(one for one in spec.evaluations if one.context is not Context.NONE)
     plain = next(iter(known.values()), EvaluationSpec(last_samples=1))
@@ -245,7 +250,7 @@ def _float(settings: TrainingSettings, key: str, name: str, low: float, high: fl
 
 
 def _small(settings: TrainingSettings, key: str, name: str, low: float, high: float) -> TrainingSettings:
-    """A number that is told by its power of ten."""
+    """A number written by its power of ten: 1e-05 and not 0.00."""
     now = float(getattr(settings, name))
     value = st.number_input(LABELS[name], low, high, now, 1e-5, "%.2e", key=f"distil-{name}-{key}")
     return _with(settings, name, float(value))

@@ -1,19 +1,18 @@
-"""What stands above a training's curves: its name, how it stands, and what can be done with it now.
+"""The head of a training's page: name, state, and the buttons for what can be done with it now.
 
-Owns these buttons, and that the page runs again when the state changes. Knows nothing of curves. Names and reasons may
-be hostile: they are plain text.
+Owns these buttons, and that the page runs again when the state changes. Names and reasons may be hostile: they are
+plain text.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
 from backend.domain import UserError, visible
+from backend.report.files import csv_text
 from backend.services.training.trainings import TrainingInfo
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import notice
@@ -47,7 +46,7 @@ def head(info: TrainingInfo, rows: Sequence[Any]) -> None:
 
 
 def _state(training: str, shown: str) -> None:
-    """The state line; the whole page runs again when the state is another."""
+    """Draws the state line; the whole page runs again when the state has changed, and its buttons with it."""
     try:
         info = services().trainings.get(training)
     except UserError:
@@ -66,7 +65,7 @@ def _state(training: str, shown: str) -> None:
 
 
 def _actions(info: TrainingInfo, rows: Sequence[Any]) -> None:
-    """One primary action: what one would do next."""
+    """Draws the buttons, one of them primary: Compare when it is done, Resume when it stopped early."""
     training, pair = info.training.id, compare_pair(rows)
     known = runs()
     if pair and all(row.run in known for row in pair):
@@ -89,18 +88,18 @@ def _actions(info: TrainingInfo, rows: Sequence[Any]) -> None:
         if st.button("Resume", type=kind, icon=":material/resume:", key="distil-resume",
                      help="It goes on from its last checkpoint"):  # fmt: skip
             _done(lambda: services().trainings.resume(training))
-    said = "Base and last checkpoint, side by side"
+    hint = "Base and last checkpoint, side by side"
     if (
         info.models
         and info.base
-        and st.button("Watch live", icon=":material/play_circle:", key="distil-live", help=said)
+        and st.button("Watch live", icon=":material/play_circle:", key="distil-live", help=hint)
     ):
         st.switch_page("live.py", query_params={"models": f"{info.training.model},{info.models[-1].id}"})
     _more(info)
 
 
 def _more(info: TrainingInfo) -> None:
-    """What one does rarely."""
+    """Draws the menu of what is rarely done."""
     with st.popover("More", icon=":material/more_horiz:", type="tertiary", key="distil-more"):
         st.download_button(
             "Every step as CSV", lambda: steps_csv(services().trainings.steps(info.training.id)), "training-steps.csv",
@@ -124,7 +123,7 @@ def _more(info: TrainingInfo) -> None:
 
 @st.dialog("Remove this training?")
 def remove_dialog(info: TrainingInfo) -> None:
-    """Ask before checkpoints are deleted."""
+    """Asks before checkpoints are deleted."""
     count = len(info.models)
     st.text(
         f"{visible(info.training.name)}\nIts curves and {count} checkpoint{'' if count == 1 else 's'} are deleted. The "
@@ -141,7 +140,7 @@ def remove_dialog(info: TrainingInfo) -> None:
 
 
 def _done(act: Callable[[], object]) -> None:
-    """Do it and look again; a sentence where it can't be done."""
+    """Runs `act` and the page again; shows the sentence of a UserError instead."""
     try:
         act()
     except UserError as error:
@@ -152,12 +151,7 @@ def _done(act: Callable[[], object]) -> None:
 
 def steps_csv(rows: Sequence[StepFigures]) -> str:
     """Every figure of every step, a column each; those by lexicon are named like `density.doubts`."""
-    flat = [{"step": row.step} | _flat(row.values) for row in rows]
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(dict.fromkeys(name for row in flat for name in row)))
-    writer.writeheader()
-    writer.writerows(flat)
-    return out.getvalue()
+    return csv_text([{"step": row.step} | _flat(row.values) for row in rows])
 
 
 def _flat(values: Any, before: str = "") -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The same problem answered before anything was taught, at any step, and now; and what the step learned from.
+"""The watched problems of a training: answers before training, at the slider's step and now; and a step's rollouts.
 
-Owns the slider, the choice of the problem and the panes. Knows nothing of curves. Texts are hostile: they reach the
-browser through the trace view alone.
+Owns the slider, the choice of the problem and the panes. Texts are hostile: they reach the browser through the trace
+view alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Reply = Mapping[str, Any]
 
 
 def watched(info: TrainingInfo, lexicon: str) -> int:
-    """Slider, problem and three panes; returns the step the slider shows."""
+    """Draws the slider, the problem and up to three panes; returns the slider's step."""
     training, steps = info.training.id, services().trainings.rollout_steps(info.training.id)
     if not steps:
         st.text(
@@ -50,13 +50,15 @@ def watched(info: TrainingInfo, lexicon: str) -> int:
                 st.text(f"gold {gold}" if gold is not None else "no gold answer")
         step, most = 0, info.steps
         if most:
+            # At a quarter of the way: at either end it would show what stands beside it.
             step = int(st.slider("Step", 0, most, max(1, most // 4), key=f"distil-step-{training}"))
     _panes(info, steps, step, chosen, lexicon)
     return step
 
 
 def _panes(info: TrainingInfo, steps: Sequence[int], step: int, problem: int, lexicon: str) -> None:
-    """Step 0, the slider's, the last; the same step is shown once."""
+    """Draws step 0, the slider's and the last; a step that is two of them is drawn once."""
+    # Watched problems are answered every few steps: the slider shows the last of them before it.
     reached = max((one for one in steps if one <= step), default=steps[0])
     last = steps[-1]
     shown: dict[int, tuple[Literal["A", "B", "C"], str]] = {steps[0]: ("A", "before")}
@@ -70,13 +72,14 @@ def _panes(info: TrainingInfo, steps: Sequence[int], step: int, problem: int, le
             tag, words = shown[at]
             panes.append(_pane(reply, f"step-{at}", f"Step {at}", words, lexicon, tag))
     if panes:
+        # Short answers are shown whole; long ones scroll.
         short = info.spec.settings.max_tokens <= _SHORT
         window = Options(minimum=_HEIGHT, reserve=20, keys=False)
         trace_view(panes, key="distil-panes", options=Options(fit="content", keys=False) if short else window)
 
 
 def sampled(training: str, step: int, lexicon: str) -> None:
-    """A few of the rollouts the step learned from."""
+    """Draws a few of the rollouts that the step learned from."""
     row = services().trainings.rollouts(training, step)
     if row is None or not row.sampled:
         st.text("This step kept no rollouts.")

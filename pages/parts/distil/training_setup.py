@@ -1,7 +1,6 @@
-"""What a person has set up on the Distil page: a specification that lives in the session, and what is wrong with it.
+"""The draft of a training on the Distil page: a specification kept in the session, and why it can't be started.
 
-Owns where it comes from (a preset, an earlier training, the paper's settings) and when it is checked. Knows nothing of
-widgets. The specification outlives them; `edition` counts the times it was replaced, so that they are made anew.
+Owns where it comes from (a preset, an earlier training, the paper's settings) and when it is checked.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _SIBLINGS = 8
 
 @dataclass(slots=True)
 class Draft:
-    """The specification as it stands."""
+    """The specification as it stands; `edition` counts how often it was replaced, so that widgets are made anew."""
 
     spec: TrainingSpec
     edition: int = 0
@@ -51,7 +50,7 @@ def trainable() -> list[ModelInfo]:
 
 
 def draft() -> Draft:
-    """This tab's specification; at first the first preset, or what is plain for the first model."""
+    """This session's specification; at first the first preset, or default settings for the first model."""
     if _NAME not in st.session_state:
         known = presets()
         st.session_state[_NAME] = Draft(known[0].spec if known else _plain())
@@ -67,41 +66,42 @@ def _plain() -> TrainingSpec:
 
 
 def take(spec: TrainingSpec) -> None:
-    """Put a specification into the draft, to be changed and started."""
+    """Puts a specification into the draft, to be changed and started."""
     chosen = draft()
+    # Without the name: two trainings of one name couldn't be told apart in the list.
     chosen.spec, chosen.edition = replace(spec, name=""), chosen.edition + 1
     st.session_state[OWN] = True
 
 
 def take_paper() -> None:
-    """Put the paper's settings for the same method and context into the draft."""
+    """Puts the paper's settings for the same method and context into the draft."""
     spec = draft().spec
     take(replace(spec, settings=paper_settings(spec.settings)[0], preset=""))
 
 
 def take_method(method: Method) -> None:
-    """Change the method, and with it what it can't do without: a context it knows, siblings to compare."""
+    """Changes the method, and with it what it needs: a context it knows, several rollouts of each problem."""
     spec = draft().spec
     settings, known = spec.settings, CONTEXTS[method]
     context = settings.context if settings.context in known else next(iter(known), TrainingSettings().context)
     settings = replace(settings, method=method, context=context)
+    # Both learn from rollouts of one problem against each other; fewer problems keep the step as large as it was.
     if method in (Method.SDPO, Method.GRPO) and settings.samples < 2:
         settings = replace(settings, samples=_SIBLINGS, prompts=max(1, settings.prompts // _SIBLINGS))
     take(replace(spec, settings=settings, preset=""))
 
 
 def trouble(spec: TrainingSpec) -> str:
-    """Why `spec` can't be started, in a sentence; "" where it can.
-
-    The problems of a large imported set are looked through only when it is started: that takes a query each.
-    """
+    """Why `spec` can't be started, in a sentence; "" where it can."""
     if not spec.model:
         return "No model here can be trained from: add a folder with a model’s weights on the page Models."
-    if said := sentence(spec.check):
-        return said
+    if reason := sentence(spec.check):
+        return reason
     info = problem_sets().get(spec.problem_set)
+    # Problems of an imported set take a query each: a large one is looked through only when the training is started.
     if info and not info.lab and min(info.size, spec.size or info.size) > _MOST_CHECKED:
         return ""
+    # The cache's key: what of the specification the check below looks at. Learning rates and the like change nothing.
     asked = tuple((e.problem_set, e.seen, e.limit, e.context) for e in spec.evaluations)
     settings = spec.settings
     taught = (settings.method, settings.context, settings.steps > 0)

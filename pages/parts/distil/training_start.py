@@ -1,7 +1,7 @@
 """The Distil page without a training: presets as cards, the form with what differs from the paper, earlier trainings.
 
-Owns how a training is begun from here and how the list of them reads. Knows nothing of single settings. Names may be
-hostile: they stand in plain text and table cells alone.
+Owns how a training is begun from here and how the list of them reads. Names may be hostile: they stand in plain text
+and table cells alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pages.components.frame.session import services
 from pages.components.jobs.job_words import ago, joined
 from pages.components.table.table import Select, data_table
 from pages.components.table.table_model import Cell, Column, Kind, Lines, Link, Row
-from pages.parts.distil.training_curves import compare_link, compare_pair, count, held_out, interval
+from pages.parts.distil.training_curves import compare_link, compare_pair, held_out, stored_figure
 from pages.parts.distil.training_form import form
 from pages.parts.distil.training_setup import OWN, draft, presets, take_paper, trouble
 from pages.parts.distil.training_words import differences, state_word, summary
@@ -35,7 +35,7 @@ _LIST_HEIGHT = 420
 
 
 def begin(spec: TrainingSpec) -> None:
-    """Ask for a training and go to it; a sentence where it can't be done."""
+    """Submits a training and opens it; shows the sentence of a UserError instead."""
     try:
         with st.spinner("Looking through the problems"):
             job = services().trainings.submit(spec)
@@ -46,14 +46,14 @@ def begin(spec: TrainingSpec) -> None:
 
 
 def watch(training: str) -> None:
-    """Go to a training."""
+    """Opens a training on this page."""
     st.query_params.clear()
     st.query_params["training"] = training
     st.rerun()
 
 
 def cards(known: Sequence[TrainingPreset]) -> TrainingSpec | None:
-    """The presets, the first as the page's one primary action; the specification of the one that was pressed."""
+    """Draws the presets, the first as the page's primary action; returns the specification of the one pressed."""
     wanted = None
     with st.container(horizontal=True, gap="small", key="sth-cards"):
         for place, preset in enumerate(known):
@@ -67,7 +67,7 @@ def cards(known: Sequence[TrainingPreset]) -> TrainingSpec | None:
 
 
 def own(known: Sequence[TrainingPreset]) -> None:
-    """The form, what differs from the paper, and the way to start it."""
+    """Draws the form, what differs from the paper, and the button that starts it."""
     st.session_state.setdefault(OWN, not known)
     opened = st.expander("Set up your own", icon=":material/tune:", key=OWN, on_change="rerun")
     if not opened.open:
@@ -83,7 +83,7 @@ def own(known: Sequence[TrainingPreset]) -> None:
 
 
 def _start(spec: TrainingSpec, quiet: bool) -> None:
-    """The button, and beside it why it can't be pressed."""
+    """Draws the button, and beside it why it can't be pressed."""
     wrong = barred() or trouble(spec)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sth-distil-start"):
         pressed = st.button(
@@ -99,7 +99,7 @@ def _start(spec: TrainingSpec, quiet: bool) -> None:
 
 
 def paper_table(settings: TrainingSettings, key: str) -> None:
-    """Every setting that isn't the paper's, with the paper's value beside it."""
+    """Draws a table of every setting that isn't the paper's, with the paper's value beside it."""
     paper, source = paper_settings(settings)
     rows = [
         Row(name, {"name": name, "paper": theirs, "here": ours}) for name, theirs, ours in differences(settings, paper)
@@ -113,7 +113,7 @@ def paper_table(settings: TrainingSettings, key: str) -> None:
 
 
 def earlier() -> None:
-    """Every training, the newest first, each a way to it."""
+    """Draws the list of trainings, the newest first; a row opens its training."""
     infos = services().trainings.all()
     if not infos:
         st.text("No model was taught here yet. Press a card above: its curves and texts appear as it learns.")
@@ -135,10 +135,11 @@ def earlier() -> None:
 
 
 def _row(info: TrainingInfo) -> Row:
+    # By the store's version: read again for every training at every rerun, the list would take long.
     rows = _evaluations(services().runs.version(), info.training.id)
     checked, pair = held_out(rows), compare_pair(rows)
     base = checked[0].values.get("accuracy") if checked and checked[0].step == 0 else None
-    last = checked[-1].values.get("accuracy") if checked and checked[-1].step else None
+    last = stored_figure(checked[-1].values.get("accuracy") if checked and checked[-1].step else None)
     made = "" if info.training.part == "" else "of an experiment"
     cells: dict[str, Cell] = {
         "training": Lines(
@@ -146,9 +147,9 @@ def _row(info: TrainingInfo) -> Row:
         ),
         "state": Lines(state_word(info), visible(info.reason, 90)),
         "steps": info.step,
-        "base": interval(base),
-        "accuracy": interval(last),
-        "n": count(last),
+        "base": stored_figure(base),
+        "accuracy": last,
+        "n": last.n,
         "links": [Link("Compare", compare_link(pair[0].run, pair[1].run))] if pair else [],
     }
     return Row(info.training.id, cells)
@@ -160,7 +161,7 @@ def _evaluations(version: int, training: str) -> list[Any]:
 
 
 def start_page() -> None:
-    """Everything below the header."""
+    """Draws everything below the header."""
     known = presets()
     with st.container(key="sth-lead"):
         st.text(

@@ -1,6 +1,6 @@
-"""A training under one's eyes: numbers, curves, the same problem over the steps, evaluations, and what was asked for.
+"""The page of one training: numbers, curves, watched problems, evaluations, settings, prompts and checkpoints.
 
-Owns how often all this is looked up and which parts are drawn. Knows nothing of how a training is begun or stopped.
+Owns how often all this is looked up and which parts are drawn.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SLOWEST = 10.0
 
 
 def look_every(info: TrainingInfo, steps: Sequence[StepFigures]) -> float | None:
-    """Seconds between two looks: twice a step, between 1.5 and 10; None where nothing will change."""
+    """Seconds between two looks: half a step, between 1.5 and 10; None where nothing will change."""
     if not is_open(info):
         return None
     each = pace([row.values["seconds"] for row in steps if row.values.get("seconds")]) or 0.0
@@ -47,20 +47,24 @@ def look_every(info: TrainingInfo, steps: Sequence[StepFigures]) -> float | None
 
 
 def offered(info: TrainingInfo, rows: Sequence[Any]) -> tuple[int, bool]:
-    """What the parts of the page that stay as they are were drawn from: checkpoints, and whether there is a pair."""
+    """What the parts outside the fragment depend on: the number of checkpoints, and whether there is a pair."""
     return len(info.models), compare_pair(rows) is not None
 
 
 def look(training: str, lexicon: str, every: float | None, drawn: tuple[int, bool]) -> None:
-    """Everything that changes from step to step. `every` is how often it is drawn, `drawn` what was `offered`."""
+    """Draws everything that changes from step to step; run as a fragment every `every` seconds.
+
+    `drawn` is what `offered` returned when the page was drawn.
+    """
     try:
         info = services().trainings.get(training)
     except UserError:
         return
     steps, rows = services().trainings.steps(training), services().trainings.evaluations(training)
     wanted = look_every(info, steps)
+    # A fragment can't change its own rate nor what stands around it: that takes a rerun of the page.
     if every and wanted and (offered(info, rows) != drawn or not 0.5 <= wanted / every <= 2):
-        st.rerun()  # there is more to do than when the page was drawn, or steps take longer or shorter
+        st.rerun()
     _numbers(rows, lexicon)
     if not steps:
         st.text("The base answers first; curves begin with it." if is_open(info) else "No step was told.")
@@ -72,7 +76,7 @@ def look(training: str, lexicon: str, every: float | None, drawn: tuple[int, boo
 
 
 def _numbers(rows: Sequence[Any], lexicon: str) -> None:
-    """The base against the last evaluation of the same problems, as everywhere; before there is one, the base."""
+    """Draws the base against the last evaluation of the same problems; before there is one, the base alone."""
     pair = compare_pair(rows)
     if pair is None or not all(row.run in runs() for row in pair):
         numbers_strip(numbers(rows, lexicon))
@@ -83,18 +87,16 @@ def _numbers(rows: Sequence[Any], lexicon: str) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _charts(
-    said: object, _info: TrainingInfo, _steps: Sequence[StepFigures], _rows: Sequence[Any], lexicon: str
-) -> Any:
-    """The charts, built once for what a training has `said`, so that a look without news costs nothing."""
+def _charts(key: object, _info: TrainingInfo, _steps: Sequence[StepFigures], _rows: Sequence[Any], lexicon: str) -> Any:
+    """The charts, built once for a `key`, so that a look without news costs nothing."""
     last, clustered = max(_info.steps, _steps[-1].step), _info.spec.settings.samples > 1
     return main_charts(_steps, _rows, lexicon, last, clustered=clustered)
 
 
 def _curves(info: TrainingInfo, steps: Sequence[StepFigures], rows: Sequence[Any], lexicon: str) -> None:
     last = steps[-1]
-    said = (info.training.id, last.step, last.values.get("seconds"), tuple((row.step, row.run) for row in rows))
-    charts = _charts(said, info, steps, rows, lexicon)
+    key = (info.training.id, last.step, last.values.get("seconds"), tuple((row.step, row.run) for row in rows))
+    charts = _charts(key, info, steps, rows, lexicon)
     with st.container(horizontal=True, gap="small", key="sth-distil-curves"):
         for name, chart in charts.items():
             with st.container(key=f"sth-distil-curve-{name}"):
@@ -112,7 +114,7 @@ def _evaluations(rows: Sequence[Any], lexicon: str) -> None:
 
 
 def _folded(info: TrainingInfo, steps: Sequence[StepFigures], step: int, lexicon: str) -> None:
-    """What one looks at on purpose; drawn once it is open."""
+    """Draws the folded parts, each once it is open: closed they would be sent at every step."""
     more = st.expander("Loss, entropy, and where the divergence falls", key="distil-more-curves", on_change="rerun")
     if more.open:
         with more, st.container(horizontal=True, gap="small", key="sth-distil-curves-more"):
@@ -126,7 +128,7 @@ def _folded(info: TrainingInfo, steps: Sequence[StepFigures], step: int, lexicon
 
 
 def asked_for(info: TrainingInfo) -> None:
-    """What stays as it is: settings, prompts, checkpoints."""
+    """Draws what stays as it is: settings, prompts, checkpoints."""
     left = st.expander("Settings, and what differs from the paper", key="distil-settings", on_change="rerun")
     if left.open:
         with left, st.container(horizontal=True, gap="large", key="sth-distil-own"):
@@ -161,7 +163,7 @@ def _checkpoints(info: TrainingInfo) -> None:
     rows = []
     for model in info.models:
         step = model.location.rpartition("-")[2]
-        href = "/models?" + _query(model.id)
+        href = f"/models?model={model.id}"
         rows.append(Row(model.id, {"step": step, "model": Lines(model.name, model.note, href)}))
     data_table(
         [Column("step", "Step", sortable=False, width="80px"), Column("model", "Model", sortable=False)], rows,
@@ -169,22 +171,18 @@ def _checkpoints(info: TrainingInfo) -> None:
     )  # fmt: skip
 
 
-def _query(model: str) -> str:
-    return f"model={model}"
-
-
 @st.cache_data(show_spinner=False, max_entries=32)
 def _shown_prompts(job: str, training: str) -> dict[str, str]:
-    """The exact prompts of the first problem, as the training process said them; empty where that isn't kept."""
+    """The exact prompts of the first problem, as the training process sent them; empty where they aren't kept."""
     for item in services().jobs.stream(job):
-        said = item.payload
-        if said.get("k") == "begin" and said.get("training") == training and said.get("prompts"):
-            return {name: str(text) for name, text in said["prompts"].items()}
+        event = item.payload
+        if event.get("k") == "begin" and event.get("training") == training and event.get("prompts"):
+            return {name: str(text) for name, text in event["prompts"].items()}
     return {}
 
 
 def _prompts(info: TrainingInfo) -> None:
-    """What the student is shown, and what the teacher is shown beyond it."""
+    """Draws the student's prompt, or the difference between it and the teacher's."""
     if info.job is None or info.state == "queued":
         return
     opened = st.expander("What student and teacher are shown", key="distil-prompts", on_change="rerun")
@@ -193,7 +191,7 @@ def _prompts(info: TrainingInfo) -> None:
     with opened:
         prompts = _shown_prompts(info.job.id, info.training.id)
         if "student" not in prompts:
-            _shown_prompts.clear()
+            _shown_prompts.clear()  # they may still come: nothing found must not be kept
             st.text("The training process hasn't said its prompts, or they are kept no more.")
         elif "teacher" not in prompts:
             st.text("The first problem, as the model is shown it:")
@@ -201,6 +199,7 @@ def _prompts(info: TrainingInfo) -> None:
         else:
             st.text("The first problem. Lines with a plus are what the teacher is shown beyond the student:")
             lines = difflib.ndiff(prompts["student"].splitlines(), prompts["teacher"].splitlines())
+            # ndiff's lines with "?" point at characters within a line; as a diff they would be noise.
             shown = "\n".join(visible_lines(line) for line in lines if not line.startswith("?"))
             st.code(shown, language="diff", wrap_lines=True)
 

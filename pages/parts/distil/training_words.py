@@ -1,6 +1,6 @@
-"""A training's settings in words: what each is called, how its value is written, and which count for a method.
+"""A training's settings and state in words: labels, formatted values, and which settings count for a method.
 
-Owns this wording and the order of settings in a list. Knows nothing of widgets or of how a training is carried out.
+Owns this wording and the order of settings in a list.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def distills(settings: TrainingSettings) -> bool:
 
 
 def counts(name: str, settings: TrainingSettings) -> bool:
-    """Whether a setting has any effect beside the others."""
+    """Whether a setting has any effect, given the others: one without is neither a field nor a difference."""
     if name in _DISTILLED and not distills(settings):
         return False
     if name in _OF_GRPO:
@@ -109,7 +109,7 @@ def value_text(name: str, value: Any) -> str:
 
 
 def differences(settings: TrainingSettings, paper: TrainingSettings) -> list[tuple[str, str, str]]:
-    """What it is, the paper's value and ours, of every setting that counts and isn't the paper's."""
+    """(label, the paper's value, ours) of every setting that counts on either side and isn't the paper's."""
     order = list(LABELS)
     found = [row for row in settings.differences(paper) if counts(row[0], settings) or counts(row[0], paper)]
     found = [row for row in found if row[0] in LABELS]
@@ -118,7 +118,7 @@ def differences(settings: TrainingSettings, paper: TrainingSettings) -> list[tup
 
 
 def summary(info: TrainingInfo) -> str:
-    """What is taught to whom with what, in one line."""
+    """Base model, method, problems and remedy in one line."""
     spec, base = info.spec, visible(info.base.name, 60) if info.base else "a model that is gone"
     amount = "all of " if spec.size is None else f"{spec.size:,} of "
     taught = f"{amount}{visible(spec.problem_set, 60)}" if spec.problem_set else ""
@@ -127,20 +127,21 @@ def summary(info: TrainingInfo) -> str:
 
 
 def state_word(info: TrainingInfo) -> str:
-    """How a training stands, in a word or two."""
+    """A training's state in a word or two."""
     if info.training.wish == "pause" and info.state in ("queued", "running"):
         return "pauses"
     return _STATES.get(info.state, info.state)
 
 
 def pace(seconds: Sequence[float]) -> float | None:
-    """Seconds a step takes: the median of the last few, so that one with an evaluation doesn't count."""
+    """Seconds a step takes: the median of the last five; None before the first."""
+    # The median, because a step with an evaluation takes many times as long as the others.
     last = sorted(seconds[-5:])
     return last[len(last) // 2] if last else None
 
 
 def state_line(info: TrainingInfo, ahead: int, working: bool, seconds: Sequence[float]) -> str:
-    """How far a training is, how fast it goes, and what it waits for."""
+    """The state line: how far a training is, how fast it goes, and what it waits for."""
     if info.state == "queued":
         behind = f"waits for {ahead} job{'' if ahead == 1 else 's'} before it" if ahead else "next in the queue"
         return behind if working else joined(behind, "no worker is running")
@@ -158,7 +159,7 @@ def state_line(info: TrainingInfo, ahead: int, working: bool, seconds: Sequence[
 
 
 def sentence(attempt: Any) -> str:
-    """ "" where `attempt` can be made, else the sentence that says why not."""
+    """The sentence of the UserError that `attempt` raises; "" where it raises none."""
     try:
         attempt()
     except UserError as error:

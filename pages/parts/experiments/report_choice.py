@@ -1,6 +1,6 @@
-"""What of the experiments is looked at: source, scale, seeds, lexicon, or any runs; all of it kept in the address.
+"""The choice of a report's view: source, scale, seeds, lexicon, or any runs; all of it kept in the address.
 
-Owns these widgets and the caches behind them. Knows nothing of what is shown.
+Owns these widgets and the caches behind them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from backend.services.reproduction.reports import SECTIONS, From, View
 from backend.services.reproduction.results import Results
 from backend.services.reproduction.sections.chosen_runs import MOST_RUNS
 from pages.components.charts.chart_parts import Chart
+from pages.components.charts.picture_charts import picture_chart
 from pages.components.frame.session import run_labels, services
-from pages.parts.experiments.report_charts import chart
 
 _SOURCES = {From.STORE: "This store", From.SHIPPED: "Shipped with the app", From.RUNS: "Any runs of the store"}
 
@@ -49,13 +49,14 @@ def choose_section() -> str:
 
 
 def asked(name: str, options: Sequence[str], usual: str) -> str:
-    """What the address asks for, where that is one of `options`."""
+    """The address's value of `name` where it is one of `options`, else `usual`."""
     value = st.query_params.get(name, "")
     return value if value in options else usual
 
 
 def keep(name: str) -> None:
-    """Put a choice into the address. Not bound to it: the address would hold labels, which change, instead of ids."""
+    """Puts a choice into the address."""
+    # Not `bind="query-params"`: the address would hold labels, which change, instead of ids.
     st.query_params[name] = str(st.session_state[f"experiments-{name}"])
 
 
@@ -69,7 +70,7 @@ def _scale() -> str:
 def _seeds(source: From, scale: ReproductionScale) -> tuple[int, ...]:
     parts = found_results(source, scale).parts
     there = sorted({part.seed for part in parts if part.finished and part.spec.settings.steps})
-    if len(there) < 2:
+    if len(there) < 2:  # nothing to choose
         return ()
     chosen = st.pills("Seeds", there, selection_mode="multi", key="seeds", bind="query-params",
                       help="Of tables and figures; none chosen: all. Verdicts are always over all.")  # fmt: skip
@@ -100,9 +101,9 @@ def _choose_runs() -> list[str]:
 
 
 def version() -> str:
-    """Changes when what is shown may have changed. While experiments are trained, only when one of them ends: every
-    evaluation changes the store, and figures of finished parts stay what they are.
-    """
+    """A token that changes when what is shown may have changed: the key of the caches below."""
+    # While experiments are trained, only the end of one counts: every evaluation changes the store's version, and what
+    # is finished stays as it is.
     busy = any(job.kind in (JobKind.REPRODUCE, JobKind.DISTILL) for job in services().jobs.open())
     return f"{services().reports.ended()} {'' if busy else services().runs.version()}"
 
@@ -121,11 +122,12 @@ def _results(version: str, source: From, scale: ReproductionScale) -> Results:
 def _section(version: str, view: View, name: str) -> tuple[ReportSection, dict[str, Chart]]:
     results = None if view.source is From.RUNS else found_results(view.source, view.scale)
     section = services().reports.section(view, name, results)
-    return section, {picture.id: chart(picture) for picture in section.pictures}
+    return section, {picture.id: picture_chart(picture) for picture in section.pictures}
 
 
 def found_section(view: View, name: str) -> tuple[ReportSection, dict[str, Chart]]:
     """A section with its charts. Raises UserError for runs that are gone."""
+    # Any runs may be under way themselves, so that every change of the store counts.
     known = str(services().runs.version()) if view.source is From.RUNS else version()
     return _section(known, view, name)
 

@@ -1,7 +1,7 @@
-"""Draws a section of a report: its sentence, tables with ways to the traces, and figures.
+"""Draws a section of a report: its sentence, tables with links to the traces, and figures.
 
-Owns how a report's table becomes one of the page's. Knows nothing of what is reported. Names may be hostile: they stand
-in plain text and table cells alone.
+Owns how a report's table becomes one of the page's. Names may be hostile: they stand in plain text and table cells
+alone.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import streamlit as st
 from backend.domain import visible
 from backend.report import model as report_model
 from backend.report.model import Figure, ReportSection
-from backend.report.numbers import Form, Interval
 from pages.components.charts.chart_parts import Chart
 from pages.components.charts.chart_view import show
 from pages.components.table.table import data_table
 from pages.components.table.table_model import Cell, Column, Kind, Lines, Link, Row
 
 STYLE = Path(__file__).with_name("report_page.css")
-# Of a table with claims: what stands in small type under another column, instead of in one of its own.
+# Of a table with claims: what stands in small type under another column, instead of in one of its own. Nine columns are
+# too many for a page, and the test belongs to its claim.
 _SMALL = {"claim": ("section", "test"), "clause": ("test",), "effect": ("seeds",)}
 _WIDTHS = {"clause": "34%", "effect": "120px", "verdict": "84px", "arm": "168px", "context": "118px", "word": "92px",
            "run": "190px", "set": "92px", "size": "44px"}  # fmt: skip
@@ -36,6 +36,7 @@ def draw(section: ReportSection, charts: Mapping[str, Chart], labels: Mapping[st
     """The section; `labels` are the names of the runs that are in the store."""
     with st.container(key="sth-experiment-lead"):
         st.text(visible(section.sentence, 2_000))
+    # The first table is the section's answer; figures come before the tables that only back it up.
     first, rest = section.tables[:1], section.tables[1:]
     for table in first:
         draw_table(table, labels)
@@ -44,6 +45,7 @@ def draw(section: ReportSection, charts: Mapping[str, Chart], labels: Mapping[st
         if table.id not in _FOLDED:
             draw_table(table, labels)
             continue
+        # The table is sent once it is open: every clause with its test is a long one.
         folded = st.expander(table.title, key=f"experiment-{table.id}", on_change="rerun")
         if folded.open:
             with folded:
@@ -64,12 +66,11 @@ def pictures(section: ReportSection, charts: Mapping[str, Chart]) -> None:
 
 def draw_table(table: report_model.Table, labels: Mapping[str, str], *, titled: bool = True) -> None:
     """One table, with a column of links where any row's runs are in the store."""
-    title = f"{table.title} (paper)" if table.paper else table.title
     if titled:
-        st.header(visible(title, 120), anchor=False)
+        st.header(visible(table.heading, 120), anchor=False)
     columns, rows = page_table(table, labels)
     with st.container(key=f"sth-experiment-table-{table.id}"):
-        data_table(columns, rows, key=f"experiment-table-{table.id}", caption=title, note=table.note)
+        data_table(columns, rows, key=f"experiment-table-{table.id}", caption=table.heading, note=table.note)
 
 
 def page_table(table: report_model.Table, labels: Mapping[str, str]) -> tuple[list[Column], list[Row]]:
@@ -93,7 +94,8 @@ def page_table(table: report_model.Table, labels: Mapping[str, str]) -> tuple[li
 
 
 def row_links(row: report_model.ReportRow, labels: Mapping[str, str], *, few: bool = False) -> list[Link]:
-    """The ways to a row's traces: those of its runs, and beside what they are held against; `few`: the last alone."""
+    """Links to a row's traces, and to Compare with what they are held against; `few`: the last of them alone."""
+    # A run that isn't in this store, only shipped as numbers, has no traces to lead to.
     known = [run for run in dict.fromkeys(row.runs) if run in labels]
     against = [run for run in row.against if run in labels]
     links = []
@@ -123,8 +125,7 @@ def _column(column: report_model.ReportColumn, table: report_model.Table) -> Col
     wide = _PAPER_WIDTH if column.paper else _WIDTHS.get(column.id)
     if not figures:
         return Column(column.id, title, sortable=False, width=wide, help=column.help)
-    form = Form(figures[0].form.value)
-    return Column(column.id, title, Kind.NUMBER, form, figures[0].signed, sortable=False, help=column.help)
+    return Column(column.id, title, Kind.NUMBER, figures[0].form, figures[0].signed, sortable=False, help=column.help)
 
 
 def _cell(row: report_model.ReportRow, column: str, table: report_model.Table) -> Cell:
@@ -132,7 +133,7 @@ def _cell(row: report_model.ReportRow, column: str, table: report_model.Table) -
     below = [_under(name, row.cells.get(name)) for name in _SMALL.get(column, ())]
     if isinstance(cell, Figure):
         if _numbers(table, column):
-            return Interval(cell.value, cell.low, cell.high)
+            return cell
         return Lines(cell.text, "; ".join(part for part in (cell.ends, *below) if part))
     return Lines(cell or "", " ".join(part for part in below if part)) if any(below) else cell or ""
 

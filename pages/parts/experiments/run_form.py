@@ -1,7 +1,4 @@
-"""Running experiments from the page: what is still to be trained, what it takes, the job, and the command line for it.
-
-Owns this form. Knows nothing of recipes' numbers.
-"""
+"""The form that runs experiments: what is still to be trained, what it takes, the job, and the command line for it."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ _MOST_SEEDS = 10
 
 
 def run_form(scale: ReproductionScale, nothing_yet: bool) -> None:
-    """The folded form; open from the start where there is nothing to look at."""
+    """Draws the folded form; open from the start where there is nothing to look at."""
     st.session_state.setdefault("experiments-run", nothing_yet)
     folded = st.expander("Run the experiments", icon=":material/play_arrow:", key="experiments-run", on_change="rerun")
     if not folded.open:
@@ -38,8 +35,8 @@ def run_form(scale: ReproductionScale, nothing_yet: bool) -> None:
             notice(str(error), "error")
             return
         missing = [one for one in planned if one.state != "done"]
-        _told(planned, missing)
-        _go(spec, bool(missing))
+        _summary(planned, missing)
+        _start(spec, bool(missing))
         st.text("Or on the command line; with --dry-run it says what it would do:")
         st.code(command(spec), language=None)
         if missing:
@@ -60,10 +57,11 @@ def _asked(scale: ReproductionScale) -> ReproductionSpec:
     return ReproductionSpec(scale, tuple(range(seeds)), tuple(only), processes)
 
 
-def _told(planned: list[PlannedPart], missing: list[PlannedPart]) -> None:
+def _summary(planned: list[PlannedPart], missing: list[PlannedPart]) -> None:
     if not missing:
         st.text(f"All {len(planned)} parts are finished.")
         return
+    # The machine is said because the paper's parts are counted in hours of a GPU, the lab's in minutes of a core.
     whole = total([one.cost for one in missing])
     machine = "of one core" if whole.cpu_minutes is not None else "of one GPU of the H100’s class"
     tokens = whole.rollout_tokens + whole.evaluation_tokens
@@ -73,7 +71,7 @@ def _told(planned: list[PlannedPart], missing: list[PlannedPart]) -> None:
     )
 
 
-def _go(spec: ReproductionSpec, missing: bool) -> None:
+def _start(spec: ReproductionSpec, missing: bool) -> None:
     """The button, and why it can't be pressed."""
     under_way = any(job.kind is JobKind.REPRODUCE for job in services().jobs.open())
     pressed = st.button("Run it", type="primary", icon=":material/play_arrow:", key="experiments-go",
@@ -92,7 +90,7 @@ def _go(spec: ReproductionSpec, missing: bool) -> None:
 
 
 def command(spec: ReproductionSpec) -> str:
-    """The same on the command line."""
+    """The command line that does what the button does."""
     only = f" --only {' '.join(spec.only)}" if spec.only else ""
     return (
         f"python -m backend reproduce --scale {spec.scale}{only} --seeds {len(spec.seeds)} --processes {spec.processes}"
@@ -126,7 +124,7 @@ def _plan(missing: list[PlannedPart]) -> None:
 
 
 def under_way() -> None:
-    """A line on the experiments that are being trained now, and the way to their job."""
+    """A line on the experiments that are being trained now, and a link to their job."""
     job = next((job for job in services().jobs.open() if job.kind is JobKind.REPRODUCE), None)
     if job is None:
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from pages.components.palette import DARK, LIGHT, Palette
+from backend.report.colours import DARK, LIGHT, Palette
 from tests.browser.app_pages import App
 from tests.browser.components.harness_components import ACCURACY, HOSTILE, NAMES, chart_set
 

@@ -17,11 +17,11 @@ from streamlit.testing.v1 import AppTest
 from backend.config import Settings
 from backend.domain import Group
 from backend.engines.protocol import Alternative, Token
+from backend.report.colours import DARK, LIGHT
 from backend.services import Services, build_services
 from backend.services.traces.run_builder import Scored, token_row
 from backend.store.parts import PartWriter
 from backend.store.registry import Fork
-from pages.components import palette
 from pages.components.live.token_jobs import left_at
 from tests.browser.app_pages import App, css_rgb
 from tests.browser.components.trace_view_cases import View, cues_of, pane
@@ -101,7 +101,7 @@ def test_every_token_has_the_shade_of_its_probability(view: View) -> None:
     assert painted(view) == expected(TEXT)
     assert view.drawn() == TEXT and view.marks() == [TEXT[start:end] for start, end, *_ in cues_of(TEXT)]
     mark = view.pane().locator("section[data-section] mark.cC").first
-    expect(mark).to_have_css("border-bottom-color", css_rgb(palette.LIGHT.group[Group.SELF_CORRECTION]))
+    expect(mark).to_have_css("border-bottom-color", css_rgb(LIGHT.group[Group.SELF_CORRECTION]))
     view.pane().locator("[data-act=group-C]").click()
     expect(mark).to_have_css("border-bottom-color", "rgba(0, 0, 0, 0)")
     legend = view.pane().locator(".legend")
@@ -201,7 +201,7 @@ def test_a_long_trace_is_coloured_where_it_is_read(view: View) -> None:
 
 def ink_and_underlines_are_legible(view: View, shades: int) -> None:
     """On every shade of the legend, in both themes: text 4.5:1, lines 3:1 (WCAG AA)."""
-    for scheme, colours in (("light", palette.LIGHT), ("dark", palette.DARK)):
+    for scheme, colours in (("light", LIGHT), ("dark", DARK)):
         view.page.emulate_media(color_scheme=scheme)
         ink = f"rgb({', '.join(str(int(colours.ink[i : i + 2], 16)) for i in (1, 3, 5))})"
         expect(view.pane()).to_have_css("color", ink)  # the theme comes a moment later

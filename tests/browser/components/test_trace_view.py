@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backend.domain import Group
+from backend.report.colours import DARK, LIGHT
 from pages.components import palette
 from tests.browser.components.trace_view_cases import View, cues_of, long_text, pane
 
@@ -217,7 +218,7 @@ def test_a_run_that_changes_figures_alone_leaves_the_text_alone(view: View) -> N
 
 def test_colours_follow_the_theme_without_a_rebuild(view: View) -> None:
     view.open([pane(TEXT, subtitle="greedy", verdict={"right": True, "answer": "33"})])
-    for scheme, colours in (("light", palette.LIGHT), ("dark", palette.DARK)):
+    for scheme, colours in (("light", LIGHT), ("dark", DARK)):
         view.page.emulate_media(color_scheme=scheme)
         expect(view.page.locator(".pane")).to_have_css("background-color", rgb(colours.card))
         for group in Group:

@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain import Group, visible
+from backend.report.colours import LIGHT
+from backend.report.files import csv_text
 from backend.report.numbers import Interval
 from pages.components.charts import pair_charts
 from pages.components.charts.bins import bin_edges, histogram
 from pages.components.charts.chart_parts import Chart, label
-from pages.components.charts.chart_view import in_theme, picked_range, picked_records, to_csv
-from pages.components.palette import LIGHT, series
+from pages.components.charts.chart_view import in_theme, picked_range, picked_records
+from pages.components.palette import series
 
 PAIRS = [(1.0, 4.0), (2.5, 2.5), (8.0, 1.0), (0.0, 30.0)]
 WORDS = [
@@ -73,7 +75,7 @@ def test_every_record_is_drawn_once_with_its_own_numbers(name: str) -> None:
 @pytest.mark.parametrize("name", CHARTS)
 def test_the_csv_holds_the_data_of_the_figure(name: str) -> None:
     chart, _ = CHARTS[name]
-    rows = list(csv.DictReader(io.StringIO(to_csv(chart.data))))
+    rows = list(csv.DictReader(io.StringIO(csv_text(chart.data))))
     assert len(rows) == len(chart.data)
     for row, record in zip(rows, chart.data, strict=True):
         assert row == {key: "" if value is None else str(value) for key, value in record.items()}
@@ -153,7 +155,7 @@ def test_a_label_is_the_text_without_markup(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
 def test_a_formula_in_a_name_reaches_the_csv_as_text(text: str) -> None:
-    cell = next(csv.DictReader(io.StringIO(to_csv([{"name": text, "value": -1.5}]), newline="")))
+    cell = next(csv.DictReader(io.StringIO(csv_text([{"name": text, "value": -1.5}]), newline="")))
     assert cell == {"name": f"'{text}", "value": "-1.5"}
 
 

@@ -17,7 +17,8 @@ from backend.config import Settings
 from backend.domain import Context, UserError
 from backend.measure.bootstrap import mean_estimate
 from backend.measure.paired import density_difference, mean_difference, mean_ratio
-from backend.report.model import Figure, ReportForm, ReportRow, Table
+from backend.report.model import Figure, ReportRow, Table
+from backend.report.numbers import Form
 from backend.services import Services, build_services
 from backend.services.jobs import JobProgress
 from backend.services.reproduction.recipes import lab_recipes
@@ -160,7 +161,7 @@ def test_the_change_from_the_base_is_paired(
     assert expected is not None
     shown = cell(row_of(found, title), HELD)
     assert (shown.value, shown.low, shown.high) == pytest.approx((expected.value, expected.low, expected.high))
-    assert shown.signed and shown.form is ReportForm.PERCENT
+    assert shown.signed and shown.form is Form.PERCENT
 
 
 def test_right_if_finished_counts_the_finished_alone(

@@ -1,7 +1,7 @@
-"""Figures of an arm over its seeds: accuracy, length, doubts, pass@k, what is finished, words, matched density.
+"""Figures of an arm pooled over its seeds: accuracy, length, cues, pass@k, finished responses, words, matched density.
 
-Owns how seeds are put together: a problem's values are averaged over the seeds that answered it, then problems are
-resampled, as the verdicts do (measure/verdict.py). The formulas are in `measure`. Knows nothing of recipes or tables.
+Owns the pooling: a problem's values are averaged over the seeds that answered it, then problems are resampled, as the
+verdicts do (measure/claim_tests.py). The formulas are in `measure`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class PooledFigures:
         self.traces = sum(len(own.problems) for own in seeds)
 
     def values(self, measure: str) -> Vector:
-        """A value of each problem: "right", "length", "cues" or "finished"."""
+        """A value of each problem [problems], in the order of their ids: "right", "length", "cues" or "finished"."""
         means = _over_seeds([_by_problem(own.problems, getattr(own, measure)) for own in self._seeds])
         return np.array([means[problem] for problem in sorted(means)])
 
@@ -70,7 +70,8 @@ class PooledFigures:
 
     @cached_property
     def density(self) -> Estimate | None:
-        """Cues per 1,000 units; lengths and cues are known of every response, so that they line up."""
+        """Cues per 1,000 units of length, pooled over problems."""
+        # Lengths and cues are known of every response, so that the two vectors hold the same problems.
         return density_estimate(self.values("cues"), self.values("length"))
 
     @cached_property
@@ -80,7 +81,8 @@ class PooledFigures:
 
     @cached_property
     def given_finished(self) -> Estimate | None:
-        """Right among finished: the two means' ratio, problems resampled as pairs."""
+        """Right among finished: the ratio of two means, problems resampled as pairs."""
+        # Not the mean of problems' ratios: one where nothing finished has none, and those are the hard problems.
         finished, both = _known(self._seeds)
         return mean_ratio(both, finished)
 
@@ -109,12 +111,12 @@ class ReproductionFigures:
     def pooled(self, runs: Sequence[str]) -> PooledFigures | None:
         """One arm's figures; `runs` are one a seed, the same one counts once. None where none is there."""
         wanted = tuple(dict.fromkeys(runs))
-        key = (type(self._source).__name__, wanted, self._lexicon)
+        key = (type(self._source).__name__, wanted, self._lexicon)  # shipped and stored runs may share an id
         if key not in self._kept:
             found = self._source.numbers(wanted, self._lexicon)
-            if len(found) < len(wanted) or not found:
+            if len(found) < len(wanted) or not found:  # not kept: the runs may still come
                 return None
-            while len(self._kept) >= _KEPT:
+            while len(self._kept) >= _KEPT:  # the oldest goes first: a dict keeps the order of insertion
                 self._kept.pop(next(iter(self._kept)))
             self._kept[key] = PooledFigures(wanted, [found[run] for run in wanted])
         return self._kept[key]
@@ -175,7 +177,14 @@ class ReproductionFigures:
                 return None
             for problem, counts in _word_rows(words, numbers[run]).items():
                 found[problem].append(counts)
-        return {problem: _mean_counts(counts) for problem, counts in found.items()}
+        # A seed whose responses lack an entry used it 0 times; leaving it out would overstate rare words.
+        return {
+            problem: {
+                entry: sum(counts.get(entry, 0.0) for counts in seeds) / len(seeds)
+                for entry in {entry for counts in seeds for entry in counts}
+            }
+            for problem, seeds in found.items()
+        }
 
     def _word_table(self, runs: Runs) -> tuple[list[str], Vector, Vector] | None:
         """Entries, their mean counts [problems, entries], and mean lengths [problems]."""
@@ -202,6 +211,7 @@ def _known(seeds: Sequence[RunNumbers]) -> tuple[Vector, Vector]:
 
 def _passes(seeds: Sequence[RunNumbers]) -> dict[int, Estimate]:
     counts = [_right_of(own) for own in seeds]
+    # The fewest samples of any problem: beyond them problems would drop out, and the k would be of different ones.
     most = min((n for own in counts for _, n in own.values()), default=0)
     found: dict[int, Estimate] = {}
     for k in pass_sizes(most):
@@ -215,7 +225,7 @@ def _right_of(own: RunNumbers) -> dict[str, tuple[int, int]]:
     """Problem -> right responses, and those with a verdict."""
     found: dict[str, tuple[int, int]] = {}
     for problem, right in zip(own.problems, own.right.tolist(), strict=True):
-        if right == right:  # known
+        if right == right:  # NaN, which differs from itself, is unknown
             c, n = found.get(problem, (0, 0))
             found[problem] = (c + int(right), n + 1)
     return found
@@ -225,7 +235,7 @@ def _by_problem(problems: Sequence[str], values: Vector) -> dict[str, float]:
     """Problem -> the mean of its known values."""
     found: dict[str, list[float]] = defaultdict(list)
     for problem, value in zip(problems, values.tolist(), strict=True):
-        if value == value:  # known
+        if value == value:  # not NaN
             found[problem].append(value)
     return {problem: sum(own) / len(own) for problem, own in found.items()}
 
@@ -255,8 +265,3 @@ def _word_rows(words: Words, numbers: RunNumbers) -> dict[str, dict[str, float]]
             if problem in rows:
                 rows[problem][entry] = count / samples[problem]
     return rows
-
-
-def _mean_counts(seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    entries = {entry for counts in seeds for entry in counts}
-    return {entry: sum(counts.get(entry, 0.0) for counts in seeds) / len(seeds) for entry in entries}

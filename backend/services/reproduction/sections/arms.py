@@ -1,7 +1,6 @@
-"""The finished parts of a recipe's results as arms: one way of training each, with a run for every seed.
+"""Arms of an experiment: one way of training each, with its finished parts and a run for every seed.
 
-Owns which runs stand behind a figure: an arm's evaluation of a set, at a step, under a context, over its seeds. Knows
-nothing of figures or of how they are shown.
+Owns which runs stand behind a figure: an arm's evaluation of a set, at a step, under a context, over its seeds.
 """
 
 from __future__ import annotations
@@ -45,6 +44,7 @@ class Arm:
         """The run of each seed; () unless every seed has one."""
         wanted = self.last if step == LAST else step
         found = [row.run for part in self.parts for row in _rows(part, name, context) if row.step == wanted]
+        # A seed that lacks the run would leave a mean over fewer seeds than the arm claims.
         return tuple(found) if len(found) == len(self.parts) else ()
 
     def steps(self, name: str) -> list[int]:
@@ -78,9 +78,10 @@ class Arms:
 
 
 def arms_of(results: Results, seeds: Sequence[int] = ()) -> Arms:
-    """The finished parts as arms, of these seeds alone where any are named. What trains nothing has no seed."""
+    """The finished parts as arms, of these seeds alone where any are named."""
     found: dict[str, list[PartResult]] = {}
     for part in results.parts:
+        # What trains nothing (the contexts) has no seed to be chosen by.
         if part.finished and (not seeds or part.seed in seeds or not part.spec.settings.steps):
             found.setdefault(part.key, []).append(part)
     return Arms({key: Arm(key, parts[0].title, tuple(parts)) for key, parts in found.items()})

@@ -1,6 +1,6 @@
-"""The first section: nine claims, the tests that were fixed for them, and what the runs say.
+"""The section Verdicts: the paper's nine claims, the tests fixed for them beforehand, and the outcome of each.
 
-Owns these tables. Knows nothing of how a claim is judged (claims.py).
+Owns these tables; what is tested and how is in claims.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from backend.measure.claim_tests import SEEDS_NEEDED
-from backend.report.model import MINUS, Figure, ReportColumn, ReportForm, ReportRow, ReportSection, Table
+from backend.report.model import Figure, ReportColumn, ReportRow, ReportSection, Table
+from backend.report.numbers import MINUS, Form
 from backend.services.reproduction.claims import ClaimResult, ClauseResult
 from backend.services.reproduction.recipes.recipe import ReproductionScale
 from backend.services.reproduction.results import Results
@@ -35,8 +36,8 @@ _COLUMNS = (
 
 def verdicts(results: Results) -> ReportSection:
     """Nine claims, then every clause with its test."""
-    told = Counter(str(claim.verdict) for claim in results.claims)
-    tally = "; ".join(f"{count} {verdict}" for verdict, count in told.items())
+    verdicts = Counter(str(claim.verdict) for claim in results.claims)
+    tally = "; ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
     limits = f" {LAB_LIMITS}" if results.scale is ReproductionScale.LAB else ""
     sentence = f"Nine claims of the paper, each with a test fixed before the runs: {tally}.{limits}"
     return ReportSection("verdicts", "Verdicts", sentence, (claim_table(results.claims), clause_table(results.claims)))
@@ -44,26 +45,24 @@ def verdicts(results: Results) -> ReportSection:
 
 def claim_table(claims: Sequence[ClaimResult]) -> Table:
     """A row a claim: its primary outcome's figures, and the verdict on all its clauses."""
-    rows = tuple(
-        ReportRow(
-            {
-                "number": str(claim.number),
-                "claim": claim.claim + (" (built in by the corpus)" if claim.built_in else ""),
-                "test": _test(claim),
-                "section": claim.section,
-                "paper": CLAIMS.get(claim.number, ""),
-                **_figures(claim),
-            },
-            *_sides(claim.clauses[0]),
-        )
-        for claim in claims
-    )
+    rows = []
+    for claim in claims:
+        first, more = claim.clauses[0], len(claim.clauses) - 1
+        others = f"; and {more} more clause{'' if more == 1 else 's'}" if more else ""
+        cells = {
+            "number": str(claim.number),
+            "claim": claim.claim + (" (built in by the corpus)" if claim.built_in else ""),
+            "test": f"{first.clause}: {first.test}{others}",
+            "section": claim.section,
+            "paper": CLAIMS.get(claim.number, ""),
+        }
+        rows.append(ReportRow(cells | _figures(claim), *_sides(first)))
     note = (
         "Effect: the claim’s primary outcome, averaged over seeds and then over problems, with a 95% bootstrap "
         f"interval over problems. A verdict needs {SEEDS_NEEDED} seeds where anything is trained. The "
         "paper’s values are of other models and problems; they stand here for orientation."
     )
-    return Table("claims", "The nine claims", _COLUMNS, rows, note)
+    return Table("claims", "The nine claims", _COLUMNS, tuple(rows), note)
 
 
 def clause_table(claims: Sequence[ClaimResult]) -> Table:
@@ -90,25 +89,20 @@ def clause_table(claims: Sequence[ClaimResult]) -> Table:
     return Table("clauses", "Every clause and its test", columns, rows, note)
 
 
-def _test(claim: ClaimResult) -> str:
-    """The primary outcome's test in a line, and how many more there are."""
-    first, more = claim.clauses[0], len(claim.clauses) - 1
-    others = f"; and {more} more clause{'' if more == 1 else 's'}" if more else ""
-    return f"{first.clause}: {first.test}{others}"
-
-
 def _sides(clause: ClauseResult) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The first seed's run and the one it is held against; none where averages over many steps are compared."""
+    # A claim on the area under a curve has a run at each step: no pair of them shows what was tested.
     few = 0 < len(clause.runs) <= _MOST_RUNS * len(clause.seeds)
     return (clause.runs[:1], clause.runs[1:2]) if few else ((), ())
 
 
 def _figures(result: ClaimResult | ClauseResult) -> dict[str, Figure | str | None]:
+    # The unit is the test's, points or percent of the base: a form's "pt" would hide which.
     effect = Figure(result.effect, result.low, result.high, result.n, signed=True, unit=result.unit)
     seeds = ", ".join(f"{seed:+.1f}".replace("-", MINUS) for seed in result.seeds)
     return {
         "effect": effect,
         "seeds": seeds,
-        "n": Figure(result.n or None, form=ReportForm.COUNT),
+        "n": Figure(result.n or None, form=Form.COUNT),
         "verdict": str(result.verdict),
     }

@@ -1,7 +1,7 @@
-"""The numbers of single responses that an experiment's figures are made of: from a store, or as they are shipped.
+"""Numbers of single responses, from which an experiment's figures are made: read from a store, or shipped.
 
-Owns their form and the Parquet file they are shipped in, which holds numbers and no texts. Knows nothing of recipes,
-claims or figures.
+Owns their form and the Parquet file they are shipped in. It holds numbers and no texts: a few hundred kilobytes instead
+of every response.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class NumberSource(Protocol):
 
 
 class StoreNumbers:
-    """The numbers of a store's runs, each read once."""
+    """Reads the numbers of a store's runs, each run once."""
 
     def __init__(self, store: Store) -> None:
         """`store` is where the runs are."""
@@ -69,7 +69,8 @@ class StoreNumbers:
             rows[row["run_id"]].append(row)
         for run, own in rows.items():
             found[run] = _from_rows(own)
-            if lexicon in held.get(run, ()):  # cues that are still to be found would be missing for good
+            # Where cues are still being found, nothing is kept: they would be missing for good.
+            if lexicon in held.get(run, ()):
                 self._kept[run, lexicon] = found[run]
         while len(self._kept) > _KEPT:
             self._kept.pop(next(iter(self._kept)))
@@ -93,7 +94,7 @@ class StoreNumbers:
 
 @dataclass(frozen=True)
 class ShippedNumbers:
-    """The numbers in a shipped file."""
+    """Reads the numbers in the shipped file, once for each lexicon."""
 
     path: Path
     _tables: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
@@ -133,6 +134,7 @@ def write_numbers(store: Store, runs: Sequence[str], worded: Sequence[str], lexi
 
     Raises UserError where it can't be written.
     """
+    # In a fixed order: the same runs give the same file, and what changes in it can be reviewed.
     rows = sorted(store.queries.per_trace(runs, lexicons[0]), key=lambda row: (row["run_id"], row["trace_id"]))
     columns: dict[str, Any] = {
         "run": pa.array([row["run_id"] for row in rows]).dictionary_encode(),
@@ -156,16 +158,18 @@ def write_numbers(store: Store, runs: Sequence[str], worded: Sequence[str], lexi
 
 
 def _word_column(store: Store, rows: Sequence[Mapping[str, Any]], worded: Sequence[str], lexicon: str) -> pa.Array:
-    """Entry -> how often, of all responses to a problem on the first of them; nothing at all for runs not `worded`."""
+    """Entry -> how often, a row a response; nothing at all for runs not in `worded`."""
     found: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for counted in store.queries.entry_counts(worded, lexicon):
         found[counted["run_id"], counted["problem_id"]][counted["entry"]] += counted["n"]
     wanted = set(worded)
-    said = [
+    # Counts are of a problem, not of a response: they stand at its first response, and pop() leaves the others empty:
+    # whoever adds up a problem's rows counts nothing twice.
+    counts = [
         sorted(found.pop((row["run_id"], row["problem_id"]), {}).items()) if row["run_id"] in wanted else None
         for row in rows
     ]
-    return pa.array(said, pa.map_(pa.string(), pa.int32()))
+    return pa.array(counts, pa.map_(pa.string(), pa.int32()))
 
 
 def _read(path: Path, lexicon: str) -> dict[str, dict[str, Any]]:
@@ -177,10 +181,12 @@ def _read(path: Path, lexicon: str) -> dict[str, dict[str, Any]]:
     by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_run[row["run"]].append(row)
-    return {
-        run: {"numbers": _from_file(own, _CUES + lexicon), "words": _words(own, _WORDS + lexicon)}
-        for run, own in by_run.items()
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for run, own in by_run.items():
+        columns = (_vector([row[name] for row in own]) for name in ("length", "right", "finished", _CUES + lexicon))
+        numbers = RunNumbers(tuple(row["problem"] for row in own), *columns)
+        found[run] = {"numbers": numbers, "words": _words(own, _WORDS + lexicon)}
+    return found
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
@@ -207,11 +213,6 @@ def _from_rows(rows: Sequence[dict[str, Any]]) -> RunNumbers:
         _vector([_finished(row) for row in rows]),
         _vector([row["cues"] for row in rows]),
     )
-
-
-def _from_file(rows: Sequence[dict[str, Any]], cues: str) -> RunNumbers:
-    columns = (_vector([row[name] for row in rows]) for name in ("length", "right", "finished", cues))
-    return RunNumbers(tuple(row["problem"] for row in rows), *columns)
 
 
 def _length(row: Mapping[str, Any]) -> int:

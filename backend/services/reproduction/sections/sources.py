@@ -1,7 +1,4 @@
-"""Where a report comes from: the runs it is made of, and traces of theirs that make the point.
-
-Owns the table of runs and the choice of traces. Knows nothing of figures.
-"""
+"""The sources of a report: the table of the runs it is made of, and the traces of theirs that it shows."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from backend.domain import GRADERS, Run, UserError, visible
 from backend.lexicon.entries import Lexicon
 from backend.report.model import Cell, ReportColumn, ReportRow, ShownTrace, Table
 from backend.services.reproduction.sections.arms import Arms, set_title
-from backend.services.reproduction.sections.workspace import count
+from backend.services.reproduction.sections.section_parts import count
 from backend.services.traces.comparison import ComparedProblem, ComparisonService
 from backend.services.traces.run_pairs import Pair
 from backend.services.traces.trace_reader import OpenTrace, TraceService
@@ -20,7 +17,11 @@ _EACH = 2  # problems shown of a pair
 
 
 def runs_table(named: Sequence[str], known: Mapping[str, Run], arms: Arms | None) -> Table:
-    """Every run that figures are of: those in the store with all that is known of them, others by what they were."""
+    """A row for each run that figures are of.
+
+    Runs in the store come with all that is known of them, the others (only their numbers are shipped) with the place
+    they have in the experiment.
+    """
     places = _places(arms) if arms else {}
     columns = (
         ReportColumn("id", "Run"),
@@ -48,20 +49,20 @@ def runs_table(named: Sequence[str], known: Mapping[str, Run], arms: Arms | None
 
 def _stored(run: Run) -> dict[str, Cell]:
     sampling = run.info.sampling
-    said = [f"temperature {sampling.temperature:g}" if sampling.temperature is not None else "temperature unknown"]
-    said += [f"up to {sampling.max_tokens:,} tokens"] if sampling.max_tokens else []
+    words = [f"temperature {sampling.temperature:g}" if sampling.temperature is not None else "temperature unknown"]
+    words += [f"up to {sampling.max_tokens:,} tokens"] if sampling.max_tokens else []
     return {
         "model": run.info.model,
         "set": run.info.dataset,
         "context": run.info.context.value,
         "problems": count(run.problems),
         "traces": count(run.traces),
-        "sampling": ", ".join(said),
+        "sampling": ", ".join(words),
     }
 
 
 def _places(arms: Arms) -> dict[str, dict[str, Cell]]:
-    """Run -> what it is an evaluation of."""
+    """Run -> the cells that tell what it is an evaluation of."""
     found: dict[str, dict[str, Cell]] = {}
     for arm in arms.by_key.values():
         for part in arm.parts:
@@ -71,6 +72,7 @@ def _places(arms: Arms) -> dict[str, dict[str, Cell]]:
                     "context": row.context.value,
                     "step": str(row.step),
                 }
+                # Before the first step all seeds are the base, whose answers are made once and shared.
                 seed = "any" if row.step == 0 else str(part.seed)
                 found.setdefault(row.run, place | {"seed": seed})
     return found
@@ -94,6 +96,7 @@ def telling_traces(
                 found = comparison.telling([pair], lexicon.name, GRADERS[0], turn)
             except UserError:
                 break
+            # The ranking begins again where it has ended: the same problem twice shows nothing new.
             if found is None or found.problem.id in seen:
                 break
             seen.add(found.problem.id)
@@ -104,7 +107,7 @@ def telling_traces(
 def _both(
     comparison: ComparisonService, reader: TraceService, lexicon: Lexicon, problem: ComparedProblem, runs: Sequence[str]
 ) -> list[ShownTrace]:
-    """The first response of either side that is as the side mostly is."""
+    """One response of either side: the first whose verdict is the one that most of the side's samples have."""
     found = []
     for run, side in zip(runs, problem.sides, strict=False):
         traces = [reader.open(sample.trace, lexicon.id) for sample in comparison.samples(run, problem.id)]
@@ -115,8 +118,8 @@ def _both(
 
 def _shown(trace: OpenTrace) -> ShownTrace:
     verdict = trace.verdict(GRADERS[0])
-    said = {True: "right", False: "wrong", None: "no verdict"}[verdict.correct]
-    told = f"{said}, answer {visible(verdict.answer, 80)}" if verdict.answer else said
+    word = {True: "right", False: "wrong", None: "no verdict"}[verdict.correct]
+    judged = f"{word}, answer {visible(verdict.answer, 80)}" if verdict.answer else word
     cues = len(trace.response_cues)
-    facts = f"{told}; {cues} cue{'' if cues == 1 else 's'}, {trace.length:,} {trace.run.length_unit}"
+    facts = f"{judged}; {cues} cue{'' if cues == 1 else 's'}, {trace.length:,} {trace.run.length_unit}"
     return ShownTrace(trace.run.label, trace.question, facts, trace.text, trace.response_cues)

@@ -1,46 +1,43 @@
-"""Words one by one: how often each is used by two sides, and what changes from the base.
-
-Owns these bars and tables. Knows nothing of sections.
-"""
+"""Tables and bars of single words: how often two sides use each, and how each arm changes it from the base."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from backend.report.model import MINUS, Bars, Cell, Figure, ReportColumn, ReportRow, Role, Table
-from backend.services.reproduction.sections.arm_figures import WordFigure
-from backend.services.reproduction.sections.workspace import ReportWorkspace, counted, figure
+from backend.report.model import Bars, Cell, Figure, ReportColumn, ReportRow, SeriesRole, Table
+from backend.report.numbers import MINUS
+from backend.services.reproduction.sections.arm_figures import Runs, WordFigure
+from backend.services.reproduction.sections.section_parts import SectionInputs, counted, figure
 
 MOST_WORDS = 16
 LEVEL = 0.05
 _NOTE = "Intervals and hollow bars are adjusted for the number of words (Holm); filled: p < 0.05."
-Runs = tuple[str, ...]
 Words = Mapping[str, WordFigure]
 
 
-def word_bars(desk: ReportWorkspace, key: str, title: str, sides: Sequence[Runs], names: Sequence[str]) -> list[Bars]:
-    """Uses a response on two sides, a word a row, the most frequent first; [] where words aren't known."""
-    found = [desk.figures.words(side) for side in sides]
+def word_bars(inputs: SectionInputs, key: str, title: str, sides: Sequence[Runs], names: Sequence[str]) -> list[Bars]:
+    """Bars of uses a response on two sides, the most frequent word first; [] where words aren't known."""
+    found = [inputs.figures.words(side) for side in sides]
     if found[0] is None or found[1] is None:
         return []
     shown = _frequent(found[0], found[1])
     series = tuple(
         (name, role, tuple(figure(side[w].count) if w in side else Figure(0.0) for w in shown))
-        for name, role, side in zip(names, (Role.BASE, Role.FIRST), (found[0], found[1]), strict=True)
+        for name, role, side in zip(names, (SeriesRole.BASE, SeriesRole.FIRST), (found[0], found[1]), strict=True)
     )
     beside = tuple(_change_text(*(values[at].value for _, _, values in series)) for at in range(len(shown)))
     return [Bars(key, title, "uses a response", tuple(shown), series, beside)] if shown else []
 
 
 def word_table(
-    desk: ReportWorkspace,
+    inputs: SectionInputs,
     key: str,
     sides: Sequence[Runs],
     names: Sequence[str],
     paper: Mapping[str, tuple[float, float]],
 ) -> list[Table]:
-    """The same as a table, with uses per 1,000 tokens beside, and the paper's where it has the word."""
-    found = [desk.figures.words(side) for side in sides]
+    """`word_bars` as a table, with uses per 1,000 tokens beside, and the paper's where it has the word."""
+    found = [inputs.figures.words(side) for side in sides]
     if found[0] is None or found[1] is None:
         return []
     one, other = found[0], found[1]
@@ -59,10 +56,10 @@ def word_table(
 
 
 def change_bars(
-    desk: ReportWorkspace, key: str, title: str, arms: Sequence[tuple[str, Role, Runs, Runs]]
+    inputs: SectionInputs, key: str, title: str, arms: Sequence[tuple[str, SeriesRole, Runs, Runs]]
 ) -> list[Bars]:
-    """What each arm (name, role, runs, base's runs) changes of every word; the largest changes first."""
-    found = [(name, role, desk.figures.word_changes(runs, base)) for name, role, runs, base in arms if runs and base]
+    """Bars of the change of every word in each arm (name, role, runs, base's runs); the largest changes first."""
+    found = [(name, role, inputs.figures.word_changes(runs, base)) for name, role, runs, base in arms if runs and base]
     known = [(name, role, changes) for name, role, changes in found if changes]
     if not known:
         return []
@@ -75,6 +72,7 @@ def change_bars(
         (name, role, tuple(figure(c[w], signed=True) if w in c else Figure(0.0, signed=True) for w in shown))
         for name, role, c in known
     )
+    # A word that neither an arm nor its base uses has no change there, and certainly none beyond chance.
     clear = tuple(tuple(_clear(c[w].p_holm) if w in c else False for w in shown) for _, _, c in known)
     return [Bars(key, title, "uses a response, minus the base’s", tuple(shown), series, (), clear, _NOTE)]
 
@@ -100,8 +98,9 @@ def change_table(key: str, bars: Sequence[Bars], paper: Mapping[str, float]) -> 
 
 
 def _frequent(one: Words, other: Words, more: Iterable[str] = ()) -> list[str]:
-    """Words by how often either side uses them, at most so many; those of `more` come with them."""
+    """The words that either side uses most, at most MOST_WORDS; those of `more` compete with them even where unused."""
     sizes = {word: max(_size(one.get(word)), _size(other.get(word))) for word in {*one, *other, *more}}
+    # By name where equal: the same runs must give the same table, byte for byte.
     return sorted(sizes, key=lambda word: (-sizes[word], word))[:MOST_WORDS]
 
 
@@ -114,6 +113,7 @@ def _word_row(
 ) -> ReportRow:
     cells: dict[str, Cell] = {"word": word}
     for side, found in enumerate((one, other)):
+        # Words are known here, so that one without a count was counted, 0 times.
         cells[f"count {side}"] = figure(found.count) if found else Figure(0.0)
         cells[f"density {side}"] = Figure(found.density if found else 0.0)
     cells["change"] = _change_text(_size(one), _size(other))
