@@ -20,6 +20,7 @@ from pages.components.frame.session import models, presets, services
 MOST_ARMS = 4
 FIRST_SET = "lab-cd3-test"
 # One name for all choices: Streamlit forgets a widget's value once it isn't drawn, and while a job is watched none is.
+# One name for all choices: Streamlit forgets a widget's value once it isn't drawn, and while a job is watched none is.
 _NAME = "live-setup"
 
 

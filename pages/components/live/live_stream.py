@@ -103,6 +103,8 @@ class StreamWriter:
         self._finder, self._lexicon, self._focus = finder, lexicon, (problem, sample)
         # Only the traces of one problem and sample are sent with their text, the others with their end alone: a job of
         # hundreds costs no more than what is looked at.
+        # Only the traces of one problem and sample are sent with their text, the others with their end alone: a job of
+        # hundreds costs no more than what is looked at.
         self._shown: set[int] = set()
         self._texts: dict[int, GrowingText] = {}
         self._waiting: dict[int, _Addition] = {}

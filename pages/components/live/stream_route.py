@@ -34,6 +34,7 @@ _LAST_POLLS: Final = 2  # a job says its last word before it is over; one look m
 _RETRY_MS: Final = 500
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 # Routes stand outside Streamlit's session: the page gives its component a token, signed for one job and for some hours.
+# Routes stand outside Streamlit's session: the page gives its component a token, signed for one job and for some hours.
 _SIGNER: Final = URLSafeTimedSerializer(secrets.token_hex(32), salt="live stream")
 
 

@@ -39,6 +39,7 @@ def lead(hero: TellingProblem, figures: Mapping[str, RunSummary], grader: str) -
     cues_a, cues_b = number(a.cues.value, Form.DECIMAL), number(b.cues.value, Form.DECIMAL)
     claim = f"{hardly}doubts ({cues_b} cues a trace, not {cues_a})"
     # Lengths in words and in tokens don't compare.
+    # Lengths in words and in tokens don't compare.
     if a.length.value and a.run.length_unit == b.run.length_unit:
         claim = f"It answers {_times(b.length.value / a.length.value)}, " + claim
     else:
