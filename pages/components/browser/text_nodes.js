@@ -28,9 +28,10 @@ export function visibleStretches(text, start, end) {
   const found = [];
   const seen = text.slice(start, end + 1); // one more, to tell a bare carriage return from a line's end
   let at = start;
-  for (const match of seen.matchAll(INVISIBLE)) {
+  // Called twice a cue: matchAll would make the expression anew each time.
+  INVISIBLE.lastIndex = 0;
+  for (let match = INVISIBLE.exec(seen); match && start + match.index < end; match = INVISIBLE.exec(seen)) {
     const from = start + match.index;
-    if (from >= end) break;
     if (from > at) found.push({ from: at, to: from, name: null });
     at = Math.min(from + match[0].length, end);
     found.push({ from, to: at, name: invisibleName(match[0]) });
