@@ -67,6 +67,7 @@ def latex_table(table: Table) -> str:
     rows = [" & ".join(_latex_cell(row.cells.get(column.id)) for column in table.columns) for row in table.rows]
     lines = [
         r"\begin{table}",
+        # The replacement is for a table without a note.
         rf"\caption{{{escape_latex(table.heading)}. {escape_latex(table.note)}}}".replace(". }", ".}"),
         rf"\label{{tab:{re.sub('[^a-z0-9-]', '-', table.id.lower())}}}",
         rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}",
@@ -111,7 +112,7 @@ def write_files(folder: Path, files: Mapping[str, str]) -> int:
 
 
 def _csv_cell(value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):  # "nan" would make the column one of texts
         return ""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
@@ -124,7 +125,7 @@ def _latex_cell(cell: Cell) -> str:
 
 
 def _comment(text: str) -> str:
-    return visible(" ".join(text.split()), 1_000)
+    return visible(" ".join(text.split()), 1_000)  # a line break would end the comment, and TeX would run the rest
 
 
 def _safe(name: str) -> str:

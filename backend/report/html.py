@@ -28,6 +28,7 @@ def html(report: Report) -> str:
 def pieces(text: str, cues: Sequence[Cue]) -> Iterator[tuple[str, str]]:
     """`text` cut at its cues: each piece with the name of its cue, "" between cues. Overlapping cues are one piece."""
     at = 0
+    # A prompt's cues have their places in the prompt; here they would mark something else.
     for start, end, name in _merged([cue for cue in cues if cue.section is not Section.PROMPT], len(text)):
         yield text[at:start], ""
         yield text[start:end], name
@@ -37,6 +38,7 @@ def pieces(text: str, cues: Sequence[Cue]) -> Iterator[tuple[str, str]]:
 
 def _merged(cues: Sequence[Cue], length: int) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
+    # Overlaps become one mark: nested or crossing ones can't be closed in the order in which they were opened.
     for cue in sorted(cues, key=lambda cue: (cue.start, cue.end)):
         start, end, name = max(0, cue.start), min(length, cue.end), f"{cue.entry}, {cue.group}"
         if found and start < found[-1][1]:

@@ -20,7 +20,7 @@ MOST_MARKS = 40  # marks of more points would hide their line
 class SeriesRole(StrEnum):
     """What a line or a bar stands for, and with that its colour: the base, an arm held against it, or neither."""
 
-    BASE = "a"
+    BASE = "a"  # the letters are also the names of colours, and of classes in an SVG
     FIRST = "b"
     SECOND = "c"
     THIRD = "d"
@@ -52,6 +52,7 @@ class Figure(Interval):
     @property
     def known(self) -> bool:
         """Whether there is a number to draw."""
+        # A training that diverges has a loss of NaN: that is no place on an axis.
         return self.value is not None and math.isfinite(self.value)
 
     @property
@@ -260,7 +261,7 @@ def table_records(table: Table) -> Records:
         for column in table.columns:
             cell, name = row.cells.get(column.id), head(column, table)
             found |= _figure_record(name, cell) if isinstance(cell, Figure) else {name: cell}
-        found |= {"runs": " ".join(row.runs)} if row.runs else {}
+        found |= {"runs": " ".join(row.runs)} if row.runs else {}  # ids hold no spaces
         rows.append(found)
     # A column of texts has no interval: of "low", "high", "n" and "unit" only those stay that some row holds.
     parts = [f"{name} {part}" if part else name for name in names for part in ("", "low", "high", "n", "unit")]
@@ -289,6 +290,7 @@ def bar_records(bars: Bars) -> Records:
     rows: list[Record] = []
     for at, (name, _, figures) in enumerate(bars.series):
         for place, (what, figure) in enumerate(zip(bars.names, figures, strict=True)):
+            # The picture tells what is beyond chance by hollow and filled bars; the CSV needs a column for it.
             more = {"clear": bars.clear[at][place]} if bars.clear else {}
             rows.append({"name": what, "series": name, **_numbers(figure), **more})
     names = ("name", "series", "value", "low", "high", "n", *(["clear"] if bars.clear else []))
@@ -305,12 +307,13 @@ def _numbers(figure: Figure) -> dict[str, Value]:
 
 
 def _point_record(curves: Curves, point: Point) -> dict[str, Value]:
-    place = curves.ticks[round(point.x)] if curves.ticks else point.x
+    place = curves.ticks[round(point.x)] if curves.ticks else point.x  # a named place, not its number
     return {curves.x: place, **({"of": point.label} if point.label else {}), **_numbers(point.figure)}
 
 
 def _figure_record(name: str, figure: Figure) -> dict[str, Value]:
     found: dict[str, Value] = {name: figure.value}
+    # A column an end that is there: a table without intervals has no empty columns for them.
     if figure.low is not None:
         found |= {f"{name} low": figure.low, f"{name} high": figure.high}
     if figure.n is not None:

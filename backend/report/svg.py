@@ -49,7 +49,7 @@ def svg(picture: Picture, *, alone: bool = False) -> str:
     """A figure as SVG; `alone` makes it a file of its own, with its title and colours inside."""
     body, height = _curves(picture) if isinstance(picture, Curves) else _bars(picture)
     title = f"<title>{_escaped(picture.title)}</title>"
-    if not alone:
+    if not alone:  # in a page, which has the title above it and the colours in its style sheet
         return f'<svg class="fig" viewBox="0 0 {WIDTH} {height}" role="img">{title}{body}</svg>'
     heading = f'<text class="name" x="4" y="14" style="font-weight:600">{_escaped(picture.title)}</text>'
     return (
@@ -105,14 +105,15 @@ def _curves(curves: Curves) -> tuple[str, int]:
 
 def _x_ticks(curves: Curves, points: Sequence[Point]) -> list[float]:
     if curves.ticks:
-        return [float(at) for at in range(max(2, len(curves.ticks)))]
+        return [float(at) for at in range(max(2, len(curves.ticks)))]  # one place alone would have no width
     xs = [*(point.x for point in points), *([] if curves.last is None else [curves.last])] or [0.0, 1.0]
+    # From 0 even where a line begins later: the way to its first point is part of what it shows.
     return ticks(min(0.0, *xs), max(xs))
 
 
 def _y_ticks(curves: Curves, points: Sequence[Point]) -> list[float]:
     if curves.form is Form.PERCENT:
-        return [0, 0.25, 0.5, 0.75, 1]
+        return [0, 0.25, 0.5, 0.75, 1]  # always the whole scale: a small loss must not look like a fall to nothing
     highest = [end for p in points for end in (p.figure.value, p.figure.high) if end is not None]
     return ticks(0.0, max([*highest, curves.base or 0.0, 1e-9]), 5)
 
@@ -135,6 +136,7 @@ def _grid(curves: Curves, plane: _Plane) -> str:
 
 
 def _line(curves: Curves, line: Line, plane: _Plane) -> str:
+    # SVG paints in order: the seeds first, so that their mean lies above them.
     parts = [_path(seed, plane, f"l thin s-{line.role}", "") for seed in line.seeds]
     inner = _path(line.points, plane, f"l s-{line.role}", _DASHES[line.dash])
     if line.marked:
@@ -166,6 +168,7 @@ def _bars(bars: Bars) -> tuple[str, int]:
     left, right, bottom = 110, 52 if bars.beside else _RIGHT, _TOP + group * len(bars.names)
     figures = [figure for _, _, own in bars.series for figure in own]
     ends = [end for f in figures for end in (f.value, f.low, f.high) if end is not None and math.isfinite(end)]
+    # A bar's length is its value: it begins at 0, whatever the values are.
     places = ticks(min([0.0, *ends]), max([0.0, *ends]))
 
     def x(value: float) -> float:
@@ -189,8 +192,10 @@ def _bar(figure: Figure, role: SeriesRole, filled: bool, x: Callable[[float], fl
     if not figure.known:
         return ""
     start, end = sorted((x(0.0), x(figure.value or 0.0)))
+    # Hollow bars keep their outline: beyond chance or not is no matter of colour.
     css = f"s-{role} f-{role}" if filled else f"s-{role} open"
     title = f"<title>{_escaped(f'{figure.text} {figure.ends}')}</title>"
+    # Half a unit wide where the value is 0: drawn, and not missing.
     place = f'x="{start:.1f}" y="{y}" width="{max(0.5, end - start):.1f}" height="{_BAR}"'
     found = f'<rect class="{css}" {place}>{title}</rect>'
     if figure.low is not None and figure.high is not None:

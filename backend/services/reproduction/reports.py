@@ -128,7 +128,7 @@ class ReportService:
         """A token that changes when a part of an experiment ends or is removed: the key of what pages cache."""
         standings = self._store.trainings.standings()
         parts = [one.id for one in self._store.trainings.all() if one.part]
-        return digest(*(f"{one} {standings[one].outcome}" for one in sorted(parts)))
+        return digest(*(f"{one} {standings[one].outcome}" for one in sorted(parts)))  # whatever order the ledger has
 
     def section(self, view: View, name: str, results: Results | None = None) -> ReportSection:
         """One section of a view. Raises UserError for a section, lexicon or run that doesn't exist."""
@@ -143,6 +143,7 @@ class ReportService:
         """Everything of a view, with the traces that make the point and where all of it comes from."""
         if view.source is From.RUNS:
             sections: tuple[ReportSection, ...] = (self.section(view, ""),)
+            # Traces of the first two alone: a report with every pair of eight runs would be nothing but traces.
             pairs: list[Sequence[str]] = [view.runs[:2]] if len(view.runs) > 1 else []
             found, title = None, "Runs compared"
         else:
@@ -161,6 +162,7 @@ class ReportService:
         """Names of the lexicons that a source's cues are counted by, the paper's first."""
         names = [LEXICON, *(name for name in self._lexicons.by_name if name != LEXICON)]
         held = self._shipped.lexicons if source is From.SHIPPED else None
+        # By id: of a lexicon that was edited since, the shipped file holds no counts.
         return [name for name in names if held is None or self._lexicons.get(name).id in held]
 
     # -- shipping -----------------------------------------------------------------------------------

@@ -81,7 +81,8 @@ def distributions(pairs: Sequence[tuple[float, float]], *, measure: str, unit: s
     figure.update_yaxes(rangemode="tozero", nticks=5)
     figure.update_yaxes(title_text="problems", row=1, col=1)
     for column in (2, 3):
-        figure.update_yaxes(matches="y", row=1, col=column)
+        figure.update_yaxes(matches="y", row=1, col=column)  # one scale of problems for all three
+    # The difference alone has a zero that matters: left of it B is less than A.
     figure.add_vline(x=0, line={"color": NEUTRAL, "width": 1}, row=1, col=3)
     medians = ", ".join(titles)
     framed(figure, f"{measure}, by problem", 270).update_layout(bargap=0, margin_t=62)
@@ -117,6 +118,7 @@ def word_bars(words: Sequence[WordDifference], *, unit: str, level: float = 0.05
     figure.update_xaxes(
         title_text=f"{label(unit)}, B minus A<br>filled and * where p < {level:g} after Holm", title_standoff=8
     )
+    # Every group is a trace of its own, for its colour; stacked or grouped a word's bar would leave its row.
     figure.update_layout(barmode="overlay", bargap=0.35)
     clear = sum(bool(r["significant"]) for r in data)
     alt = f"Change of each word from A to B, {unit}: {clear} of {len(data)} words differ at p < {level:g} after Holm."
@@ -176,6 +178,7 @@ def accuracy_dots(runs: Sequence[RunAccuracy]) -> Chart:
         for r in runs
     ]
     figure = go.Figure()
+    # Symbols as well as colours, for who can't tell the colours apart.
     for side, color, symbol in (("A", LIGHT.a, "circle-open"), ("B", LIGHT.b, "circle"), ("", NEUTRAL, "diamond")):
         rows = [i for i, r in enumerate(runs) if r.side == side]
         if rows:
@@ -230,6 +233,7 @@ def _median_text(values: Sequence[float]) -> str:
 
 def _histogram_bars(side: str, records: Sequence[Record], first: int, unit: str) -> go.Bar:
     lows, highs = [float(r["from"] or 0) for r in records], [float(r["to"] or 0) for r in records]
+    # A is outlined and B filled everywhere; of the difference, what B has more than A is filled.
     filled = [side == "B" or (side != "A" and low >= 0) for low in lows]
     line = LIGHT.a if side == "A" else LIGHT.b
     return go.Bar(

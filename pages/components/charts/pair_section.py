@@ -96,6 +96,8 @@ def all_runs(summaries: Sequence[RunSummary], labels: Sequence[str], grader: str
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _charts(key: str, _pair: PairStatistics, unit: str) -> dict[str, Chart]:
     """Every chart of the section, built once for a pair; `key` names what the figures were made from."""
+    # Streamlit doesn't hash an argument with an underscore: `key` stands for its arrays. All sessions share the charts,
+    # which `in_theme` copies before it colours them.
     pair, flips = _pair, _pair.flips
     words = [
         WordDifference(w.entry, Group(w.group), Interval(w.change.value, w.change.low, w.change.high), w.change.p_holm)

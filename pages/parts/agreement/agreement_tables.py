@@ -111,6 +111,7 @@ def by_pair(report: AgreementReport) -> None:
 def _table(
     rows: Sequence[AgreementRow], name: Callable[[AgreementRow], str], head: str, key: str, empty: str = ""
 ) -> None:
+    # A measure that no row has, as kappa without machine cues, gets no column; one that is undefined gets its dash.
     shown = [field for field in MEASURES if any(getattr(row, field) is not None for row in rows)]
     columns = [Column("name", head)]
     columns += [Column(field, MEASURES[field][0], Kind.NUMBER, Form.SCORE, help=MEASURES[field][2]) for field in shown]
@@ -152,7 +153,7 @@ def undefined(report: AgreementReport) -> None:
 
 def worst_items(info: ProjectInfo, queue: Sequence[QueueRow], person: Person) -> None:
     """Draws the items with the least agreement, each with a link to where it is adjudicated."""
-    compared = [row for row in queue if row.f1 is not None]
+    compared = [row for row in queue if row.f1 is not None]  # None: fewer than two people have finished it
     worst = sorted(compared, key=lambda row: (row.f1, row.ordinal))[:_MOST_ITEMS]  # ties in the project's own order
     if not worst:
         return

@@ -68,13 +68,14 @@ def _actions(info: TrainingInfo, rows: Sequence[Any]) -> None:
     """Draws the buttons, one of them primary: Compare when it is done, Resume when it stopped early."""
     training, pair = info.training.id, compare_pair(rows)
     known = runs()
-    if pair and all(row.run in known for row in pair):
+    if pair and all(row.run in known for row in pair):  # one of the runs may have been deleted
         kind: Any = "primary" if info.state == "done" else "secondary"
         if st.button("Compare with its base", type=kind, icon=":material/compare:", key="distil-compare",
                      help="The last held-out evaluation beside the base’s of the same problems"):  # fmt: skip
             st.switch_page("compare.py", query_params={"runs": f"{pair[0].run},{pair[1].run}"})
     changeable = not barred()
     if changeable and is_open(info):
+        # A wish: the training process looks for it after each step.
         pausing = info.training.wish == "pause"
         if st.button("Pausing" if pausing else "Pause", icon=":material/pause:", disabled=pausing, key="distil-pause",
                      help="It saves after the step under way and can go on from there"):  # fmt: skip

@@ -35,7 +35,9 @@ def watched(info: TrainingInfo, lexicon: str) -> int:
         return 0
     first = services().trainings.rollouts(training, steps[0])
     problems = [int(reply["problem"]) for reply in first.watched] if first else []
-    questions = _questions(info, len(problems))
+    # The watched problems are the first of the first held-out set; without such a set their texts aren't known.
+    held_out = next((one for one in info.spec.evaluations if one.name != SEEN), None)
+    questions = _of_set(held_out.problem_set, len(problems)) if held_out else []
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="sth-distil-choose"):
         chosen = problems[0] if problems else 0
         if len(problems) > 1:
@@ -136,9 +138,3 @@ def _cues(text: str, identity: str) -> list[Cue]:
 @st.cache_data(show_spinner=False, max_entries=32)
 def _of_set(name: str, count: int) -> list[tuple[str, str | None]]:
     return [(problem.question, problem.gold) for problem in services().problems.load(name, count)]
-
-
-def _questions(info: TrainingInfo, count: int) -> list[tuple[str, str | None]]:
-    """The watched problems: the first of the first held-out set; none are known where there is no such set."""
-    held_out = next((one for one in info.spec.evaluations if one.name != SEEN), None)
-    return _of_set(held_out.problem_set, count) if held_out else []

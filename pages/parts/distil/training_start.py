@@ -68,7 +68,7 @@ def cards(known: Sequence[TrainingPreset]) -> TrainingSpec | None:
 
 def own(known: Sequence[TrainingPreset]) -> None:
     """Draws the form, what differs from the paper, and the button that starts it."""
-    st.session_state.setdefault(OWN, not known)
+    st.session_state.setdefault(OWN, not known)  # without presets the form is all there is to begin with
     opened = st.expander("Set up your own", icon=":material/tune:", key=OWN, on_change="rerun")
     if not opened.open:
         return

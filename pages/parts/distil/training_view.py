@@ -58,7 +58,7 @@ def look(training: str, lexicon: str, every: float | None, drawn: tuple[int, boo
     """
     try:
         info = services().trainings.get(training)
-    except UserError:
+    except UserError:  # removed meanwhile: the fragment of the head runs the page again, which says so
         return
     steps, rows = services().trainings.steps(training), services().trainings.evaluations(training)
     wanted = look_every(info, steps)
@@ -78,17 +78,20 @@ def look(training: str, lexicon: str, every: float | None, drawn: tuple[int, boo
 def _numbers(rows: Sequence[Any], lexicon: str) -> None:
     """Draws the base against the last evaluation of the same problems; before there is one, the base alone."""
     pair = compare_pair(rows)
+    # A run may have been deleted: its figures are still known, but nothing can be paired by problem.
     if pair is None or not all(row.run in runs() for row in pair):
         numbers_strip(numbers(rows, lexicon))
         return
     found = statistics([row.run for row in pair], lexicon, GRADERS[0])
     unit = runs()[pair[0].run].length_unit
+    # False confidence instead of the last, what was cut off: losing one's doubts matters where one is wrong.
     numbers_strip([*big_numbers(found, unit)[:4], sure_and_wrong(*pair)])
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _charts(key: object, _info: TrainingInfo, _steps: Sequence[StepFigures], _rows: Sequence[Any], lexicon: str) -> Any:
     """The charts, built once for a `key`, so that a look without news costs nothing."""
+    # Arguments with an underscore aren't hashed: `key` stands for them.
     last, clustered = max(_info.steps, _steps[-1].step), _info.spec.settings.samples > 1
     return main_charts(_steps, _rows, lexicon, last, clustered=clustered)
 

@@ -83,6 +83,7 @@ def counts(name: str, settings: TrainingSettings) -> bool:
         return False
     if name in _OF_GRPO:
         return settings.method is Method.GRPO
+    # What each depends on; settings that aren't here always count.
     needs: Mapping[str, bool] = {
         "teacher_rate": settings.teacher is Teacher.EMA,
         "token_clip": settings.remedy is Remedy.CLIP,
@@ -99,7 +100,7 @@ def value_text(name: str, value: Any) -> str:
         return DIVERGENCES.get(float(value), f"generalised JSD, α = {value:g}")
     if name in ("top_k", "lora_rank", "micro_batch") and not value:
         return {"top_k": "all", "lora_rank": "none: all weights", "micro_batch": "all"}[name]
-    if isinstance(value, bool):
+    if isinstance(value, bool):  # before int, which bool is one of
         return "yes" if value else "no"
     if isinstance(value, Remedy):
         return REMEDIES[value]
@@ -149,6 +150,7 @@ def state_line(info: TrainingInfo, ahead: int, working: bool, seconds: Sequence[
     if info.state != "running":
         return joined(state_word(info), far if info.steps else "")
     message = info.job.message if info.job else ""
+    # Before the first step the job's message says more: the base answers, or the model is loaded.
     if not seconds or not info.steps:
         return joined(visible(message, 200) or "begins", "" if working else "stands still until a worker is there")
     each = pace(seconds) or 0.0

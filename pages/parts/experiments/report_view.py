@@ -112,7 +112,8 @@ def _ids(table: report_model.Table) -> set[str]:
 
 
 def _numbers(table: report_model.Table, column: str) -> Sequence[Figure]:
-    """The figures of a column that holds nothing else and writes all alike; [] for any other."""
+    """The figures of a column that holds nothing else and formats all alike; [] for any other."""
+    # Only these can be a column of numbers, which has one form; a figure with a unit of its own stays a text.
     cells = [row.cells.get(column) for row in table.rows]
     found = [cell for cell in cells if isinstance(cell, Figure)]
     alike = len({(figure.form, figure.signed) for figure in found}) == 1 and not any(figure.unit for figure in found)
@@ -130,16 +131,11 @@ def _column(column: report_model.ReportColumn, table: report_model.Table) -> Col
 
 def _cell(row: report_model.ReportRow, column: str, table: report_model.Table) -> Cell:
     cell = row.cells.get(column)
-    below = [_under(name, row.cells.get(name)) for name in _SMALL.get(column, ())]
+    before = {"section": "Section {}:", "seeds": "seeds {}"}
+    texts = [(name, text) for name in _SMALL.get(column, ()) if isinstance(text := row.cells.get(name), str) and text]
+    below = [before.get(name, "{}").format(text) for name, text in texts]
     if isinstance(cell, Figure):
         if _numbers(table, column):
             return cell
         return Lines(cell.text, "; ".join(part for part in (cell.ends, *below) if part))
-    return Lines(cell or "", " ".join(part for part in below if part)) if any(below) else cell or ""
-
-
-def _under(name: str, cell: report_model.Cell) -> str:
-    """A cell as small type says it."""
-    if not cell or isinstance(cell, Figure):
-        return ""
-    return f"Section {cell}:" if name == "section" else f"seeds {cell}" if name == "seeds" else cell
+    return Lines(cell or "", " ".join(below)) if below else cell or ""

@@ -30,7 +30,7 @@ def run_form(scale: ReproductionScale, nothing_yet: bool) -> None:
     with folded:
         spec = _asked(scale)
         try:
-            planned = services().reproduction.plan(spec)
+            planned = services().reproduction.plan(spec)  # looks at the store alone, and trains nothing
         except UserError as error:
             notice(str(error), "error")
             return
@@ -128,6 +128,7 @@ def under_way() -> None:
     job = next((job for job in services().jobs.open() if job.kind is JobKind.REPRODUCE), None)
     if job is None:
         return
+    # The job's message holds names of models: plain text.
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sth-experiment-state"):
         st.text(joined("Under way", amount(job), left(job), visible(job.message, 120)), width="content")
         st.page_link("jobs.py", label="Its job", icon=":material/pending_actions:", query_params={"job": job.id})

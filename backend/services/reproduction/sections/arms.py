@@ -14,7 +14,7 @@ from backend.services.reproduction.results import PartResult, Results
 from backend.services.training.training_specs import SEEN
 from backend.store.trainings import EvaluationRow, StepRow
 
-LAST = -1
+LAST = -1  # stands for an arm's own last step: arms are trained for different numbers of steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def verdicts(results: Results) -> ReportSection:
     """Nine claims, then every clause with its test."""
     verdicts = Counter(str(claim.verdict) for claim in results.claims)
     tally = "; ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+    # In the first sentence and not in a note: nobody is to read the tally without it.
     limits = f" {LAB_LIMITS}" if results.scale is ReproductionScale.LAB else ""
     sentence = f"Nine claims of the paper, each with a test fixed before the runs: {tally}.{limits}"
     return ReportSection("verdicts", "Verdicts", sentence, (claim_table(results.claims), clause_table(results.claims)))

@@ -54,6 +54,7 @@ def changes(inputs: SectionInputs, key: str, arms: Sequence[Arm], sets: Sequence
     columns = (ReportColumn("arm", "Model"), *(ReportColumn(one, set_title(one)) for one in sets))
     rows = []
     for arm in arms:
+        # Not the difference of the two tables' means: paired by problem its interval is far narrower.
         found = {one: inputs.figures.change(arm.runs(one), arm.runs(one, 0)) for one in sets}
         cells: dict[str, Cell] = {one: figure(value, Form.PERCENT, signed=True) for one, value in found.items()}
         rows.append(ReportRow({"arm": arm.title} | cells, inputs.runs(arm)[:1], inputs.runs(arm, 0)[:1]))

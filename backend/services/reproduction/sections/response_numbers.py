@@ -137,6 +137,7 @@ def write_numbers(store: Store, runs: Sequence[str], worded: Sequence[str], lexi
     # In a fixed order: the same runs give the same file, and what changes in it can be reviewed.
     rows = sorted(store.queries.per_trace(runs, lexicons[0]), key=lambda row: (row["run_id"], row["trace_id"]))
     columns: dict[str, Any] = {
+        # Ids repeat in thousands of rows; the file lies in the repository, and is to stay small.
         "run": pa.array([row["run_id"] for row in rows]).dictionary_encode(),
         "problem": pa.array([row["problem_id"] for row in rows]).dictionary_encode(),
         "length": pa.array([_length(row) for row in rows], pa.int32()),
@@ -147,7 +148,7 @@ def write_numbers(store: Store, runs: Sequence[str], worded: Sequence[str], lexi
         cues = {row["trace_id"]: row["cues"] for row in store.queries.per_trace(runs, lexicon)}
         columns[_CUES + lexicon] = pa.array([cues[row["trace_id"]] for row in rows], pa.int32())
         columns[_WORDS + lexicon] = _word_column(store, rows, worded, lexicon)
-    half = path.with_name(f".{path.name}.half")
+    half = path.with_name(f".{path.name}.half")  # a file cut short would be taken for results
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(columns), half, compression="zstd", compression_level=19)
@@ -216,12 +217,15 @@ def _from_rows(rows: Sequence[dict[str, Any]]) -> RunNumbers:
 
 
 def _length(row: Mapping[str, Any]) -> int:
+    # Imported runs may come without token counts.
     return int(row["words"] if row["tokens"] is None else row["tokens"])
 
 
 def _finished(row: Mapping[str, Any]) -> bool | None:
+    # Many sources don't say why a response ended: unknown isn't cut off.
     return None if row["finish"] == Finish.UNKNOWN else row["finish"] == Finish.STOP
 
 
 def _vector(values: Sequence[Any]) -> Vector:
+    # Floats for verdicts too: NaN is the only array value for "not known".
     return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)

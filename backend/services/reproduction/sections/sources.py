@@ -13,7 +13,7 @@ from backend.services.traces.comparison import ComparedProblem, ComparisonServic
 from backend.services.traces.run_pairs import Pair
 from backend.services.traces.trace_reader import OpenTrace, TraceService
 
-_EACH = 2  # problems shown of a pair
+_EACH = 2  # problems shown of a pair: they make the point, they prove nothing
 
 
 def runs_table(named: Sequence[str], known: Mapping[str, Run], arms: Arms | None) -> Table:

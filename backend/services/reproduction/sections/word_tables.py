@@ -25,6 +25,7 @@ def word_bars(inputs: SectionInputs, key: str, title: str, sides: Sequence[Runs]
         (name, role, tuple(figure(side[w].count) if w in side else Figure(0.0) for w in shown))
         for name, role, side in zip(names, (SeriesRole.BASE, SeriesRole.FIRST), (found[0], found[1]), strict=True)
     )
+    # The relative change stands in words: bars show how many uses are gone, not what share of them.
     beside = tuple(_change_text(*(values[at].value for _, _, values in series)) for at in range(len(shown)))
     return [Bars(key, title, "uses a response", tuple(shown), series, beside)] if shown else []
 
@@ -125,7 +126,7 @@ def _word_row(
 
 def _change_text(before: float | None, after: float | None) -> str:
     """The relative change in percent; "" where there was nothing before."""
-    if not before or after is None:
+    if not before or after is None:  # from nothing every rise is infinitely large
         return ""
     return f"{100 * (after / before - 1):+.0f}%".replace("-", MINUS)
 
