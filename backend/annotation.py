@@ -226,6 +226,7 @@ class Label:
         return Span(self.start, self.end, self.label)
 
 
+# A tuple, because agreement hashes, compares and sorts spans by the hundred thousand.
 class Span(NamedTuple):
     """A labelled stretch `[start, end)`."""
 

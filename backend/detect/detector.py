@@ -38,6 +38,7 @@ class Detector:
         self.entry_of = lexicon.entries
         self.forms = tuple(entry.name for entry in lexicon.entries)
         self._matcher = Matcher(model.lexicon) if model.lexicon else None
+        # Only values that some feature asks for: every other word is number 0, and makes no feature.
         self._vocabulary = Vocabulary.of(_values(model.tables))
         self._sizes = sizes(self._vocabulary)
         self._tables = [self._compiled(table) for table in model.tables]

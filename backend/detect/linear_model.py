@@ -69,6 +69,7 @@ class DetectorModel:
     @cached_property
     def digest(self) -> str:
         """A hash over everything that decides what is found."""
+        # Sorted keys: cues in stores are found by this digest, and it may not change when `to_json` is rewritten.
         return digest(orjson.dumps(self.to_json(), option=orjson.OPT_SORT_KEYS).decode())
 
     def entries(self) -> tuple[Entry, ...]:

@@ -180,6 +180,7 @@ def _pooled(
 ) -> PooledEffect | None:
     """`compare` gives the effect with its interval, `effect` the same without."""
     columns = [_columns(list(pairs.values())) for pairs in seeds]
+    # One seed without problems, or whose change has nothing to be relative to, leaves nothing to pool.
     if any(not len(baseline) or (compare is _change and baseline.mean() <= 0) for _, baseline in columns):
         return None
     # The same problems are answered in every seed: a problem's values are averaged first, and problems are resampled.

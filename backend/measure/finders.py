@@ -68,6 +68,7 @@ class Contest:
     def _means(self) -> Floats:
         return resampled_means(self._table)
 
+    # Each finder has four columns of the table, see `_counts`.
     def _part(self, place: int) -> Floats:
         return self._means[:, 4 * place : 4 * place + 4]
 

@@ -146,6 +146,7 @@ class _Tables:
 
 def _score(table: Floats, texts: int, counts: Sequence[int], entry: bool = False) -> Score:
     found, gold, matched = counts
+    # Precision, recall and F1 come from the same resamples; a single unit has no spread to show.
     means = resampled_means(table) if len(table) > 1 else None
     precision = _ratio(table, means, _RIGHT, _FOUND)
     recall = None if entry else _ratio(table, means, _HIT, _GOLD)
@@ -167,7 +168,7 @@ def _ratio(table: Floats, means: Floats | None, top: int, bottom: int) -> Estima
     if not total:
         return None
     value = float(table[:, top].sum() / total)
-    n = int(total)
+    n = int(total)  # what the ratio rests on: marks or gold spans, not texts
     if means is None:
         return Estimate(value, None, None, n)
     return _interval(value, means[:, top], means[:, bottom], n)

@@ -120,6 +120,7 @@ class Archive:
             raise RowError(f"it holds {len(entries):,} files; at most {FILES:,} can be read")
         for info in entries:
             parts = info.filename.replace("\\", "/").split("/")
+            # Up, absolute, or on another drive.
             if ".." in parts or parts[0] == "" or ":" in parts[0]:
                 raise RowError(f"its file '{visible(info.filename, 80)}' has a path that leads out of the archive")
             # Finder's archives hold a second tree of resource forks under the same names.
@@ -152,6 +153,7 @@ class _Allowance:
     def taken(self, name: str, content: bytes) -> bytes:
         if len(content) > FILE_LIMIT:
             raise RowError(f"its file '{visible(name, 80)}' is larger than {FILE_LIMIT >> 20} MiB")
+        # Counted over all reads, so that a file named a thousand times in the index can't be read as often.
         self._left -= len(content)
         if self._left < 0:
             raise RowError(f"its files are larger than {TREE_LIMIT >> 20} MiB together, the most that can be read")

@@ -264,6 +264,7 @@ class Utf16:
     def place(self, units: int) -> int | None:
         """An offset in UTF-16 units as one in code points; None inside a character."""
         before = bisect_left(self._units, units)
+        # The second unit of a character: a place there belongs to another text, or to the other way of counting.
         inside = before and self._units[before - 1] + 1 == units
         return None if inside else units - before
 

@@ -104,6 +104,7 @@ def _found(texts: Sequence[AnnotatedText], scheme: Scheme, shown: str) -> Bundle
 
 # -- the list ---------------------------------------------------------------------------------------------------------
 
+# The fullest first: pages offer them in this order.
 FORMATS: Final = (
     SpanFormat("jsonl", "JSON Lines", ".jsonl", "everything a project holds", jsonl.write, jsonl.read),
     SpanFormat(
@@ -218,6 +219,7 @@ def _from_json(path: Path, shown: str) -> Bundle:
         value, more = _first_line(stream.readline(ROW_LIMIT)), stream.read(1)
     if jsonl.matches(value):
         return jsonl.read(path, shown)
+    # Only now the whole file: ours was told by its first line, and may have a gigabyte.
     if value is None or more:
         value = _whole(path, shown)
     rows = value if isinstance(value, list) else [value]

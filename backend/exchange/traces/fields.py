@@ -124,6 +124,7 @@ def unknown_finish(key: str, value: Any) -> Row:
 
 def rest(row: Row, used: Iterable[str]) -> Row:
     """The fields not in `used`."""
+    # Nothing a file holds is thrown away: what no field of ours takes is kept with the trace.
     left = dict(row)
     for key in used:
         left.pop(key, None)
@@ -142,6 +143,7 @@ def sliced(row: Row, keys: Sequence[str], count: int, *, shorter: bool = False) 
 
 def listed(names: Iterable[str], most: int = 12) -> str:
     """Names for a sentence: the first few, and how many more there are."""
+    # A row may have hundreds of columns, with names of any length.
     every = [name if len(name) <= 40 else name[:40] + "…" for name in names]
     return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "") or "nothing"
 

@@ -82,6 +82,7 @@ def _shape(stream: BinaryIO, head: bytes, suffix: str) -> Shape | None:
 
 def _json_shape(stream: BinaryIO, suffix: str) -> Shape:
     """JSON Lines when the first line is a whole object, one JSON object over several lines otherwise."""
+    # The first line decides, so that gigabytes aren't parsed only to tell what they are.
     number, first = next(lines(stream), (1, b""))
     try:
         parse(first)

@@ -99,6 +99,7 @@ def _found(entry: WalkedFile) -> ScannedFile | None:
     if looked is None:
         return None
     found = ScannedFile(entry.path, entry.shown, entry.names, *looked)
+    # A log may consist of JSON lines: a file that isn't named like data has to look like traces.
     if entry.path.suffix.lower() in DATA_SUFFIXES or detect(found.row) or mapped.is_enough(_guess(found)):
         return found
     return None

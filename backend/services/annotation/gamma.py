@@ -69,6 +69,7 @@ class GammaService:
         progress.begin(len(fit), "items")
         found = []
         for number, spans in enumerate(fit, 1):
+            # Between two items, because the library's solver can't be stopped within one.
             if progress.cancelled():
                 raise JobCancelled
             found.append(_gamma(library, segment, spans, job.spec["seed"]))

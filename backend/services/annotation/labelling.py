@@ -52,6 +52,7 @@ class LabellingService:
         person = self._people.get(actor)
         item = self._projects.item(item_id)
         project = self._projects.get(item.project)
+        # First of all, because it takes the item: what follows reads it as taken.
         why = self._reason(person.role.covers(Role.ANNOTATOR), project.state, item, person.id)
         mine = self._store.annotations.taken(project.id, person.id)
         taken = next((row for row in mine if row.item == item.id), _NOBODY)

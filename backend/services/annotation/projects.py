@@ -112,6 +112,7 @@ class ProjectService:
             guidelines=prose("The guidelines", guidelines),
             scheme_version=versions[0],
             guidelines_version=versions[1],
+            # Last, so that a file can't say that its texts are traces.
             sampling={**(source or {}), "source": "import", "texts": len(texts)},
             owner=owner.id,
         )

@@ -164,6 +164,7 @@ class Adjudication:
     why: str = ""
 
 
+# Everything merging left alone is counted too: a person has to see why "agreed by all" gave fewer labels than expected.
 class MergeCounts(NamedTuple):
     """Counts of a merge: `items` looked at, gold labels added, kept and withdrawn; what it left alone.
 

@@ -22,7 +22,7 @@ from backend.store.annotation_rows import TextRow
 from backend.store.queries import run_of, verdict_column
 
 _PAGE = 50_000
-_FETCH = 64
+_FETCH = 64  # texts read at once: one may have a megabyte, and most of an order is never needed
 _VERDICTS = {True: "right", False: "wrong", None: "not graded"}
 
 
@@ -68,6 +68,7 @@ def even_shares(available: Mapping[str, int], total: int) -> dict[str, int]:
     """`total` shared among cells as evenly as what each has allows; a remainder goes to the first of them."""
     shares = dict.fromkeys(available, 0)
     left = min(total, sum(available.values()))
+    # In rounds: what a small cell can't give goes to the others in the next.
     while left:
         room = [name for name in available if shares[name] < available[name]]
         each = left // len(room)

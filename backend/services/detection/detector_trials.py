@@ -101,6 +101,7 @@ def _measured(
     if fresh:
         marks[FRESH] = fresh[0]
     contest = contests(gold, marks)
+    # One that learned from them stays in the table, with the reason instead of figures.
     scores = [_score(engine, contest, known[engine.lexicon.id]) for engine in engines]
     if fresh:
         scores.append(_fresh(contest, fresh[1], scores, gold))

@@ -185,6 +185,7 @@ class DetectorService:
         return self._lexicons.word_list(name or self._lexicons.default)
 
     def _detector(self, name: str) -> Detector:
+        # A word list has no probabilities: it is never uncertain.
         finder = self._lexicons.finder(self._lexicons.get(name).id)
         if not isinstance(finder, Detector):
             raise UserError(f"{visible(name)} is a list of words, which is never in doubt: name a trained detector.")

@@ -95,6 +95,7 @@ class GoldService:
         Raises UserError where the run holds no cues of the lexicon.
         """
         found = self._lexicons.get(lexicon)
+        # Without this a run that was never matched would seem to be without a doubt.
         if found.id not in self._store.ledger.run_lexicons().get(run_id, set()):
             raise UserError(f"The run holds no cues of {visible(lexicon)} yet: match it first.")
         engine = self._lexicons.matchers()[found.id]
@@ -122,6 +123,7 @@ class GoldService:
     def _score(self, engine: CueFinder, pieces: Sequence[_Piece]) -> LexiconScore:
         lexicon = engine.lexicon
         seen = self._lexicons.seen(lexicon.id) if lexicon.learned else frozenset()
+        # By the text's digest: the same trace may have come into another project since the detector learned from it.
         texts = [_compared(engine, piece) for piece in pieces if not seen or text_digest(piece.text) not in seen]
         overlap, exact = (evaluate(texts, criterion) for criterion in (Criterion.OVERLAP, Criterion.EXACT))
         return LexiconScore(lexicon.name, lexicon.id, lexicon.title, bool(lexicon.learned), overlap, exact)

@@ -116,6 +116,7 @@ def _piece(text: AnnotatedText, spans: Iterable[AnnotatedSpan], keys: set[str]) 
     end = len(text.text) if text.end is None else text.end
     cues = sorted({Span(span.start, span.end, span.label) for span in spans if span.label in keys})
     judged = sorted({(span.start, span.end) for span in spans})
+    # Files from elsewhere know no blinding: their people worked without a machine of ours.
     blind = bool(text.meta.get("blind", True))
     return GoldPassage(
         text.text, text.start, end, tuple(cues), str(text.meta.get("trace") or text.id), tuple(judged), blind

@@ -88,6 +88,7 @@ def figures_json(figures: Mapping[str, FinderFigures]) -> dict[str, Any]:
 
 def _spans(piece: GoldPassage, hits: Iterable[Hit]) -> Compared:
     """Marks within the annotated stretch beside its cues, white space and punctuation at their ends left out."""
+    # A set: in a list of substrings two forms may mark the very same stretch.
     marks = {Span(start, end, "") for _, start, end in hits if piece.start <= start and end <= piece.end}
     cues = normalised((Span(cue.start, cue.end, "") for cue in piece.cues), piece.text)
     return _compared(piece, normalised(marks, piece.text), cues)
@@ -103,6 +104,7 @@ def _sentences(piece: GoldPassage, hits: Iterable[Hit]) -> Compared:
 def _struck(piece: GoldPassage, places: Iterable[int]) -> list[Span]:
     """The sentences in which any of `places` lies, each once."""
     starts = [start for start, _ in piece.sentences]
+    # Backwards, so that of several places in one sentence the first one stays.
     numbers = {bisect_right(starts, place) - 1: place for place in sorted(places, reverse=True)}
     struck = ((piece.sentences[number], place) for number, place in sorted(numbers.items()) if number >= 0)
     return [Span(start, end, "") for (start, end), place in struck if place < end]

@@ -19,7 +19,7 @@ from backend.lexicon.serialization import checked
 from backend.measure.gold import FoundSpan
 from backend.measure.spans import Criterion, pairs
 
-FEWEST: Final = 3  # hits behind a suggestion
+FEWEST: Final = 3  # hits behind a suggestion: fewer are an accident
 MISLEADING: Final = 0.5  # a form that is right less often than this, beyond doubt, misleads
 _CONTEXT: Final = 40
 _LONGEST: Final = 60  # characters of a phrase; what is longer was marked as a clause, and no list would match it again
@@ -151,6 +151,7 @@ def _misleads(right: int, of: int) -> bool:
 
 
 def _adds(lexicon: Lexicon, missed: dict[str, list[tuple[GoldText, Span]]]) -> list[Suggestion]:
+    # An entry of that name may exist though none of its forms is the phrase; two of one name can't be told apart.
     names = {entry.name for entry in lexicon.entries}
     found = []
     for phrase, places in missed.items():

@@ -81,6 +81,7 @@ class _Builder:
         if start is not None and start < self._size:
             self._spans.append(AnnotatedSpan(start, self._size, SPECULATION, gold=True))
         if name == "Document":
+            # They come by their ends, and nested ones inside out.
             spans = tuple(sorted(self._spans, key=lambda span: (span.start, span.end)))
             name = self._name.strip() or f"document {len(self.texts) + 1}"
             self.texts.append(AnnotatedText(name, "".join(self._pieces), spans, meta={"type": self._kind}))

@@ -73,6 +73,7 @@ class _Reader:
     def bundle(self) -> Bundle:
         """The bundle of everything in the tree."""
         documents = [self._document(name.removesuffix(".ann")) for name in self._names if name.endswith(".ann")]
+        # By path, because a set has no order: the same archive has to make the same project.
         documents.sort(key=lambda document: document.file)
         if not documents:
             raise RowError("it holds no .ann file")

@@ -133,6 +133,7 @@ def _layer(row: Any, left: Counter[str]) -> TaskAnnotation | None:
     """One annotation of a task; None where its annotator skipped the task."""
     if not isinstance(row, Mapping) or not isinstance(results := row.get("result"), list):
         raise RowError("an annotation of it has no list 'result'")
+    # A skipped task isn't one in which somebody found nothing.
     if row.get("was_cancelled") is True:
         left["skipped annotation"] += 1
         return None

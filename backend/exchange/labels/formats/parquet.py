@@ -151,6 +151,7 @@ class _Items:
     def take(self, row: dict[str, Any]) -> None:
         """Take one more row. Raises RowError."""
         item = taken(row, "item", int, "it")
+        # Rows may have been sorted or filtered since: whichever comes first brings what belongs to the text.
         if item not in self._first:
             row["text"] = self._text(row)
             self._first[item], self._spans[item] = row, []

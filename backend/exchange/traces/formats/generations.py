@@ -34,6 +34,7 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
     finishes = fields.per_sample(row, "finish_reasons", len(responses), shorter=True)
     shares = fields.sliced(row, _LISTS, len(responses), shorter=True)
     shared = fields.rest(row, _USED)
+    # OpenR1's rows repeat question and response as a chat; kept, it would double the store.
     if "messages" in row and not _repeats(row["messages"], {question, *responses}):
         shared["messages"] = row["messages"]
     for sample, text in enumerate(responses):

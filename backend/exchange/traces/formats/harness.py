@@ -14,6 +14,7 @@ from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_fi
 from backend.exchange.traces.trace_format import Format, Proposal, ScannedFile
 from backend.import_plan import Row, Source
 
+# -1 for all problems, `_s` and `_e` the range of a part; at most 18 digits of seed, for a column holds no more.
 _FILE = re.compile(
     r"[^_]+_(?P<template>.+)_(?P<n>-?\d+)_seed(?P<seed>\d{1,18})_t(?P<t>\d+(?:\.\d+)?)(?:_s-?\d+)?(?:_e-?\d+)?"
 )

@@ -56,6 +56,7 @@ def _info(found: ScannedFile, context: Context, note: str) -> RunInfo:
 
 
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
+    # "round 2" -> "round2_": the file of all rounds prefixes every field, a round's own file doesn't.
     prefix = source.key.replace(" ", "") + "_" if _rounds(row) else ""
     names = {field: prefix + field for field in _ROUND_FIELDS}
     question, responses = fields.text(row, "question"), fields.texts(row, names["responses"])

@@ -60,6 +60,7 @@ def _sampling(config: Row) -> Sampling:
         temperature=_number(config, "temperature"),
         top_p=_number(config, "top_p"),
         top_k=_whole(config, "top_k"),
+        # Prompt and response together, which the run's note says: there is no field for the response alone.
         max_tokens=_whole(config, "max_model_len"),
         seed=_whole(config, "seed"),
         template=fields.optional_text(config, "chat_template_name"),
@@ -69,6 +70,7 @@ def _sampling(config: Row) -> Sampling:
 
 def _number(config: Row, key: str) -> float | None:
     value = config.get(key)
+    # Edited by hand it may hold text: an error is better than a run whose sampling is silently unknown.
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise RowError(f"'{key}' of {_CONFIG} should be a number")
     return None if value is None else float(value)

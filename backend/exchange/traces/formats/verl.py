@@ -31,7 +31,7 @@ def _step(row: Row) -> str:
 
 
 def _describe(found: ScannedFile) -> Iterator[Proposal]:
-    """Path: `<rollout folder>/<step>.jsonl`; the folder is the only name a training run has here."""
+    # The folder is the only name that a training has here: files are called by their step.
     numbered = found.stem.isdigit() and found.folders
     model, checkpoint = model_label(found.folders) if numbered else (found.stem, "")
     source, step = found.row.get("data_source"), _step(found.row)
