@@ -50,7 +50,7 @@ def inspect_location(location: Path | str) -> FolderContents:
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "doesn't exist"
         raise UserError(f"The folder {shown} {what}: give the folder that holds {CONFIG} or {ADAPTER_CONFIG}.")
-    # First: a merged export may leave the base's config.json beside an adapter.
+    # First: the base's config.json may lie beside an adapter.
     if (folder / ADAPTER_CONFIG).is_file():
         return FolderContents(ModelKind.ADAPTER, _adapter_facts(folder))
     if (folder / CONFIG).is_file():

@@ -1,7 +1,7 @@
 """Which engines can serve a model, and why the others can't.
 
-The reasons are shown before a job begins, so they have to come fast: files and the environment are looked at, nothing is
-loaded and no server is asked.
+The reasons are shown before a job begins, so they have to come fast: files and the environment are looked at, nothing
+is loaded and no server is asked.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def _served_facts(model: Model, models: Mapping[str, Model]) -> tuple[dict[str, 
 
 def _check_fit(adapter: Model, base: Model) -> None:
     """Raise UserError for an adapter whose matrices don't fit the weights of the base they would be added to."""
-    # PEFT would load one with a matching name and another shape without a word, or fail with a page of them.
+    # By the headers alone: seen before a job begins, and not after the weights were loaded.
     weights = {_place(name.removesuffix(".weight")): t for name, t in tensors(folder_of(base)).items()}
     for name, tensor in tensors(folder_of(adapter), adapter=True).items():
         module, _, part = name.removesuffix(".weight").rpartition(".lora_")

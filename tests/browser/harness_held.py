@@ -13,11 +13,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import streamlit as st
+from backend.exchange.traces.source import Source
 from pages.components.server import lifespan, middleware
 
 import backend.services.traces.importer as importing
 from backend.domain import TraceDraft
-from backend.exchange.traces.source import Source
 from pages.components import annotate_route, job_card, stream_route
 
 HOLD = Path(os.environ["SECOND_THOUGHTS_STORE"]) / "hold"
