@@ -1,6 +1,6 @@
-"""`python -m backend.distill FOLDER`: trains what the plan in FOLDER says. Knows nothing but where the process is.
+"""`python -m backend.distill FOLDER`: runs the training whose plan is in FOLDER.
 
-The same words work after `accelerate launch -m`, on several GPUs.
+On several GPUs: `accelerate launch -m backend.distill FOLDER`.
 """
 
 import sys

@@ -1,8 +1,4 @@
-"""Rows of unequal length through a model without computing their padding.
-
-Owns the order and the cutting. Knows nothing of what is computed. Responses of one batch differ in length by a factor
-of six, so that on a processor, where every column costs, padding would be 40 % of the work.
-"""
+"""Runs rows of unequal length through a model without computing their padding."""
 
 from __future__ import annotations
 
@@ -18,11 +14,13 @@ _ROWS: Final = 8
 
 
 def in_parts(forward: Forward, ids: torch.Tensor, mask: torch.Tensor, keep: int) -> tuple[torch.Tensor, ...]:
-    """What `forward(ids, mask, keep)` gives, tensors [B, keep, ...], from a few rows of like length at a time.
+    """The tensors [B, keep, ...] of `forward(ids, mask, keep)`, computed for a few rows of similar length at a time.
 
     `ids` and `mask` are [B, prompt + keep], prompts padded on the left and responses on the right. Padding gets zeros.
     On a GPU, and for few rows, it is one call.
     """
+    # Responses of one batch differ in length by a factor of six: on a CPU, where every column costs, padding would be
+    # 40 % of the work. A GPU computes columns side by side, and many small calls would leave it idle.
     if ids.device.type != "cpu" or len(ids) <= _ROWS:
         return forward(ids, mask, keep)
     lengths, starts = mask[:, -keep:].sum(-1), mask.argmax(-1)

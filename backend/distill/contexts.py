@@ -1,7 +1,6 @@
-"""What a model is shown beside a problem: the prompts of the contexts.
+"""Prompts of the contexts: what a model is shown beside a problem, in the paper's words.
 
-Owns the wordings, which are the paper's (reference: arXiv 2603.24472, its evaluation and training code). Loads no model
-library; knows nothing of where solutions come from, nor of chat templates.
+Source: arXiv 2603.24472, its evaluation and training code. Loads no model library.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 
 from backend.domain import Context, UserError
 
-# Name -> user turn. "evaluation" is the prompt of the paper's section 3, "teacher" that of its self-distillation.
+# "evaluation" is the prompt of the paper's section 3, "teacher" that of its self-distillation.
 TEMPLATES: Mapping[str, str] = {
     "evaluation": "{question}\n\nCorrect solution: {solution}\n\nCorrectly solve the original question.",
     "teacher": "{question}\nCorrect solution:\n\n{solution}\n\nCorrectly solve the original question.",
@@ -24,7 +23,7 @@ _OPENED_IN_PROMPT = re.compile(r"^.*?</think>\s*", re.DOTALL)
 
 
 def without_thinking(response: str) -> str:
-    """A response with its thinking taken out, by the paper's two rules."""
+    """A response without its thinking, by the paper's two rules."""
     return _OPENED_IN_PROMPT.sub("", _THOUGHT.sub("", response))
 
 
@@ -36,7 +35,7 @@ def user_turn(
     gold: str | None = None,
     template: str = DEFAULT_TEMPLATE,
 ) -> str:
-    """The user turn for a question under a context.
+    """The user message for a question under a context.
 
     `solution` is what the context shows: this problem's response with thinking (full solution, and the source of the
     one without), the response made under it (regenerated), or another problem's (placebo). Raises UserError where what

@@ -1,6 +1,6 @@
-"""Refusing, before anything is begun, what a model couldn't read whole: nothing is ever cut.
+"""Checks before a training begins that every prompt fits into the model's context: nothing is ever cut.
 
-Owns which turns a plan will make and how much room they need. Knows nothing of models but how much they read.
+Owns which prompts a plan will lead to, and how much room each needs.
 """
 
 from __future__ import annotations
@@ -14,23 +14,19 @@ from backend.domain import Context, UserError
 
 
 def teacher_turn(item: TrainingProblem, settings: TrainingSettings, other: TrainingProblem) -> str:
-    """What SDFT's teacher is shown of a problem; `other` is the one whose solution a placebo shows."""
+    """SDFT's teacher prompt for a problem; `other` is the problem whose solution a placebo shows."""
     solution = (other if settings.context is Context.PLACEBO else item).solution
     return user_turn(item.question, settings.context, solution=solution, gold=item.gold, template="teacher")
 
 
 def teacher_turns(plan: TrainPlan) -> list[str]:
-    """What SDFT's teacher is shown of each problem of the training set."""
+    """SDFT's teacher prompts for the training set."""
     others = [*plan.items[1:], *plan.items[:1]]
     return [teacher_turn(item, plan.settings, other) for item, other in zip(plan.items, others, strict=True)]
 
 
 def check(plan: TrainPlan, most: int, size: Callable[[str], int]) -> None:
-    """Raise UserError for the first turn that doesn't fit into `most` tokens; `size` counts those of a turn's prompt.
-
-    A teacher reads the whole response behind its prompt, so it needs room for that as well. A writer that runs out of
-    room is cut off like one that has said enough tokens.
-    """
+    """Raise UserError for the first prompt of more than `most` tokens; `size` counts those of a user message."""
     for where, turn, room in _wanted(plan):
         if (found := size(turn)) + room > most:
             answer = f" and the {room:,} of a response" if room > 1 else ""
@@ -42,10 +38,12 @@ def check(plan: TrainPlan, most: int, size: Callable[[str], int]) -> None:
 
 
 def _wanted(plan: TrainPlan) -> Iterator[tuple[str, str, int]]:
-    """Where each turn comes from, the turn, and how many tokens have to fit behind its prompt."""
+    """Where each prompt comes from, its user message, and how many tokens have to fit behind it."""
     settings = plan.settings
     if settings.steps:
         for place, turn in enumerate(_taught(plan)):
+            # A teacher reads the whole response behind its prompt. A model that runs out of room while it writes is
+            # only cut off, as by the limit on tokens.
             room = settings.max_tokens if settings.method is Method.SDFT else 1
             yield f"Problem {place + 1} of the training set", turn, room
     for asked in plan.evaluations:
@@ -65,7 +63,8 @@ def _taught(plan: TrainPlan) -> list[str]:
 
 
 def _shown(items: tuple[TrainingProblem, ...], context: Context) -> list[str]:
-    """Turns under a context; a regenerated response isn't known yet, but the solution it is written from is."""
+    """User messages under a context."""
+    # A regenerated response isn't known yet; the solution that it is written from stands in for it.
     if context is Context.REGENERATED:
         context = Context.SOLUTION
     return [user_turn(item.question, context, solution=item.solution, gold=item.gold) for item in items]

@@ -1,7 +1,7 @@
-"""The loss of self-distillation, token by token, and what is measured of it on the way.
+"""The loss of self-distillation by token, with the divergence and entropies that are reported beside it.
 
-Owns the choice of support, the remedies and the averaging. The divergences themselves are TRL's. Knows nothing of
-models, trainers or texts: it takes logits [B, T, V] at the rollouts' temperature, ids and masks [B, T].
+Owns the choice of support, the remedies and the averaging; the divergences themselves are TRL's. Logits are [B, T, V]
+at the rollouts' temperature, ids and masks [B, T].
 
 Sources: the objective is that of arXiv 2603.24472 as its code has it (the student's top-k tokens, one bucket for the
 rest, the mean over tokens); CLIP follows OPSD (arXiv 2601.18734), ROUTE DASD (arXiv 2605.22263).
@@ -23,7 +23,7 @@ _LEAST: Final = 1e-6
 
 
 class Terms(NamedTuple):
-    """Per token [B, T]: what is minimised, and detached the plain divergence and both entropies, all in nats."""
+    """By token [B, T], in nats: the loss that is minimised, and detached the plain divergence and both entropies."""
 
     loss: torch.Tensor
     divergence: torch.Tensor
@@ -39,7 +39,7 @@ def terms(
     mask: torch.Tensor,
     advantages: torch.Tensor | None = None,
 ) -> Terms:
-    """The terms of a batch; `advantages` [B] are those of rewards, where there are any, and count with ROUTE alone."""
+    """The terms of a batch; `advantages` [B] are those of rewards, if there are any, and are used by ROUTE alone."""
     plain = divergence(settings, student, teacher)
     with torch.no_grad():
         entropies = entropy(student), entropy(teacher)
@@ -52,7 +52,7 @@ def terms(
 
 
 def divergence(settings: TrainingSettings, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """Per token [B, T]: forward KL, Jensen-Shannon or reverse KL, over the student's top-k tokens or all."""
+    """Forward KL, Jensen-Shannon or reverse KL by token [B, T], over the student's top-k tokens or all."""
     if not settings.top_k or settings.top_k >= student.shape[-1]:
         return compute_full_logit_self_distillation_loss(student, teacher, distillation_alpha=settings.alpha)
     return compute_topk_self_distillation_loss(
@@ -65,7 +65,8 @@ def divergence(settings: TrainingSettings, student: torch.Tensor, teacher: torch
 
 
 def entropy(logits: torch.Tensor) -> torch.Tensor:
-    """Of the whole distribution, in nats, along the last dimension."""
+    """Entropy along the last dimension, in nats."""
+    # Clamped: the probability of a masked token is 0, and 0 times minus infinity is no number.
     logprobs = logits.log_softmax(-1)
     return -(logprobs.exp() * logprobs.clamp(min=-1e9)).sum(-1)
 
@@ -79,7 +80,7 @@ def routed(
     entropies: torch.Tensor,
     advantages: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """DASD's loss per token [B, T]: -(A + w * d) * log-probability, gradient through the last factor alone.
+    """DASD's loss by token [B, T]: -(A + w * d) * log-probability, with a gradient through the last factor alone.
 
     d is the teacher's log-probability of the sampled token minus the student's, over its mean size in the response. w
     is tanh((q - H) / s) * sigmoid(|d| - 1): H the student's entropy, q its (1 - share) quantile within the response and
@@ -104,7 +105,5 @@ def routed(
 
 
 def token_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The mean of `values` over the tokens in `mask`, all responses together; zero, with a gradient, where there is
-    none.
-    """
+    """Mean of `values` over the tokens in `mask`, all responses together; 0, with a gradient, where there are none."""
     return (values * mask).sum() / mask.sum().clamp(min=1)

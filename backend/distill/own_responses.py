@@ -1,8 +1,8 @@
-"""What SFT learns from: the base's own correct responses, written with a context in view or without.
+"""Training data of SFT: the base's own correct responses, written with a context in view (guided) or without.
 
-Owns which are kept. Two arms with the same base, problems and seed train on the same problems, one response each, all
-of them right; they differ only in what the prompt held while a response was written. Problems without solutions have
-one arm only. Prompts in training never hold a context. Knows nothing of trainers.
+Both arms of a comparison train on the same problems, one response each, all of them right; they differ only in what the
+prompt held while a response was written. Problems without solutions have one arm only. Prompts in training never hold a
+context.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from backend.distill.contexts import user_turn
 from backend.distill.reply_reader import Reader
 from backend.distill.rollouts import Sampler, seed_of
-from backend.distill.shared_files import kept
+from backend.distill.shared_files import cached
 from backend.distill.train_plan import TrainingProblem, TrainPlan
 from backend.domain import Context, UserError, digest
 
@@ -29,7 +29,7 @@ Render = Callable[[str], list[int]]
 def pairs(plan: TrainPlan, sampler: Sampler, reader: Reader, render: Render, end: int) -> list[Pair]:
     """(prompt ids, response ids) of the problems both arms could answer, in the order of the plan's items.
 
-    `render` makes prompt ids of a user's turn; `end` closes every response. Raises UserError where none is left.
+    `render` makes prompt ids of a user message; `end` closes every response. Raises UserError where none is left.
     """
     settings = plan.settings
     shown = Context.SOLUTION if settings.context is Context.NONE else settings.context
@@ -46,10 +46,8 @@ def pairs(plan: TrainPlan, sampler: Sampler, reader: Reader, render: Render, end
 def _kept(
     plan: TrainPlan, shown: Context, sampler: Sampler, reader: Reader, render: Render
 ) -> dict[str, dict[str, list[int]]]:
-    """By place among the items: a right response written without a context ("own") and one with it ("shown").
-
-    Kept in the shared folder, for the other arm to find.
-    """
+    """By place among the items: a right response written without a context ("own") and one with it ("shown")."""
+    # In the shared folder, where the other arm finds it: both have to train on exactly these problems.
     settings = plan.settings
     questions = [[item.question, item.gold or "", item.solution or ""] for item in plan.items]
     asked = [plan.base, shown.value, settings.temperature, settings.max_tokens, settings.seed, questions]
@@ -61,6 +59,7 @@ def _kept(
             hints = _regenerated(plan, sampler, reader, render)
             everything = {place: replace(item, solution=hints[place]) for place, item in everything.items()}
         alone = settings.context is Context.NONE and not all(item.solution for item in plan.items)
+        # The guided responses first, one try each: most are right, and only their problems are tried without.
         guided = _right(plan, everything, Context.NONE if alone else shown, 0, sampler, reader, render)
         own: dict[int, list[int]] = {}
         for turn in range(1, TRIES + 1):
@@ -68,14 +67,14 @@ def _kept(
             own |= _right(plan, missing, Context.NONE, turn, sampler, reader, render)
         return {str(place): {"own": own[place], "shown": ids} for place, ids in guided.items() if place in own}
 
-    return kept(file, write)
+    return cached(file, write)
 
 
 def _right(
     plan: TrainPlan, items: dict[int, TrainingProblem], context: Context, turn: int, sampler: Sampler, reader: Reader,
     render: Render,
 ) -> dict[int, list[int]]:  # fmt: skip
-    """One response to each problem, by place, without its end mark; those that are right and ended by themselves."""
+    """Responses by place, without their end token; only those that are right and ended by themselves."""
     settings, places = plan.settings, list(items)
     prompts = [render(_turn(plan, place, items[place], context)) for place in places]
     seeds = [seed_of("own", settings.seed, turn, place) for place in places]
@@ -85,7 +84,7 @@ def _right(
 
 
 def _regenerated(plan: TrainPlan, sampler: Sampler, reader: Reader, render: Render) -> list[str]:
-    """What the base writes with the full solution in view, one response a problem, right or wrong."""
+    """What the base writes with the full solution in view: a response to each problem, right or wrong."""
     settings = plan.settings
     turns = [user_turn(item.question, Context.SOLUTION, solution=item.solution) for item in plan.items]
     seeds = [seed_of("regenerated", settings.seed, place) for place in range(len(turns))]
@@ -100,6 +99,6 @@ def _turn(plan: TrainPlan, place: int, item: TrainingProblem, context: Context) 
 
 
 def sizes(found: Sequence[Pair]) -> str:
-    """For people: how many responses, of how many tokens."""
+    """How many responses, of how many tokens, as words for people."""
     tokens = sum(len(after) for _, after in found)
     return f"{len(found):,} own correct responses of {tokens / len(found):,.0f} tokens on average"

@@ -1,7 +1,7 @@
-"""What responses say: whether they are right, how long they are, and where their cues lie, token by token.
+"""Grades and measures responses during training: correctness, length, and cues by token.
 
-Owns the counting for steps of a training run. Knows nothing of models or trainers; grading and matching are the
-project's own, so that a training score means what an accuracy elsewhere does.
+Graders and matchers are those of the rest of the project, so that a training score means what an accuracy elsewhere
+does.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Reply(NamedTuple):
     correct: bool | None
 
     def to_json(self) -> dict[str, Any]:
-        """As a line of the plan's protocol holds it."""
-        said = {"text": self.text, "correct": self.correct, "tokens": len(self.ids)}
-        return said | {"finish": "stop" if self.finished else "length"}
+        """As JSON for an event of the training process."""
+        fields = {"text": self.text, "correct": self.correct, "tokens": len(self.ids)}
+        return fields | {"finish": "stop" if self.finished else "length"}
 
 
 class Reader:
-    """Reads responses of one tokenizer."""
+    """Decodes, grades and measures responses of one tokenizer."""
 
     def __init__(self, tokenizer: Any, ends: frozenset[int], lexicons: str) -> None:
         """`lexicons` is the folder of lexicon files; "" for none."""
@@ -51,7 +51,7 @@ class Reader:
         return Reply(item, own, text, finished, is_right(item, text) if item.gold is not None else None)
 
     def values(self, replies: Sequence[Reply]) -> dict[str, Any]:
-        """Means over responses, cue density per 1,000 tokens over all of them together (see plan.STEP_VALUES)."""
+        """A step's values over responses (see train_plan.STEP_VALUES): means, and cue densities per 1,000 tokens."""
         if not replies:
             return {}
         count, tokens = len(replies), sum(len(reply.ids) for reply in replies)
@@ -67,10 +67,11 @@ class Reader:
         }
 
     def cue_tokens(self, ids: Sequence[int]) -> list[bool]:
-        """For each id whether a cue of kim2026-words lies in its text or it in one."""
+        """For each id whether a cue of kim2026-words overlaps its text."""
         matcher = self.matchers.get(CUES)
         if matcher is None:
             return [False] * len(ids)
+        # Id by id: a part of a character comes out as a replacement character, of which no cue has any.
         pieces = [self._piece(token) for token in ids]
         ends, total = [], 0
         for piece in pieces:
@@ -95,13 +96,13 @@ class Reader:
 
 
 def is_right(item: TrainingProblem, text: str) -> bool | None:
-    """The verdict of the grader that the column "math-verify" has: exact for countdown questions."""
+    """The verdict of the grader "math-verify": exact for countdown questions."""
     verdict = countdown.judge(item.question, text) or verify_rules.grade(text, item.gold)
     return verdict.correct
 
 
 def shares(divergence: Sequence[Sequence[float]], marks: Sequence[Sequence[bool]]) -> Mapping[str, float]:
-    """`cue_share`, the part of all divergence on marked tokens, and `cue_tokens`, their part of all tokens."""
+    """`cue_share`, the share of the divergence on marked tokens, and `cue_tokens`, their share of the tokens."""
     total = sum(map(sum, divergence))
     tokens = sum(map(len, divergence))
     on_cues = sum(

@@ -1,7 +1,6 @@
-"""How a model is taught: every setting of a training run, with its limits.
+"""Settings of a training run, with their limits and the checks that need neither a model nor a store.
 
-Owns the values and the checks that need neither a model nor a store. Loads no model library; knows nothing of trainers
-(`trainers` builds them) or of where problems come from.
+Loads no model library, so that pages may import it.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from backend.domain import Context, UserError
 class Method(StrEnum):
     """How the student learns.
 
-    SFT: from correct responses it wrote itself before, with or without a context in view. SDFT: from the divergence to
+    SFT: from correct responses that it wrote before, with or without a context in view. SDFT: from the divergence to
     itself with a context from the data in view, on its own rollouts (OPSD is the same). SDPO: the same, with a
     successful sibling rollout as the context. GRPO: from rewards alone.
     """
@@ -30,7 +29,7 @@ class Method(StrEnum):
 
 
 class Teacher(StrEnum):
-    """What the teacher's weights are: the student's at the start, a moving average of the student, or the student's."""
+    """The teacher's weights: the student's at the start, a moving average of the student's, or the student's."""
 
     FIXED = "fixed"
     EMA = "moving average"
@@ -38,7 +37,7 @@ class Teacher(StrEnum):
 
 
 class Remedy(StrEnum):
-    """A change to the loss that is to keep the doubts.
+    """A change to the loss that is meant to preserve expressions of uncertainty.
 
     CLIP: no token counts for more than `token_clip` nats (OPSD, arXiv 2601.18734, release of March 2026). ROUTE: the
     teacher attracts where the student is sure and repels where it is not (DASD, arXiv 2605.22263).
@@ -50,7 +49,7 @@ class Remedy(StrEnum):
 
 
 class Schedule(StrEnum):
-    """What becomes of the learning rate after the warm-up."""
+    """The learning rate after the warm-up."""
 
     CONSTANT = "constant"
     LINEAR = "linear"
@@ -101,7 +100,7 @@ class TrainingSettings:
 
     @property
     def rollouts(self) -> int:
-        """Responses a step."""
+        """Responses in a batch of rollouts."""
         return self.prompts * self.samples
 
     @property
@@ -112,14 +111,13 @@ class TrainingSettings:
 
     @property
     def uses_solutions(self) -> bool:
-        """Whether worked solutions are put to use where there are some: unguided SFT trains on the problems that its
-        guided counterpart does.
-        """
+        """Whether worked solutions are used where there are some."""
+        # Unguided SFT keeps the problems that its guided counterpart keeps, and these depend on the solutions.
         return self.needs_solutions or self.method is Method.SFT
 
     @property
     def needs_answers(self) -> bool:
-        """Whether every problem needs a gold answer: to reward, to keep what is right, or to show."""
+        """Whether every problem needs a gold answer: for rewards, to choose right responses, or to show."""
         return self.method is not Method.SDFT or self.context is Context.ANSWER
 
     def to_json(self) -> dict[str, Any]:
@@ -128,7 +126,7 @@ class TrainingSettings:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> TrainingSettings:
-        """Back from JSON; settings it lacks have their defaults. Raises UserError for unknown ones and bad values."""
+        """From JSON; missing settings have their defaults. Raises UserError for unknown ones and bad values."""
         kinds: dict[str, type] = {f.name: type(f.default) for f in dataclasses.fields(cls)}
         if unknown := sorted(set(raw) - set(kinds)):
             raise UserError(f"There is no training setting {unknown[0]!r}; there are {', '.join(kinds)}.")
@@ -138,12 +136,12 @@ class TrainingSettings:
             raise UserError(f"A training setting can't be read: {error}.") from error
 
     def differences(self, other: TrainingSettings) -> list[tuple[str, Any, Any]]:
-        """Name, the other's value and ours, of every setting that isn't the same."""
+        """(name, the other's value, ours) of every setting that differs."""
         pairs = [(f.name, getattr(other, f.name), getattr(self, f.name)) for f in dataclasses.fields(self)]
         return [(name, theirs, ours) for name, theirs, ours in pairs if theirs != ours]
 
     def check(self) -> None:
-        """Raise UserError for what can't be trained, before anything is begun."""
+        """Raise UserError for settings that can't be trained with."""
         for name, (low, high) in _LIMITS.items():
             if not low <= getattr(self, name) <= high:
                 what = name.replace("_", " ")
@@ -181,6 +179,7 @@ class TrainingSettings:
             )
 
 
+# Wide on purpose: they catch a slip of the keyboard, and leave the judgement to the researcher.
 _LIMITS: Final[Mapping[str, tuple[float, float]]] = {
     "steps": (0, 1_000_000),
     "prompts": (1, 65_536),

@@ -1,7 +1,4 @@
-"""What several trainings of one base would each make anew, made once.
-
-Owns how it is kept in files. Knows nothing of what it is.
-"""
+"""A cache in files for results that several trainings of one base have in common."""
 
 from __future__ import annotations
 
@@ -14,8 +11,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def kept(file: Path | None, make: Callable[[], T]) -> T:
-    """What `file` holds; else what `make` gives, plain JSON, which is put there whole. None keeps nothing."""
+def cached(file: Path | None, make: Callable[[], T]) -> T:
+    """The JSON in `file`; where there is none, the result of `make`, which is written there. None: no cache."""
     if file and file.is_file():
         found: T = json.loads(file.read_text(encoding="utf-8"))
         return found

@@ -1,12 +1,12 @@
-"""What a training process is told, and what it says: the two sides of `python -m backend.distill FOLDER`.
+"""The interface of a training process, `python -m backend.distill FOLDER`: its plan, and the events it writes.
 
-Owns the folder's files and the names of the lines. Loads no model library; knows nothing of trainers or of the store.
+Loads no model library.
 
 The folder holds `plan.json` and is where checkpoints go (`checkpoint-N`, Hugging Face folders that load as models).
-The process says one JSON object a line on standard output, each with `k`, its kind:
+The process writes one JSON object a line to standard output, each with `k`, its kind:
 
-- `begin`: step (where it goes on), steps, prompts ({student, teacher}: the exact text of the first problem, rendered),
-  train (how many rows or problems), device.
+- `begin`: step (from which it continues), steps, prompts ({student, teacher}: the exact text of the first problem,
+  rendered), train (how many rows or problems), device.
 - `note`: text; what is being done now.
 - `step`: step, values (see `STEP_VALUES`), sampled ([{question, gold, text, correct, tokens, finish}], a few rollouts)
   and watched ([{problem, text, correct, tokens, finish}], responses to the plan's watched problems, `problem` being
@@ -16,8 +16,8 @@ The process says one JSON object a line on standard output, each with `k`, its k
 - `checkpoint`: step, folder (a name in the plan's folder).
 - `failed`: reason, a sentence. `paused`: step. `done`: step.
 
-It reads lines too: `pause` has it save a checkpoint after the step under way and end; when its standard input closes
-it ends at once.
+On a line `pause` it saves a checkpoint after the step under way and ends; when its standard input closes it ends at
+once.
 """
 
 from __future__ import annotations
@@ -54,8 +54,10 @@ class TrainingProblem:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A problem set to answer every so often. `items` and `name` say what; at the last step `last_samples` are drawn
-    of all items, before that `samples` of the first `first` items (0: all), or with `ends` nothing at all.
+    """A problem set that is answered at intervals.
+
+    At the last step all items get `last_samples` responses each; before that the first `first` items (0: all) get
+    `samples`, or with `ends` none at all.
     """
 
     name: str
@@ -71,10 +73,10 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class TrainPlan:
-    """All a training process is told. `base` is a model's folder; `lexicons` the folder of the lexicon files.
+    """Everything a training process needs. `base` is a model's folder; `lexicons` the folder of the lexicon files.
 
     Every `evaluate_every` steps (and at 0 and the end) it evaluates, every `checkpoint_every` it saves, every
-    `watch_every` it answers the watched problems. `threads` 0 leaves the number to torch. `vllm` says who draws the
+    `watch_every` it answers the watched problems. `threads` 0 leaves the number to torch. `vllm` says who samples the
     rollouts: "" this process, "colocate" a vLLM engine in it, "server:URL" a vLLM server.
     """
 
@@ -92,7 +94,7 @@ class TrainPlan:
     vllm: str = ""
 
     def write(self, folder: Path) -> None:
-        """Put the plan into `folder`."""
+        """Write the plan to `folder`."""
         (folder / PLAN).write_text(json.dumps(dataclasses.asdict(self), ensure_ascii=False), encoding="utf-8")
 
     @classmethod

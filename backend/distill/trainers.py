@@ -1,7 +1,6 @@
-"""TRL's trainers as this project needs them: our decoder draws the rollouts, the loss is the mean over tokens, and what
-a step was like is kept for whoever asks.
+"""TRL's trainers with our decoder for rollouts, our loss, and the facts of each step gathered for its report.
 
-Owns the differences from TRL 1.16.0 (each says why). Knows nothing of how steps are told or checkpoints resumed.
+Owns the differences from TRL 1.16.0; each says why. The trainers override private methods, hence the exact version.
 """
 
 from __future__ import annotations
@@ -30,21 +29,21 @@ from backend.distill.rollouts import Sampler, seed_of
 from backend.distill.settings import Method, TrainingSettings
 from backend.distill.train_plan import TrainingProblem, TrainPlan
 
-_MEASURED_ROWS = 64
+_MEASURED_ROWS = 64  # responses of a step whose divergence is split into cues and the rest; matching takes its time
 
 
 class StepFacts:
-    """What the current step was like, gathered over its parts: replies to the rollouts, and sums over tokens."""
+    """Facts of the current step, gathered over its batches: replies to the rollouts, and sums over tokens."""
 
     def __init__(self) -> None:
-        """Nothing happened yet."""
+        """An empty step."""
         self.replies: list[Reply] = []
         self._sums: dict[str, float] = {}
         self._rows: list[list[float]] = []
         self._marks: list[list[bool]] = []
 
     def add(self, terms: objective.Terms, mask: torch.Tensor, ids: torch.Tensor, reader: Reader) -> None:
-        """Take in the terms of one part of a batch."""
+        """Add the terms of one batch."""
         counted = mask.float()
         named = {"divergence": terms.divergence, "student_entropy": terms.student_entropy}
         for name, values in (named | {"teacher_entropy": terms.teacher_entropy}).items():
@@ -65,50 +64,59 @@ class StepFacts:
         return means | dict(shares(self._rows, self._marks)) | {"taught": int(count)}
 
 
-class Rolling:
-    """What our trainers of rollouts have in common. `reader`, `items` (by question) and `settings` are set on them."""
+class RolloutTrainer:
+    """What trainers with rollouts have in common, a base beside one of TRL's; `equip` has to be called once."""
 
     reader: Reader
     items: dict[str, TrainingProblem]
     settings: TrainingSettings
 
     def equip(self, settings: TrainingSettings, reader: Reader, items: Sequence[TrainingProblem]) -> None:
-        """What is needed beside TRL's own arguments."""
+        """Set what is needed beside TRL's own arguments."""
         self.settings, self.reader = settings, reader
         self.items = {item.question: item for item in items}
         self.facts = StepFacts()
 
     def take_facts(self) -> StepFacts:
-        """What the step was like; the next one begins."""
+        """The facts of the step; the next one begins."""
         taken, self.facts = self.facts, StepFacts()
         return taken
 
     def own_decoder(self: Any) -> bool:
-        """Whether our decoder can draw: the weights are whole in this process and no vLLM server has them."""
+        """Whether our decoder can sample: the weights are whole in this process, and vLLM isn't asked for."""
         return not self.use_vllm and self.accelerator.num_processes == 1
 
     def draw(self: Any, prompt_ids: list[list[int]]) -> list[list[int]]:
-        """A response to each prompt, from seeds that say which step and place it has."""
+        """Sample a response to each prompt."""
+        # The seed follows from step and place, so a resumed training samples what an uninterrupted one would have.
         step = self.state.global_step
         seeds = [seed_of("rollout", self.settings.seed, step, place) for place in range(len(prompt_ids))]
         sampler = Sampler(self.accelerator.unwrap_model(self.model), self._tokenizer)
         return sampler.draw(prompt_ids, seeds, self.settings.temperature, self.settings.max_tokens)
 
     def note_replies(self, questions: Sequence[str], ids: Sequence[Sequence[int]]) -> list[Reply]:
-        """Read the responses to `questions`, and keep them for the step's values."""
+        """Grade the responses to `questions`, and add them to the step's facts."""
         found = [self.reader.reply(self.items[q], row) for q, row in zip(questions, ids, strict=True)]
         self.facts.replies += found
         return found
 
-    def distillation_loss(self: Any, inputs: dict[str, Any], logits: Any) -> torch.Tensor:
-        """The mean over the tokens that have a teacher, as the paper's code has it.
 
-        TRL takes the mean over responses of their means, responses without a teacher among them: with few successes
-        its steps shrink.
-        """
+class DistillingTrainer(RolloutTrainer):
+    """What SDFT and SDPO have in common: our decoder, our batching, our loss."""
+
+    def _forward_logits(self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int) -> torch.Tensor:
+        forward = super()._forward_logits  # type: ignore[misc]
+        return in_parts(lambda *part: (forward(model, *part),), input_ids, attention_mask, logits_to_keep)[0]
+
+    def _generate(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
+        if not self.own_decoder():
+            return super()._generate(prompt_ids)  # type: ignore[misc]
+        return prompt_ids, self.draw(prompt_ids)
+
+    def _compute_self_distillation_loss(self: Any, model: Any, inputs: dict[str, Any], logits: Any) -> torch.Tensor:
         mask = logits.loss_mask
         if not mask.any():
-            return logits.student_logits.sum() * 0.0
+            return logits.student_logits.sum() * 0.0  # a gradient of zeros: the optimizer still has to find one
         terms = objective.terms(
             self.settings,
             logits.student_logits,
@@ -119,23 +127,17 @@ class Rolling:
         )
         loss = terms.loss
         if (before := inputs.get("old_per_token_logps")) is not None:
+            # In the second and later updates of a batch the student is no longer the one that wrote the rollouts.
             now = selective_log_softmax(logits.student_logits, logits.completion_ids).detach()
             loss = loss * (now - before).clamp(-20, 20).exp().clamp(max=self.settings.ratio_clip)
         self.facts.add(terms, mask, logits.completion_ids, self.reader)
+        # The mean over tokens that have a teacher, as in the paper's code. TRL takes the mean over responses of their
+        # means, responses without a teacher included: with few successes its steps would shrink.
         return objective.token_mean(loss, mask)
 
 
-class SelfDistillation(Rolling, SDFTTrainer):
-    """SDFT: the teacher's turn comes ready-made in `privileged_context`."""
-
-    def _forward_logits(self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int) -> torch.Tensor:
-        forward = super()._forward_logits
-        return in_parts(lambda *part: (forward(model, *part),), input_ids, attention_mask, logits_to_keep)[0]
-
-    def _generate(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
-        if not self.own_decoder():
-            return super()._generate(prompt_ids)
-        return prompt_ids, self.draw(prompt_ids)
+class SelfDistillationTrainer(DistillingTrainer, SDFTTrainer):
+    """SDFT; the teacher's message comes ready-made in `privileged_context`."""
 
     def _prepare_training_batch(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch = super()._prepare_training_batch(inputs)
@@ -143,45 +145,31 @@ class SelfDistillation(Rolling, SDFTTrainer):
         self.note_replies(questions, self._get_completion_ids_list(batch))
         return batch
 
-    def _compute_self_distillation_loss(self, model: Any, inputs: dict[str, Any], logits: Any) -> torch.Tensor:
-        return self.distillation_loss(inputs, logits)
 
+class WholePromptBuilder(DemonstrationTeacherContextBuilder):
+    """Takes the privileged context for the teacher's whole message, without a template of TRL's around it."""
 
-class WholeTurns(DemonstrationTeacherContextBuilder):
-    """The privileged context is the teacher's whole turn: no template of TRL's is put around it."""
-
+    # TRL fills its template with str.format, and solutions are full of braces.
     def _compose_teacher_prompt(self, prompt: Any, privileged_context: Any) -> Any:
         return [*prompt[:-1], {"role": "user", "content": privileged_context}]
 
 
-class SiblingSelfDistillation(Rolling, SDPOTrainer):
+class SiblingDistillationTrainer(DistillingTrainer, SDPOTrainer):
     """SDPO: the teacher is shown a successful sibling, in the paper's words."""
 
-    def _forward_logits(self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int) -> torch.Tensor:
-        forward = super()._forward_logits
-        return in_parts(lambda *part: (forward(model, *part),), input_ids, attention_mask, logits_to_keep)[0]
 
-    def _generate(self, prompt_ids: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
-        if not self.own_decoder():
-            return super()._generate(prompt_ids)
-        return prompt_ids, self.draw(prompt_ids)
+class SiblingPromptBuilder(SuccessfulRolloutTeacherContextBuilder):
+    """Builds the paper's re-prompt."""
 
-    def _compute_self_distillation_loss(self, model: Any, inputs: dict[str, Any], logits: Any) -> torch.Tensor:
-        return self.distillation_loss(inputs, logits)
-
-
-class SiblingTurns(SuccessfulRolloutTeacherContextBuilder):
-    """The paper's re-prompt. Thinking is taken out by the paper's two rules: TRL's one misses it where the prompt has
-    opened the tag.
-    """
-
+    # Thinking is removed by the paper's two rules. TRL's one rule misses it where the prompt has opened the tag
+    # already.
     def _build_reprompt_text(self, prompt_text: str, solution_text: str, feedback_text: str) -> str:
         shown = self.trainer.settings.context
         return user_turn(prompt_text, shown, solution=solution_text, template="teacher")
 
 
-class Rewarded(Rolling, GRPOTrainer):
-    """GRPO as the paper has it: advantages are not divided by their deviation."""
+class RewardTrainer(RolloutTrainer, GRPOTrainer):
+    """GRPO as in the paper."""
 
     def _get_per_token_logps_and_entropies(
         self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *rest: Any, **options: Any
@@ -210,16 +198,16 @@ class Rewarded(Rolling, GRPOTrainer):
         return self.draw(prompt_ids), None
 
 
-class Imitating(SFTTrainer):
-    """SFT on ready ids. It draws nothing, so a step's facts are empty."""
+class ImitationTrainer(SFTTrainer):
+    """SFT on ready token ids; it has no rollouts, so a step's facts are empty."""
 
     def take_facts(self) -> StepFacts:
-        """See `Rolling`."""
+        """See `RolloutTrainer`."""
         return StepFacts()
 
 
 def build(plan: TrainPlan, folder: Path, model: Any, tokenizer: Any, reader: Reader, rows: Sequence[Any]) -> Any:
-    """The trainer of a plan. `rows` are Items, or for SFT (prompt ids, response ids) pairs.
+    """The trainer of a plan. `rows` are training problems, or for SFT (prompt ids, response ids) pairs.
 
     The model has to have been loaded from the folder its configuration names: TRL loads a fixed teacher from there.
     """
@@ -230,25 +218,26 @@ def build(plan: TrainPlan, folder: Path, model: Any, tokenizer: Any, reader: Rea
     many = list(rows) * arguments.copies(settings, len(rows))
     shared: dict[str, Any] = {"model": model, "processing_class": tokenizer, "peft_config": _lora(settings)}
     if settings.method is Method.SFT:
-        return Imitating(args=SFTConfig(**given), train_dataset=_labelled(many), **shared)
+        return ImitationTrainer(args=SFTConfig(**given), train_dataset=_labelled(many), **shared)
     data = _prompts(many, settings)
     trainer: Any
     if settings.method is Method.SDFT:
-        trainer = SelfDistillation(args=SDFTConfig(**given), train_dataset=data, **shared)
-        trainer.teacher_context_builder = WholeTurns(trainer)
+        trainer = SelfDistillationTrainer(args=SDFTConfig(**given), train_dataset=data, **shared)
+        trainer.teacher_context_builder = WholePromptBuilder(trainer)
     else:
         siblings = settings.method is Method.SDPO
-        kind: Any = SiblingSelfDistillation if siblings else Rewarded
+        kind: Any = SiblingDistillationTrainer if siblings else RewardTrainer
         config: Any = SDPOConfig if siblings else GRPOConfig
+        # The reward needs the trainer, which needs the reward: it is looked up when it is called.
         trainer = kind(args=config(**given), reward_funcs=_reward(lambda: trainer), train_dataset=data, **shared)
         if settings.method is Method.SDPO:
-            trainer.teacher_context_builder = SiblingTurns(trainer)
+            trainer.teacher_context_builder = SiblingPromptBuilder(trainer)
     trainer.equip(settings, reader, rows)
     return trainer
 
 
 def _reward(trainer: Callable[[], Any]) -> Callable[..., list[float]]:
-    """Right is 1, wrong or unknown 0, by the grader the rest of the project uses."""
+    """A reward of 1 for right, 0 for wrong or unknown, by the grader of the rest of the project."""
 
     def correct(prompts: list[Any], completion_ids: list[list[int]], **_: Any) -> list[float]:
         questions = [prompt[-1]["content"] for prompt in prompts]
@@ -268,7 +257,7 @@ def _prompts(items: Sequence[TrainingProblem], settings: TrainingSettings) -> Da
 
 
 def _labelled(pairs: Sequence[tuple[list[int], list[int]]]) -> Dataset:
-    """Loss on the response alone."""
+    """Rows for SFT, with the loss on the response alone."""
     return Dataset.from_list(
         [{"input_ids": [*before, *after], "labels": [-100] * len(before) + after} for before, after in pairs]
     )

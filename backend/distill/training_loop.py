@@ -1,6 +1,6 @@
-"""One training run in a process of its own, from its plan to its last checkpoint (see `plan` for what it says).
+"""The training process, from its plan to its last checkpoint; `train_plan` describes its input and output.
 
-Owns the order: read, load, go on where it was, train. Knows nothing of the store or of jobs.
+Owns the order: read the plan, load the model, find the checkpoint to resume from, train.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from backend.distill import arguments, length_check, own_responses, trainers
-from backend.distill.callbacks import Watch, newest_checkpoint, restore_teacher
-from backend.distill.evaluator import Evaluator, Prompts, Say
+from backend.distill.callbacks import WHOLE, Watch, newest_checkpoint, restore_teacher
+from backend.distill.evaluator import Emit, Evaluator, Prompts
 from backend.distill.reply_reader import Reader
 from backend.distill.rollouts import Sampler, ends
 from backend.distill.settings import Method
@@ -30,7 +30,7 @@ from backend.domain import UserError, visible
 
 
 def main(folder: Path) -> int:
-    """Train what the plan in `folder` says; returns the exit code: 0 done or paused, 3 failed for a reason told."""
+    """Run the training whose plan is in `folder`; returns the exit code: 0 done or paused, 3 failed with a reason."""
     say, pause = _mouth(), _ear()
     transformers_logging.set_verbosity_error()
     try:
@@ -44,8 +44,8 @@ def main(folder: Path) -> int:
     return 0
 
 
-def run(plan: TrainPlan, folder: Path, say: Say, pausing: Callable[[], bool]) -> None:
-    """Train, or go on from the last whole checkpoint. Raises UserError where that can't be done or goes wrong."""
+def run(plan: TrainPlan, folder: Path, say: Emit, pausing: Callable[[], bool]) -> None:
+    """Train, or resume from the last whole checkpoint. Raises UserError where that can't be done or goes wrong."""
     if plan.threads:
         torch.set_num_threads(plan.threads)
     model, tokenizer = _load(plan)
@@ -53,15 +53,18 @@ def run(plan: TrainPlan, folder: Path, say: Say, pausing: Callable[[], bool]) ->
     evaluator = Evaluator(plan, reader, prompts)
     _check(plan, model, prompts)
     reached, checkpoint = newest_checkpoint(folder) or (0, None)
+    # Checkpoints that were being written when the process died, and those of steps that are trained again now.
     if _first_process():
-        _drop_halves(folder, reached)
+        for path in folder.glob("checkpoint-*"):
+            if not (path / WHOLE).is_file() or int(path.name.rpartition("-")[2]) > reached:
+                shutil.rmtree(path)
     device = torch.cuda.get_device_name() if model.device.type == "cuda" else "CPU"
     begun = {"step": reached, "steps": plan.settings.steps, "train": len(plan.items), "device": device}
     say({"k": "begin", **begun, "prompts": _shown(plan, prompts)})
     watch = Watch(plan, say, reader, evaluator, pausing)
     if checkpoint is None and _first_process():
         say({"k": "note", "text": "answering as it is before anything is taught"})
-        watch.tell_start(Sampler(model, tokenizer))
+        watch.report_start(Sampler(model, tokenizer))
     if reached < plan.settings.steps:
         trainer = trainers.build(plan, folder, model, tokenizer, reader, _rows(plan, model, reader, prompts, say))
         trainer.add_callback(watch)
@@ -77,6 +80,7 @@ def run(plan: TrainPlan, folder: Path, say: Say, pausing: Callable[[], bool]) ->
 def _load(plan: TrainPlan) -> tuple[Any, Any]:
     """Model and tokenizer; only safetensors are read, and no code that comes with a model is run."""
     cuda = torch.cuda.is_available()
+    # Trained weights stay in float32, or small updates would be rounded away; those below an adapter don't change.
     half = cuda and plan.settings.lora_rank > 0
     try:
         tokenizer = AutoTokenizer.from_pretrained(plan.base, trust_remote_code=False, padding_side="left")
@@ -88,8 +92,8 @@ def _load(plan: TrainPlan) -> tuple[Any, Any]:
     return model.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if cuda else "cpu"), tokenizer
 
 
-def _rows(plan: TrainPlan, model: Any, reader: Reader, prompts: Prompts, say: Say) -> list[Any]:
-    """What is trained on: problems, or for SFT the base's own responses to them."""
+def _rows(plan: TrainPlan, model: Any, reader: Reader, prompts: Prompts, say: Emit) -> list[Any]:
+    """The training data: problems, or for SFT the base's own responses to them."""
     if plan.settings.method is not Method.SFT:
         return list(plan.items)
     say({"k": "note", "text": f"writing responses to {len(plan.items):,} problems to learn from"})
@@ -100,7 +104,7 @@ def _rows(plan: TrainPlan, model: Any, reader: Reader, prompts: Prompts, say: Sa
 
 
 def _check(plan: TrainPlan, model: Any, prompts: Prompts) -> None:
-    """Refuse what can't be trained before anything is begun."""
+    """Raise UserError for what can't be trained, before anything has begun."""
     plan.settings.check()
     if not plan.items and plan.settings.steps:
         raise UserError("There is no problem to train on: choose a problem set that has some.")
@@ -120,13 +124,6 @@ def _shown(plan: TrainPlan, prompts: Prompts) -> dict[str, str]:
     return shown
 
 
-def _drop_halves(folder: Path, reached: int) -> None:
-    """Checkpoints that were being written when the process died, and those of steps that will be trained again."""
-    for path in folder.glob("checkpoint-*"):
-        if not (path / "whole.json").is_file() or int(path.name.rpartition("-")[2]) > reached:
-            shutil.rmtree(path)
-
-
 def _first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
@@ -138,7 +135,7 @@ def _no_memory() -> str:
     )
 
 
-def _mouth() -> Say:
+def _mouth() -> Emit:
     """Writes lines to what was standard output; what libraries print there goes to standard error from now on."""
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)

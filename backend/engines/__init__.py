@@ -1,4 +1,4 @@
-"""Engines answer problems with a model and read traces with it; every engine keeps the same Protocol.
+"""Engines generate responses with a model and score texts with it: transformers, vLLM, or any OpenAI-compatible server.
 
-`protocol` says what an engine is, without torch; `opening` makes one. Knows nothing of stores, jobs or pages.
+`protocol` defines what they have in common, `compatibility` says which one can serve a model, `factory` opens one.
 """

@@ -1,7 +1,6 @@
-"""What lies in a model's folder: its configuration and the names and shapes of its weights.
+"""Recognises checkpoints and LoRA adapters by the files in their folder, and reads facts about them.
 
-Owns the recognition of checkpoints and LoRA adapters, by their files alone: of a safetensors file only the header is
-read. Knows nothing of registries or engines, and loads no model library, so that services may import it.
+Of a safetensors file only the header is read. Loads no model library, so that services may import it.
 """
 
 from __future__ import annotations
@@ -18,10 +17,11 @@ from backend.domain import ModelKind, UserError, visible
 WEIGHTS, INDEX, ADAPTER_WEIGHTS = "model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors"
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+# Pickles run code when they are read. They are looked for only to say so, and are never opened.
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _WRITES = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8"}
-_HEADER_BYTES = 100_000_000
+_HEADER_BYTES = 100_000_000  # the limit of the safetensors library
 
 
 class Tensor(NamedTuple):
@@ -32,7 +32,7 @@ class Tensor(NamedTuple):
 
 
 class FolderContents(NamedTuple):
-    """What a folder holds.
+    """What kind of model a folder holds, and facts about it.
 
     Facts of a checkpoint: architecture, parameters, context (tokens), dtype, vocabulary (tokens), quantized.
     Facts of an adapter: rank, base (as its configuration names it), parameters, dtype, targets, method, extras.
@@ -44,12 +44,13 @@ class FolderContents(NamedTuple):
 
 
 def inspect_location(location: Path | str) -> FolderContents:
-    """What lies in a folder. Raises UserError where it's neither a checkpoint nor an adapter, or not whole."""
+    """The kind and the facts of the model in a folder. Raises UserError where it holds none, or not a whole one."""
     folder = Path(location).expanduser()
     shown = visible(str(folder))
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "doesn't exist"
         raise UserError(f"The folder {shown} {what}: give the folder that holds {CONFIG} or {ADAPTER_CONFIG}.")
+    # First: the base's config.json may lie beside an adapter.
     if (folder / ADAPTER_CONFIG).is_file():
         return FolderContents(ModelKind.ADAPTER, _adapter_facts(folder))
     if (folder / CONFIG).is_file():
@@ -58,7 +59,7 @@ def inspect_location(location: Path | str) -> FolderContents:
 
 
 def tensors(folder: Path, adapter: bool = False) -> dict[str, Tensor]:
-    """Names, types and shapes of all weights in a folder. Raises UserError where they are missing or broken."""
+    """Types and shapes of all weights in a folder, by name. Raises UserError where they are missing or broken."""
     found: dict[str, Tensor] = {}
     for file in _weight_files(folder, adapter):
         found |= _header(file)
@@ -67,6 +68,7 @@ def tensors(folder: Path, adapter: bool = False) -> dict[str, Tensor]:
 
 def _checkpoint_facts(folder: Path) -> dict[str, Any]:
     config = _json(folder / CONFIG)
+    # Models that take pictures too keep the settings of their language model within.
     inner = config.get("text_config")
     text = inner if isinstance(inner, dict) else config
     names = [str(name) for name in config.get("architectures") or ()]
@@ -88,6 +90,7 @@ def _checkpoint_facts(folder: Path) -> dict[str, Any]:
 def _adapter_facts(folder: Path) -> dict[str, Any]:
     config = _json(folder / ADAPTER_CONFIG)
     weights = tensors(folder, adapter=True)
+    # A pattern may give single modules a higher rank than the rest; engines need to know the highest.
     ranks = [config.get("r"), *_mapping(config.get("rank_pattern")).values()]
     targets = config.get("target_modules")
     extras = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias")
@@ -123,10 +126,11 @@ def _weight_files(folder: Path, adapter: bool) -> list[Path]:
 
 
 def _header(file: Path) -> dict[str, Tensor]:
-    """The head of a safetensors file: its length in 8 bytes, little-endian, then JSON."""
+    """Types and shapes from a safetensors header: its length in 8 bytes, little-endian, then JSON."""
     try:
         with file.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
+            # Checked before anything is read: a broken file may announce a header of exabytes.
             if not 2 <= length <= min(_HEADER_BYTES, file.stat().st_size - 8):
                 raise ValueError("its header has an impossible length")
             entries = json.loads(stream.read(length))
@@ -135,6 +139,7 @@ def _header(file: Path) -> dict[str, Tensor]:
         end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise UserError(f"{visible(str(file))} is no safetensors file ({visible(str(error), 120)}).") from error
+    # A download that broke off has a whole header and too few bytes behind it.
     if (size := file.stat().st_size) < 8 + length + end:
         raise UserError(f"{visible(str(file))} is cut short: it has {size:,} bytes of {8 + length + end:,}.")
     return found

@@ -1,7 +1,7 @@
-"""Which engine can serve a model, and if not, why not.
+"""Which engines can serve a model, and why the others can't.
 
-Owns these rules and the sentences that say them; a person reads them before a job is begun, not after it failed.
-Looks at files and at the environment alone: nothing is loaded and no server is asked, so that services may import it.
+The reasons are shown before a job begins, so they have to come fast: files and the environment are looked at, nothing
+is loaded and no server is asked.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from backend.engines.protocol import Family
 
 ENGINES = ("transformers", "vllm", "openai")
 MOST_RANK = 64  # what a vLLM server of ours is started for; it sets memory aside for the highest rank
+# Run in the other Python: whether it has vLLM, and whether that is the build for CPUs.
 _PROBE = """
 import importlib.metadata as m, importlib.util as u, json
 names = {(d.metadata["Name"] or "").lower() for d in m.distributions()}
@@ -39,9 +40,9 @@ class Suitability(NamedTuple):
 
 
 class VllmState(NamedTuple):
-    """What there is of vLLM: a server that runs already at `url`, or a Python that has it.
+    """What is available of vLLM: a server that runs already at `url`, or a Python that has it installed.
 
-    `cpu_build`: what is installed runs on the CPU and needs no GPU.
+    `cpu_build`: the build that is installed runs on the CPU and needs no GPU.
     """
 
     url: str = ""
@@ -52,12 +53,13 @@ class VllmState(NamedTuple):
 
     @property
     def preferred(self) -> bool:
-        """It is faster than transformers here: a person gave a server, or there is a GPU for it."""
+        """Whether to use it rather than transformers: a server was given, or there is a GPU for it."""
         return bool(self.url) or (self.installed and self.gpu and not self.cpu_build)
 
 
 def look_for_vllm(url: str = "", python: str = "") -> VllmState:
-    """What there is of vLLM. `python`: an interpreter that has it (default: this one). Loads nothing of it."""
+    """Look for vLLM in `python`, an interpreter (default: this one), without loading it."""
+    # By device files, since torch isn't loaded in this process; /dev/dxg is the GPU under Windows' Linux.
     gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "0") not in ("", "-1") and (
         any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
     )
@@ -72,7 +74,7 @@ def look_for_vllm(url: str = "", python: str = "") -> VllmState:
 
 
 def suitability(model: Model, models: Mapping[str, Model], *, vllm: VllmState) -> list[Suitability]:
-    """Which of ENGINES can serve `model`, in their order. `models` is the registry by id."""
+    """For each of ENGINES, in order, whether it can serve `model`. `models` is the registry by id."""
     if model.kind is ModelKind.ENDPOINT:
         return _of_endpoint(model)
     remote = Suitability("openai", False, f"{model.name} is a folder of weights, not an address of a server.")
@@ -85,7 +87,7 @@ def suitability(model: Model, models: Mapping[str, Model], *, vllm: VllmState) -
 
 
 def family_of(model: Model, models: Mapping[str, Model]) -> Family:
-    """`model` with what it sits on. Raises UserError where its base isn't registered or is an adapter itself."""
+    """`model` with the base it sits on. Raises UserError where that isn't registered or is an adapter itself."""
     if model.kind is not ModelKind.ADAPTER:
         return Family(model)
     base = models.get(model.base or "")
@@ -100,7 +102,10 @@ def family_of(model: Model, models: Mapping[str, Model]) -> Family:
 
 
 def families(chosen: Sequence[Model], models: Mapping[str, Model]) -> list[Family]:
-    """The engines that `chosen` need, each with all of its chosen adapters, by first appearance. Raises UserError."""
+    """`chosen` grouped by base, in order of appearance: an engine serves one base with all of its adapters.
+
+    Raises UserError like `family_of`.
+    """
     found: dict[str, Family] = {}
     for model in chosen:
         base, adapters = family_of(model, models)
@@ -110,7 +115,7 @@ def families(chosen: Sequence[Model], models: Mapping[str, Model]) -> list[Famil
 
 
 def folder_of(model: Model) -> Path:
-    """The folder with a model's files; of a hub name where its download lies. Raises UserError where it isn't here."""
+    """The folder with a model's files; for a hub name, of its download. Raises UserError where it isn't here."""
     if model.kind is not ModelKind.HUB:
         return Path(model.location).expanduser()
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 -- half a second, and only hub names need it
@@ -139,14 +144,17 @@ def _of_endpoint(model: Model) -> list[Suitability]:
     try:
         address = api_address(model.location)
         key_of(str(model.settings.get("key") or ""), os.environ, address)
-        said = Suitability("openai", True, f"It is asked at {address}.")
+        remote = Suitability("openai", True, f"It is asked at {address}.")
     except UserError as error:
-        said = Suitability("openai", False, str(error))
-    return [Suitability("transformers", False, local), Suitability("vllm", False, local), said]
+        remote = Suitability("openai", False, str(error))
+    return [Suitability("transformers", False, local), Suitability("vllm", False, local), remote]
 
 
 def _served_facts(model: Model, models: Mapping[str, Model]) -> tuple[dict[str, Any], str]:
-    """The facts of a checkpoint or an adapter that is whole and fits its base, and what is odd about it."""
+    """The facts of a checkpoint or an adapter, and a remark for people ("": none).
+
+    Raises UserError where its folder isn't whole or it doesn't fit its base.
+    """
     base, adapters = family_of(model, models)
     found = inspect_location(folder_of(model))
     if found.kind is ModelKind.ADAPTER and not adapters:
@@ -163,6 +171,7 @@ def _served_facts(model: Model, models: Mapping[str, Model]) -> tuple[dict[str, 
         raise UserError(f"{base.name}, on which {model.name} sits, is an adapter itself: register its base.")
     if found.facts["method"] != "LORA":
         raise UserError(f"{model.name} is an adapter of the kind {found.facts['method']}; only LoRA can be served.")
+    # Quantized weights are packed: their shapes say nothing about the module's.
     if not under.facts["quantized"]:
         _check_fit(model, base)
     return found.facts, _name_note(str(found.facts["base"] or ""), base)
@@ -170,6 +179,7 @@ def _served_facts(model: Model, models: Mapping[str, Model]) -> tuple[dict[str, 
 
 def _check_fit(adapter: Model, base: Model) -> None:
     """Raise UserError for an adapter whose matrices don't fit the weights of the base they would be added to."""
+    # By the headers alone: seen before a job begins, and not after the weights were loaded.
     weights = {_place(name.removesuffix(".weight")): t for name, t in tensors(folder_of(base)).items()}
     for name, tensor in tensors(folder_of(adapter), adapter=True).items():
         module, _, part = name.removesuffix(".weight").rpartition(".lora_")
@@ -194,12 +204,15 @@ def _misfit(under: Tensor | None, tensor: Tensor, part: str) -> str | None:
 
 
 def _place(name: str) -> str:
-    """A module's name from its layer on ("" outside of layers): wrappers around a model put different names before."""
+    """A module's name from its layer on, "" outside of layers."""
+    # What stands before depends on the wrappers around a model: "model.", "base_model.model.model.", "language_model.".
     _, found, rest = name.partition(".layers.")
     return f"layers.{rest}" if found else ""
 
 
 def _name_note(named: str, base: Model) -> str:
+    """A remark where the base that an adapter's configuration names isn't the one it is registered on."""
+    # No more than a remark: a base is often kept under another path than it was trained from.
     last = named.rstrip("/").rpartition("/")[2]
     known = {part.rstrip("/").rpartition("/")[2] for part in (base.name, base.location)}
     if not last or last in known:

@@ -1,7 +1,6 @@
-"""What every engine can be asked: generate, score, and say what it can't.
+"""The Engine protocol: generate responses, score texts, and say what an engine can't do.
 
-Owns the values that go in and come out. Loads no model library, so that services may import it; knows nothing of how
-any engine works.
+Owns the values that go in and come out. Loads no model library, so that services may import it.
 
 Offsets are Unicode code points into the response's text as it is stored, `<think>` tags and forced prefix included.
 Log-probabilities are natural logarithms, entropies nats, both of the model's own distribution before temperature,
@@ -21,11 +20,11 @@ Cancelled = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How the next token is drawn.
+    """How the next token is sampled.
 
-    `temperature` 0 is greedy. `top_k` 0 and `top_p` 1 leave all tokens in. Token ids in `banned` are never drawn.
+    `temperature` 0 is greedy. `top_k` 0 and `top_p` 1 leave all tokens in. Token ids in `banned` are never sampled.
     A response stops at the end-of-turn token, after any of the texts in `stop` (which stay in the text), or at
-    `max_tokens`. The same seed, prompt and engine give the same draw whatever else is in the batch, up to the last
+    `max_tokens`. The same seed, prompt and engine give the same response whatever else is in the batch, up to the last
     digits of floating point. `top` alternatives are reported a token (0: none).
     """
 
@@ -41,10 +40,10 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One response to make. `key` names it in events; `model` is the name of a model the engine serves.
+    """One response to generate. `key` names it in events; `model` is the name of a model the engine serves.
 
-    `user` is the whole user turn, before the chat template. The response begins with `prefix` as if the model had said
-    it; it counts as part of the response.
+    `user` is the whole user message, before the chat template. The response begins with `prefix` as if the model had
+    written it; it counts as part of the response.
     """
 
     key: str
@@ -56,14 +55,14 @@ class Request:
 
 
 class Alternative(NamedTuple):
-    """A token the model might have said."""
+    """A token that the model might have written instead."""
 
     text: str
     logprob: float
 
 
 class Token(NamedTuple):
-    """One token of a response: `text[start:end]`. None: the engine can't say. `forced` tokens were put there by us.
+    """One token of a response: `text[start:end]`. None: the engine doesn't know. `forced` tokens were put there by us.
 
     A token may be empty (`start == end`): an end-of-turn mark, or bytes that only the next token completes.
     """
@@ -88,7 +87,7 @@ class Piece(NamedTuple):
 class Done(NamedTuple):
     """The response `key` is finished. `prompt` is exactly what the model was shown ("" where the engine can't know).
 
-    `tokens` counts the response's tokens as the model's tokenizer does (None: can't say), forced ones included.
+    `tokens` counts the response's tokens by the model's tokenizer, forced ones included (None: unknown).
     """
 
     key: str
@@ -98,7 +97,7 @@ class Done(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The response `key` can't be made, others may be; `reason` is a whole sentence."""
+    """The response `key` can't be generated, others may be; `reason` is a whole sentence."""
 
     key: str
     reason: str
@@ -117,9 +116,9 @@ class Starter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What an engine can give. `context` is the most tokens of prompt and response together (None: can't say).
+    """What an engine can give. `context` is the most tokens of prompt and response together (None: unknown).
 
-    `missing` says what it can't, a sentence each, for people.
+    `missing` has a sentence for people on each thing it can't.
     """
 
     name: str
@@ -147,7 +146,7 @@ class Engine(Protocol):
         ...
 
     def count(self, text: str) -> int | None:
-        """Tokens of a text, None where the engine can't say."""
+        """Number of tokens of a text, None where the engine doesn't know."""
         ...
 
     def check(self, requests: Sequence[Request]) -> None:
@@ -163,7 +162,7 @@ class Engine(Protocol):
         ...
 
     def score(self, model: str, user: str, text: str, *, top: int = 0, system: str = "") -> list[Token]:
-        """What `model` thinks of `text` as its response, a forced Token each. Raises UserError where it can't."""
+        """Score `text` as a response of `model`: a forced Token for each. Raises UserError where it can't."""
         ...
 
     def starters(self, words: Sequence[str]) -> list[Starter]:
@@ -174,7 +173,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Give memory and processes back."""
+        """Free memory and end processes."""
         ...
 
 

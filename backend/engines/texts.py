@@ -1,7 +1,6 @@
-"""Between text and token ids: prompts, exact text of ids as they come, words a tokenizer doesn't know.
+"""Tokenization as engines need it: prompts by the chat template, text of ids as they arrive, offsets in code points.
 
-Owns the chat template's use, offsets in code points and the rule by which token ids begin a word. Knows nothing of
-models, draws or events.
+Owns the rule by which token ids begin a word, too (`starters`): bans and forced first words rest on it.
 """
 
 from __future__ import annotations
@@ -19,11 +18,12 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from backend.domain import UserError, visible
 from backend.engines.protocol import Request, Starter
 
+# What may stand before a word; with many tokenizers it decides which token the word gets.
 _BEFORE: Final = ("", " ", "\n", "(", '"', "*", " (", ' "')
 
 
 class Texts:
-    """A model's tokenizer, as engines need it."""
+    """A model's tokenizer with exact conversions in both directions."""
 
     def __init__(self, folder: Path) -> None:
         """Raises UserError where `folder` holds no tokenizer that the tokenizers library can run."""
@@ -34,42 +34,42 @@ class Texts:
         if not isinstance(found, PreTrainedTokenizerFast):
             raise UserError(f"The tokenizer in {folder} has no fast form (tokenizer.json), which is needed here.")
         self.tokenizer = found
+        # Used directly, without the padding, the truncation and the special cases of the wrapper.
         self.rust = found.backend_tokenizer
         self.rust.no_padding()
         self.rust.no_truncation()
 
     @property
     def known(self) -> int:
-        """Ids from this on have no text."""
+        """How many ids have a text; the model's vocabulary may be padded beyond."""
         return len(self.tokenizer)
 
     def render(self, request: Request) -> str:
-        """The prompt: the chat template opened for the assistant's turn; without a template, the turns as they are."""
-        turns = [{"role": "system", "content": request.system}] if request.system else []
-        turns.append({"role": "user", "content": request.user})
+        """The prompt by the chat template, opened for the assistant; without a template, the messages as they are."""
+        messages = [{"role": "system", "content": request.system}] if request.system else []
+        messages.append({"role": "user", "content": request.user})
         if not self.tokenizer.chat_template:
-            return "\n\n".join(turn["content"] for turn in turns)
+            return "\n\n".join(message["content"] for message in messages)
         try:
-            return str(self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+            return str(self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
         except TemplateError as error:
             raise UserError(
                 f"The chat template of {request.model} refuses this prompt: {visible(str(error))}."
             ) from error
 
     def prompt_ids(self, prompt: str) -> list[int]:
-        """Ids of a rendered prompt; a template has put the marks of the beginning in itself."""
+        """Ids of a rendered prompt."""
+        # A template writes the beginning-of-text token itself: two of them would be another prompt.
         return list(self.rust.encode(prompt, add_special_tokens=not self.tokenizer.chat_template).ids)
 
     def ids(self, text: str) -> list[int]:
-        """Ids of a part of a response, without any mark of a beginning."""
+        """Ids of a part of a response, without a beginning-of-text token."""
         return list(self.rust.encode(text, add_special_tokens=False).ids)
 
     def spans(self, text: str) -> list[tuple[int, int, int]]:
-        """(id, start, end) of a response's tokens, covering `text` without gaps.
-
-        Of tokens that share a character the last has it, as it would come in generation; what precedes a token and
-        belongs to none goes to it.
-        """
+        """(id, start, end) of a response's tokens, covering `text` without gaps."""
+        # Of tokens that share a character the last one gets it, as in generation, where it appears with that one. What
+        # lies before a token and belongs to none goes to it.
         encoded = self.rust.encode(text, add_special_tokens=False)
         starts = [start for start, _ in encoded.offsets[1:]] + [len(text)]
         spans, done = [], 0
@@ -90,15 +90,15 @@ class Texts:
         return list(dict.fromkeys(text[start:end].strip() for start, end in spans))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of a whole response, marks of turns left out."""
+        """The text of a whole response, special tokens left out."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def stream(self) -> Stream:
-        """A response's text as its ids come."""
+        """A decoder for a response whose ids arrive one by one."""
         return Stream(self)
 
     def text_of(self, token: int) -> str:
-        """The text of one id inside a text, marks of turns written out."""
+        """The text of one id in the middle of a text, special tokens written out."""
         if token not in self._known_texts:
             self._known_texts[token] = self._after_anchor([token])[0]
         return self._known_texts[token]
@@ -114,13 +114,11 @@ class Texts:
         """
         found: dict[int, str] = {}
         for word in filter(None, (word.strip() for word in words)):
-            for token in (*self._holding(word), *self._splitting(word)):
+            edges = re.compile(rf"(?<!\w){re.escape(word.lower())}(?!\w)")
+            holding = (token for token, text in enumerate(self._lowered) if edges.search(text))
+            for token in (*holding, *self._splitting(word)):
                 found.setdefault(token, word)
         return [Starter(token, self.text_of(token), found[token]) for token in sorted(found)]
-
-    def _holding(self, word: str) -> list[int]:
-        edges = re.compile(rf"(?<!\w){re.escape(word.lower())}(?!\w)")
-        return [token for token, text in enumerate(self._lowered) if edges.search(text)]
 
     def _splitting(self, word: str) -> set[int]:
         cases = dict.fromkeys((word, word.lower(), word[:1].upper() + word[1:], word.upper()))
@@ -157,9 +155,9 @@ class Texts:
 
 
 class Stream:
-    """The text of one response, exact and as early as possible: joined, its parts are the whole's decoding.
+    """Decodes one response id by id: the parts joined are what decoding the whole gives.
 
-    Bytes that aren't a character yet are held back until they are, or until `finish`.
+    Bytes that aren't a whole character yet are held back until they are, or until `finish`.
     """
 
     def __init__(self, texts: Texts) -> None:
@@ -170,14 +168,14 @@ class Stream:
         self.length = 0
 
     def add(self, token: int) -> str:
-        """What `token` adds to the text; "" where it is a mark or not a whole character yet."""
+        """The text that `token` adds, "" for a special token or a part of a character."""
         self._ids.append(token)
         part = self._inner.step(self._texts.rust, token) or ""
         self.length += len(part)
         return part
 
     def finish(self) -> str:
-        """What was held back: bytes that never became a character, as replacement characters."""
+        """The text held back: bytes that never became a character, as replacement characters."""
         rest = self._texts.decode(self._ids)[self.length :]
         self.length += len(rest)
         return rest

@@ -1,6 +1,6 @@
-"""Everything durable: the ledger (SQL), the parts (Parquet) and the questions asked of them (DuckDB).
+"""The store, all that is kept on disk: the ledger (SQL), the trace parts (Parquet) and queries over both (DuckDB).
 
-`Store` is the one door. Knows nothing of models, graders, lexicon matching or pages.
+`Store` opens them all and is what services are given.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from backend.store.snapshot import write_snapshot
 from backend.store.streams import Streams
 from backend.store.trainings import Trainings
 
-DAY = 86_400.0
+DAY = 86_400.0  # an unregistered file this old belongs to no writer that is still at work: no import takes a day
 
 
 class Store:
-    """A folder with its ledger, parts and query engine."""
+    """A store folder with its ledger, parts and query engine."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open the store, making it where it doesn't exist. Raises UserError if it can't be."""
+        """Open the store, creating it where it doesn't exist. Raises UserError where that fails."""
         self.folder: Path = settings.store
         with disk_errors():
             (self.folder / "parts").mkdir(parents=True, exist_ok=True)
+        # One engine for all of them: they share its pool of connections and, on SQLite, its lock of writers.
         engine = connect(settings.ledger_url or sqlite_url(self.folder))
         self.ledger, self.jobs, self.streams = Ledger(engine), Jobs(engine), Streams(engine)
         self.registry, self.trainings = Registry(engine), Trainings(engine)
@@ -44,16 +45,17 @@ class Store:
         self.queries = Queries(self.ledger, self.folder, settings.threads, settings.memory_mb)
 
     def close(self) -> None:
-        """Give everything back."""
+        """Close the query engine and every connection."""
         self.queries.close()
         self.ledger.close()
 
     def delete_run(self, run_id: str) -> None:
-        """Forget a run, then reclaim its files; readers see it whole until it is gone."""
+        """Delete a run and its files; readers see it whole until it is gone."""
+        # Rows first: a crash between the two leaves files that the sweep finds, never a row without its file.
         remove_parts(self.folder, self.ledger.delete_run(run_id))
 
     def sweep(self, older_than: float = DAY) -> int:
-        """Delete files of processes that died while writing, `older_than` seconds ago or more; returns how many."""
+        """Delete files left by writers that died at least `older_than` seconds ago; returns how many."""
         with disk_errors():
             return sweep(self.folder, self.ledger.part_paths, time.time() - older_than)
 

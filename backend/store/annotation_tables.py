@@ -1,7 +1,6 @@
 """The ledger's tables of people, annotation projects and labels, as SQLAlchemy Core describes them.
 
-Owns names and types of their columns; they lie in the same database as those of tables.py. Knows nothing of
-connections, and nothing of what the rows mean.
+They are in the same database as those of `tables`, and created by migrations too.
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ from sqlalchemy import (
 
 from backend.store.tables import Text, metadata
 
-# Who works here. `subject` is who they are to `source`: a typed-in name made comparable, or the issuer's own word.
+# Who works here. `source` is the issuer of a sign-in, or that a name was typed in; `subject` identifies the person
+# there: the issuer's identifier, or the name made comparable.
 people = Table(
     "people",
     metadata,
@@ -37,7 +37,7 @@ people = Table(
     UniqueConstraint("source", "subject"),
 )
 
-# Texts that are annotated, by their content: they outlive the runs they came from.
+# Texts that are annotated, by the hash of their content: they outlive the runs they came from.
 texts = Table(
     "texts",
     metadata,
@@ -46,7 +46,8 @@ texts = Table(
     Column("sections", JSON, nullable=False),
 )
 
-# One row: counts changes of people and of projects as wholes; `projects.version` counts those within each.
+# One row that counts changes of people and of the list of projects; `projects.version` counts those within a project.
+# Apart from `state`: an hour of labelling would else empty the caches of every page about runs.
 annotation_state = Table(
     "annotation_state",
     metadata,
@@ -73,6 +74,7 @@ projects = Table(
     Column("version", Integer, nullable=False),
 )
 
+# Versions are added, never changed: a label names the scheme and the guidelines it was made under.
 project_schemes = Table(
     "project_schemes",
     metadata,
@@ -95,7 +97,8 @@ project_guidelines = Table(
     PrimaryKeyConstraint("project_id", "version"),
 )
 
-# `settled` is the id of the adjudicator who has finished with it, "" while nobody has.
+# A stretch [start, end) of a text, in code points, to be annotated. `settled` is the id of the adjudicator who has
+# finished with it, "" while nobody has.
 items = Table(
     "items",
     metadata,
@@ -116,7 +119,8 @@ items = Table(
     Index("items_text", "text_sha256"),
 )
 
-# Who took an item, and how they left it; `turn` counts what they took in the project.
+# Who took an item, and how they left it; `turn` counts the items they took in the project, `place` is where in the text
+# they were.
 assignments = Table(
     "assignments",
     metadata,
@@ -134,7 +138,8 @@ assignments = Table(
     Index("assignments_person", "project_id", "person"),
 )
 
-# The log of labels. Rows are added, never changed; `seq` is never given twice, even after a project was deleted.
+# The log of labels: rows are added, never changed. `id` is made by the browser, so that a row sent twice is stored
+# once; `seq` is never used twice, even after a project was deleted.
 labels = Table(
     "labels",
     metadata,

@@ -1,7 +1,7 @@
-"""Annotators at work: who has which item, and the append-only log of labels.
+"""Assignments of items to annotators, and the append-only log of labels.
 
-Owns that no item is taken by more people than it needs, and that a row of the log is entered once and stays. What may
-be entered, callers say: they see what stands inside the transaction that enters it. Knows nothing of texts.
+Owns that no item is taken by more people than it needs, and that a row of the log is added once and stays. Which labels
+are allowed is for callers to decide: they get the state of the log inside the transaction that adds to it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,17 @@ from backend.annotation import Item, Label, Layer, Op, Person, ProjectState, Rol
 from backend.domain import UserError, visible
 from backend.store import annotation_tables as tables
 from backend.store.annotation_rows import Taken, item_of, label_of, label_values, scheme_of, taken_of, taken_values
-from backend.store.database import Database, now
+from backend.store.database import Database, chunks, highest, now
 from backend.store.project_rows import touch
-
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
 class LabelTransaction:
-    """What new rows are held against, as it is while they are entered.
+    """What new rows are checked against, as it stands while they are added.
 
-    `person` is the writer, None for somebody unknown; `taken` says whether they have taken the item. `known` are the
-    rows of the ids asked for, `last` the last row of each root asked for, `standing` how many labels of the writer's
-    layer stand on the item, or more where that is still below the limit asked for.
+    `person` is the writer, None for somebody unknown; `taken` says whether they have taken the item. `known` holds the
+    rows of the ids asked for, `last` the last row of each root asked for. `standing` is how many labels of the writer's
+    layer stand on the item; it may be too high as long as it stays below the limit asked for.
     """
 
     item: Item
@@ -45,19 +43,20 @@ class LabelTransaction:
 
 
 class _Overtaken(Exception):
-    """The project was changed between looking and writing."""
+    """Another transaction changed the project between the check and the write."""
 
 
 class Annotations(Database):
-    """Reads and writes of annotators' work. Cached figures of runs don't depend on it."""
+    """Reads and writes of annotators' work. No write is counted: cached figures of runs don't depend on them."""
 
     # -- items --------------------------------------------------------------------------------------
 
     def claim(self, project_id: str, person: str) -> Item | None:
-        """The item `person` left open, else one more for them to take; None where none needs them.
+        """Assign an item to `person`: the one they left open, else one that needs more people; None where none does.
 
         Raises UserError where the project is gone or closed.
         """
+        # First without a lock: whoever reloads the page gets the same item again, and holds up nobody.
         with self.reading() as connection:
             row = connection.execute(_left_open(project_id, person)).first()
         if row:
@@ -70,7 +69,7 @@ class Annotations(Database):
         return item_of(row) if row else None
 
     def take(self, item: Item, person: str) -> bool:
-        """Take this item, unless it has the people it needs already. Raises UserError like `claim`."""
+        """Assign this item to `person`; False where it has the people it needs. Raises UserError like `claim`."""
         columns = tables.assignments.c
         with self.writing(counted=False, durable=True) as connection:
             needed = _lock_open(connection, item.project)
@@ -82,7 +81,7 @@ class Annotations(Database):
         return True
 
     def taken(self, project_id: str, person: str | None = None) -> list[Taken]:
-        """Who took which item, in order; of one person, in the order they took them."""
+        """A project's assignments in the order they were made, all or one person's."""
         columns = tables.assignments.c
         query = select(tables.assignments).where(columns.project_id == project_id)
         if person is not None:
@@ -91,20 +90,22 @@ class Annotations(Database):
             return [taken_of(row) for row in connection.execute(query.order_by(columns.turn, columns.item_id))]
 
     def mark(self, item: Item, person: str, seconds: float, **values: Any) -> bool:
-        """Say how somebody left an item; `seconds` are added to their time. False where they haven't taken it.
+        """Record how `person` left an item: columns by name, and `seconds` more of their time.
 
-        Raises UserError where the project is gone or closed.
+        False where they haven't taken it. Raises UserError where the project is gone or closed.
         """
         columns = tables.assignments.c
         change = update(tables.assignments).where(columns.item_id == item.id, columns.person == person)
         change = change.values(**values, seconds=columns.seconds + seconds, changed=now())
-        said = "state" in values
-        with self.writing(counted=False, durable=said) as connection:
-            _lock_open(connection, item.project, touching=said)
+        # A browser sends place and time every 20 seconds: only a change of state is worth a flush of the disk, and a
+        # new version of the project, after which all its figures are counted again.
+        matters = "state" in values
+        with self.writing(counted=False, durable=matters) as connection:
+            _lock_open(connection, item.project, touching=matters)
             return connection.execute(change).rowcount == 1
 
     def settle(self, item: Item, person: str) -> None:
-        """Say who has finished adjudicating an item; "" takes it back. Raises UserError like `mark`."""
+        """Record who has finished adjudicating an item; "" reopens it. Raises UserError like `mark`."""
         change = update(tables.items).where(tables.items.c.id == item.id).values(settled=person)
         with self.writing(counted=False, durable=True) as connection:
             _lock_open(connection, item.project)
@@ -123,11 +124,12 @@ class Annotations(Database):
         make: Callable[[LabelTransaction], Sequence[Label]],
         limit: int = 0,
     ) -> dict[str, int]:
-        """Add the rows that `make` returns for the log as it stands; returns id -> seq of all of `ids`.
+        """Add the rows that `make` returns for the state of the log; returns id -> seq of all of `ids`.
 
-        What stands is counted exactly only where it may come to exceed `limit`. Nothing is added where `make` raises.
+        `standing` is counted exactly only where it may come to exceed `limit`. Nothing is added where `make` raises.
         Raises UserError where there is no such item in the project.
         """
+        # Twice at most: a row sent twice at the same moment, or a project changed meanwhile, is seen the second time.
         for attempt in (1, 2):
             try:
                 return self._enter((project_id, item_id, person, layer), ids, roots, make, limit)
@@ -144,21 +146,23 @@ class Annotations(Database):
         make: Callable[[LabelTransaction], Sequence[Label]],
         limit: int,
     ) -> dict[str, int]:
-        """`enter`, once. On PostgreSQL annotators wait for each other only while they commit."""
         project_id, *_, layer = place
         with self.writing(counted=False, durable=True) as connection:
-            if layer is Layer.GOLD:  # decisions and merging see each other's rows
+            # Adjudicators decide on each other's rows, so they take the project's lock before they look.
+            if layer is Layer.GOLD:
                 touch(connection, project_id)
-            desk = _desk(connection, *place, ids, roots, limit)
-            places = {label.id: label.seq for label in desk.known.values()}
-            if labels := make(desk):
+            state = _transaction(connection, *place, ids, roots, limit)
+            places = {label.id: label.seq for label in state.known.values()}
+            if labels := make(state):
                 places |= _add(connection, labels)
-                if layer is Layer.PERSON and not touch(connection, project_id, desk.scheme_version):
+                # Annotators take it last: on PostgreSQL they wait for each other only while they commit. The scheme
+                # they were checked against must still be the one in force then.
+                if layer is Layer.PERSON and not touch(connection, project_id, state.scheme_version):
                     raise UserError("The project was changed at this moment: save again.") from _Overtaken()
         return places
 
     def enter_all(self, project_id: str, make: Callable[[], Sequence[Label]]) -> None:
-        """Add the rows `make` returns; nobody else writes to the project meanwhile, so that it may read what stands.
+        """Add the rows `make` returns. It may read the project's log: nobody else writes to the project meanwhile.
 
         Raises UserError where the project is gone or closed.
         """
@@ -187,7 +191,7 @@ class Annotations(Database):
 
 
 def _lock_open(connection: Connection, project_id: str, *, touching: bool = True) -> int:
-    """Hold up other writers of a project; returns how many people an item of it needs."""
+    """Take the lock of a project that has to be open; returns how many people an item of it needs."""
     columns = tables.projects.c
     if touching:
         touch(connection, project_id)
@@ -196,11 +200,11 @@ def _lock_open(connection: Connection, project_id: str, *, touching: bool = True
         raise UserError("This project was deleted.")
     if row.state != ProjectState.OPEN.value:
         raise UserError("This project is closed: it takes no more labels until an admin reopens it.")
-    return row.annotators
+    return int(row.annotators)
 
 
 def _left_open(project_id: str, person: str) -> Select[Any]:
-    """The item somebody took first of those they left open."""
+    """Of the items `person` left open, the one they took first."""
     taken = tables.assignments.c
     return (
         select(tables.items)
@@ -212,7 +216,8 @@ def _left_open(project_id: str, person: str) -> Select[Any]:
 
 
 def _wanting(project_id: str, person: str, needed: int) -> Select[Any]:
-    """The item to be taken next: begun by others, then by priority, then in order."""
+    """The item that `person` is to take next."""
+    # Items that others have begun come first: agreement is measured on items that all their people have finished.
     items, taken = tables.items.c, tables.assignments
     mine = select(taken.c.item_id).where(taken.c.item_id == items.id, taken.c.person == person).exists()
     people = select(func.count()).where(taken.c.item_id == items.id).scalar_subquery()
@@ -226,8 +231,8 @@ def _wanting(project_id: str, person: str, needed: int) -> Select[Any]:
 
 def _take(connection: Connection, project_id: str, item_id: str, person: str) -> None:
     columns = tables.assignments.c
-    last = select(func.max(columns.turn)).where(columns.project_id == project_id, columns.person == person)
-    turn = (connection.execute(last).scalar() or 0) + 1
+    mine = (columns.project_id == project_id, columns.person == person)
+    turn = highest(connection, columns.turn, *mine) + 1
     values = taken_values(project_id, Taken(item_id, person, "open", turn))
     connection.execute(insert(tables.assignments).values(**values))
 
@@ -240,14 +245,14 @@ def _own(layer: Layer) -> list[ColumnElement[bool]]:
 
 
 def _standing_query(layer: Layer) -> Select[Any]:
-    """How many labels stand on an item."""
+    """How many labels stand on an item: the last row of a root counts, unless it withdraws the label."""
     rows = tables.labels.c
     last = select(func.max(rows.seq)).where(*_own(layer)).group_by(rows.root)
     return select(func.count()).select_from(tables.labels).where(rows.seq.in_(last), rows.op != Op.WITHDRAW.value)
 
 
-def _desk_query(layer: Layer) -> Select[Any]:
-    """An item of a project with what its project says now, who `person` is to it, and how many rows its log has."""
+def _transaction_query(layer: Layer) -> Select[Any]:
+    """An item with its project's present scheme, its assignment to `person`, and the number of rows in its log."""
     projects, items, taken, people = tables.projects.c, tables.items.c, tables.assignments.c, tables.people.c
     schemes = tables.project_schemes.c
     person: BindParameter[str] = bindparam("person")
@@ -269,12 +274,12 @@ def _desk_query(layer: Layer) -> Select[Any]:
     )
 
 
-# Made once: to put a statement together takes longer than to carry it out.
-_DESK = {layer: _desk_query(layer) for layer in Layer}
+# Built once: putting a statement together takes longer than executing it.
+_TRANSACTION = {layer: _transaction_query(layer) for layer in Layer}
 _STANDING = {layer: _standing_query(layer) for layer in Layer}
 
 
-def _desk(
+def _transaction(
     connection: Connection,
     project_id: str,
     item_id: str,
@@ -285,10 +290,11 @@ def _desk(
     limit: int,
 ) -> LabelTransaction:
     place = {"project": project_id, "item": item_id, "person": person}
-    row = connection.execute(_DESK[layer], place).first()
+    row = connection.execute(_TRANSACTION[layer], place).first()
     if row is None:
         raise UserError(f"There is no item {visible(item_id, 80)} in this project; it may have been deleted.")
     found, standing = _rows_of(connection, project_id, ids, roots), row.written
+    # The rows of the log bound the labels that stand, and are counted in a fraction of the time.
     if standing + len(ids) > limit:
         standing = connection.execute(_STANDING[layer], place).scalar_one()
     return LabelTransaction(
@@ -310,19 +316,19 @@ def _rows_of(connection: Connection, project_id: str, ids: Sequence[str], roots:
     columns = tables.labels.c
     found: dict[int, Row[Any]] = {}
     for column, wanted in ((columns.id, ids), (columns.root, roots)):
-        for start in range(0, len(wanted), _CHUNK):
-            chunk = column.in_(wanted[start : start + _CHUNK])
-            query = select(tables.labels).where(columns.project_id == project_id, chunk)
+        for chunk in chunks(wanted):
+            query = select(tables.labels).where(columns.project_id == project_id, column.in_(chunk))
             found |= {row.seq: row for row in connection.execute(query)}
     return [label_of(found[seq]) for seq in sorted(found)]
 
 
 def _add(connection: Connection, labels: Sequence[Label]) -> dict[str, int]:
-    """Put rows into the log, in order; id -> seq."""
+    """Add rows to the log in order; returns id -> seq."""
     columns = tables.labels.c
     places: dict[str, int] = {}
-    for start in range(0, len(labels), _CHUNK):
-        rows = [label_values(label) for label in labels[start : start + _CHUNK]]
+    for chunk in chunks(labels):
+        rows = [label_values(label) for label in chunk]
+        # Without the order asked for, a database may number the rows of one statement as it likes.
         adding = insert(tables.labels).returning(columns.id, columns.seq, sort_by_parameter_order=True)
         places |= {row.id: row.seq for row in connection.execute(adding, rows)}
     return places

@@ -1,6 +1,7 @@
-"""Jobs, what they log, and the workers that do them.
+"""Jobs, their logs, and the workers that run them.
 
-Owns the states a job may go through and who may move it. Knows nothing of what any job does.
+Owns which states a job may pass through: every change of state is one conditional UPDATE, so that of two workers, or a
+worker and a person who cancels, one wins.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sqlalchemy import Row, case, delete, func, insert, make_url, select, update
 from backend.config import Settings
 from backend.domain import Job, JobKind, JobState, Lane
 from backend.store import tables
-from backend.store.database import Database, now
+from backend.store.database import Database, field_values, highest, now
 
 _OPEN = [state.value for state in JobState if not state.final]
 
@@ -30,7 +31,7 @@ class LogLine(NamedTuple):
 
 
 class WorkerRow(NamedTuple):
-    """A worker and when it last said it was alive (seconds since the epoch)."""
+    """A worker with its last heartbeat (`started` and `beat` in seconds since the epoch)."""
 
     id: str
     pid: int
@@ -39,21 +40,22 @@ class WorkerRow(NamedTuple):
 
 
 def system_url(settings: Settings) -> str:
-    """Where the worker's own book-keeping lies: beside the ledger, in the same PostgreSQL or in the store's folder."""
+    """The address of DBOS's own tables: the ledger's PostgreSQL, or an SQLite file in the store's folder."""
+    # In SQLite a file of its own: DBOS runs it without WAL, where whoever polls holds up whoever writes.
     if settings.ledger_url and make_url(settings.ledger_url).get_backend_name() == "postgresql":
         return settings.ledger_url
     return f"sqlite:///{settings.store / 'jobs.sqlite'}"
 
 
 class Jobs(Database):
-    """Reads and writes of jobs. Progress and logs leave cached figures alone."""
+    """Reads and writes of jobs. No write is counted: cached figures don't depend on progress and logs."""
 
     def add(self, job: Job) -> Job:
-        """Put a job at the end of its lane's queue; returns it as stored."""
+        """Queue a job, last in its lane; returns it as stored."""
         row = dataclasses.asdict(job) | {"created": now(), "state": JobState.QUEUED.value}
         with self.writing(counted=False) as connection:
-            last = connection.execute(select(func.max(tables.jobs.c.ordinal))).scalar() or 0
-            connection.execute(insert(tables.jobs).values(**row, ordinal=last + 1))
+            ordinal = highest(connection, tables.jobs.c.ordinal) + 1
+            connection.execute(insert(tables.jobs).values(**row, ordinal=ordinal))
         return dataclasses.replace(job, created=row["created"], state=JobState.QUEUED)
 
     def get(self, job_id: str) -> Job | None:
@@ -70,13 +72,13 @@ class Jobs(Database):
             return [_job(row) for row in connection.execute(query.limit(limit))]
 
     def open(self) -> list[Job]:
-        """Jobs that wait or work, the oldest first."""
+        """Queued and running jobs, the oldest first."""
         query = select(tables.jobs).where(tables.jobs.c.state.in_(_OPEN)).order_by(tables.jobs.c.ordinal)
         with self.reading() as connection:
             return [_job(row) for row in connection.execute(query)]
 
     def waiting_before(self, job: Job) -> int:
-        """How many open jobs of its lane come before a queued one."""
+        """How many open jobs of the same lane are before a queued one."""
         columns = tables.jobs.c
         own = select(columns.ordinal).where(columns.id == job.id).scalar_subquery()
         query = select(func.count()).where(
@@ -86,8 +88,9 @@ class Jobs(Database):
             return connection.execute(query).scalar_one()
 
     def claim(self, job_id: str, worker: str) -> bool:
-        """Begin, or go on with, a job. False where it was cancelled or is finished."""
+        """Start a job, or resume it; False where it was cancelled or is finished."""
         columns = tables.jobs.c
+        # RUNNING too: a worker that was killed left it so, and whoever takes it over goes on with it.
         allowed = [JobState.QUEUED.value, JobState.RUNNING.value]
         change = update(tables.jobs).where(columns.id == job_id, columns.state.in_(allowed))
         started = func.coalesce(columns.started, now())
@@ -98,7 +101,7 @@ class Jobs(Database):
     def progress(
         self, job_id: str, done: int, total: int, unit: str, rate: float | None = None, message: str = ""
     ) -> JobState:
-        """Say how far a job is; returns its state, so that whoever works on it sees a cancellation."""
+        """Record how far a job is; returns its state, by which the worker sees a cancellation."""
         values = {"done": done, "total": total, "unit": unit, "rate": rate, "message": message}
         columns = tables.jobs.c
         with self.writing(counted=False) as connection:
@@ -113,7 +116,7 @@ class Jobs(Database):
         return JobState(found) if found else JobState.CANCELLED
 
     def finish(self, job_id: str, state: JobState, error: str = "", result: Mapping[str, Any] | None = None) -> bool:
-        """Move a job to a final state. False where it is in one already."""
+        """Move a job to a final state; False where it is in one already."""
         columns = tables.jobs.c
         values = {"state": state.value, "ended": now(), "error": error, "result": dict(result or {}), "rate": None}
         change = update(tables.jobs).where(columns.id == job_id, columns.state.in_(_OPEN))
@@ -121,7 +124,7 @@ class Jobs(Database):
             return connection.execute(change.values(**values)).rowcount == 1
 
     def cancel(self, job_id: str) -> JobState:
-        """Ask a job to stop: at once if nobody works on it yet. Returns its state now."""
+        """Ask a job to stop; a queued one ends at once. Returns its state now."""
         columns = tables.jobs.c
         chosen = update(tables.jobs).where(columns.id == job_id)
         queued, running = JobState.QUEUED.value, JobState.RUNNING.value
@@ -133,7 +136,7 @@ class Jobs(Database):
             return JobState(connection.execute(select(columns.state).where(columns.id == job_id)).scalar_one())
 
     def forget(self, job_ids: Sequence[str]) -> None:
-        """Remove finished jobs with their logs and streams; what they made stays."""
+        """Delete finished jobs with their logs and streams; runs and models they made stay."""
         columns = tables.jobs.c
         with self.writing(counted=False) as connection:
             connection.execute(delete(tables.jobs).where(columns.id.in_(list(job_ids)), columns.state.not_in(_OPEN)))
@@ -142,8 +145,8 @@ class Jobs(Database):
         """Add a line to a job's log."""
         columns = tables.job_lines.c
         with self.writing(counted=False) as connection:
-            last = connection.execute(select(func.max(columns.seq)).where(columns.job_id == job_id)).scalar() or 0
-            row = {"job_id": job_id, "seq": last + 1, "at": now(), "level": level, "text": text}
+            seq = highest(connection, columns.seq, columns.job_id == job_id) + 1
+            row = {"job_id": job_id, "seq": seq, "at": now(), "level": level, "text": text}
             connection.execute(insert(tables.job_lines).values(**row))
 
     def lines(self, job_id: str, limit: int = 500) -> list[LogLine]:
@@ -155,7 +158,7 @@ class Jobs(Database):
         return [LogLine(*row) for row in reversed(rows)]
 
     def beat(self, worker: str, pid: int, started: float) -> None:
-        """Say that a worker is alive."""
+        """Record a worker's heartbeat."""
         columns, at = tables.workers.c, time.time()
         with self.writing(counted=False) as connection:
             values = {"pid": pid, "started": started, "beat": at}
@@ -163,19 +166,18 @@ class Jobs(Database):
                 connection.execute(insert(tables.workers).values(id=worker, **values))
 
     def workers(self) -> list[WorkerRow]:
-        """Every worker that ever said it was alive and wasn't dismissed, the freshest first."""
+        """Every worker that has had a heartbeat and wasn't dismissed, the latest first."""
         columns = tables.workers.c
         query = select(columns.id, columns.pid, columns.started, columns.beat).order_by(columns.beat.desc())
         with self.reading() as connection:
             return [WorkerRow(*row) for row in connection.execute(query)]
 
     def dismiss(self, worker: str) -> None:
-        """Forget a worker that stopped as it should."""
+        """Delete a worker that stopped in order."""
         with self.writing(counted=False) as connection:
             connection.execute(delete(tables.workers).where(tables.workers.c.id == worker))
 
 
 def _job(row: Row[Any]) -> Job:
-    values = {field.name: row._mapping[field.name] for field in dataclasses.fields(Job)}
-    values |= {"kind": JobKind(row.kind), "lane": Lane(row.lane), "state": JobState(row.state)}
-    return Job(**values)
+    enums = {"kind": JobKind(row.kind), "lane": Lane(row.lane), "state": JobState(row.state)}
+    return Job(**field_values(row, Job) | enums)

@@ -1,7 +1,7 @@
-"""The ledger: which runs, problems, parts and lexicons exist. SQLAlchemy Core over SQLite or PostgreSQL.
+"""The ledger: which runs, problems, problem sets, parts and lexicons exist.
 
-Owns these rows; the tables beside them have modules of their own. A write is one transaction: it is
-wholly there or not at all. Knows nothing of the inside of a part, and nothing of DuckDB.
+SQLAlchemy Core over SQLite or PostgreSQL. Every write is one transaction, so that a run or a problem set is visible
+whole or not at all. Jobs, models, trainings and annotations have modules of their own over the same database.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import URL, Connection, Row, Table, delete, func, insert, select, update
+from sqlalchemy import URL, ColumnElement, Connection, Row, Select, Table, delete, func, select, update
 
 from backend.domain import Context, Run, RunInfo, Sampling
 from backend.store import tables
-from backend.store.database import Database, now
+from backend.store.database import Database, chunks, field_values, insert_rows, now
 
 
 class PartRow(NamedTuple):
@@ -60,9 +60,9 @@ class Ledger(Database):
     """All reads and writes of runs, problems, parts and lexicons."""
 
     def version(self) -> int:
-        """A number that grows with every write by any process."""
+        """A number that grows with every counted write by any process; caches are keyed by it."""
         with self.reading() as connection:
-            return connection.execute(select(tables.state.c.version)).scalar_one()
+            return int(connection.execute(select(tables.state.c.version)).scalar_one())
 
     # -- runs ---------------------------------------------------------------------------------------
 
@@ -93,42 +93,19 @@ class Ledger(Database):
         info = dataclasses.asdict(run.info)
         row = {**info, "id": run.id, "problems": run.problems, "traces": run.traces}
         row |= {"length_unit": run.length_unit, "created": run.created}
+        # The table's key is run and file: a file that is named twice is kept once.
         named = {source.file: source for source in sources}.values()
         with self.writing() as connection:
-            if connection.execute(select(tables.runs.c.id).where(tables.runs.c.id == run.id)).first():
+            if _has_run(connection, run.id):
                 return False
-            _insert(connection, tables.runs, [row])
-            _insert(connection, tables.sources, [{"run_id": run.id, **s._asdict()} for s in named])
-            self._add_problems(connection, problems)
+            insert_rows(connection, tables.runs, [row])
+            insert_rows(connection, tables.sources, [{"run_id": run.id, **s._asdict()} for s in named])
+            _add_problems(connection, problems)
             links = [{"run_id": run.id, "problem_id": p.id, "ordinal": i} for i, p in enumerate(problems)]
-            _insert(connection, tables.run_problems, links)
-            _insert(connection, tables.parts, [p._asdict() for p in parts])
-            self._add_lexicons(connection, run.id, lexicons)
+            insert_rows(connection, tables.run_problems, links)
+            insert_rows(connection, tables.parts, [p._asdict() for p in parts])
+            _add_run_lexicons(connection, run.id, lexicons)
         return True
-
-    @staticmethod
-    def _add_problems(connection: Connection, problems: Sequence[ProblemRow]) -> None:
-        known: dict[str, str | None] = {}
-        for start in range(0, len(problems), 500):
-            ids = [p.id for p in problems[start : start + 500]]
-            query = select(tables.problems.c.id, tables.problems.c.gold).where(tables.problems.c.id.in_(ids))
-            known |= {row.id: row.gold for row in connection.execute(query)}
-        new = [p._asdict() for p in problems if p.id not in known]
-        _insert(connection, tables.problems, new)
-        for p in problems:
-            if p.gold is not None and known.get(p.id, p.gold) is None:
-                connection.execute(update(tables.problems).where(tables.problems.c.id == p.id).values(gold=p.gold))
-
-    @staticmethod
-    def _add_lexicons(connection: Connection, run_id: str, lexicons: Mapping[str, Mapping[str, Any]]) -> None:
-        known = set(connection.execute(select(tables.lexicons.c.id)).scalars())
-        new = [
-            {"id": key, "name": key.partition("@")[0], "content": content, "created": now()}
-            for key, content in lexicons.items()
-            if key not in known
-        ]
-        _insert(connection, tables.lexicons, new)
-        _insert(connection, tables.run_lexicons, [{"run_id": run_id, "lexicon_id": key} for key in lexicons])
 
     def add_matches(self, run_id: str, parts: Sequence[PartRow], lexicons: Mapping[str, Mapping[str, Any]]) -> bool:
         """Register cue parts of further lexicons for a run that is stored.
@@ -138,21 +115,19 @@ class Ledger(Database):
         held = tables.run_lexicons.c
         known = select(held.run_id).where(held.run_id == run_id, held.lexicon_id.in_(list(lexicons)))
         with self.writing() as connection:
-            stored = connection.execute(select(tables.runs.c.id).where(tables.runs.c.id == run_id)).first()
-            if not stored or connection.execute(known).first():
+            if not _has_run(connection, run_id) or connection.execute(known).first():
                 return False
-            _insert(connection, tables.parts, [p._asdict() for p in parts])
-            self._add_lexicons(connection, run_id, lexicons)
+            insert_rows(connection, tables.parts, [p._asdict() for p in parts])
+            _add_run_lexicons(connection, run_id, lexicons)
         return True
 
     def delete_run(self, run_id: str) -> list[PartRow]:
-        """Forget a run and the problems nothing else holds; returns the parts whose files may now go."""
+        """Delete a run and the problems nothing else holds; returns the parts whose files may now go."""
         with self.writing() as connection:
             query = select(tables.parts).where(tables.parts.c.run_id == run_id)
             parts = [PartRow(*row) for row in connection.execute(_part_columns(query))]
             connection.execute(delete(tables.runs).where(tables.runs.c.id == run_id))
-            held = select(tables.run_problems.c.problem_id).union(select(tables.set_problems.c.problem_id))
-            connection.execute(delete(tables.problems).where(tables.problems.c.id.not_in(held)))
+            _delete_orphan_problems(connection)
         return parts
 
     def sources(self, run_id: str) -> list[SourceRow]:
@@ -196,7 +171,7 @@ class Ledger(Database):
         """A run's problems in its own order."""
         return self._ordered(tables.run_problems, tables.run_problems.c.run_id == run_id)
 
-    def _ordered(self, links: Table, condition: Any) -> list[ProblemRow]:
+    def _ordered(self, links: Table, condition: ColumnElement[bool]) -> list[ProblemRow]:
         """The problems of a run or a set, in its own order."""
         columns = tables.problems.c
         query = select(columns.id, columns.question, columns.gold).join(links, links.c.problem_id == columns.id)
@@ -215,8 +190,8 @@ class Ledger(Database):
         found: dict[str, str] = {}
         table = tables.problems.c
         with self.reading() as connection:
-            for start in range(0, len(ids), 500):
-                query = select(table.id, table.question).where(table.id.in_(ids[start : start + 500]))
+            for chunk in chunks(ids):
+                query = select(table.id, table.question).where(table.id.in_(chunk))
                 found |= {row.id: row.question for row in connection.execute(query)}
         return found
 
@@ -232,6 +207,7 @@ class Ledger(Database):
     def datasets(self, ids: Sequence[str]) -> dict[str, str]:
         """Problem id -> what the oldest run that holds it calls its data set, for at most a few hundred ids."""
         links, held = tables.run_problems.c, tables.runs.c
+        # Newest first, so that the oldest comes last and is what the dict keeps.
         query = (
             select(links.problem_id, held.dataset)
             .join(tables.runs, held.id == links.run_id)
@@ -268,13 +244,13 @@ class Ledger(Database):
         with self.writing() as connection:
             if connection.execute(select(tables.problem_sets.c.id).where(tables.problem_sets.c.id == row.id)).first():
                 return False
-            _insert(connection, tables.problem_sets, [row._asdict()])
-            self._add_problems(connection, unique)
+            insert_rows(connection, tables.problem_sets, [row._asdict()])
+            _add_problems(connection, unique)
             items = [
                 {"set_id": row.id, "ordinal": i, "problem_id": p.id, "extra": dict(extra)}
                 for i, (p, extra) in enumerate(zip(problems, extras, strict=True))
             ]
-            _insert(connection, tables.set_problems, items)
+            insert_rows(connection, tables.set_problems, items)
         return True
 
     def problem_sets(self) -> list[SetRow]:
@@ -288,7 +264,7 @@ class Ledger(Database):
         return self._ordered(tables.set_problems, tables.set_problems.c.set_id == set_id)
 
     def extras(self, problem_id: str) -> list[dict[str, Any]]:
-        """What problem sets say of a problem beside question and gold."""
+        """What problem sets hold on a problem beside question and gold answer."""
         columns = tables.set_problems.c
         with self.reading() as connection:
             return list(connection.execute(select(columns.extra).where(columns.problem_id == problem_id)).scalars())
@@ -296,34 +272,64 @@ class Ledger(Database):
     def add_parts(self, run_id: str, parts: Sequence[PartRow]) -> bool:
         """Register further parts of a stored run. False, and nothing changed, where it was deleted meanwhile."""
         with self.writing() as connection:
-            if not connection.execute(select(tables.runs.c.id).where(tables.runs.c.id == run_id)).first():
+            if not _has_run(connection, run_id):
                 return False
-            _insert(connection, tables.parts, [p._asdict() for p in parts])
+            insert_rows(connection, tables.parts, [p._asdict() for p in parts])
         return True
 
     def delete_problem_set(self, set_id: str) -> None:
-        """Forget a problem set and the problems nothing else holds."""
+        """Delete a problem set and the problems nothing else holds."""
         with self.writing() as connection:
             connection.execute(delete(tables.problem_sets).where(tables.problem_sets.c.id == set_id))
-            held = select(tables.run_problems.c.problem_id).union(select(tables.set_problems.c.problem_id))
-            connection.execute(delete(tables.problems).where(tables.problems.c.id.not_in(held)))
+            _delete_orphan_problems(connection)
 
 
-def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:  # without rows the statement would insert one of nothing but defaults
-        connection.execute(insert(table), list(rows))
+def add_lexicons(connection: Connection, contents: Mapping[str, Mapping[str, Any]]) -> None:
+    """Keep the content of lexicons (by id) that aren't kept yet, inside the caller's transaction."""
+    known = set(connection.execute(select(tables.lexicons.c.id)).scalars())
+    new = [
+        {"id": key, "name": key.partition("@")[0], "content": content, "created": now()}
+        for key, content in contents.items()
+        if key not in known
+    ]
+    insert_rows(connection, tables.lexicons, new)
 
 
-def _part_columns(query: Any) -> Any:
+def _add_run_lexicons(connection: Connection, run_id: str, lexicons: Mapping[str, Mapping[str, Any]]) -> None:
+    add_lexicons(connection, lexicons)
+    insert_rows(connection, tables.run_lexicons, [{"run_id": run_id, "lexicon_id": key} for key in lexicons])
+
+
+def _add_problems(connection: Connection, problems: Sequence[ProblemRow]) -> None:
+    """Enter the problems that are new, and gold answers that were unknown until now."""
+    known: dict[str, str | None] = {}
+    for chunk in chunks([p.id for p in problems]):
+        query = select(tables.problems.c.id, tables.problems.c.gold).where(tables.problems.c.id.in_(chunk))
+        known |= {row.id: row.gold for row in connection.execute(query)}
+    insert_rows(connection, tables.problems, [p._asdict() for p in problems if p.id not in known])
+    for p in problems:
+        if p.gold is not None and known.get(p.id, p.gold) is None:
+            connection.execute(update(tables.problems).where(tables.problems.c.id == p.id).values(gold=p.gold))
+
+
+def _has_run(connection: Connection, run_id: str) -> bool:
+    return connection.execute(select(tables.runs.c.id).where(tables.runs.c.id == run_id)).first() is not None
+
+
+def _delete_orphan_problems(connection: Connection) -> None:
+    """Delete the problems that no run and no problem set holds."""
+    held = select(tables.run_problems.c.problem_id).union(select(tables.set_problems.c.problem_id))
+    connection.execute(delete(tables.problems).where(tables.problems.c.id.not_in(held)))
+
+
+def _part_columns(query: Select[Any]) -> Select[Any]:
     columns = tables.parts.c
     return query.with_only_columns(columns.path, columns.run_id, columns.kind, columns.rows, columns.bytes)
 
 
 def _run(row: Row[Any]) -> Run:
-    fields = {f.name for f in dataclasses.fields(RunInfo)}
-    info = {key: value for key, value in row._mapping.items() if key in fields}
-    info["context"] = Context(info["context"])
-    info["sampling"] = Sampling(**info["sampling"])
+    info = field_values(row, RunInfo)
+    info |= {"context": Context(row.context), "sampling": Sampling(**row.sampling)}
     return Run(row.id, RunInfo(**info), row.problems, row.traces, row.length_unit, row.created)
 
 

@@ -1,6 +1,6 @@
-"""Lexicons and detectors made here, by name and version.
+"""Lexicons and detectors made in the app, by name and version.
 
-Owns that versions of a name count up and are never changed. Knows nothing of what a lexicon or a detector holds.
+Owns that the versions of a name count up and are never changed, since stored cues and projects refer to them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from backend.store.tables import own_lexicons
 
 @dataclass(frozen=True, slots=True)
 class OwnRow:
-    """One version. `version` is the store's to give; `figures` are what was measured of it, {} for nothing."""
+    """One version of a lexicon or detector; the store numbers it. `figures` are its measured results, {} for none."""
 
     id: str
     name: str
@@ -35,7 +35,7 @@ _COLUMNS: tuple[Any, ...] = tuple(own_lexicons.c[name] for name in OwnRow.__data
 
 
 class OwnLexicons(Database):
-    """Reads and writes of lexicons made here."""
+    """Reads and writes of lexicons and detectors made in the app."""
 
     def rows(self) -> list[OwnRow]:
         """Every version of every name, the oldest first, without its content."""
@@ -44,14 +44,15 @@ class OwnLexicons(Database):
             return [OwnRow(**row._mapping) for row in connection.execute(query)]
 
     def content(self, identity: str) -> dict[str, Any] | None:
-        """What the lexicon of that id holds."""
+        """The content of the lexicon with that id, None where there is none."""
         query = select(own_lexicons.c.content).where(own_lexicons.c.id == identity).limit(1)
         with self.reading() as connection:
             return connection.execute(query).scalar()
 
     def add(self, row: OwnRow, content: Mapping[str, Any]) -> int | None:
-        """Enter `row` as the next version of its name; returns its number. None, and nothing changed, where the newest
-        version in use is that very lexicon.
+        """Store `row` as the next version of its name; returns its number.
+
+        None, and nothing changed, where the newest version has the same id and is in use.
         """
         columns = own_lexicons.c
         newest = select(columns.id, columns.version, columns.retired).where(columns.name == row.name)
@@ -69,7 +70,7 @@ class OwnLexicons(Database):
         return int(values["version"])
 
     def retire(self, name: str) -> int:
-        """Put away every version of a name; returns how many were in use."""
+        """Retire every version of a name; returns how many were in use."""
         mine = (own_lexicons.c.name == name) & (own_lexicons.c.retired == "")
         with self.writing() as connection:
             count = connection.execute(select(func.count()).where(mine)).scalar_one()

@@ -1,7 +1,6 @@
-"""Numbered changes to the ledger's schema, applied in order at start.
+"""Numbered migrations of the ledger's schema, applied in order at start.
 
-Owns the list and the table of what was applied. A migration is never edited once released: a later
-change is a new function at the end. Knows nothing of what the rows mean.
+A migration is never edited once released: a later change is a new function at the end of the list.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from backend.store import annotation_tables, tables
 
 _applied = Table("migrations", MetaData(), Column("name", String(80), primary_key=True))
 
-_LOCK = 20260325  # any number of ours
+_LOCK = 20260325  # of PostgreSQL's advisory locks: any number, but the same in every process
 
 
 def m001_initial(connection: Connection) -> None:
@@ -24,8 +23,9 @@ def m001_initial(connection: Connection) -> None:
 
 
 def m002_models_and_jobs(connection: Connection) -> None:
-    """The registry of models, jobs with what they say, and which job and model a run came from."""
+    """The registry of models, jobs with their logs and streams, and which job and model a run came from."""
     tables.metadata.create_all(connection)
+    # A store made today has these columns from m001, which creates the tables as they are now.
     present = {column["name"] for column in inspect(connection).get_columns(tables.runs.name)}
     for column in (tables.runs.c.model_id, tables.runs.c.job, tables.runs.c.planned):
         if column.name not in present:
@@ -45,7 +45,7 @@ def m004_annotations(connection: Connection) -> None:
 
 
 def m005_own_lexicons(connection: Connection) -> None:
-    """Lexicons and detectors made here, by version."""
+    """Lexicons and detectors made in the app, by version."""
     tables.own_lexicons.create(connection, checkfirst=True)
 
 
@@ -59,10 +59,8 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
 
 
 def migrate(connection: Connection) -> list[str]:
-    """Apply what is missing inside the caller's transaction; returns the names applied.
-
-    Processes that start together wait for each other: SQLite's writers do so by themselves.
-    """
+    """Apply the missing migrations inside the caller's transaction; returns their names."""
+    # Processes that start together have to wait for each other. On SQLite all who write do.
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     _applied.create(connection, checkfirst=True)

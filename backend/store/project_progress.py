@@ -1,6 +1,6 @@
-"""How far annotation projects are: items finished and settled, and what each person did.
+"""Progress of annotation projects: items finished and settled, labels and time by person.
 
-Owns these counts and the numbers caches are keyed by. Knows nothing of what any label says.
+Owns these counts, and the version numbers that caches of them are keyed by.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from backend.store.database import Database
 
 
 class Tally(NamedTuple):
-    """How far somebody is in a project."""
+    """One person's work in a project: items by state, labels that stand, time."""
 
     project: str
     person: str
@@ -29,7 +29,7 @@ class Tally(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """A project's items: all, with as many people finished as needed, settled."""
+    """A project's items: all, those finished by as many people as needed, those settled by an adjudicator."""
 
     items: int
     finished: int
@@ -37,10 +37,10 @@ class Counts(NamedTuple):
 
 
 class ProgressCounts(Database):
-    """Counts over all projects, or over one."""
+    """Counts over all projects, or over one of them."""
 
     def counts(self, project_id: str | None = None) -> dict[str, Counts]:
-        """Project id -> how many of its items are finished and settled, of all projects or one."""
+        """How many items are finished and settled, by project id, of all projects or one."""
         items, taken = tables.items.c, tables.assignments.c
         ready = (
             select(taken.item_id, taken.project_id, func.count().label("people"))
@@ -64,7 +64,7 @@ class ProgressCounts(Database):
         return {row[0]: Counts(row[1], finished.get(row[0], 0), row[2]) for row in rows}
 
     def tallies(self, project_id: str | None = None) -> list[Tally]:
-        """How far everybody is who took an item, by project and name."""
+        """The work of everybody who took an item, by project and name."""
         taken, people = tables.assignments.c, tables.people.c
         states = [func.count().filter(taken.state == state) for state in ("done", "open", "flagged")]
         query = (
@@ -92,7 +92,8 @@ class ProgressCounts(Database):
             return {row[0]: row[1] for row in connection.execute(query)}
 
     def version(self, project_id: str | None) -> tuple[int, int]:
-        """Numbers that change with every change of people and projects, and with every label and claim."""
+        """Two numbers, one of which grows with every change of people and projects, and with every label and claim."""
+
         counted = select(func.coalesce(func.sum(tables.projects.c.version), 0))
         if project_id is not None:
             counted = counted.where(tables.projects.c.id == project_id)
@@ -102,7 +103,8 @@ class ProgressCounts(Database):
 
 
 def _standing_counts(by: Sequence[Any], wanted: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    """How many labels of annotators stand, by columns of the log, among the wanted rows."""
+    """How many of the annotators' labels stand, grouped by columns of the log, among the wanted rows."""
+    # Of each label (root) only the last row counts, and a withdrawn one not at all.
     rows = tables.labels.c
     own = (rows.layer == Layer.PERSON.value, *wanted)
     last = select(func.max(rows.seq)).where(*own).group_by(rows.project_id, rows.root)

@@ -1,7 +1,7 @@
-"""Annotation projects: their items and texts, the versions of their schemes and guidelines, and how far they are.
+"""Annotation projects in the ledger: their items and texts, and the versions of their schemes and guidelines.
 
-Owns that a project is wholly there or not at all, and that texts are kept once, by content. Knows nothing of how items
-are drawn or of what may be labelled.
+Owns that a project is visible whole or not at all, and that a text is kept once, by its content. Who works on the
+items, and the log of labels, is in `annotations`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from backend.annotation import Item, Label, Person, Project, ProjectState, Scheme
 from backend.domain import UserError
 from backend.store import annotation_tables as tables
-from backend.store import tables as ledger_tables
 from backend.store.annotation_rows import (
     Taken,
     TextRow,
@@ -29,10 +28,9 @@ from backend.store.annotation_rows import (
     sections_of,
     taken_values,
 )
-from backend.store.database import Database, now
+from backend.store.database import Database, chunks, highest, insert_rows, now
+from backend.store.ledger import add_lexicons
 from backend.store.people_rows import bump, enter
-
-_CHUNK = 500
 
 
 class VersionRow(NamedTuple):
@@ -46,7 +44,10 @@ class VersionRow(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NewProject:
-    """Everything a project begins with. `settled` are ids of items; `people` come with what their source calls them."""
+    """Everything a project begins with: an imported one has people, work and labels already.
+
+    `people` are pairs of a person and what their source calls them; `settled` holds ids of items.
+    """
 
     project: Project
     items: Sequence[Item]
@@ -59,26 +60,26 @@ class NewProject:
 
 
 class Projects(Database):
-    """Reads and writes of projects. Cached figures of runs don't depend on them."""
+    """Reads and writes of projects. Nothing here is a counted write: cached figures of runs don't depend on them."""
 
     def add(self, new: NewProject) -> Project:
-        """Enter a project whole; returns it as stored."""
+        """Store a project whole; returns it as stored."""
         project = dataclasses.replace(new.project, created=now())
         with self.writing(counted=False, durable=True) as connection:
             bump(connection)
-            last = connection.execute(select(func.max(tables.projects.c.ordinal))).scalar() or 0
-            row = project_values(project) | {"ordinal": last + 1, "version": 0}
+            ordinal = highest(connection, tables.projects.c.ordinal) + 1
+            row = project_values(project) | {"ordinal": ordinal, "version": 0}
             connection.execute(insert(tables.projects).values(**row))
             _add_scheme(connection, project, project.owner)
             _add_guidelines(connection, project, project.owner)
             _add_texts(connection, new.texts)
-            _add_lexicons(connection, new.lexicons)
+            add_lexicons(connection, new.lexicons)
             for person, subject in new.people:
                 enter(connection, person, subject)
             settled = dict.fromkeys(new.settled, project.owner)
-            _add_rows(connection, tables.items, [item_values(item, settled.get(item.id, "")) for item in new.items])
-            _add_rows(connection, tables.assignments, [taken_values(project.id, taken) for taken in new.taken])
-            _add_rows(connection, tables.labels, [label_values(label) for label in new.labels])
+            insert_rows(connection, tables.items, [item_values(item, settled.get(item.id, "")) for item in new.items])
+            insert_rows(connection, tables.assignments, [taken_values(project.id, taken) for taken in new.taken])
+            insert_rows(connection, tables.labels, [label_values(label) for label in new.labels])
         return project
 
     def get(self, project_id: str) -> Project | None:
@@ -90,9 +91,8 @@ class Projects(Database):
     def all(self) -> list[Project]:
         """Every project, the newest first."""
         with self.reading() as connection:
-            return [
-                project_of(row) for row in connection.execute(_projects().order_by(tables.projects.c.ordinal.desc()))
-            ]
+            rows = connection.execute(_projects().order_by(tables.projects.c.ordinal.desc()))
+            return [project_of(row) for row in rows]
 
     def change(
         self,
@@ -102,21 +102,22 @@ class Projects(Database):
         lexicons: Mapping[str, Mapping[str, Any]],
         check: Callable[[Scheme, Scheme, set[str], set[str]], None],
     ) -> None:
-        """Take over what `new` has other than `old`: name, lexicon, number of annotators, guidelines and scheme.
+        """Store the differences of `new` from `old`: name, lexicon, number of annotators, guidelines and scheme.
 
-        Before a new scheme is entered, `check` gets both schemes and the labels and flags in use, and may raise. Raises
+        Before a new scheme is stored, `check` gets both schemes and the labels and flags in use, and may raise. Raises
         UserError where somebody else changed the project since `old` was read.
         """
         columns = tables.projects.c
         names = ("name", "lexicon", "annotators", "scheme_version", "guidelines_version")
         values = {name: getattr(new, name) for name in names}
+        # The condition is checked by the UPDATE itself: nobody can change the project between a look and the write.
         same = (columns.scheme_version == old.scheme_version, columns.guidelines_version == old.guidelines_version)
         change = update(tables.projects).where(columns.id == old.id, *same)
         with self.writing(counted=False, durable=True) as connection:
             bump(connection)
             if not connection.execute(change.values(**values, version=columns.version + 1)).rowcount:
                 raise UserError("Somebody else changed or deleted this project meanwhile: look at it again.")
-            _add_lexicons(connection, lexicons)
+            add_lexicons(connection, lexicons)
             if new.scheme_version != old.scheme_version:
                 check(old.scheme, new.scheme, *_used(connection, old.id))
                 _add_scheme(connection, new, person)
@@ -132,7 +133,7 @@ class Projects(Database):
             connection.execute(change.values(state=state.value, version=columns.version + 1))
 
     def delete(self, project_id: str) -> None:
-        """Forget a project, all in it and the texts nothing else holds."""
+        """Delete a project, all in it and the texts nothing else holds."""
         with self.writing(counted=False, durable=True) as connection:
             bump(connection)
             connection.execute(delete(tables.projects).where(tables.projects.c.id == project_id))
@@ -196,7 +197,7 @@ class Projects(Database):
             return {row.sha256: row.text for row in rows}
 
     def set_priorities(self, project_id: str, priorities: Mapping[str, float]) -> None:
-        """Order the queue of items."""
+        """Set the order in which items are given out, highest priority first."""
         columns = tables.items.c
         with self.writing(counted=False) as connection:
             touch(connection, project_id)
@@ -206,9 +207,9 @@ class Projects(Database):
 
 
 def touch(connection: Connection, project_id: str, scheme_version: int | None = None) -> bool:
-    """Count a change within a project; writers of one project wait for each other here. False where there is none.
+    """Count a change within a project; writers of one project wait for each other here.
 
-    With a `scheme_version`: where it is open and has no other.
+    False where there is no such project. With a `scheme_version`, also where it is closed or has another one.
     """
     columns = tables.projects.c
     change = update(tables.projects).where(columns.id == project_id)
@@ -218,6 +219,7 @@ def touch(connection: Connection, project_id: str, scheme_version: int | None = 
 
 
 def _projects() -> Select[Any]:
+    """Projects with the scheme and guidelines of their present versions."""
     columns, schemes, guidelines = tables.projects.c, tables.project_schemes.c, tables.project_guidelines.c
     return (
         select(tables.projects, schemes.scheme, guidelines.text.label("guidelines"))
@@ -251,29 +253,13 @@ def _add_guidelines(connection: Connection, project: Project, person: str) -> No
 
 
 def _add_texts(connection: Connection, texts: Mapping[str, TextRow]) -> None:
-    names, known = list(texts), set()
-    for start in range(0, len(names), _CHUNK):
-        query = select(tables.texts.c.sha256).where(tables.texts.c.sha256.in_(names[start : start + _CHUNK]))
+    known: set[str] = set()
+    for chunk in chunks(list(texts)):
+        query = select(tables.texts.c.sha256).where(tables.texts.c.sha256.in_(chunk))
         known |= set(connection.execute(query).scalars())
     rows = [
         {"sha256": sha, "text": row.text, "sections": [[s.section.value, s.start, s.end] for s in row.sections]}
         for sha, row in texts.items()
         if sha not in known
     ]
-    _add_rows(connection, tables.texts, rows)
-
-
-def _add_lexicons(connection: Connection, contents: Mapping[str, Mapping[str, Any]]) -> None:
-    lexicons = ledger_tables.lexicons
-    known = set(connection.execute(select(lexicons.c.id)).scalars())
-    rows = [
-        {"id": key, "name": key.partition("@")[0], "content": content, "created": now()}
-        for key, content in contents.items()
-        if key not in known
-    ]
-    _add_rows(connection, lexicons, rows)
-
-
-def _add_rows(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows:  # without rows the statement would insert one of nothing but defaults
-        connection.execute(insert(table), list(rows))
+    insert_rows(connection, tables.texts, rows)

@@ -1,9 +1,7 @@
-"""Every question asked of the traces, as DuckDB statements.
+"""Queries over the traces: all DuckDB statements that read them.
 
-Owns one in-memory database a process, a cursor a call. Numbers come from its tables (see numbers.py), texts and
-cues from the registered Parquet parts, which the ledger names, never a glob, so a half-written file can't be
-seen. Values are bound; the few identifiers that vary come from the allow-lists below. Knows nothing of
-what the numbers mean to a person.
+Numbers come from tables in memory (see trace_numbers), texts and cues from the registered Parquet parts. Values are
+bound; the few identifiers that vary come from the allow-lists below.
 """
 
 # ruff: noqa: S608 - statements are put together from the names in this module alone; values are bound
@@ -27,12 +25,14 @@ from backend.store.ledger import Ledger
 from backend.store.parts import GROUP_COLUMNS, ROW_GROUP, disk_errors
 from backend.store.trace_numbers import ATTEMPTS, Numbers
 
-# Grader, as people name it -> the column that holds its verdict.
+# Grader, by the name that people choose it by -> the column that holds its verdict.
 VERDICTS = {"file": "file_correct", "paper": "paper_correct", "math-verify": "verify_correct"}
 
+# Per 1,000 tokens, or words where a run has no tokenizer. Cues without tokens make NULL, a dash, never a division by 0.
 _PER_1K = "1000.0 * coalesce(c.n, 0) / nullif(coalesce(t.tokens, t.words), 0)"
 
 SORTS = {
+    # In the order the ledger lists runs, by data set and model: ids are hashes.
     "run": "list_position($order, t.run_id)",
     "problem": "t.problem_ordinal",
     "sample": "t.sample",
@@ -50,6 +50,7 @@ _LISTED = f"""t.trace_id, t.run_id, t.problem_id, t.problem_ordinal, t.sample, t
 _GROUPS = ", ".join(f"coalesce(c.{column}, 0) AS {column}" for column in GROUP_COLUMNS.values())
 _GROUP_SUMS = ", ".join(f"sum(coalesce(c.{column}, 0))::BIGINT AS {column}" for column in GROUP_COLUMNS.values())
 
+# A left join: a trace without any cue of the lexicon has no row in counts.
 _FROM = "FROM traces t LEFT JOIN counts c ON c.key = t.key AND c.lexicon = $lexicon"
 _OF_RUNS = "t.run_id IN (SELECT unnest($runs))"
 
@@ -62,30 +63,32 @@ _UNSPACED = "".join(
 
 
 def verdict_column(grader: str) -> str:
-    """The column of a grader's verdicts. Raises UserError for a grader that doesn't exist."""
+    """The column of a grader's verdicts. Raises UserError for an unknown grader."""
     if grader not in VERDICTS:
         raise UserError(f"There is no grader called {visible(grader, 40)!r}; there are {', '.join(VERDICTS)}.")
     return VERDICTS[grader]
 
 
 def open_database(threads: int, memory_mb: int, spill: Path) -> duckdb.DuckDBPyConnection:
-    """An in-memory database that fetches nothing from anywhere; what exceeds its memory goes to the folder `spill`."""
+    """An in-memory database of `memory_mb` megabytes; larger intermediate results go to the folder `spill`."""
     connection = duckdb.connect(
         ":memory:",
         config={
             "threads": threads,
             "memory_limit": f"{memory_mb}MB",
             "temp_directory": str(spill),
+            # DuckDB would download what a statement seems to need: nothing here does, and there may be no network.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         },
     )
+    # Parts never change, so what their footers say can be kept.
     connection.execute("SET parquet_metadata_cache = true")
     return connection
 
 
 class Queries:
-    """The reading side of the store."""
+    """Reads traces, their cues and their figures."""
 
     def __init__(self, ledger: Ledger, folder: Path, threads: int = 2, memory_mb: int = 2048) -> None:
         """`folder` is the store's; a query may use `threads` threads and `memory_mb` megabytes."""
@@ -94,11 +97,13 @@ class Queries:
         self._numbers = Numbers(self._database, ledger, folder)
 
     def close(self) -> None:
-        """Free the database."""
+        """Close the database."""
         self._database.close()
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        # A cursor a call: an open result owns its connection, and threads that shared one failed in nearly half of all
+        # calls.
         cursor = self._database.cursor()
         try:
             yield cursor
@@ -108,13 +113,15 @@ class Queries:
             cursor.close()
 
     def _numbers_of(self, sql: str, **values: Any) -> list[dict[str, Any]]:
-        """Rows of a statement over the tables in memory."""
+        """Rows of a statement over the tables of numbers."""
         self._numbers.refresh()
         with self._cursor() as cursor:
-            return cursor.sql(sql, params=_used(sql, values)).to_arrow_table().to_pylist()
+            return _rows(cursor.sql(sql, params=_used(sql, values)).to_arrow_table())
 
     def _parts_of(self, sql: str, kind: str, runs: Sequence[str] | None, **values: Any) -> pa.Table | None:
         """Rows of a statement over the parts of one kind, read as `PARTS`; None where there are none."""
+        # Paths from the ledger, never a glob: one half-written file would make the whole query fail. And no
+        # Hive partitioning: a folder on the way that is called a=b would become a column.
         statement = sql.replace("PARTS", "read_parquet($paths, hive_partitioning=false)")
         for attempt in range(ATTEMPTS):
             version = self._ledger.version()
@@ -125,7 +132,7 @@ class Queries:
                 with self._cursor() as cursor:
                     return cursor.sql(statement, params=_used(statement, {**values, "paths": paths})).to_arrow_table()
             except duckdb.Error as error:
-                # A run that was deleted between the ledger's answer and the read is no longer asked for.
+                # A run may have been deleted after the ledger was read; the next attempt doesn't ask for its files.
                 if version == self._ledger.version() or attempt == ATTEMPTS - 1:
                     raise UserError(f"The store can't be read: {visible(str(error))}") from error
         return None
@@ -135,9 +142,9 @@ class Queries:
     def page(
         self, wanted: TraceFilter, *, sort: str = "run", descending: bool = False, limit: int = 50, number: int = 1
     ) -> tuple[list[dict[str, Any]], int, int]:
-        """Page `number` (from 1; past the end: the last) of `limit` traces, without text: rows, total, offset.
+        """A page of the traces that match a filter: rows without text, total number of matches, offset of the page.
 
-        Raises UserError for a bad search.
+        Pages of `limit` rows count from 1; a `number` past the end gives the last. Raises UserError for a bad search.
         """
         where, values = self._where(wanted)
         total = int(self._numbers_of(f"SELECT count(*) AS n {_from(where)} WHERE {where}", **values)[0]["n"])
@@ -147,14 +154,15 @@ class Queries:
         key = SORTS.get(sort, SORTS["run"]).format(verdict=f"t.{verdict_column(wanted.grader)}")
         ties = "t.run_id, t.problem_ordinal, t.sample, t.ordinal"
         order = f"ORDER BY {key} {'DESC' if descending else 'ASC'} NULLS LAST, {ties}"
-        # The rows are chosen by what filter and order need alone; all else is looked up for these few.
+        # The inner query touches only what filter and order need; everything else is looked up for these few rows.
         chosen = f"SELECT t.key {_from(where + key)} WHERE {where} {order} LIMIT {int(limit)} OFFSET {int(offset)}"
         sql = f"SELECT {_LISTED} {_FROM} WHERE t.key IN ({chosen}) {order}"
         return self._numbers_of(sql, **values, order=[run.id for run in self._ledger.runs()]), total, offset
 
     def _where(self, wanted: TraceFilter) -> tuple[str, dict[str, Any]]:
-        """The condition of a filter and its bound values. A search is done here, for it reads the parts' texts."""
+        """The condition of a filter, and its bound values."""
         tests, values = _conditions(wanted)
+        # Texts and cues are in the parts alone: these filters are run there, and give ids to the query over numbers.
         if wanted.search:
             if wanted.search_as is SearchAs.REGEX:
                 self._check(wanted.search)
@@ -165,18 +173,16 @@ class Queries:
             tests.append("t.trace_id IN (SELECT unnest($found::VARCHAR[]))")
             values["found"] = found["trace_id"].to_pylist() if found else []
         if wanted.entry:
-            tests.append("t.trace_id IN (SELECT unnest($doubting::VARCHAR[]))")
-            values["doubting"] = self._doubting(wanted)
+            sql = """SELECT DISTINCT trace_id FROM PARTS
+                WHERE lexicon = $lexicon AND entry = $entry AND section <> 'prompt'"""
+            found = self._parts_of(sql, "cues", wanted.runs or None, lexicon=wanted.lexicon, entry=wanted.entry)
+            tests.append("t.trace_id IN (SELECT unnest($with_entry::VARCHAR[]))")
+            values["with_entry"] = found["trace_id"].to_pylist() if found else []
         return " AND ".join(tests) or "true", {**values, "lexicon": wanted.lexicon}
 
-    def _doubting(self, wanted: TraceFilter) -> list[str]:
-        """The traces whose response holds a cue of the wanted entry."""
-        sql = "SELECT DISTINCT trace_id FROM PARTS WHERE lexicon = $lexicon AND entry = $entry AND section <> 'prompt'"
-        found = self._parts_of(sql, "cues", wanted.runs or None, lexicon=wanted.lexicon, entry=wanted.entry)
-        return found["trace_id"].to_pylist() if found else []
-
     def _check(self, pattern: str) -> None:
-        """Raises UserError where `pattern` is no regular expression (in RE2's syntax, which DuckDB uses)."""
+        """Raise UserError where `pattern` is no regular expression (in RE2's syntax, which DuckDB uses)."""
+        # Tried on nothing first: an error amid the parts would look like one of the store.
         try:
             with self._cursor() as cursor:
                 cursor.execute("SELECT regexp_matches('', $pattern)", {"pattern": pattern}).fetchall()
@@ -185,14 +191,14 @@ class Queries:
             raise UserError(f"The search {visible(pattern, 80)} is no regular expression: {reason}.") from error
 
     def per_trace(self, runs: Sequence[str], lexicon: str) -> list[dict[str, Any]]:
-        """One row a trace of these runs: numbers, verdicts and counts by group, without text."""
+        """A row for each trace of these runs: lengths, verdicts and cue counts by group, without text."""
         sql = f"""SELECT {_LISTED}, t.think_words, t.think_tokens, t.ordinal,
             coalesce(c.think, 0) AS think, coalesce(c.answer, 0) AS answer, {_GROUPS}
             {_FROM} WHERE {_OF_RUNS} ORDER BY t.run_id, t.problem_ordinal, t.sample, t.ordinal"""
         return self._numbers_of(sql, runs=list(runs), lexicon=lexicon)
 
     def per_problem(self, runs: Sequence[str] | None, lexicon: str) -> list[dict[str, Any]]:
-        """One row a run and problem: traces, sums of lengths, cues by group, verdicts known and right by grader."""
+        """Traces, lengths, cues by group and verdicts by grader, summed up: a row for each run and problem."""
         verdicts = ", ".join(
             f"count(t.{column}) AS {column}_known, count(*) FILTER (t.{column}) AS {column}_right"
             for column in VERDICTS.values()
@@ -207,13 +213,13 @@ class Queries:
         return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
 
     def entry_counts(self, runs: Sequence[str], lexicon: str) -> list[dict[str, Any]]:
-        """One row a run, problem, entry and section: how often the entry was found in the responses."""
+        """How often each entry was found in the responses: a row for each run, problem, entry and section."""
         sql = """SELECT run_id, problem_id, entry, any_value(grp) AS grp, section, count(*)::INT AS n
             FROM PARTS WHERE lexicon = $lexicon AND section <> 'prompt' GROUP BY ALL"""
         return _rows(self._parts_of(sql, "cues", runs, lexicon=lexicon))
 
     def tallies(self, run: str, lexicon: str) -> list[dict[str, Any]]:
-        """One row a trace, entry and section with any cue: how often the entry was found in the response."""
+        """How often each entry was found in a response: a row for each trace, entry and section with any cue."""
         sql = """SELECT trace_id, entry, any_value(grp) AS grp, section, count(*)::INT AS n
             FROM PARTS WHERE lexicon = $lexicon AND section <> 'prompt' GROUP BY trace_id, entry, section"""
         return _rows(self._parts_of(sql, "cues", [run], lexicon=lexicon))
@@ -233,7 +239,7 @@ class Queries:
         return (found[0]["before"], found[0]["after"]) if found else (None, None)
 
     def prompts(self, runs: Sequence[str]) -> list[dict[str, Any]]:
-        """One row a run and problem: a prompt the model was shown ("" where the source doesn't tell)."""
+        """A prompt the model was shown for each run and problem ("" where the source has none)."""
         sql = "SELECT run_id, problem_id, arg_min(prompt, ordinal) AS prompt FROM PARTS GROUP BY ALL"
         return _rows(self._parts_of(sql, "traces", runs))
 
@@ -273,7 +279,7 @@ class Queries:
         return [{**row, "model": plain[row["run_id"]]} for row in rows]
 
     def tokens(self, trace_id: str) -> list[dict[str, Any]]:
-        """A trace's tokens as models saw them: one row a model and context, what it said while writing first."""
+        """A trace's token scores: a row for each model and context, those of the model that wrote it first."""
         sql = "SELECT * FROM PARTS WHERE trace_id = $id ORDER BY generated DESC, model, context"
         return _rows(self._parts_of(sql, "tokens", [run_of(trace_id)], id=trace_id))
 
@@ -283,7 +289,10 @@ class Queries:
         return {row["trace_id"] for row in _rows(self._parts_of(sql, "tokens", [run], model=model, context=context))}
 
     def texts(self, run: str) -> Iterator[dict[str, Any]]:
-        """What matching needs of every trace of a run (id, problem, prompt, text, sections), a row group in memory."""
+        """Every trace of a run as matching needs it: id, problem, prompt, text, sections.
+
+        Not by DuckDB: read row group by row group, a run of any size takes little memory.
+        """
         columns = ["trace_id", "problem_id", "prompt", "text", "sections"]
         for part in self._ledger.parts("traces", [run]):
             with disk_errors(), pq.ParquetFile(self._folder / part.path) as file:
@@ -297,22 +306,24 @@ def run_of(trace_id: str) -> str:
 
 
 def _from(used: str) -> str:
-    """The tables that expressions need: counts are joined only where they are asked for."""
+    """The FROM clause for expressions; counts are joined only where they are used."""
     return _FROM if "c." in used else "FROM traces t"
 
 
 def _rows(table: pa.Table | None) -> list[dict[str, Any]]:
-    return table.to_pylist() if table else []
+    rows: list[dict[str, Any]] = table.to_pylist() if table else []
+    return rows
 
 
 def _used(sql: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The values a statement names: DuckDB refuses others."""
+    """The values that a statement names."""
+    # DuckDB refuses to bind others.
     names = set(re.findall(r"\$(\w+)", sql))
     return {name: value for name, value in values.items() if name in names}
 
 
 def _conditions(wanted: TraceFilter) -> tuple[list[str], dict[str, Any]]:
-    """What a filter says of numbers, and its bound values."""
+    """The conditions of a filter on numbers, and their bound values."""
     verdict = f"t.{verdict_column(wanted.grader)}"
     tests: list[str] = []
     values: dict[str, Any] = {}
@@ -340,11 +351,12 @@ def _conditions(wanted: TraceFilter) -> tuple[list[str], dict[str, Any]]:
 
 
 def _search(wanted: TraceFilter) -> tuple[str, dict[str, Any]]:
-    """The condition of a text search. A whole word ends where the lexicons let a word end."""
+    """The condition of a text search, and its bound values. Words end where the lexicons let them end."""
     if wanted.search_as is SearchAs.TEXT:
         return "contains(lower(t.text), lower($search))", {"search": wanted.search}
     if wanted.search_as is SearchAs.REGEX:
         return "regexp_matches(t.text, $search)", {"search": wanted.search}
+    # RE2 has neither lookaround nor a \b beyond ASCII, so the edges are spelled out.
     edge = rf"[^\pL\pN_\p{{Mn}}\p{{Mc}}]|[{_UNSPACED}]"
     left = rf"(?:^|{edge})" if continues_word(wanted.search[0]) else ""
     right = rf"(?:{edge}|$)" if continues_word(wanted.search[-1]) else ""

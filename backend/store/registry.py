@@ -1,22 +1,19 @@
-"""The registry of models, and which trace goes on from which.
-
-Owns these two lists. Knows nothing of what is at a model's location.
-"""
+"""The registry of models, and the forks: traces that continue another one from a point in its text."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from backend.domain import Model, ModelKind
 from backend.store import tables
-from backend.store.database import Database, now
+from backend.store.database import Database, field_values, insert_rows, now
 
 
 class Fork(NamedTuple):
-    """Trace `child` follows `parent` to code point `at` of its text, then says `inserted` and goes on."""
+    """Trace `child` repeats `parent` up to code point `at`, then has the text `inserted` and continues from there."""
 
     child: str
     parent: str
@@ -40,7 +37,7 @@ class Registry(Database):
         return _model(row) if row else None
 
     def add_model(self, model: Model) -> bool:
-        """Enter a model. False, and nothing changed, where its id or its name is taken."""
+        """Register a model. False, and nothing changed, where its id or its name is taken."""
         columns = tables.models.c
         row = dataclasses.asdict(model) | {"settings": dict(model.settings), "created": model.created or now()}
         with self.writing() as connection:
@@ -56,27 +53,25 @@ class Registry(Database):
             connection.execute(update(tables.models).where(tables.models.c.id == model_id).values(**values))
 
     def remove_model(self, model_id: str) -> None:
-        """Forget a model; its runs and its files stay."""
+        """Remove a model from the registry; its runs and its files stay."""
         with self.writing() as connection:
             connection.execute(delete(tables.models).where(tables.models.c.id == model_id))
 
     def add_forks(self, forks: list[Fork]) -> None:
-        """Enter which traces go on from which; what is entered already stays as it is."""
+        """Store forks; a child that has one already keeps it."""
         with self.writing() as connection:
             known = set(connection.execute(select(tables.forks.c.child)).scalars())
-            rows = [fork._asdict() for fork in forks if fork.child not in known]
-            if rows:
-                connection.execute(insert(tables.forks), rows)
+            insert_rows(connection, tables.forks, [fork._asdict() for fork in forks if fork.child not in known])
 
     def forks_of(self, trace_id: str) -> list[Fork]:
-        """The traces that go on from one, by where they leave it."""
+        """The traces that continue this one, by where they leave it."""
         return self._forks(tables.forks.c.parent == trace_id)
 
     def fork(self, trace_id: str) -> Fork | None:
-        """What a trace goes on from, if anything."""
+        """The fork that made a trace, None for a trace that continues no other."""
         return next(iter(self._forks(tables.forks.c.child == trace_id)), None)
 
-    def _forks(self, condition: Any) -> list[Fork]:
+    def _forks(self, condition: ColumnElement[bool]) -> list[Fork]:
         columns = tables.forks.c
         query = select(columns.child, columns.parent, columns.at, columns.inserted).where(condition)
         with self.reading() as connection:
@@ -84,5 +79,4 @@ class Registry(Database):
 
 
 def _model(row: Row[Any]) -> Model:
-    values = {field.name: row._mapping[field.name] for field in dataclasses.fields(Model)}
-    return Model(**(values | {"kind": ModelKind(row.kind)}))
+    return Model(**field_values(row, Model) | {"kind": ModelKind(row.kind)})

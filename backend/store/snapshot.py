@@ -1,7 +1,6 @@
-"""A plain DuckDB file of the store, for whoever prefers SQL or a notebook.
+"""Snapshot of the store as one plain DuckDB file, for SQL or a notebook.
 
-Owns the snapshot's tables and their comments (which `DESCRIBE` and `duckdb_columns()` show). Knows
-nothing of pages. The file is written beside its target and renamed, so a broken one is never left.
+Owns the snapshot's tables and their comments, which DuckDB's `duckdb_tables()` shows.
 """
 
 # ruff: noqa: S608 - statements are put together from the names in this module alone; values are bound
@@ -36,7 +35,7 @@ _MEASURES = """CREATE TABLE measures AS
 
 
 class _View(NamedTuple):
-    """What the ledger held at one moment."""
+    """The ledger's content at one moment."""
 
     runs: list[Run]
     problems: list[ProblemRow]
@@ -62,7 +61,8 @@ def write_snapshot(ledger: Ledger, folder: Path, target: Path) -> dict[str, int]
 
 
 def _view(ledger: Ledger) -> tuple[_View, int]:
-    """Runs, problems and parts that belong together, and the ledger's version they are of."""
+    """Runs, problems and parts of one version of the ledger, and that version."""
+    # Three reads in three transactions: repeated until nobody has written between the first and the last.
     while True:
         version = ledger.version()
         parts = [part for kind in ("traces", "cues", "counts") for part in ledger.parts(kind)]
@@ -100,6 +100,7 @@ def _tables(database: duckdb.DuckDBPyConnection, view: _View, folder: Path) -> d
     database.execute(_MEASURES)
     database.execute("DROP TABLE counts")
     for table, comment in COMMENTS.items():
+        # COMMENT takes a literal alone; nothing can be bound.
         quoted = comment.replace("'", "''")
         database.execute(f"COMMENT ON TABLE {table} IS '{quoted}'")
     return {table: database.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in COMMENTS}

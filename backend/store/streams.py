@@ -1,6 +1,6 @@
-"""What jobs say while they work, and the finished traces of runs still being made.
+"""Event streams of jobs, and the inbox of finished traces whose run isn't complete yet.
 
-Owns the order of a stream and the rule that a trace is kept once. Knows nothing of what payloads mean.
+Owns the order of a stream and the rule that a trace enters the inbox once: a job's step may run twice.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from backend.store import tables
-from backend.store.database import Database
+from backend.store.database import Database, highest, insert_rows
 
 
 class StreamItem(NamedTuple):
-    """One thing a job said; `seq` counts from 1 without gaps."""
+    """One event of a job's stream; `seq` counts from 1 without gaps."""
 
     seq: int
     payload: dict[str, Any]
@@ -34,17 +34,12 @@ class Streams(Database):
     """Reads and writes of streams and of the inbox."""
 
     def append(self, job_id: str, payloads: Sequence[Mapping[str, Any]]) -> int:
-        """Say something; returns the last number given. Whole or not at all."""
-        columns = tables.stream.c
+        """Append events to a job's stream, all or none; returns the last number of the stream."""
         with self.writing(counted=False) as connection:
-            last = connection.execute(select(func.max(columns.seq)).where(columns.job_id == job_id)).scalar() or 0
-            rows = [{"job_id": job_id, "seq": last + i, "payload": dict(p)} for i, p in enumerate(payloads, 1)]
-            if rows:
-                connection.execute(insert(tables.stream), rows)
-        return last + len(rows)
+            return _append(connection, job_id, payloads)
 
     def read(self, job_id: str, after: int = 0, limit: int = 2000) -> list[StreamItem]:
-        """What was said after number `after`, in order."""
+        """The events after number `after`, in order."""
         columns = tables.stream.c
         query = select(columns.seq, columns.payload).where(columns.job_id == job_id, columns.seq > after)
         with self.reading() as connection:
@@ -52,19 +47,16 @@ class Streams(Database):
             return [StreamItem(*row) for row in rows]
 
     def keep(self, job_id: str, trace: Kept, say: Sequence[Mapping[str, Any]] = ()) -> bool:
-        """Keep a finished trace and say so in the stream, in one transaction. False where it is kept already."""
+        """Put a finished trace into the inbox and append `say` to the stream; False where it is there already."""
         columns = tables.inbox.c
         place = {"job_id": job_id, "arm": trace.arm, "problem": trace.problem, "sample": trace.sample}
         same = [columns[name] == value for name, value in place.items()]
-        stream = tables.stream.c
+        # One transaction for both: whoever replays the stream sees a trace end exactly where it can be read.
         with self.writing(counted=False) as connection:
             if connection.execute(select(columns.arm).where(*same)).first():
                 return False
             connection.execute(insert(tables.inbox).values(**place, body=trace.body))
-            last = connection.execute(select(func.max(stream.seq)).where(stream.job_id == job_id)).scalar() or 0
-            rows = [{"job_id": job_id, "seq": last + i, "payload": dict(p)} for i, p in enumerate(say, 1)]
-            if rows:
-                connection.execute(insert(tables.stream), rows)
+            _append(connection, job_id, say)
         return True
 
     def kept(self, job_id: str, arm: int | None = None) -> list[Kept]:
@@ -78,14 +70,22 @@ class Streams(Database):
             return [Kept(*row) for row in rows]
 
     def places(self, job_id: str) -> list[Kept]:
-        """Which traces of a job are kept, without their bodies."""
+        """The traces of a job that are in the inbox, without their bodies."""
         columns = tables.inbox.c
         query = select(columns.arm, columns.problem, columns.sample).where(columns.job_id == job_id)
         with self.reading() as connection:
             return [Kept(*row, {}) for row in connection.execute(query)]
 
     def empty(self, job_id: str, arm: int) -> None:
-        """Forget the inbox of an arm whose run is stored."""
+        """Empty the inbox of an arm whose run is stored."""
         columns = tables.inbox.c
         with self.writing(counted=False) as connection:
             connection.execute(delete(tables.inbox).where(columns.job_id == job_id, columns.arm == arm))
+
+
+def _append(connection: Connection, job_id: str, payloads: Sequence[Mapping[str, Any]]) -> int:
+    columns = tables.stream.c
+    last = highest(connection, columns.seq, columns.job_id == job_id)
+    rows = [{"job_id": job_id, "seq": last + i, "payload": dict(p)} for i, p in enumerate(payloads, 1)]
+    insert_rows(connection, tables.stream, rows)
+    return last + len(rows)

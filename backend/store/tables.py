@@ -1,7 +1,7 @@
-"""The ledger's tables, as SQLAlchemy Core describes them.
+"""The ledger's tables as SQLAlchemy Core describes them: runs, problems, parts, models, jobs, trainings.
 
-Owns names and types of the columns. Knows nothing of connections, and nothing of the Parquet parts'
-own columns (see parts.py).
+What is here is created by migrations (see there before changing anything). The columns of Parquet parts are in `parts`,
+the tables of people and annotations in `annotation_tables`.
 """
 
 from __future__ import annotations
@@ -25,18 +25,22 @@ from sqlalchemy import Text as PlainText
 
 metadata = MetaData()
 
+# Times are ISO 8601 in UTC, to the second, as text: SQLite has no type for them, and they sort as they are.
+
 
 class Text(TypeDecorator[str]):
-    """Text of any code points. PostgreSQL can't hold NUL: there its picture (U+2400) stands in."""
+    """Text of any code points; PostgreSQL, which can't hold NUL, gets the symbol for it (U+2400) instead."""
 
     impl = PlainText
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """What goes to the database."""
+        """The value that is sent to the database."""
         return value.replace("\0", "\u2400") if value and dialect.name == "postgresql" else value
 
 
+# A run is immutable once complete. `id` is a hash of what makes it the same run, so that two imports of a file meet;
+# `planned` is how many traces a cancelled one should have had.
 runs = Table(
     "runs",
     metadata,
@@ -71,6 +75,7 @@ sources = Table(
     Index("sources_sha256", "sha256"),
 )
 
+# `id` is the hash of a problem's content: runs of other files and models join on it.
 problems = Table(
     "problems",
     metadata,
@@ -112,6 +117,8 @@ set_problems = Table(
     Index("set_problems_problem", "problem_id"),
 )
 
+# Registered Parquet files, relative to the store's folder. Readers take the list from here, never from a glob, which
+# would find files that are half written.
 parts = Table(
     "parts",
     metadata,
@@ -123,6 +130,7 @@ parts = Table(
     Index("parts_run", "run_id"),
 )
 
+# Every lexicon any stored cue was found with, whole: figures can be explained after its file has changed.
 lexicons = Table(
     "lexicons",
     metadata,
@@ -140,8 +148,8 @@ run_lexicons = Table(
     PrimaryKeyConstraint("run_id", "lexicon_id"),
 )
 
-# Lexicons and detectors made here. `kind` is "list" or "learned"; `retired` is when it was put away, "" while it is in
-# use.
+# Lexicons and detectors made in the app. `kind` is "list" or "learned"; `retired` is the time it was retired, "" while
+# it is in use.
 own_lexicons = Table(
     "own_lexicons",
     metadata,
@@ -160,7 +168,7 @@ own_lexicons = Table(
     Index("own_lexicons_id", "id"),
 )
 
-# One row: counts writes, so that every process's caches can be keyed by what they saw.
+# One row that counts writes, so that caches in every process can be keyed by the state they saw.
 state = Table("state", metadata, Column("id", Integer, primary_key=True), Column("version", Integer, nullable=False))
 
 models = Table(
@@ -178,8 +186,8 @@ models = Table(
     Column("created", String(40), nullable=False),
 )
 
-# A trace that goes on from another: `at` is the code point of the parent's text where it leaves, `inserted` what it
-# says there.
+# A trace that continues another: `at` is the code point of the parent's text where it leaves, `inserted` the words put
+# in there.
 forks = Table(
     "forks",
     metadata,
@@ -190,6 +198,8 @@ forks = Table(
     Index("forks_parent", "parent"),
 )
 
+# `spec` is what was asked for; `done` of `total` and `rate` are what the jobs page shows; `ordinal` is the order of the
+# queue, since jobs queued within one second have the same `created`.
 jobs = Table(
     "jobs",
     metadata,
@@ -226,7 +236,7 @@ job_lines = Table(
     PrimaryKeyConstraint("job_id", "seq"),
 )
 
-# What a job says while it works, in the order it was said: pages replay it from the start.
+# The events of a job while it works, in order: a page that opens late replays them from the start.
 stream = Table(
     "stream",
     metadata,
@@ -236,7 +246,7 @@ stream = Table(
     PrimaryKeyConstraint("job_id", "seq"),
 )
 
-# Finished traces of a run that is still being made. The key lets none in twice.
+# Finished traces of a run that isn't complete yet. A job's step may run twice: the key admits a trace once.
 inbox = Table(
     "inbox",
     metadata,
@@ -257,7 +267,8 @@ workers = Table(
     Column("beat", Float, nullable=False),
 )
 
-# A model being taught, or taught. `outcome` is how its last process ended ("" while there is none to tell of).
+# A training, running or finished. `outcome` is how its last process ended, "" before any has; `wish` is what a person
+# asked of a running one ("pause"); `part` names the part of a reproduction recipe it belongs to.
 trainings = Table(
     "trainings",
     metadata,
@@ -284,7 +295,7 @@ training_steps = Table(
     PrimaryKeyConstraint("training_id", "step"),
 )
 
-# Responses of a step, apart from its figures: curves need none of them.
+# Responses of a step, apart from its figures: curves are read often and need none of these long texts.
 training_rollouts = Table(
     "training_rollouts",
     metadata,
@@ -296,7 +307,7 @@ training_rollouts = Table(
     PrimaryKeyConstraint("training_id", "step"),
 )
 
-# A problem set answered at a step: `run` holds the traces, `figures` what was measured on them.
+# A problem set answered at a step: `run` has the traces, `figures` what was measured on them.
 evaluations = Table(
     "evaluations",
     metadata,

@@ -1,7 +1,6 @@
-"""From a draft to what the store keeps: sections, lengths, cues and verdicts of one response as columns.
+"""Rows of the trace, cue and count parts: what is computed of a response once, when it arrives.
 
-Owns which numbers are computed once, when a trace arrives. Knows nothing of files, of the ledger or
-of how parts are written.
+Lengths, verdicts and cues are stored beside the text, so that a query reads numbers and never searches texts again.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from backend.lexicon.finder import CueFinder
 from backend.lexicon.sections import split_sections
 from backend.store.parts import GROUP_COLUMNS, SCHEMAS
 
-# Whole numbers by row: matches [n, 3], or one code a row [n].
+# Matches [n, 3] as form, start, end; or one number a row [n].
 Hits = NDArray[Any]
 
 _SECTIONS = tuple(Section)
@@ -40,7 +39,7 @@ class TokenCounter(Protocol):
 
 
 class Columns:
-    """Rows of one kind of part, gathered column by column."""
+    """Collects rows of one kind of part, column by column."""
 
     def __init__(self, kind: str) -> None:
         """`kind` names the schema."""
@@ -48,12 +47,12 @@ class Columns:
         self._values: dict[str, list[Any]] = {name: [] for name in self._schema.names}
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """One row; every column must be there."""
+        """Add a row; every column must be there."""
         for name, values in self._values.items():
             values.append(row[name])
 
     def table(self, order: Sequence[int] | None = None) -> pa.Table:
-        """The rows as a table, in `order` if given."""
+        """The rows as an Arrow table, in `order` if given."""
         table = pa.table(
             {f.name: pa.array(self._values[f.name], type=f.type) for f in self._schema}, schema=self._schema
         )
@@ -61,7 +60,7 @@ class Columns:
 
 
 def trace_id(run: str, ordinal: int) -> str:
-    """A trace's identity: its run's, and its place in the source."""
+    """A trace's id: its run's id and its place in the source."""
     return f"{run}-{ordinal:05d}"
 
 
@@ -73,7 +72,7 @@ def length_columns(
     for span in sections:
         part = text[span.start : span.end]
         count = len(part.split())
-        # A word that runs on from the section before was counted there already.
+        # A section may begin in the middle of a word ("</think>So"): the section before has counted that word.
         joined = span.start > 0 and not text[span.start].isspace() and not text[span.start - 1].isspace()
         words += count - joined
         if span.section is Section.THINK:
@@ -124,10 +123,10 @@ def trace_row(
 
 
 class _Finder:
-    """One lexicon's engine, with its forms' entries and groups as numbers."""
+    """A lexicon's matcher, with the entry and group of each of its forms as numbers."""
 
     def __init__(self, matcher: CueFinder, names: dict[str, int]) -> None:
-        """`names` numbers the entries of every lexicon, and grows here."""
+        """`names` numbers the entries of all lexicons; those of this one are added."""
         self._matcher = matcher
         self.entry = np.array([names.setdefault(e.name, len(names)) for e in matcher.entry_of], dtype=np.int32)
         self.group = np.array([_GROUPS.index(e.group) for e in matcher.entry_of], dtype=np.int32)
@@ -135,11 +134,12 @@ class _Finder:
     def hits(self, text: str) -> Hits:
         """Matches in `text`: rows of form, start, end."""
         found = self._matcher.find(text)
+        # Kept as numbers, 12 bytes a match: a large run has millions of them.
         return np.fromiter(chain.from_iterable(found), np.int32, 3 * len(found)).reshape(-1, 3)
 
 
 class CueColumns:
-    """Cues and their counts for a batch of traces, under several lexicons: the rows of two parts."""
+    """Finds cues in a batch of traces, under several lexicons: the rows of the cue and the count parts."""
 
     def __init__(self, matchers: Mapping[str, CueFinder]) -> None:
         """`matchers` maps lexicon ids to engines."""
@@ -152,7 +152,7 @@ class CueColumns:
         self._counts: list[Hits] = []
 
     def add(self, place: Mapping[str, Any], prompt: str, text: str, sections: Sequence[SectionSpan]) -> None:
-        """Match one trace; `place` holds trace_id, run_id and problem_id. A cue is of the section it starts in."""
+        """Match one trace; `place` holds trace_id, run_id and problem_id. A cue belongs to the section it starts in."""
         starts = np.array([span.start for span in sections], dtype=np.int32)
         kinds = np.array([_SECTIONS.index(span.section) for span in sections], dtype=np.int32)
         self._places.append(place)
@@ -160,6 +160,7 @@ class CueColumns:
             before, within = finder.hits(prompt) if prompt else _EMPTY, finder.hits(text)
             section = kinds[np.searchsorted(starts, within[:, 1], side="right") - 1] if len(within) else _NONE
             section = np.concatenate([np.full(len(before), _SECTIONS.index(Section.PROMPT), np.int32), section])
+            # Groups count the response alone; cues in the prompt are not the model's.
             by_section = np.bincount(section, minlength=len(_SECTIONS))
             by_group = np.bincount(finder.group[within[:, 0]], minlength=len(_GROUPS))
             self._hits.append(np.concatenate([before, within]) if len(before) else within)
@@ -167,14 +168,15 @@ class CueColumns:
             self._counts.append(np.concatenate([by_section, by_group]))
 
     def tables(self) -> dict[str, pa.Table]:
-        """Kind of part -> its rows so far."""
+        """The rows so far, by kind of part."""
+        # Matches were appended trace by trace, and lexicon by lexicon within a trace.
         each = len(self._finders)
         owners = [np.repeat(np.arange(len(self._places)), each), np.tile(np.arange(each), len(self._places))]
         counts = np.stack(self._counts) if self._counts else np.zeros((0, len(_SECTIONS) + len(_GROUPS)), np.int64)
         return {"cues": self._cues(*owners), "counts": self._count_table(counts, *owners)}
 
     def _labels(self, kind: str, trace: Hits, lexicon: Hits) -> dict[str, pa.Array]:
-        """The columns that say whose a row is; `trace` and `lexicon` number them by row."""
+        """The id columns of rows; `trace` and `lexicon` give the number of each row's."""
         found: dict[str, pa.Array] = {"lexicon": _label(lexicon, self._lexicons)}
         for name in set(SCHEMAS[kind].names) & {"trace_id", "run_id", "problem_id"}:
             column = pa.array([place[name] for place in self._places], pa.string())
@@ -214,5 +216,5 @@ def sections_of(draft: TraceDraft) -> tuple[SectionSpan, ...]:
 
 
 def mapping_key(key: str, mapping: Mapping[str, str] | None) -> str:
-    """What tells runs of the same files apart: which part of them, and which columns were read as what."""
+    """A run's key extended by how columns were read: the same file read otherwise makes another run."""
     return digest(key, *sorted(f"{k}={v}" for k, v in mapping.items())) if mapping else key

@@ -1,7 +1,7 @@
-"""Training runs: what was asked for, what every step said, what evaluations found.
+"""Training runs: their specification, the figures and rollouts of every step, their evaluations.
 
-Owns the history of a training and the rule that a step or an evaluation said again takes the place of what was said
-before. Knows nothing of trainers, of jobs' states or of what the figures mean.
+A step or an evaluation that is recorded again replaces the earlier one: a training that resumes repeats the steps after
+its last checkpoint.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, sel
 
 from backend.domain import Context, Training
 from backend.store import tables
-from backend.store.database import Database, now
+from backend.store.database import Database, field_values, highest, now
 
 
 class StepRow(NamedTuple):
@@ -25,7 +25,7 @@ class StepRow(NamedTuple):
 
 
 class RolloutRow(NamedTuple):
-    """Responses of one step: some of those it learned from, and those to the watched problems."""
+    """Responses of one step: a sample of those it learned from, and those to the watched problems."""
 
     step: int
     sampled: list[dict[str, Any]]
@@ -33,7 +33,7 @@ class RolloutRow(NamedTuple):
 
 
 class EvaluationRow(NamedTuple):
-    """A problem set answered at a step under a context: the run with its traces, and its figures."""
+    """An evaluation: a problem set answered at a step under a context, the run with its traces, and its figures."""
 
     step: int
     name: str
@@ -43,7 +43,7 @@ class EvaluationRow(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How far a training is (None: nothing said yet), and how its last process ended ("" where none has), with why."""
+    """The last step of a training (None: none yet), and how and why its last process ended ("" where none has)."""
 
     step: int | None
     outcome: str
@@ -51,14 +51,14 @@ class Standing(NamedTuple):
 
 
 class Trainings(Database):
-    """Reads and writes of trainings. Steps leave cached figures alone; evaluations don't, for pages show them so."""
+    """Reads and writes of trainings. Evaluations are counted writes, since pages cache them; steps are not."""
 
     def add(self, training: Training) -> Training:
-        """Enter a training; returns it as stored."""
+        """Store a training; returns it as stored."""
         row = dataclasses.asdict(training) | {"created": training.created or now(), "outcome": "", "reason": ""}
         with self.writing(counted=False) as connection:
-            last = connection.execute(select(func.max(tables.trainings.c.ordinal))).scalar() or 0
-            connection.execute(insert(tables.trainings).values(**row, ordinal=last + 1))
+            ordinal = highest(connection, tables.trainings.c.ordinal) + 1
+            connection.execute(insert(tables.trainings).values(**row, ordinal=ordinal))
         return dataclasses.replace(training, created=row["created"])
 
     def get(self, training_id: str) -> Training | None:
@@ -78,19 +78,19 @@ class Trainings(Database):
             return [_training(row) for row in rows]
 
     def set_job(self, training_id: str, job_id: str | None) -> None:
-        """Say which job is at it."""
+        """Record which job runs a training."""
         self._change(training_id, job=job_id)
 
     def wish(self, training_id: str, what: str) -> None:
-        """Say what somebody wants of it: "pause", or "" for nothing."""
+        """Record what a person asked of a training: "pause", or "" for nothing."""
         self._change(training_id, wish=what)
 
     def end(self, training_id: str, outcome: str, reason: str = "") -> None:
-        """Say how its process ended ("done", "paused", "failed", "cancelled"), or "" that one begins."""
+        """Record how a training's process ended: "done", "paused", "failed", "cancelled"; "" when one begins."""
         self._change(training_id, outcome=outcome, reason=reason)
 
     def standings(self) -> dict[str, Standing]:
-        """Training id -> how far it is and how it ended."""
+        """How far every training is, by id."""
         columns, steps = tables.trainings.c, tables.training_steps.c
         query = (
             select(columns.id, func.max(steps.step), columns.outcome, columns.reason)
@@ -101,7 +101,7 @@ class Trainings(Database):
             return {row[0]: Standing(row[1], row[2], row[3]) for row in connection.execute(query)}
 
     def forget(self, training_id: str) -> None:
-        """Remove a training with all it said; its runs and files stay."""
+        """Delete a training with its history; its runs and files stay."""
         with self.writing() as connection:
             connection.execute(delete(tables.trainings).where(tables.trainings.c.id == training_id))
 
@@ -115,12 +115,12 @@ class Trainings(Database):
         sampled: Sequence[Mapping[str, Any]] = (),
         watched: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Keep what a step said, in place of what it said before."""
+        """Store the figures and responses of a step, in place of earlier ones."""
         place = {"training_id": training_id, "step": step}
-        said = {"sampled": list(sampled), "watched": list(watched), "watches": len(watched)}
+        responses = {"sampled": list(sampled), "watched": list(watched), "watches": len(watched)}
         with self.writing(counted=False) as connection:
             _put(connection, tables.training_steps, place, {"figures": dict(values)})
-            _put(connection, tables.training_rollouts, place, said if sampled or watched else None)
+            _put(connection, tables.training_rollouts, place, responses if sampled or watched else None)
 
     def steps(self, training_id: str, after: int = -1) -> list[StepRow]:
         """The figures of the steps after number `after`, in order."""
@@ -130,7 +130,7 @@ class Trainings(Database):
             return [StepRow(*row) for row in connection.execute(query.order_by(columns.step))]
 
     def rollouts(self, training_id: str, step: int) -> RolloutRow | None:
-        """Responses of the latest step up to `step` that kept some; None where none did."""
+        """Responses of the latest step up to `step` that has any; None where none has."""
         columns = tables.training_rollouts.c
         query = (
             select(columns.step, columns.sampled, columns.watched)
@@ -149,7 +149,7 @@ class Trainings(Database):
             return list(connection.execute(query.order_by(columns.step)).scalars())
 
     def put_evaluation(self, training_id: str, row: EvaluationRow) -> None:
-        """Keep what an evaluation found, in place of what the same one found before."""
+        """Store an evaluation, in place of an earlier one of the same step, name and context."""
         place = {"training_id": training_id, "step": row.step, "name": row.name, "context": row.context.value}
         with self.writing() as connection:
             _put(connection, tables.evaluations, place, {"run": row.run, "figures": dict(row.values)})
@@ -164,7 +164,7 @@ class Trainings(Database):
         return [EvaluationRow(step, name, Context(context), run, figures) for step, name, context, run, figures in rows]
 
     def cut(self, training_id: str, step: int) -> None:
-        """Forget what was said after `step`: a training that goes on from there says it again."""
+        """Delete the history after `step`, from which a training resumes."""
         with self.writing() as connection:
             for table in (tables.training_steps, tables.training_rollouts, tables.evaluations):
                 connection.execute(delete(table).where(table.c.training_id == training_id, table.c.step > step))
@@ -182,11 +182,12 @@ class Trainings(Database):
 
 
 def _put(connection: Connection, table: Table, place: Mapping[str, Any], values: Mapping[str, Any] | None) -> None:
-    """The row at `place` holds `values` from now on; None: there is none."""
+    """Replace the row at `place` by `values`, or delete it where they are None."""
+    # Not an upsert, which SQLAlchemy has for each dialect apart; delete and insert serve SQLite and PostgreSQL alike.
     connection.execute(delete(table).where(*(table.c[name] == value for name, value in place.items())))
     if values is not None:
         connection.execute(insert(table).values(**place, **values))
 
 
 def _training(row: Row[Any]) -> Training:
-    return Training(**{field.name: row._mapping[field.name] for field in dataclasses.fields(Training)})
+    return Training(**field_values(row, Training))

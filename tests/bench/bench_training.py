@@ -49,7 +49,7 @@ class Timed(TrainerCallback):
         self.steps.append((time.process_time() - self._begun[0], time.perf_counter() - self._begun[1]))
 
 
-class WithGenerate(trainers.SelfDistillation):
+class WithGenerate(trainers.SelfDistillationTrainer):
     """Ours in all but the decoder."""
 
     def own_decoder(self: Any) -> bool:
@@ -75,8 +75,8 @@ def trainer(kind: Any, asked: TrainPlan, folder: Path) -> Any:
     args = SDFTConfig(**(arguments.arguments(asked, folder) | {"save_strategy": "no"}))
     data = trainers._prompts(asked.items, asked.settings)
     made = kind(model=model, args=args, train_dataset=data, processing_class=tokenizer)
-    made.teacher_context_builder = trainers.WholeTurns(made)
-    if isinstance(made, trainers.Rolling):
+    made.teacher_context_builder = trainers.WholePromptBuilder(made)
+    if isinstance(made, trainers.RolloutTrainer):
         made.equip(asked.settings, Reader(tokenizer, frozenset([endless]), str(LEXICONS)), asked.items)
     return made
 
@@ -97,7 +97,7 @@ def middle(steps: Sequence[Seconds], which: int) -> float:
 def run() -> list[tuple[str, float, str]]:
     """(what, our seconds a step over TRL's, aim)."""
     torch.set_num_threads(1)
-    kinds = {"bare": SDFTTrainer, "ours": trainers.SelfDistillation, "generate": WithGenerate}
+    kinds = {"bare": SDFTTrainer, "ours": trainers.SelfDistillationTrainer, "generate": WithGenerate}
     found: dict[str, list[Seconds]] = {name: [] for name in kinds}
     with tempfile.TemporaryDirectory() as scratch:
         asked = plan(checkpoint(Path(scratch) / "model"))

@@ -123,7 +123,7 @@ def evaluated(sampler: Sampler, reader: Reader, asked: Evaluation, step: int = 0
     evaluator = Evaluator(
         plan(settings(), items(4), evaluations=(asked,), shared=shared), reader, Prompts(reader.tokenizer)
     )
-    evaluator.evaluate(sampler, step, whole=step == 0, say=said.append)
+    evaluator.evaluate(sampler, step, whole=step == 0, emit=said.append)
     return said
 
 

@@ -190,14 +190,16 @@ def test_responses_without_a_teacher_do_not_thin_out_the_loss(siblings: Any) -> 
     ids = torch.zeros(4, 5, dtype=torch.long)
     logits = SimpleNamespace(student_logits=student, teacher_logits=teacher, completion_ids=ids, loss_mask=mask)
     each = trainers.objective.divergence(siblings.settings, student, teacher).detach()
-    assert float(siblings.distillation_loss({}, logits).detach()) == pytest.approx(float(each[mask > 0].mean()))
+    assert float(siblings._compute_self_distillation_loss(None, {}, logits).detach()) == pytest.approx(
+        float(each[mask > 0].mean())
+    )
     values = siblings.take_facts().values()
     assert values["taught"] == 7 and values["divergence"] == pytest.approx(float(each[mask > 0].mean()))
     old = torch.full((4, 5), -30.0)
-    doubled = siblings.distillation_loss({"old_per_token_logps": old}, logits)
+    doubled = siblings._compute_self_distillation_loss(None, {"old_per_token_logps": old}, logits)
     assert float(doubled.detach()) == pytest.approx(2 * float(each[mask > 0].mean())), "a ratio counts twice at most"
     logits.loss_mask = torch.zeros_like(mask)
-    (nothing,) = torch.autograd.grad(siblings.distillation_loss({}, logits), student)
+    (nothing,) = torch.autograd.grad(siblings._compute_self_distillation_loss(None, {}, logits), student)
     assert torch.all(nothing == 0)
 
 
@@ -222,4 +224,4 @@ def test_advantages_are_not_divided_by_their_deviation(four: tuple[TrainingProbl
 def test_rollouts_of_a_vllm_server_or_of_several_processes_are_left_to_trl() -> None:
     for use_vllm, processes, ours in ((False, 1, True), (True, 1, False), (False, 2, False)):
         trainer = SimpleNamespace(use_vllm=use_vllm, accelerator=SimpleNamespace(num_processes=processes))
-        assert trainers.Rolling.own_decoder(trainer) is ours
+        assert trainers.RolloutTrainer.own_decoder(trainer) is ours

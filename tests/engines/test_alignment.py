@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.engines.alignment import Growing, ServedToken, place
+from backend.engines.alignment import ResponseBuilder, ServedToken, align
 
 WORDS = st.text(st.sampled_from("ab é🎈\n"), min_size=1, max_size=4)
 
@@ -19,7 +19,7 @@ def test_tokens_cover_the_text_whatever_they_are_called(words: list[tuple[str, b
         for token in ([ServedToken("\ufffd"), ServedToken("\ufffd")] if split else [ServedToken(word)])
     ]
     text = "".join(word for word, _ in words)
-    tokens = place(start, text, said)
+    tokens = align(start, text, said)
     edges = [start, *(token.end for token in tokens)]
     assert [token.start for token in tokens] == edges[:-1] and edges == sorted(edges)
     assert not tokens or edges[-1] == start + len(text)
@@ -28,7 +28,7 @@ def test_tokens_cover_the_text_whatever_they_are_called(words: list[tuple[str, b
 
 
 def test_what_lies_before_a_found_token_goes_to_the_lost_one() -> None:
-    tokens = place(
+    tokens = align(
         0,
         "é so<",
         [ServedToken("\ufffd"), ServedToken("\ufffd"), ServedToken(" so"), ServedToken("<|mark|>"), ServedToken("<")],
@@ -42,7 +42,7 @@ def test_what_lies_before_a_found_token_goes_to_the_lost_one() -> None:
     st.lists(st.text("abc", max_size=3), max_size=3),
 )
 def test_a_stop_text_is_found_however_the_text_is_cut(text: str, sizes: list[int], stop: list[str]) -> None:
-    growing, got, at = Growing("k", stop), "", 0
+    growing, got, at = ResponseBuilder("k", stop), "", 0
     parts = []
     while at < len(text):
         parts.append(text[at : at + sizes[len(parts) % len(sizes)]])
@@ -50,7 +50,7 @@ def test_a_stop_text_is_found_however_the_text_is_cut(text: str, sizes: list[int
     for part in parts:
         if growing.stopped:
             break
-        if piece := growing.say(part, [ServedToken(part)]):
+        if piece := growing.add(part, [ServedToken(part)]):
             got += piece.text
     ends = [text.index(one) + len(one) for one in stop if one and one in text]
     assert growing.stopped == bool(ends) and growing.length == len(got)

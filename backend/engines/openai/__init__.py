@@ -1,1 +1,1 @@
-"""The engine for any server that speaks OpenAI's chat protocol."""
+"""The engine for any server with OpenAI's chat completions API."""

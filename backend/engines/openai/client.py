@@ -1,7 +1,7 @@
-"""A server that speaks OpenAI's protocol, asked many things at once from ordinary code.
+"""Client of an OpenAI-compatible server: many requests at once, from ordinary (not async) code.
 
-Owns the connection (its event loop runs in a thread of its own), the key, and the sentences that errors become; no
-sentence ever holds the key. Knows nothing of what is asked.
+Owns the connection, whose event loop runs in a thread of its own, the key, and the sentences that errors become; no
+sentence ever holds the key.
 """
 
 from __future__ import annotations
@@ -25,39 +25,41 @@ from backend.engines.protocol import Cancelled, Event, Failed
 
 T = TypeVar("T")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_ASK_CANCELLED = 0.1
+_ASK_CANCELLED = 0.1  # seconds between two looks at whether to go on; engines promise a quarter at most
 _CODE = re.compile(r"^Error code: \d+(?: - )?")
 _NO_KEY = "none"  # the package insists on one, and servers that want none take any
 
 
-class Broken(Exception):
-    """A response that can't go on; the message is the sentence for it."""
+class BrokenResponse(Exception):
+    """A response that can't go on; the message is a sentence for people."""
 
 
-class Served:
-    """One server. Its coroutines run on its own loop; `ask` and `stream` are called from any other thread."""
+class ServerClient:
+    """Client of one server. Its coroutines run on its own event loop; `ask` and `stream` are for any other thread."""
 
     def __init__(
         self, address: str, key: str, variable: str, *, timeout: float, retries: int = 3, at_once: int = 64
     ) -> None:
-        """`address` as `api_address` gives it; `key` came from the environment `variable` ("": there is none).
+        """`address` is from `api_address`, `key` from the environment `variable` ("": there is none).
 
-        `timeout`: seconds of silence until an answer is given up; `at_once`: answers of a `stream` made side by side.
+        `timeout`: seconds of silence after which an answer is given up. `at_once`: how many answers of a `stream` are
+        fetched at the same time.
         """
         self.address, self._key, self._variable = address, key, variable
         self._timeout, self._retries = timeout, retries
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"asks {address}", daemon=True)
         self._thread.start()
+        # Made on the loop it will be used on, or its connections would belong to none.
         self.client: openai.AsyncOpenAI = asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result()
         self._slots = asyncio.Semaphore(at_once)
 
     def ask(self, question: Coroutine[Any, Any, T]) -> T:
-        """Wait for one answer. Raises UserError."""
+        """Run a coroutine and wait for its result. Raises UserError."""
         future = asyncio.run_coroutine_threadsafe(question, self._loop)
         try:
             return future.result()
-        except Broken as error:
+        except BrokenResponse as error:
             raise UserError(str(error)) from error
         except (openai.OpenAIError, json.JSONDecodeError) as error:
             raise UserError(self.sentence(error)) from error
@@ -65,9 +67,9 @@ class Served:
             future.cancel()
 
     def stream(self, answers: Mapping[str, AsyncIterator[Event]], cancelled: Cancelled) -> Iterator[Event]:
-        """The events of all answers (by key), as they come; one that breaks ends in Failed. Ends when cancelled."""
+        """The events of all answers (by key) as they come; one that breaks ends in Failed. Ends when cancelled."""
         events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        future = asyncio.run_coroutine_threadsafe(self._all(answers, events.put), self._loop)
+        future = asyncio.run_coroutine_threadsafe(self._gather(answers, events.put), self._loop)
         future.add_done_callback(lambda _: events.put(None))
         try:
             while not cancelled():
@@ -89,7 +91,7 @@ class Served:
         return await self.client.post(path, body=body, cast_to=object)
 
     async def models(self) -> list[dict[str, Any]]:
-        """What the server says of its models; empty where it doesn't say. Raises openai.OpenAIError."""
+        """The server's list of its models, empty where it has none. Raises openai.OpenAIError."""
         try:
             answer = await self.fetch("/models")
         except openai.APIStatusError as error:
@@ -101,10 +103,11 @@ class Served:
         return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
 
     async def chunks(self, response: openai.AsyncAPIResponse[Any]) -> AsyncGenerator[dict[str, Any]]:
-        """The chunks of a streamed answer, as they are: making the package's objects of them takes four times as long.
+        """The chunks of a streamed answer as plain JSON.
 
-        Raises openai.OpenAIError, Broken and json.JSONDecodeError.
+        Raises openai.OpenAIError, BrokenResponse and json.JSONDecodeError.
         """
+        # Read line by line: to make the package's objects of them takes four times as long.
         try:
             async for line in response.iter_lines():
                 if line.startswith("data:") and (data := line[5:].strip()) != "[DONE]":
@@ -116,14 +119,14 @@ class Served:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Around the reading of an answer, which may be of any shape. Raises Broken."""
+        """Around code that reads an answer, which may have any shape. Raises BrokenResponse."""
         try:
             yield
         except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
-            raise Broken(self.sentence(error)) from error
+            raise BrokenResponse(self.sentence(error)) from error
 
     def sentence(self, error: BaseException) -> str:
-        """What went wrong and what to do, for a person."""
+        """An error as a sentence for people: what went wrong, and what to do."""
         server = f"The server at {self.address}"
         if isinstance(error, openai.APITimeoutError):
             return f"{server} said nothing for {self._timeout:g} seconds: it may be overloaded; try again later."
@@ -163,13 +166,14 @@ class Served:
         )
 
     async def _disconnect(self) -> None:
+        # Tasks first: a loop that is stopped under them leaves connections open and warnings behind.
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self.client.close()
 
-    async def _all(self, answers: Mapping[str, AsyncIterator[Event]], put: Callable[[Event], None]) -> None:
+    async def _gather(self, answers: Mapping[str, AsyncIterator[Event]], put: Callable[[Event], None]) -> None:
         await asyncio.gather(*(self._one(key, answer, put) for key, answer in answers.items()))
 
     async def _one(self, key: str, answer: AsyncIterator[Event], put: Callable[[Event], None]) -> None:
@@ -177,21 +181,22 @@ class Served:
             try:
                 async for event in answer:
                     put(event)
-            except Broken as error:
+            except BrokenResponse as error:
                 put(Failed(key, str(error)))
             except (openai.OpenAIError, json.JSONDecodeError) as error:
                 put(Failed(key, self.sentence(error)))
 
     def _chunk(self, chunk: Any) -> dict[str, Any]:
         if not isinstance(chunk, dict):
-            raise Broken(self.sentence(TypeError()))
+            raise BrokenResponse(self.sentence(TypeError()))
+        # An error in the middle of a stream comes as a chunk: the status of the answer was sent long before.
         if reported := chunk.get("error"):
             message = reported.get("message") if isinstance(reported, dict) else reported
-            raise Broken(f"The server at {self.address} reported an error: {self._said(str(message))}.")
+            raise BrokenResponse(f"The server at {self.address} reported an error: {self._reason(str(message))}.")
         return chunk
 
     def _refusal(self, server: str, error: openai.APIStatusError) -> str:
-        status, said = error.status_code, self._said(error.message)
+        status, reason = error.status_code, self._reason(error.message)
         if status in (401, 403):
             if self._variable:
                 return f"{server} refused the key in the environment variable {self._variable} ({status})."
@@ -203,13 +208,14 @@ class Served:
             where = f"{target.scheme}://{target.netloc}{target.path}" if target.netloc else target.path
             return f"{server} sends requests on to {visible(where, 120)}, which is not followed: enter that address."
         if status == 404:
-            return f"{server} has nothing there (404: {said}): is the address right, and the model's name?"
+            return f"{server} has nothing there (404: {reason}): is the address right, and the model's name?"
         if status == 429:
-            return f"{server} takes no more requests for now (429, after {self._retries + 1} tries): {said}."
+            return f"{server} takes no more requests for now (429, after {self._retries + 1} tries): {reason}."
         if status >= 500:
-            return f"{server} failed ({status}, after {self._retries + 1} tries): {said}."
-        return f"{server} refused the request ({status}): {said}."
+            return f"{server} failed ({status}, after {self._retries + 1} tries): {reason}."
+        return f"{server} refused the request ({status}): {reason}."
 
-    def _said(self, message: str) -> str:
+    def _reason(self, message: str) -> str:
+        # Some servers repeat the key they refuse.
         plain = _CODE.sub("", message.replace(self._key, "…") if self._key else message)
         return visible(plain.strip().rstrip("."), 240) or "it gave no reason"

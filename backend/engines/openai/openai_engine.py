@@ -1,7 +1,7 @@
-"""Any OpenAI-compatible server as an engine, by chat completions.
+"""Engine for any OpenAI-compatible server, by chat completions.
 
-Owns what is asked of such a server, what it turns out not to give (which is remembered and said), and how its answer
-becomes a response. Knows nothing of tokenizers: the server keeps its model's to itself.
+Servers differ in what they accept and what they give. The engine finds out by asking, remembers it, and lists what is
+missing in its abilities.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 import openai
 
 from backend.domain import Finish, Model, UserError, visible
-from backend.engines.alignment import Growing, ServedToken, place
+from backend.engines.alignment import ResponseBuilder, ServedToken, align
 from backend.engines.openai.addresses import api_address, key_of
-from backend.engines.openai.client import Broken, Served
+from backend.engines.openai.client import BrokenResponse, ServerClient
 from backend.engines.protocol import Abilities, Alternative, Cancelled, Done, Event, Request, Starter, Token
 
 MOST_TOP = 20
 FINISHES = {"stop": Finish.STOP, "length": Finish.LENGTH}
-# What may be left out of a request, and the words by which a server that refuses it names it. "neutral" are settings
-# that change nothing: they are sent because many servers else draw by defaults that come with the model.
+# What may be left out of a request, and the words by which a server that refuses one names it. "neutral" are settings
+# that change nothing: they are sent because many servers would else sample by defaults that come with the model.
 _OPTIONAL = {
     "stream_options": ("stream_options",),
     "logprobs": ("logprob",),
@@ -51,7 +51,7 @@ class OpenAIEngine:
         address, variable = api_address(model.location), str(model.settings.get("key") or "")
         self._model = model
         key = key_of(variable, os.environ, address)
-        self._served = Served(address, key, variable, timeout=timeout, retries=retries)
+        self._server = ServerClient(address, key, variable, timeout=timeout, retries=retries)
         self._name = str(model.settings.get("model") or "")
         self._looked = False
         self._lacks: set[str] = set()
@@ -61,7 +61,7 @@ class OpenAIEngine:
 
     @property
     def abilities(self) -> Abilities:
-        """What this server gives, as far as it has been asked."""
+        """What this server gives, as far as is known yet."""
         lacks = self._lacks | ({"prefix"} if self._goes_on is False else set())
         missing = [sentence for lack, sentence in _LACKS.items() if lack in lacks]
         return Abilities(
@@ -77,7 +77,7 @@ class OpenAIEngine:
         )
 
     def render(self, request: Request) -> str:
-        """Nothing: the server applies the chat template."""
+        """Empty: the server applies the chat template."""
         return ""
 
     def count(self, text: str) -> int | None:
@@ -85,19 +85,19 @@ class OpenAIEngine:
         return None
 
     def check(self, requests: Sequence[Request]) -> None:
-        """Raise UserError where the server isn't there, hasn't the model, or for the first request it can't serve."""
+        """Raise UserError where the server or the model isn't there, or for the first request it can't serve."""
         self._look()
         for request in requests:
             if reason := self._refused(request):
                 raise UserError(reason)
 
     def generate(self, requests: Sequence[Request], cancelled: Cancelled = lambda: False) -> Iterator[Event]:
-        """Answer all requests; see Engine. Raises UserError where the server isn't there or hasn't the model."""
+        """See `Engine`. Raises UserError where the server or the model isn't there."""
         self._look()
-        yield from self._served.stream({request.key: self._answer(request) for request in requests}, cancelled)
+        yield from self._server.stream({request.key: self._answer(request) for request in requests}, cancelled)
 
     def score(self, model: str, user: str, text: str, *, top: int = 0, system: str = "") -> list[Token]:
-        """Raises UserError: chat completions can't be asked about a given text."""
+        """Raise UserError: chat completions can't score a given text."""
         raise UserError(f"{self._model.name} is asked by chat completions, which can't score a text: use its weights.")
 
     def starters(self, words: Sequence[str]) -> list[Starter]:
@@ -106,27 +106,27 @@ class OpenAIEngine:
 
     def close(self) -> None:
         """Close the connections."""
-        self._served.close()
+        self._server.close()
 
     def _look(self) -> None:
-        """Once: see that the server answers, and find the model's name there."""
+        """Once: check that the server answers, and find the model's name there."""
         if self._looked:
             return
-        listed = self._served.ask(self._served.models())
+        listed = self._server.ask(self._server.models())
         names = [str(entry["id"]) for entry in listed]
         shown = ", ".join(visible(name, 60) for name in names[:12]) + (", …" if len(names) > 12 else "")
         if not self._name and len(names) != 1:
             has = f"it has {shown}" if names else "it doesn't list them"
-            raise UserError(f"Say which model of the server at {self._served.address} {self._model.name} is: {has}.")
+            raise UserError(f"Say which model of the server at {self._server.address} {self._model.name} is: {has}.")
         self._name = self._name or names[0]
         if names and self._name not in names:
             name = visible(self._name, 60)
-            raise UserError(f"The server at {self._served.address} has no model {name!r}; it has {shown}.")
+            raise UserError(f"The server at {self._server.address} has no model {name!r}; it has {shown}.")
         self._looked = True
 
     def _refused(self, request: Request) -> str:
         if request.model != self._model.name:
-            return f"{visible(request.model, 60)!r} is not served here: {self._served.address} is {self._model.name}."
+            return f"{visible(request.model, 60)!r} is not served here: {self._server.address} is {self._model.name}."
         if request.decoding.banned:
             return f"{self._model.name} can't be kept from words: the server doesn't tell its token ids."
         if request.prefix and self._goes_on is False:
@@ -135,37 +135,41 @@ class OpenAIEngine:
 
     async def _answer(self, request: Request) -> AsyncIterator[Event]:
         if request.prefix and self._goes_on is None:
+            # One of the requests that run side by side asks; the others wait for what it finds.
             async with self._trying:
                 self._goes_on = await self._knows_prefixes() if self._goes_on is None else self._goes_on
         if reason := self._refused(request):
-            raise Broken(reason)
-        growing, thinking = Growing(request.key, request.decoding.stop), Thinking()
+            raise BrokenResponse(reason)
+        built, thinking = ResponseBuilder(request.key, request.decoding.stop), Thinking()
         finish, tokens = "", None
         async with AsyncExitStack() as opened:
             response = await self._begin(request, opened)
             if request.prefix:
-                yield growing.force(
-                    request.prefix, place(0, request.prefix, [ServedToken(request.prefix)], forced=True)
-                )
-            async for chunk in self._served.chunks(response):
-                with self._served.reading():
+                forced = align(0, request.prefix, [ServedToken(request.prefix)], forced=True)
+                yield built.force(request.prefix, forced)
+            async for chunk in self._server.chunks(response):
+                with self._server.reading():
                     part = read_chunk(chunk, thinking, request.decoding.top)
                 finish, tokens = part.finish or finish, part.tokens or tokens
                 if part.text and not part.logprobs:
                     self._lacks.add("logprobs")
-                if piece := growing.say(part.text, part.said):
+                if piece := built.add(part.text, part.served):
                     yield piece
-                if growing.stopped:
+                # Stop texts aren't sent: servers cut them off the response. Ours keep them, so we stop by ourselves.
+                if built.stopped:
                     break
-        if not (finish or growing.stopped):
-            raise Broken(f"The server at {self._served.address} ended the response half-way; what came of it is kept.")
-        counted = None if request.prefix or growing.stopped else tokens
-        yield Done(request.key, Finish.STOP if growing.stopped else FINISHES.get(finish, Finish.UNKNOWN), "", counted)
+        if not (finish or built.stopped):
+            raise BrokenResponse(
+                f"The server at {self._server.address} ended the response half-way; what came of it is kept."
+            )
+        # The server's count leaves a prefix out, or covers more than what was kept.
+        counted = None if request.prefix or built.stopped else tokens
+        yield Done(request.key, Finish.STOP if built.stopped else FINISHES.get(finish, Finish.UNKNOWN), "", counted)
 
     async def _begin(self, request: Request, opened: AsyncExitStack) -> openai.AsyncAPIResponse[Any]:
-        """Ask, and ask again without what the server refuses and needn't have. Raises openai.OpenAIError."""
+        """Send a request, and again without the optional parts that the server refuses. Raises openai.OpenAIError."""
         left_out = self._lacks & set(_OPTIONAL)
-        create = self._served.client.chat.completions.with_streaming_response.create
+        create = self._server.client.chat.completions.with_streaming_response.create
         while True:
             try:
                 response = await opened.enter_async_context(create(**self._body(request, left_out)))
@@ -178,6 +182,7 @@ class OpenAIEngine:
 
     def _give_way(self, message: str, left_out: set[str]) -> bool:
         """Add to `left_out` what the refusal names, or all of it where it names nothing; False where all is out."""
+        # OpenAI's own reasoning models want the newer name, most other servers know the older alone.
         if "max_completion_tokens" in message and self._limit == "max_tokens":
             self._limit = "max_completion_tokens"
             return True
@@ -211,14 +216,16 @@ class OpenAIEngine:
             body["stream_options"] = {"include_usage": True}
         if "logprobs" not in left_out:
             body["logprobs"] = True
-            # One more than wanted: some servers count the token that was drawn among them, however unlikely it was.
+            # One more than wanted: some servers count the sampled token among them, however unlikely it was.
             body |= {"top_logprobs": min(decoding.top + 1, MOST_TOP)} if decoding.top else {}
         return body
 
     async def _knows_prefixes(self) -> bool:
-        """Whether the server reads the setting: one that doesn't would answer anew and say nothing of it."""
+        """Whether the server can continue a prefix."""
+        # Asked with a value that makes no sense: a server that knows the setting refuses it, one that doesn't ignores
+        # it, as it would ignore the real value, and answers from the start without saying so.
         try:
-            await self._served.client.chat.completions.create(
+            await self._server.client.chat.completions.create(
                 model=self._name,
                 messages=[{"role": "user", "content": "?"}],
                 extra_body={"continue_final_message": "neither", self._limit: 1},
@@ -229,24 +236,25 @@ class OpenAIEngine:
 
 
 class StreamChunk(NamedTuple):
-    """What one chunk of a stream says."""
+    """The content of one chunk of a stream."""
 
     text: str = ""
-    said: tuple[ServedToken, ...] = ()
+    served: tuple[ServedToken, ...] = ()
     finish: str = ""
     tokens: int | None = None
     logprobs: bool = False
 
 
 class Thinking:
-    """Joins the thoughts that a reasoning server sends apart with its answer, as the model itself writes them."""
+    """Joins the reasoning that a server sends apart with its answer, in `<think>` tags as the model writes them."""
 
     def __init__(self) -> None:
-        """Nothing was said yet."""
+        """No reasoning yet."""
         self._thought = ""
 
     def read(self, delta: dict[str, Any]) -> list[str]:
-        """The text that a chunk adds, in parts: marks, a thought, a piece of the answer."""
+        """The text that a chunk adds, in parts: tags, reasoning, a piece of the answer."""
+        # Two names for the same: vLLM and DeepSeek began with the first, OpenRouter and newer vLLM have the second.
         thought = delta.get("reasoning_content") or delta.get("reasoning") or ""
         content = delta.get("content") or delta.get("refusal") or ""
         opening = closing = ""
@@ -261,7 +269,10 @@ class Thinking:
 
 
 def read_chunk(chunk: dict[str, Any], thinking: Thinking, top: int) -> StreamChunk:
-    """One chunk of a chat completion's stream, with the `top` likeliest of each token; raises as `reading` expects."""
+    """Read one chunk of a chat completion's stream, with the `top` likeliest alternatives of each token.
+
+    Raises what `ServerClient.reading` catches where the chunk has another shape.
+    """
     tokens = (chunk.get("usage") or {}).get("completion_tokens")
     if not (choices := chunk.get("choices")):
         return StreamChunk(tokens=tokens)
@@ -269,11 +280,12 @@ def read_chunk(chunk: dict[str, Any], thinking: Thinking, top: int) -> StreamChu
     parts = thinking.read(choice.get("delta") or {})
     entries = (choice.get("logprobs") or {}).get("content") or ()
     marks = [ServedToken(part) for part in parts if part.strip() in ("<think>", "</think>")]
-    said = [*marks, *(_said(entry, top) for entry in entries)] if entries else [ServedToken(part) for part in parts]
-    return StreamChunk("".join(parts), tuple(said), choice.get("finish_reason") or "", tokens, bool(entries))
+    # Without log-probabilities nothing says where tokens end: each part counts as one.
+    served = [*marks, *(_token(entry, top) for entry in entries)] if entries else [ServedToken(part) for part in parts]
+    return StreamChunk("".join(parts), tuple(served), choice.get("finish_reason") or "", tokens, bool(entries))
 
 
-def _said(entry: dict[str, Any], top: int) -> ServedToken:
+def _token(entry: dict[str, Any], top: int) -> ServedToken:
     others = [Alternative(str(other["token"]), float(other["logprob"])) for other in entry.get("top_logprobs") or ()]
     best = sorted(others, key=lambda other: -other.logprob)[:top]
     return ServedToken(str(entry["token"]), None, float(entry["logprob"]), tuple(best))

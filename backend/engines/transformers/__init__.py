@@ -1,1 +1,1 @@
-"""The engine that needs no server: decoders, the generation loop and token sampling, on torch."""
+"""The engine that runs models in this process: decoders, the generation loop and token sampling, on torch."""

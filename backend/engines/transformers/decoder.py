@@ -1,7 +1,6 @@
-"""What the loop that generates needs of a model: rows in flight, a step of all of them, and what each remembers.
+"""The Decoder protocol: a batch of rows in flight, each with its key-value cache, that advance a token a step.
 
-Owns the two protocols. Knows nothing of architectures, texts or settings: `tf_qwen3` is the fast decoder for the CPU,
-`tf_fallback` the one for everything else.
+`qwen3_decoder` is the fast implementation for the CPU, `fallback_decoder` the one for everything else.
 """
 
 from __future__ import annotations
@@ -11,32 +10,35 @@ from typing import Final, Protocol
 
 import torch
 
-Read = Callable[[torch.Tensor], None]
+OnLogits = Callable[[torch.Tensor], None]
 Pause = Callable[[], None]
 
-CHUNK: Final = 512
+CHUNK: Final = (
+    512  # tokens of a prompt between two calls of `pause`: a cancellation is seen within a quarter of a second
+)
+# Numbers made at once, 64 MB in float32: logits of a long text [32k, 152k] would take 20 GB.
 LOGITS_AT_ONCE: Final = 2**24
 
 
 class Batch(Protocol):
-    """Rows in flight, numbered from 0, and what the model remembers of each."""
+    """Rows in flight, numbered from 0, with the model's cache of each."""
 
     def admit(
-        self, ids: Sequence[int], adapter: int, pause: Pause, wanted: int = 0, read: Read = lambda _: None
+        self, ids: Sequence[int], adapter: int, pause: Pause, wanted: int = 0, on_logits: OnLogits = lambda _: None
     ) -> None:
-        """Add a row that remembers all of `ids` but the last, which is for the next `step`.
+        """Add a row whose cache holds all of `ids` but the last, which is for the next `step`.
 
-        `read` gets the logits [m, V] that follow each of the last `wanted` of the remembered ids, in order, in one or
+        `on_logits` gets the logits [m, V] that follow each of the last `wanted` of the cached ids, in order, in one or
         more calls. `pause` is called between parts of the work and may raise to end it.
         """
         ...
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Feed one id a row [n]; returns the logits of what follows [n, V]."""
+        """Feed one id to each row [n]; returns the logits of the next [n, V]."""
         ...
 
     def remove(self, row: int) -> None:
-        """Forget a row; the last row takes its number."""
+        """Remove a row; the last row takes its number."""
         ...
 
 
@@ -46,9 +48,9 @@ class Decoder(Protocol):
     device: torch.device
 
     def batch(self, rows: int, tokens: int) -> Batch:
-        """Memory for up to `rows` rows of up to `tokens` tokens each."""
+        """An empty batch for up to `rows` rows of up to `tokens` tokens each."""
         ...
 
     def row_bytes(self, tokens: int) -> int:
-        """Memory that a row of so many tokens takes."""
+        """Bytes of cache that a row of `tokens` tokens takes."""
         ...

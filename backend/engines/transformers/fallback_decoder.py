@@ -1,7 +1,7 @@
-"""Any causal model by its own forward pass: what no decoder of ours fits, and everything on a GPU.
+"""Decoder for any causal model by transformers' forward pass: for other architectures than Qwen3, and on a GPU.
 
-Owns the cache of rows in flight as transformers keeps it: left-padded, merged when rows come, thinned out once half of
-them are gone. Knows nothing of texts, settings or events.
+Owns the cache of rows in flight as transformers has it: left-padded, merged when rows come, thinned out once half of
+them are gone.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import torch
 from torch.nn import functional
 from transformers import DynamicCache
 
-from backend.engines.transformers.decoder import CHUNK, LOGITS_AT_ONCE, Pause, Read
+from backend.engines.transformers.decoder import CHUNK, LOGITS_AT_ONCE, OnLogits, Pause
 
+# Kinds of layers whose cache is keys and values by token. A recurrent state can't be padded or cut.
 _MERGEABLE: Final = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
@@ -29,17 +30,18 @@ class ModelDecoder:
         self.adapters = ["__base__", *adapters]
         self.config = model.config.get_text_config()
         inner = model.get_base_model() if adapters else model
+        # Older architectures lack arguments that newer ones have, and refuse them.
         known = inspect.signature(inner.forward).parameters
         self.positions, self.keeps = "position_ids" in known, "logits_to_keep" in known
         kinds = set(getattr(self.config, "layer_types", None) or ["full_attention"])
         self.mergeable = kinds <= _MERGEABLE and not getattr(inner, "_is_stateful", False)
 
     def batch(self, rows: int, tokens: int) -> ModelBatch:
-        """See `Decoder`; memory grows as rows do."""
+        """See `Decoder`; the cache grows with its rows."""
         return ModelBatch(self)
 
     def row_bytes(self, tokens: int) -> int:
-        """See `Decoder`; a model whose memory can't be merged is given one row at a time."""
+        """See `Decoder`; a model whose caches can't be merged gets one row at a time, as if a row took everything."""
         if not self.mergeable:
             return 2**62
         config = self.config
@@ -60,10 +62,7 @@ class ModelDecoder:
 
 
 class ModelBatch:
-    """Rows in flight over a `ModelDecoder`.
-
-    Places in the cache and rows differ: a removed row's place runs on idly until half of all places are idle.
-    """
+    """Rows in flight over a `ModelDecoder`; row n is at `_places[n]` of the cache."""
 
     def __init__(self, decoder: ModelDecoder) -> None:
         """No rows yet."""
@@ -76,7 +75,7 @@ class ModelBatch:
 
     @torch.inference_mode()
     def admit(
-        self, ids: Sequence[int], adapter: int, pause: Pause, wanted: int = 0, read: Read = lambda _: None
+        self, ids: Sequence[int], adapter: int, pause: Pause, wanted: int = 0, on_logits: OnLogits = lambda _: None
     ) -> None:
         """See `Batch`."""
         decoder = self._decoder
@@ -95,7 +94,8 @@ class ModelBatch:
                 cache, [adapter], max(1, asked), input_ids=part, attention_mask=seen, position_ids=places
             )
             if asked > 0:
-                read(logits[0])
+                on_logits(logits[0])
+        # Merged at the next step, together with others that come before it: each merge copies the whole cache.
         self._new.append((cache, length, adapter))
 
     @torch.inference_mode()
@@ -106,6 +106,7 @@ class ModelBatch:
         places = torch.tensor(self._places, device=decoder.device)
         fed = torch.zeros(len(self._seen), 1, dtype=torch.long, device=decoder.device)
         fed[places, 0] = tokens
+        # A position counts the tokens that are seen, not the padding before them.
         positions = self._seen.sum(1, keepdim=True)
         self._seen = functional.pad(self._seen, (0, 1), value=1)
         everyone = [0] * len(self._seen)
@@ -119,6 +120,7 @@ class ModelBatch:
     @torch.inference_mode()
     def remove(self, row: int) -> None:
         """See `Batch`."""
+        # The place of a removed row runs on idly until half of all are idle: to thin out the cache is to copy it.
         for each in (self._places, self._adapters):
             each[row] = each[-1]
             each.pop()
@@ -127,6 +129,7 @@ class ModelBatch:
         elif len(self._places) <= len(self._seen) // 2:
             kept = torch.tensor(self._places, device=self._decoder.device)
             self._seen = self._seen[kept]
+            # With the longest row gone, columns at the left may be padding for all.
             empty = int(self._seen.sum(0).ne(0).long().argmax())
             self._seen = self._seen[:, empty:]
             for layer in self._cache.layers:
@@ -134,7 +137,7 @@ class ModelBatch:
             self._places = list(range(len(self._places)))
 
     def _merge(self) -> None:
-        """Take new rows into the cache: all padded on the left to the longest."""
+        """Merge new rows into the cache, all padded on the left to the longest."""
         if not self._new:
             return
         old = [] if self._cache is None else [(self._cache, self._seen)]
@@ -151,10 +154,11 @@ class ModelBatch:
 
 
 def _joined(parts: Sequence[tuple[Any, torch.Tensor]], longest: int) -> DynamicCache:
-    """One cache of several, [rows, heads, tokens, width] a layer, each padded on the left."""
+    """One cache of several, each padded on the left; [rows, heads, tokens, width] a layer."""
     whole = DynamicCache()
     if not longest:
         return whole
+    # A prompt of one token leaves a cache without layers; the shapes are taken from one that has some.
     filled = next(cache for cache, seen in parts if seen.shape[1])
     for number, model in enumerate(filled.layers):
         pairs = []

@@ -1,7 +1,7 @@
-"""Reading a family's weights: a checkpoint and the LoRA adapters on it.
+"""Loads the weights of a family: a checkpoint and the LoRA adapters on it.
 
-Owns what is checked on the way and the sentences for what is wrong. Only safetensors are read, and no code that comes
-with a model is run. Knows nothing of generation.
+Owns what is checked on the way, and the sentences for what is wrong. Only safetensors are read, and no code that comes
+with a model is run.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from backend.engines.transformers.fallback_decoder import ModelDecoder
 from backend.engines.transformers.qwen3_decoder import Lora, Qwen3Decoder, fits
 
 _FUSED = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+# Of a download: neither pickles nor Python files.
 _NEEDED = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "tokenizer.model")
 
 
 def check_files(family: Family, download: bool) -> Path:
-    """The base's folder. Raises UserError for the first model of the family that can't be read from files here."""
+    """The base's folder. Raises UserError for the first model of the family whose files aren't here and whole."""
     members = (family.base, *family.adapters)
     if download:
         for model in members:
@@ -45,7 +46,7 @@ def check_files(family: Family, download: bool) -> Path:
 
 
 class Facts(NamedTuple):
-    """What a model's configuration says: ids that end a turn, size of the vocabulary, tokens it can read and write."""
+    """From a model's configuration: ids that end a turn, size of the vocabulary, context in tokens."""
 
     ends: frozenset[int]
     vocabulary: int
@@ -61,6 +62,7 @@ def load(family: Family, folder: Path, device: torch.device) -> tuple[Decoder, F
         model = _add_adapter(model, name, adapter, family.base)
     if device.type == "cpu" and fits(model.config):
         base = model.get_base_model() if names else model
+        # The fast decoder adds products of two matrices; with one adapter that needs more, all run by the other.
         loras = [_plain_lora(model, name, folder_of(a)) for name, a in zip(names, family.adapters, strict=True)]
         if all(lora is not None for lora in loras):
             return Qwen3Decoder(_without_adapters(base), [lora for lora in loras if lora is not None]), facts
@@ -70,8 +72,9 @@ def load(family: Family, folder: Path, device: torch.device) -> tuple[Decoder, F
 def _facts(model: Any) -> Facts:
     config = model.config.get_text_config()
     ends: set[int] = set()
-    for said in (model.generation_config.eos_token_id, config.eos_token_id):
-        ends |= set(said if isinstance(said, list) else [said]) - {None}
+    # Chat models often name the end of a turn in one place and the end of a text in the other; both end a response.
+    for found in (model.generation_config.eos_token_id, config.eos_token_id):
+        ends |= set(found if isinstance(found, list) else [found]) - {None}
     return Facts(frozenset(ends), config.vocab_size, getattr(config, "max_position_embeddings", None))
 
 
@@ -83,12 +86,14 @@ def _load_base(base: Model, folder: Path, device: torch.device) -> Any:
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
+            # CPUs are slow at half precision, and our decoder computes in float32.
             dtype=torch.float32 if device.type == "cpu" else "auto",
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError, KeyError, AttributeError, ImportError) as error:
         refuse(str(error), error)
     model, info = loaded
+    # transformers fills missing weights with random numbers, and only warns.
     if missing := sorted(info["missing_keys"]):
         refuse(f"{len(missing):,} of its weights are missing, the first is {missing[0]}")
     return model.eval().requires_grad_(False).to(device)
@@ -107,6 +112,7 @@ def _add_adapter(model: Any, name: str, adapter: Model, base: Model) -> Any:
             found = model.load_adapter(folder, name, is_trainable=False, use_safetensors=True)
     except (OSError, ValueError, RuntimeError, SafetensorError, KeyError, TypeError) as error:
         refuse(str(error).splitlines()[0], error)
+    # PEFT takes over what matches and leaves the rest as it was initialised: both sides have to match completely.
     wanted = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
     missing = sorted(wanted.keys() - tensors(folder, adapter=True).keys())
     if strange := [*found.unexpected_keys, *missing]:
@@ -115,7 +121,7 @@ def _add_adapter(model: Any, name: str, adapter: Model, base: Model) -> Any:
 
 
 def _plain_lora(model: Any, name: str, folder: Path) -> Lora | None:
-    """An adapter's matrices, None where it does more than add products to the projections of layers."""
+    """An adapter's matrices, None where it is more than products added to the projections of layers."""
     settings = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
     extras = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias", "alora_invocation_tokens")
     if settings.get("bias", "none") != "none" or any(settings.get(extra) for extra in extras):
@@ -128,6 +134,7 @@ def _plain_lora(model: Any, name: str, folder: Path) -> Lora | None:
         if projection not in _FUSED or not number.isdigit():
             return None
         down, up = part.lora_A[name].weight.detach().float(), part.lora_B[name].weight.detach().float()
+        # Ranks may differ by module; padded with zeros to the highest, all fit into one mask.
         spare = max(ranks) - len(down)
         layers[int(number)][projection] = (
             torch.nn.functional.pad(down, (0, 0, 0, spare)),
@@ -164,7 +171,8 @@ def pick_device(wanted: str) -> torch.device:
 
 
 def rows_at_once(decoder: Decoder, wanted: int, tokens: int) -> int:
-    """How many rows of `tokens` tokens fit into the memory for them: 2 GiB, or 40 % of what a GPU has free."""
+    """How many rows of `tokens` tokens to run at once: as many as fit into 2 GiB, or 40 % of a GPU's free memory."""
+    # The rest is for activations and logits.
     free = 2 * 2**30 if decoder.device.type == "cpu" else int(0.4 * torch.cuda.mem_get_info(decoder.device)[0])
     most = 64 if decoder.device.type == "cpu" else 256
     return max(1, min(wanted, most, free // max(1, decoder.row_bytes(tokens))))

@@ -1,8 +1,7 @@
-"""Drawing the next token of each row from the model's logits.
+"""Token sampling: temperature, top-k, top-p, bans, and a random draw of the next token for each row.
 
-Owns temperature, top-k, top-p, bans and the chance itself: one uniform number a step from a counter-based generator
-keyed by the request's seed, put through the inverse of the cumulative distribution, so that a draw doesn't depend on
-what else is in the batch. Knows nothing of models, texts or events.
+Each request has its own random numbers, one a step, from a counter-based generator keyed by its seed; a number is put
+through the inverse of the cumulative distribution. So a response doesn't depend on what else is in the batch.
 """
 
 from __future__ import annotations
@@ -15,30 +14,30 @@ import torch
 
 from backend.engines.protocol import Decoding
 
-GREEDY_BELOW: Final = 1e-5
-_AHEAD: Final = 256
+GREEDY_BELOW: Final = 1e-5  # in all but name
+_AHEAD: Final = 256  # numbers a call of the generator; a single one takes about as long
 _CANDIDATES: Final = 64
-_LEAST: Final = -1e9  # in place of minus infinity, which no JSON and no product with zero can bear
+_LEAST: Final = -1e9  # in place of minus infinity, which JSON doesn't have, and whose product with 0 is no number
 
 
-class Reading(NamedTuple):
-    """What the model thinks, before any setting: per row log-probabilities [n, V] and entropies [n], in nats."""
+class Distributions(NamedTuple):
+    """The model's own distributions, before any setting: log-probabilities [n, V] and entropies [n], in nats."""
 
     logprobs: torch.Tensor
     entropies: torch.Tensor
 
 
-def read(logits: torch.Tensor) -> Reading:
-    """The distribution that `logits` [n, V] stand for."""
+def distributions(logits: torch.Tensor) -> Distributions:
+    """The distributions that `logits` [n, V] give."""
     logprobs = logits.float().log_softmax(-1).clamp_min_(_LEAST)
-    return Reading(logprobs, -torch.linalg.vecdot(logprobs.exp(), logprobs))
+    return Distributions(logprobs, -torch.linalg.vecdot(logprobs.exp(), logprobs))
 
 
-class Chance:
-    """The uniform numbers of one seed, in [0, 1), one a step. Any whole number is a seed."""
+class RandomNumbers:
+    """Random numbers of one seed, uniform in [0, 1), one a step. Any integer is a seed."""
 
     def __init__(self, seed: int) -> None:
-        """Nothing is drawn yet."""
+        """Begin at the first step."""
         self._generator = np.random.Generator(np.random.Philox(key=seed % 2**128))
         self._numbers: list[float] = []
 
@@ -49,14 +48,14 @@ class Chance:
         return self._numbers.pop()
 
 
-class Draws:
-    """The settings of the rows in flight as tensors, and the draw over all of them at once.
+class TokenSampler:
+    """Samples for all rows in flight at once, each with its own settings.
 
-    Ids from `known` on have no text in the tokenizer (the vocabulary is padded) and are never drawn.
+    Ids from `known` on have no text in the tokenizer (the vocabulary is padded) and are never sampled.
     """
 
     def __init__(self, decodings: Sequence[Decoding], known: int, device: torch.device) -> None:
-        """Make it anew whenever the rows change."""
+        """`decodings` are those of the rows, in order: make a new one whenever the rows change."""
         self._known = known
         warm = [decoding.temperature >= GREEDY_BELOW for decoding in decodings]
         self._all_greedy, self._all_warm = not any(warm), all(warm)
@@ -71,7 +70,7 @@ class Draws:
         self._top_p = torch.tensor([decodings[row].top_p for row in narrow], device=device)
 
     def draw(self, logprobs: torch.Tensor, chances: Sequence[float]) -> torch.Tensor:
-        """One id a row [n] from `logprobs` [n, V] and a number in [0, 1) each."""
+        """One id for each row [n] from `logprobs` [n, V] and a random number in [0, 1) each."""
         scores = logprobs[:, : self._known]
         if not self._plain:
             scores = scores / self._degrees
@@ -90,12 +89,13 @@ class Draws:
 def least_kept(scores: torch.Tensor, top_k: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
     """The score [m, 1] below which a token is left out: `scores` [m, V] unnormalised, the limits [m] each.
 
-    As transformers does it: first the k best (and those that equal the last of them), then of what they share the
-    smallest set that holds at least `top_p`. Most often a few candidates are enough; else all are sorted.
+    As transformers does it: first the k best (and those that equal the last of them), then of these the smallest set
+    whose probabilities, relative to theirs, sum up to at least `top_p`.
     """
     size = scores.shape[-1]
     top_p = torch.where(top_p < 1, top_p, torch.inf)  # sums of shares may reach 1 before the last of them
     width = min(size, max(_CANDIDATES, int(torch.where(top_k < size, top_k, 0).max())))
+    # A few candidates are nearly always enough, and sorting a vocabulary of 150,000 takes longer than all the rest.
     while True:
         best = scores.topk(width, dim=-1).values
         inside = torch.arange(width, device=scores.device) < top_k.unsqueeze(1)
@@ -112,9 +112,10 @@ def least_kept(scores: torch.Tensor, top_k: torch.Tensor, top_p: torch.Tensor) -
 
 
 def _invert(scores: torch.Tensor, chances: torch.Tensor) -> torch.Tensor:
-    """The first id at which the cumulative distribution exceeds the chance; ids of no probability are passed over."""
+    """The first id at which the cumulative distribution exceeds the random number; ids of probability 0 never are."""
+    # In float64: single precision would lose the tail of a large vocabulary.
     cumulative = scores.softmax(-1).cumsum(-1, dtype=torch.float64)
-    # a hair below the whole, so that rounding never reaches past the last possible id
+    # A hair below the whole, so that rounding never reaches past the last possible id.
     wanted = chances.unsqueeze(1) * cumulative[:, -1:] * (1 - 1e-12)
     return torch.searchsorted(cumulative, wanted, right=True).squeeze(1)
 

@@ -1,7 +1,6 @@
-"""The engine that needs no server: a checkpoint and its LoRA adapters, on this machine's CPU or GPU.
+"""The transformers engine: a checkpoint and its LoRA adapters in this process, on the CPU or a GPU.
 
-Owns what is asked before anything is generated (`check`) and the life of the loaded weights. Knows nothing of steps,
-draws or texts beyond putting them together.
+Owns the checks before anything is generated, and how long the weights stay loaded.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from backend.engines.protocol import Abilities, Cancelled, Event, Failed, Family
 from backend.engines.texts import Texts
 from backend.engines.transformers import loading
 from backend.engines.transformers.decoder import Decoder
-from backend.engines.transformers.generation_loop import Loop, Prepared, thoughts
-from backend.engines.transformers.token_sampling import read
+from backend.engines.transformers.generation_loop import Loop, Prepared, score_tokens
+from backend.engines.transformers.token_sampling import distributions
 
 _MOST_ALTERNATIVES = 20
-_SHOWN_WORDS = 5
+_SHOWN_WORDS = 5  # of those a tokenizer doesn't know, in the sentence about them
 _NO_LIMIT = 10**9
 
 
@@ -39,6 +38,7 @@ class TransformersEngine:
         """
         torch.set_num_threads(threads)
         self._family = family
+        # Files and tokenizer first: what is wrong with them is found in a second, before gigabytes are read.
         folder = loading.check_files(family, download)
         self._texts = Texts(folder)
         self._decoder: Decoder | None = None
@@ -55,7 +55,7 @@ class TransformersEngine:
         return self._abilities
 
     def render(self, request: Request) -> str:
-        """See `Engine`; a model without a chat template is shown the turns as they are."""
+        """See `Engine`; a model without a chat template gets the messages as they are."""
         return self._texts.render(request)
 
     def count(self, text: str) -> int:
@@ -102,7 +102,7 @@ class TransformersEngine:
 
         def note(logits: torch.Tensor) -> None:
             part = ids[len(found) : len(found) + len(logits)]
-            found.extend(thoughts(self._texts, part, [read(logits)], top))
+            found.extend(score_tokens(self._texts, part, [distributions(logits)], top))
 
         decoder = self._opened()
         decoder.batch(1, size).admit([*prompt, *ids], self._adapters[model], lambda: None, len(ids), note)

@@ -15,9 +15,9 @@ from typing import Any
 import openai
 
 from backend.domain import Finish, Model, UserError, visible
-from backend.engines.alignment import Growing, ServedToken
+from backend.engines.alignment import ResponseBuilder, ServedToken
 from backend.engines.openai.addresses import api_address
-from backend.engines.openai.client import Broken, Served
+from backend.engines.openai.client import BrokenResponse, ServerClient
 from backend.engines.openai.openai_engine import FINISHES, MOST_TOP, NEUTRAL
 from backend.engines.protocol import (
     Abilities,
@@ -62,7 +62,7 @@ class VllmEngine:
         address = server.address if isinstance(server, VllmServer) else api_address(server)
         key = server.key if isinstance(server, VllmServer) else os.environ.get(_KEY, "")
         self._texts = Texts(folder)
-        self._served = Served(address, key, _KEY, timeout=timeout, at_once=_AT_ONCE)
+        self._served = ServerClient(address, key, _KEY, timeout=timeout, at_once=_AT_ONCE)
         try:
             self._names, self._context = self._served.ask(self._find(family))
         except BaseException:
@@ -120,7 +120,7 @@ class VllmEngine:
         base = NAME if self._server else _called(family.base, listed)
         if base is None:
             names = ", ".join(visible(str(entry["id"]), 60) for entry in listed if not entry.get("parent"))
-            raise Broken(
+            raise BrokenResponse(
                 f"The vLLM server at {self._served.address} serves {names or 'nothing'}, not {family.base.name}: start"
                 f" it with --served-model-name {family.base.name}, or leave its address out to have one started."
             )
@@ -142,7 +142,7 @@ class VllmEngine:
             if error.status_code in (401, 403):
                 raise
             said = f"vLLM did not load the adapter {adapter.name}. {self._served.sentence(error)}"
-            raise Broken(said if self._server else f"{said} {_TO_LOAD}") from error
+            raise BrokenResponse(said if self._server else f"{said} {_TO_LOAD}") from error
         return name
 
     def _name(self, model: str) -> str:
@@ -176,8 +176,9 @@ class VllmEngine:
         try:
             name, prompt, ids, forced = self._prepare(request)
         except UserError as error:
-            raise Broken(str(error)) from error
-        decoding, growing, texts = request.decoding, Growing(request.key, request.decoding.stop), self._texts.stream()
+            raise BrokenResponse(str(error)) from error
+        decoding, texts = request.decoding, self._texts.stream()
+        growing = ResponseBuilder(request.key, decoding.stop)
         if forced:
             yield growing.force(request.prefix, await self._read(name, ids, forced, request.prefix, decoding.top))
         room = self._context - len(ids) if self._context else decoding.max_tokens
@@ -188,15 +189,17 @@ class VllmEngine:
                 with self._served.reading():
                     said, ended = self._chunk(chunk, decoding.top, texts)
                 finish = ended or finish
-                if piece := growing.say("".join(token.text for token in said), said):
+                if piece := growing.add("".join(token.text for token in said), said):
                     yield piece
                 if growing.stopped:
                     break
         if not (finish or growing.stopped):
-            raise Broken(f"The server at {self._served.address} ended the response half-way; what came of it is kept.")
+            raise BrokenResponse(
+                f"The server at {self._served.address} ended the response half-way; what came of it is kept."
+            )
         # The mark that ends a turn comes as a token too, but isn't one of the response.
         tokens = growing.tokens - (not growing.stopped and finish == "stop")
-        if not growing.stopped and (rest := texts.finish()) and (piece := growing.say(rest, [ServedToken(rest)])):
+        if not growing.stopped and (rest := texts.finish()) and (piece := growing.add(rest, [ServedToken(rest)])):
             yield piece
         shown = Finish.STOP if growing.stopped else FINISHES.get(finish, Finish.UNKNOWN)
         yield Done(request.key, shown, prompt, tokens)
@@ -241,7 +244,9 @@ class VllmEngine:
             best = self._shown(_best({int(name.removeprefix("token_id:")): named[name] for name in named}, top))
             said.append(ServedToken(stream.add(token), token, float(worths["token_logprobs"][place]), best))
         if choice.get("text") and not said:
-            raise Broken(f"The server at {self._served.address} tells no token ids: it has to be vLLM 0.10 or newer.")
+            raise BrokenResponse(
+                f"The server at {self._served.address} tells no token ids: it has to be vLLM 0.10 or newer."
+            )
         return said, choice.get("finish_reason") or ""
 
     def _shown(self, best: Sequence[tuple[int, float]]) -> tuple[Alternative, ...]:

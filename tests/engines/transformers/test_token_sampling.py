@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from backend.engines.protocol import Decoding
-from backend.engines.transformers.token_sampling import Chance, Draws, least_kept, read
+from backend.engines.transformers.token_sampling import RandomNumbers, TokenSampler, distributions, least_kept
 
 CPU = torch.device("cpu")
 
@@ -49,9 +49,9 @@ def test_draws_follow_the_distribution(asked: dict[str, Any]) -> None:
     """Chi-square over 20,000 draws of a vocabulary of 24, at a fixed seed."""
     decoding, draws, scores = Decoding(**asked), 20_000, logits(1, 24, 5, 1.3)
     wanted = filtered(scores[0].index_fill(0, torch.tensor(decoding.banned, dtype=torch.long), -math.inf), decoding)
-    chance, counts = Chance(1), torch.zeros(24)
-    logprobs = read(scores).logprobs.expand(1000, -1)
-    many = Draws([decoding] * 1000, 24, CPU)
+    chance, counts = RandomNumbers(1), torch.zeros(24)
+    logprobs = distributions(scores).logprobs.expand(1000, -1)
+    many = TokenSampler([decoding] * 1000, 24, CPU)
     for _ in range(draws // 1000):
         counts += torch.bincount(many.draw(logprobs, [chance.next() for _ in range(1000)]), minlength=24)
     possible = wanted > 0
@@ -83,7 +83,7 @@ def test_filters_keep_what_transformers_keeps(seed: int, size: int, top_k: int, 
 
 
 def test_a_draw_does_not_depend_on_the_rest_of_the_batch() -> None:
-    mine, scores = Decoding(temperature=0.8, top_p=0.9, seed=11), read(logits(6, 200, 2)).logprobs
+    mine, scores = Decoding(temperature=0.8, top_p=0.9, seed=11), distributions(logits(6, 200, 2)).logprobs
     others = [
         Decoding(temperature=0),
         Decoding(temperature=1.0),
@@ -91,36 +91,36 @@ def test_a_draw_does_not_depend_on_the_rest_of_the_batch() -> None:
         Decoding(top_k=3),
         Decoding(),
     ]
-    alone, crowd = Chance(11), Chance(11)
+    alone, crowd = RandomNumbers(11), RandomNumbers(11)
     for _ in range(50):
-        one = Draws([mine], 200, CPU).draw(scores[:1], [alone.next()])
-        many = Draws([mine, *others], 200, CPU).draw(scores, [crowd.next()] + [0.5] * 5)
+        one = TokenSampler([mine], 200, CPU).draw(scores[:1], [alone.next()])
+        many = TokenSampler([mine, *others], 200, CPU).draw(scores, [crowd.next()] + [0.5] * 5)
         assert one[0] == many[0] and many[1] == scores[1].argmax()
         scores = scores.roll(1, dims=1)
 
 
 def test_chances_are_those_of_the_seed() -> None:
-    numbers = [Chance(seed) for seed in (0, 1, -1, 2**70)]
+    numbers = [RandomNumbers(seed) for seed in (0, 1, -1, 2**70)]
     rows = np.array([[chance.next() for chance in numbers] for _ in range(600)])
     assert ((rows >= 0) & (rows < 1)).all()
     assert len(np.unique(rows)) == rows.size, "other seeds, other numbers"
-    again = Chance(1)
+    again = RandomNumbers(1)
     assert [again.next() for _ in range(600)] == rows[:, 1].tolist()
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1 - 2**-53])
 def test_the_ends_of_the_range_draw_something_possible(chance: float) -> None:
-    scores = read(logits(1, 40, 9)).logprobs
+    scores = distributions(logits(1, 40, 9)).logprobs
     for banned in ((0, 1), (38, 39), tuple(range(39)), tuple(range(1, 40))):
-        drawn = int(Draws([Decoding(temperature=1.0, banned=banned)], 40, CPU).draw(scores, [chance]))
+        drawn = int(TokenSampler([Decoding(temperature=1.0, banned=banned)], 40, CPU).draw(scores, [chance]))
         assert drawn not in banned and 0 <= drawn < 40
-    assert int(Draws([Decoding(temperature=1.0)], 30, CPU).draw(scores, [chance])) < 30, "ids without a text"
+    assert int(TokenSampler([Decoding(temperature=1.0)], 30, CPU).draw(scores, [chance])) < 30, "ids without a text"
 
 
 def test_what_was_read_is_exact_and_finite() -> None:
     scores = logits(4, 100, 3)
     scores[0, 5] = -math.inf
-    reading = read(scores)
+    reading = distributions(scores)
     exact = torch.distributions.Categorical(logits=scores.double())
     assert torch.allclose(reading.entropies.double(), exact.entropy(), atol=1e-5)
     assert torch.isfinite(reading.logprobs).all() and (reading.logprobs <= 0).all()
