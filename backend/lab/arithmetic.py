@@ -1,8 +1,6 @@
-"""The arithmetic of the lab's problems: every way to combine numbers, one step at a time.
+"""Arithmetic of the lab's problems: every sequence of steps a trace may try, and the expressions they make.
 
-Owns Step, the steps a trace may write, and expressions made of them. Knows nothing of words or of problem sets.
-Countdown combinations are left-deep: each step takes the last result and one more number. Results stay in
-[0, LARGEST], so that one token holds each number.
+Countdown combinations are left-deep: each step takes the last result and one more number.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Final, NamedTuple
 
+# Of all intermediate results. A prototype went up to 199: too many sums to learn in half an hour on a CPU.
 LARGEST: Final = 60
 X_RANGE: Final = range(1, 11)
 COUNTDOWN: Final = ("cd3", "cd4")
@@ -31,9 +30,10 @@ Steps = tuple[Equation, ...]
 
 
 def attempts(family: str, numbers: tuple[int, ...]) -> tuple[Steps, ...]:
-    """Everything a trace may try: combinations of `numbers` (cd3, cd4), or x from X_RANGE for (a, b) (fx)."""
+    """All attempts a trace may make: combinations of `numbers` (cd3, cd4), or each x of X_RANGE for (a, b) (fx)."""
     if family == FIND_X:
         return tuple(substitution(x, *numbers) for x in X_RANGE)
+    # Sorted, since the order in a question changes nothing, and each multiset is worked out once.
     return _combinations(tuple(sorted(numbers, reverse=True)))
 
 
@@ -46,7 +46,7 @@ def substitution(x: int, a: int, b: int) -> Steps:
 
 @lru_cache(maxsize=512)
 def _combinations(numbers: tuple[int, ...]) -> tuple[Steps, ...]:
-    found: dict[Steps, None] = {}
+    found: dict[Steps, None] = {}  # an ordered set: equal numbers lead to equal steps
     for i, j in combinations(range(len(numbers)), 2):
         rest = tuple(n for k, n in enumerate(numbers) if k not in (i, j))
         for step in _joined(numbers[i], numbers[j]):
@@ -64,7 +64,7 @@ def _continued(steps: Steps, rest: tuple[int, ...]) -> Iterator[Steps]:
 
 
 def _joined(value: int, number: int) -> Iterator[Equation]:
-    """The steps that join two numbers; a difference is taken the way that isn't negative."""
+    """The steps that combine two numbers; a difference is taken the way that isn't negative."""
     if value + number <= LARGEST:
         yield Equation(value, "+", number, value + number)
     if value * number <= LARGEST:
@@ -74,7 +74,7 @@ def _joined(value: int, number: int) -> Iterator[Equation]:
 
 
 def answer_of(family: str, steps: Steps) -> str:
-    """What the box holds: x itself, or the steps as one expression such as `(8 - 4) + 5`."""
+    """The content of the box: x itself, or the steps as one expression such as `(8 - 4) + 5`."""
     if family == FIND_X:
         return str(steps[0].left)
     first, *others = steps

@@ -1,7 +1,7 @@
-"""The pretraining corpus: an endless stream of problems, prompts and responses, a function of seed and step.
+"""The pretraining corpus: an endless stream of problems, prompts and responses as a function of seed and step.
 
-Owns the mix of families and hints, loss weights and the packing into batches. Knows nothing of models.
-Nothing is stored: batch k of a seed is always the same, so an interrupted run can go on where it was.
+Owns the mix of families and hints, the loss weights, and the packing into batches. Nothing is stored: batch k of a seed
+is always the same, so an interrupted run can resume.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ from backend.lab.arithmetic import FIND_X
 from backend.lab.lab_problems import Key, question_of, training_keys
 
 SHARDS: Final = 2
+# The first token of a verdict decides right or wrong, and is only a few per cent of all tokens: with equal weights the
+# prototype asserted a match falsely in three of four claims.
 VERDICT_WEIGHT: Final = 5.0
 HINT_WEIGHT: Final = 0.5
 GUIDED_SHARE: Final = 0.38
 FAMILY_SHARES: Final = {"cd3": 0.56, "cd4": 0.24, FIND_X: 0.20}
-# How much of a solution a guided prompt shows, and how often.
+# How much of a solution a guided prompt shows, and how often. "foreign" is another problem's solution.
 HINT_SHARES: Final = {"full": 0.36, "confident": 0.20, "sentence": 0.20, "bare": 0.16, "foreign": 0.08}
-# For each: how likely the response first makes (up to two, three) wrong attempts, or checks the answer.
+# For each: how likely the response makes wrong attempts first (up to two, or three), or checks the answer.
 DOUBTS: Final = {"full": (0.02, 0.0), "confident": (0.02, 0.0), "sentence": (0.28, 0.22), "bare": (0.50, 0.30)}
-# What stands before and after the hint, in each of the paper's two wordings.
+# The text before and after the hint in each of the paper's two prompts.
 GUIDED_FORMATS: Final = tuple(
     tuple(wording.removeprefix("{question}").split("{solution}")) for wording in TEMPLATES.values()
 )
@@ -40,7 +42,7 @@ Piece = tuple[str, float]
 
 @dataclass(frozen=True, slots=True)
 class TrainingBatch:
-    """Token ids [rows, length], padded on the right; weight of each token's loss, and where verdicts begin."""
+    """Token ids [rows, length], padded on the right; the weight of each token's loss; where verdicts begin."""
 
     ids: torch.Tensor
     weights: torch.Tensor
@@ -54,7 +56,7 @@ def batch(seed: int, step: int, shard: int, rows: int) -> TrainingBatch:
 
 
 def example(rng: random.Random) -> tuple[Piece, ...]:
-    """One whole text, in pieces with their loss weights: prompt, response, end mark."""
+    """One whole text in pieces with their loss weights: prompt, response, end token."""
     task = _task(rng)
     question = question_of(task.family, task.numbers, task.target)
     if rng.random() >= GUIDED_SHARE:
@@ -62,6 +64,7 @@ def example(rng: random.Random) -> tuple[Piece, ...]:
     level = _weighted(rng, HINT_SHARES)
     before, after = rng.choice(GUIDED_FORMATS)
     hint, response = _guided(rng, task, level)
+    # A full solution is a response like those to be learned, so the model learns from it too, at half the weight.
     weight = HINT_WEIGHT if level == "full" else 0.0
     if not weight:
         return _framed([(question + before + grammar.plain(hint) + after, 0.0)], response)
@@ -104,6 +107,7 @@ def _weighted(rng: random.Random, shares: dict[str, float]) -> str:
 
 
 def _framed(question: list[Piece], response: str) -> tuple[Piece, ...]:
+    # The template is cut at a character that no question holds.
     opened, closed = tokenizer.templated("\0").split("\0")
     return (opened, 0.0), *question, (closed, 0.0), (response, 1.0), (tokenizer.END, 1.0)
 
@@ -120,7 +124,9 @@ def _tokenizer() -> PreTrainedTokenizerFast:
 
 @lru_cache(maxsize=1)
 def _pool(seed: int, number: int, rows: int) -> list[TrainingBatch]:
-    """The batches of some steps, cut from examples sorted by length so that little padding is computed."""
+    """The batches of some steps, cut from examples that were sorted by length."""
+    # Padding costs as much as text: batches of similar length have little of it. Shuffled, or lengths would rise and
+    # fall.
     rng = random.Random(f"{seed} {number}")  # noqa: S311  a corpus, no secret
     count = _STEPS_A_POOL * SHARDS
     texts = sorted(_encoded([example(rng) for _ in range(rows * count)]), key=lambda text: len(text[0]))
@@ -134,9 +140,10 @@ def _pool(seed: int, number: int, rows: int) -> list[TrainingBatch]:
 
 
 def _encoded(examples: list[tuple[Piece, ...]]) -> list[tuple[list[int], list[float], list[bool]]]:
-    """Ids, weights and verdict marks of each example; a piece's marks cut it, and each cut begins a verdict."""
+    """Ids, weights and verdict flags of each example; pieces are cut at their marks, where verdicts begin."""
     cut = [(k, part, weight, n > 0) for k, pieces in enumerate(examples) for text, weight in pieces
            for n, part in enumerate(text.split(grammar.MARK))]  # fmt: skip
+    # All at once: the tokenizer's own loop is many times faster than ours.
     encodings = _tokenizer().backend_tokenizer.encode_batch([part for _, part, _, _ in cut], add_special_tokens=False)
     texts: list[tuple[list[int], list[float], list[bool]]] = [([], [], []) for _ in examples]
     for (k, _, weight, verdict), encoding in zip(cut, encodings, strict=True):

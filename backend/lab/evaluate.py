@@ -1,7 +1,6 @@
-"""How well a lab model does on a problem set, in one of the prompt contexts: accuracy, length, cues.
+"""Evaluates a lab model on a problem set under a context: accuracy, length, cues.
 
-Owns exact grading and the figures. Knows nothing of the store: these are the
-lab's own figures, for its README and for tuning the corpus.
+These figures are for the lab's README and for tuning the corpus; the app's are measured on stored runs.
 """
 
 from __future__ import annotations
@@ -57,23 +56,25 @@ def evaluate(
 
 
 def prompt(problem: LabProblem, context: str = "none") -> str:
-    """The user's turn: the question alone, or with a hint in the paper's evaluation prompt."""
+    """The user message: the question alone, or with a hint in the paper's evaluation prompt."""
     return user_turn(problem.question, CONTEXTS[context], solution=solution(problem), gold=problem.gold)
 
 
 def is_right(problem: LabProblem, text: str) -> bool:
-    """Whether the response's one boxed answer is right, exactly."""
+    """Whether the response's one boxed answer is right, by exact arithmetic."""
     verdict = countdown.judge(problem.question, text)
+    # The countdown rules don't apply to "Find x" questions, whose answer is a number.
     return verdict.correct if verdict else countdown.boxed(text)[0] == problem.gold
 
 
 def cues(text: str) -> int:
-    """How many cues the text holds, by the paper's rule."""
+    """Number of cues in the text by the paper's rule."""
     lowered = text.lower()
     return sum(lowered.count(cue) for cue in CUES)
 
 
 def _mean(values: Sequence[float], samples: int) -> Estimate:
+    # First over the samples of a problem: the intervals are over problems.
     estimate = mean_estimate(np.array(values, dtype=np.float64).reshape(-1, samples).mean(axis=1))
     assert estimate is not None
     return estimate

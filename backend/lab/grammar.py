@@ -1,12 +1,8 @@
-"""How traces are worded: a search aloud where nothing is given away, a confident walk where it is.
+"""Wording of the lab's traces: a search aloud without a hint, a confident derivation with one.
 
-Owns the phrases, the two registers and which attempts a search makes. Knows nothing of tokens, of problem
-sets or of models.
-
-An attempt is one line: a lead, its steps, the state (value and target side by side), then the verdict. A small
-model can only decide right or wrong when both numbers were just read, and when no word may begin both
-kinds of verdict; `MARK` stands before each verdict so that training can weigh its first token. No search
-without a hint is worded confidently, and no confident walk compares its value with the target.
+Owns the phrases of both registers, and which attempts a search makes. No search without a hint is worded confidently,
+and no confident derivation compares its value with the target: what training does to the two registers can be measured
+only if they never mix.
 """
 
 from __future__ import annotations
@@ -19,6 +15,7 @@ from typing import Final
 
 from backend.lab.arithmetic import FIND_X, Equation, Steps, answer_of, attempts
 
+# Before each verdict in a text, so that training can weigh its first token; removed from what people read.
 MARK: Final = "\x1f"
 
 OPENINGS: Final = (
@@ -50,6 +47,7 @@ NEXT_LEADS: Final = (
     "Let me try",
     "What about",
 )
+# Value and target side by side, right before the verdict: a model this small can compare only what it has just read.
 STATES: Final = (
     "That makes {value}, target {target}.",
     "I get {value}, and I need {target}.",
@@ -57,6 +55,7 @@ STATES: Final = (
     "Compare {value} with {target}.",
     "Now I have {value} and want {target}.",
 )
+# No verdict of one kind begins with a word that the other kind begins with: the first token decides.
 WRONG: Final = (
     "Hmm, {way}.",
     "Hmm, that seems {way}.",
@@ -82,13 +81,14 @@ FOREIGN: Final = ("That solution is for another problem.", "The given solution s
 DOUBTED: Final = ("The answer is given, but let me check it.", "The given answer might be right. Let me check.")
 WAYS: Final = ("too small", "too big")
 
+# How fast an attempt becomes unlikely with its distance from the target, and how many a search makes at most.
 _SCALE: Final = {"cd3": 10.0, "cd4": 12.0, FIND_X: 25.0}
 _TRIES: Final = {"cd3": 6, "cd4": 6, FIND_X: 5}
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a trace is about: `numbers` in the order of the question, (a, b) for fx."""
+    """The problem of a trace: `numbers` in the order of the question, (a, b) for fx."""
 
     family: str
     numbers: tuple[int, ...]
@@ -96,57 +96,58 @@ class Task:
 
 
 def searched(rng: random.Random, task: Task, opening: str | None = None) -> str:
-    """A response that searches aloud; it may give up after its last try, with a box that is honestly wrong."""
+    """A response that searches aloud, and may give up after its last try with an honestly wrong box."""
+    # Failures stay in the corpus: the base has to be imperfect, as real ones are.
     most = _TRIES[task.family]
     tries = most if rng.random() < 0.5 else rng.randint(3, most)
     return _search(rng, task, _drawn(rng, task, tries), opening)
 
 
 def worked(rng: random.Random, task: Task, wrong: int, answer: str | None = None, opening: str | None = None) -> str:
-    """A response that makes `wrong` wrong attempts (fewer where there aren't as many), then the right one."""
+    """A response with `wrong` wrong attempts (or as many as there are), then the right one."""
     tried = _drawn(rng, task, wrong, solvable=False) if wrong else []
     return _search(rng, task, [*tried, _solution(rng, task, answer)], opening)
 
 
 def confident(rng: random.Random, task: Task, answer: str | None = None) -> str:
-    """A response that walks straight to the solution with the box `answer` (None: to any solution)."""
+    """A response that derives the solution with the box `answer` (None: any solution) without a doubt."""
     steps = _solution(rng, task, answer)
     first, *others = steps
-    told = [rng.choice(FIRST).format(step=_equation(task, first))]
-    told += [rng.choice(THEN).format(step=_equation(task, step, begins=False)) for step in others]
-    return _response(" ".join([*told, rng.choice(RESULT).format(target=task.target)]), task, steps)
+    sentences = [rng.choice(FIRST).format(step=_equation(task, first))]
+    sentences += [rng.choice(THEN).format(step=_equation(task, step, begins=False)) for step in others]
+    return _response(" ".join([*sentences, rng.choice(RESULT).format(target=task.target)]), task, steps)
 
 
 def doubted(rng: random.Random, task: Task, answer: str) -> str:
-    """A response to a given answer that is checked before it is believed."""
+    """A response that checks a given answer before it accepts it."""
     return worked(rng, task, 0, answer, rng.choice(DOUBTED))
 
 
 def foreign(rng: random.Random, task: Task) -> str:
-    """A response to the solution of another problem: it is set aside, and the search is an ordinary one."""
+    """A response to the solution of another problem: it is dismissed, and an ordinary search follows."""
     return searched(rng, task, rng.choice(FOREIGN))
 
 
 def luck(task: Task) -> float:
-    """How likely the first attempt of a search is right, in [0, 1]."""
+    """The probability in [0, 1] that the first attempt of a search is right."""
     tried = attempts(task.family, task.numbers)
     weights = _weights(task, tried)
     return sum(w for w, steps in zip(weights, tried, strict=True) if steps[-1].result == task.target) / sum(weights)
 
 
 def drawn_answer(rng: random.Random, task: Task) -> str:
-    """What the box of one of the right answers holds."""
+    """One of the right answers, as the box holds it."""
     return answer_of(task.family, _solution(rng, task, None))
 
 
 def phrases() -> list[str]:
-    """Every phrase a trace may hold, with its fields unfilled."""
+    """Every phrase of the traces, with its fields unfilled."""
     banks = (OPENINGS, LEADS, NEXT_LEADS, STATES, WRONG, CLOSER, RIGHT, CHECKED, GIVEN_UP, FIRST, THEN, RESULT)
     return [phrase for bank in (*banks, FOREIGN, DOUBTED, WAYS) for phrase in bank]
 
 
 def plain(text: str) -> str:
-    """`text` without its marks: what a person reads."""
+    """`text` without its marks, as people read it."""
     return text.replace(MARK, "")
 
 
@@ -157,7 +158,8 @@ def _search(rng: random.Random, task: Task, tried: Sequence[Steps], opening: str
         lead = rng.choice(NEXT_LEADS if number else LEADS)
         value = steps[-1].result
         state = rng.choice(STATES).format(value=value, target=task.target)
-        lines.append(f"{lead} {_told(task, steps)}. {state}{MARK} {_verdict(rng, task, steps, nearest)}")
+        equations = ", ".join(_equation(task, step, begins=not k) for k, step in enumerate(steps))
+        lines.append(f"{lead} {equations}. {state}{MARK} {_verdict(rng, task, steps, nearest)}")
         distance = abs(value - task.target)
         nearest = distance if nearest is None else min(nearest, distance)
     if tried[-1][-1].result != task.target:
@@ -181,7 +183,7 @@ def _weights(task: Task, tried: Sequence[Steps]) -> list[float]:
 
 
 def _drawn(rng: random.Random, task: Task, tries: int, *, solvable: bool = True) -> list[Steps]:
-    """Up to `tries` different attempts, likelier the nearer they come; the last one is right if any is."""
+    """Up to `tries` different attempts, sampled by how near they come; the last one is right if any is."""
     left = [s for s in attempts(task.family, task.numbers) if solvable or s[-1].result != task.target]
     drawn: list[Steps] = []
     while left and len(drawn) < tries:
@@ -189,6 +191,7 @@ def _drawn(rng: random.Random, task: Task, tries: int, *, solvable: bool = True)
         if steps[-1].result == task.target:
             break
         left.remove(steps)
+        # x * (x + a) grows with x: an attempt that was too big rules out all above it.
         if task.family == FIND_X:
             left = [s for s in left if (s[-1].result > steps[-1].result) == (task.target > steps[-1].result)]
     return drawn
@@ -197,10 +200,6 @@ def _drawn(rng: random.Random, task: Task, tries: int, *, solvable: bool = True)
 def _solution(rng: random.Random, task: Task, answer: str | None) -> Steps:
     right = [steps for steps in attempts(task.family, task.numbers) if steps[-1].result == task.target]
     return rng.choice([s for s in right if answer in (None, answer_of(task.family, s))])
-
-
-def _told(task: Task, steps: Steps) -> str:
-    return ", ".join(_equation(task, step, begins=not k) for k, step in enumerate(steps))
 
 
 def _equation(task: Task, step: Equation, *, begins: bool = True) -> str:

@@ -1,7 +1,4 @@
-"""The lab's model: a Qwen3 of 0.8 million parameters, and how a folder of one is written and read.
-
-Owns its shape and its loss. Knows nothing of corpora or of optimisers.
-"""
+"""The lab's model, a Qwen3 of 0.8 million parameters: its shape, its loss, and saving and loading it."""
 
 from __future__ import annotations
 
@@ -23,13 +20,14 @@ CARD: Final = "lab.json"
 
 
 def hide_progress() -> None:
-    """Keep the libraries' progress bars out of the command line's own lines."""
+    """Turn off the libraries' progress bars, which would break up the command line's own output."""
     logging.disable_progress_bar()
 
 
 def create(words: PreTrainedTokenizerFast, seed: int, *, smoke: bool = False) -> Qwen3ForCausalLM:
     """A model with random weights, the same for the same seed; `smoke` makes a much smaller one for tests."""
     torch.manual_seed(seed)
+    # A real architecture, so that every engine and trainer takes the lab's models like any other.
     config = Qwen3Config(
         vocab_size=-(-len(words) // 32) * 32,
         hidden_size=64 if smoke else 128,
@@ -50,9 +48,10 @@ def create(words: PreTrainedTokenizerFast, seed: int, *, smoke: bool = False) ->
 
 
 def losses(model: Qwen3ForCausalLM, batch: TrainingBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """The weighted mean loss in nats a token, and the mean loss of the verdicts' first tokens."""
+    """The weighted mean loss in nats per token, and the mean loss of the verdicts' first tokens."""
     hidden = model.model(input_ids=batch.ids[:, :-1], use_cache=False).last_hidden_state
     weights, counted = batch.weights[:, 1:], batch.weights[:, 1:] > 0
+    # Logits for the tokens that count alone, none for prompts and padding.
     logits = functional.linear(hidden[counted], model.lm_head.weight)
     each = functional.cross_entropy(logits, batch.ids[:, 1:][counted], reduction="none")
     verdicts = each.detach()[batch.verdicts[:, 1:][counted]]
@@ -60,17 +59,18 @@ def losses(model: Qwen3ForCausalLM, batch: TrainingBatch) -> tuple[torch.Tensor,
 
 
 def save(model: Qwen3ForCausalLM, words: PreTrainedTokenizerFast, out: Path, card: Mapping[str, Any]) -> None:
-    """Write model, tokenizer and generation settings to `out`; lab.json comes last and says the folder is whole."""
+    """Write model, tokenizer and generation settings to `out`, and `card` as lab.json."""
     model.generation_config = GenerationConfig(
         do_sample=True, temperature=0.8, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id
     )
     model.save_pretrained(out)
     words.save_pretrained(out)
+    # Last: it says that the folder is whole.
     (out / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
 def load(folder: Path) -> tuple[Qwen3ForCausalLM, PreTrainedTokenizerFast]:
-    """The model and tokenizer in `folder`. Raises UserError where there is none."""
+    """Load the model and tokenizer in `folder`. Raises UserError where there is none."""
     if not (folder / "config.json").is_file():
         raise UserError(f"There is no lab model in {folder}: make one with `python -m backend lab pretrain --out DIR`.")
     model = Qwen3ForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)

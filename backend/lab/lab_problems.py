@@ -1,10 +1,6 @@
-"""The lab's problems: three families, their fixed sets, typed questions and reference solutions.
+"""The lab's problems: three families, their fixed sets, parsing of typed questions, reference solutions.
 
-Owns what a problem is, which problems are held out, and their order. Knows nothing of models, of tokens
-or of how a trace is worded.
-
-Held out are 12 % of all problems, by a hash of family, sorted numbers and target: whatever set or corpus a
-problem is drawn for, the same problem always falls on the same side.
+Owns which problems are held out, and the order of the sets.
 """
 
 from __future__ import annotations
@@ -23,7 +19,7 @@ from backend.domain import UserError
 from backend.lab import grammar
 from backend.lab.arithmetic import COUNTDOWN, FIND_X, LARGEST, X_RANGE, answer_of, attempts
 
-_KEPT: Final = 16_384  # of questions read and solutions written: more than there are in the largest sets
+_KEPT: Final = 16_384  # questions parsed and solutions written; the largest sets have fewer
 
 FAMILIES: Final = (*COUNTDOWN, FIND_X)
 NUMBERS: Final = range(1, 13)
@@ -53,11 +49,11 @@ Key = tuple[str, tuple[int, ...], int]
 
 @dataclass(frozen=True, slots=True)
 class LabProblem:
-    """One problem with an answer known to be right.
+    """A problem with a right answer.
 
     `numbers` are in the order of the question: the numbers to use (cd3, cd4), or (a, b) of x * (x + a) + b (fx).
-    `gold` is an expression with the value `target`, or x. `difficulty` is easy, medium or hard: by
-    how likely the first attempt of a search is right, about a third of each family each.
+    `gold` is an expression with the value `target`, or x. `difficulty` is easy, medium or hard, by how likely the first
+    attempt of a search is right; about a third of each family each.
     """
 
     family: str
@@ -74,7 +70,7 @@ def problem_set(name: str) -> list[LabProblem]:
 
 
 def size_of(name: str) -> int:
-    """How many problems the set `name` has, without making them. Raises UserError for an unknown name."""
+    """How many problems the set `name` has, without building them. Raises UserError for an unknown name."""
     if name not in SETS:
         raise UserError(f"The lab has no problem set {name!r}; it has {', '.join(SETS)}.")
     _, family, part = name.split("-")
@@ -94,13 +90,14 @@ def training_keys(family: str) -> list[Key]:
 
 
 def held_out(key: Key) -> bool:
-    """Whether the problem is kept from every kind of training."""
+    """Whether a problem is kept out of every training."""
+    # By a hash of the problem, not by drawing lots: in whatever set or corpus it comes up, it falls on the same side.
     return _digest(key, "held out") % 100 < HELD_OUT_PERCENT
 
 
 @lru_cache(maxsize=_KEPT)
 def parse(question: str) -> LabProblem | None:
-    """The problem a typed question poses; None if it is no such question, out of range, or has no solution."""
+    """The problem of a typed question; None if it is none of the lab's, out of range, or without a solution."""
     text = question.strip()
     if found := _COUNTDOWN_QUESTION.fullmatch(text):
         numbers = tuple(int(n) for n in found[1].split(", "))
@@ -116,7 +113,7 @@ def parse(question: str) -> LabProblem | None:
 
 
 def question_of(family: str, numbers: tuple[int, ...], target: int) -> str:
-    """The problem in words."""
+    """The question of a problem."""
     if family == FIND_X:
         return f"Find x with x * (x + {numbers[0]}) + {numbers[1]} = {target}."
     return f"Use {', '.join(map(str, numbers))} to make {target}."
@@ -124,7 +121,7 @@ def question_of(family: str, numbers: tuple[int, ...], target: int) -> str:
 
 @lru_cache(maxsize=_KEPT)
 def solution(problem: LabProblem) -> str:
-    """The reference response with its thinking: zero to three wrong attempts, then the right one.
+    """The reference response with its thinking: up to three wrong attempts, then the right one.
 
     Always the same for the same question.
     """
@@ -135,8 +132,10 @@ def solution(problem: LabProblem) -> str:
 
 def _described(family: str, numbers: tuple[int, ...], target: int) -> LabProblem:
     right = [steps for steps in attempts(family, numbers) if steps[-1].result == target]
+    # Any of the right ones, but always the same.
     gold = answer_of(family, min(right, key=lambda steps: _digest(steps, "gold")))
-    difficulty = _difficulty(grammar.Task(family, numbers, target))
+    luck, (hard_below, easy_from) = grammar.luck(grammar.Task(family, numbers, target)), _LUCK[family]
+    difficulty = "hard" if luck < hard_below else "easy" if luck >= easy_from else "medium"
     return LabProblem(family, question_of(family, numbers, target), gold, numbers, target, difficulty)
 
 
@@ -144,12 +143,6 @@ def _problem(key: Key, rng: random.Random) -> LabProblem:
     family, numbers, target = key
     order = numbers if family == FIND_X else tuple(rng.sample(numbers, len(numbers)))
     return _described(family, order, target)
-
-
-def _difficulty(task: grammar.Task) -> str:
-    hard_below, easy_from = _LUCK[task.family]
-    luck = grammar.luck(task)
-    return "hard" if luck < hard_below else "easy" if luck >= easy_from else "medium"
 
 
 @lru_cache(maxsize=len(FAMILIES))

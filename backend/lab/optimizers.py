@@ -1,8 +1,4 @@
-"""Optimisers of pretraining: Muon for matrices, AdamW for embeddings and norms.
-
-Owns Muon in full precision (torch's own works in bfloat16, which processors without it are slow at) and how the
-optimisers' state becomes named tensors. Knows nothing of schedules or of data.
-"""
+"""Optimizers of pretraining: Muon for matrices, AdamW for embeddings and norms, and their state as named tensors."""
 
 from __future__ import annotations
 
@@ -13,20 +9,24 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+# Jordan et al. 2024: a polynomial that brings singular values near 1 in five iterations, not exactly to 1.
 _COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)
 _ITERATIONS: Final = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose update is made orthogonal (Jordan et al. 2024), scaled to the size of AdamW's updates."""
+    """Momentum with orthogonalized updates (Jordan et al. 2024), scaled to the size of AdamW's updates."""
+
+    # Not torch's own Muon: that computes in bfloat16, which many CPUs emulate.
 
     def __init__(self, params: list[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
-        """Update `params`, matrices all, at the learning rate `lr`."""
+        """Optimize `params`, which are all matrices, at the learning rate `lr`."""
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]  # a closure has no use here
-        """Take one step; matrices of one shape are handled together."""
+        """Take one step."""
+        # Matrices of one shape are stacked: on a small model the number of operations is what takes the time.
         for group in self.param_groups:
             shapes: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
             for parameter in group["params"]:
@@ -47,7 +47,8 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """The nearest half-orthogonal matrices [n, rows, columns], by Newton-Schulz iterations."""
+    """The nearest semi-orthogonal matrices [n, rows, columns], by Newton-Schulz iterations."""
+    # The Gram matrix of the shorter side is the smaller one.
     a, b, c = _COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.transpose(1, 2) if tall else matrices
@@ -58,7 +59,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
     return x.transpose(1, 2) if tall else x
 
 
-def optimisers(model: nn.Module, lr: float) -> list[torch.optim.Optimizer]:
+def optimizers(model: nn.Module, lr: float) -> list[torch.optim.Optimizer]:
     """Muon for the model's matrices, AdamW for everything else."""
     named = dict(model.named_parameters())
     matrices = [p for name, p in named.items() if p.ndim == 2 and "embed" not in name]
@@ -67,16 +68,16 @@ def optimisers(model: nn.Module, lr: float) -> list[torch.optim.Optimizer]:
 
 
 def state_tensors(model: nn.Module, used: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """Everything the optimisers remember, by `parameter|key`."""
+    """The state of the optimizers as tensors named `parameter|key`."""
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
-    states = {p: state for optimiser in used for p, state in optimiser.state.items()}
+    states = {p: state for optimizer in used for p, state in optimizer.state.items()}
     return {f"{names[p]}|{key}": value for p, state in states.items() for key, value in state.items()}
 
 
 def load_state(model: nn.Module, used: list[torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
-    """Give the optimisers back what `state_tensors` returned."""
+    """Restore the state that `state_tensors` returned."""
     named = dict(model.named_parameters())
-    owners = {p: optimiser for optimiser in used for group in optimiser.param_groups for p in group["params"]}
+    owners = {p: optimizer for optimizer in used for group in optimizer.param_groups for p in group["params"]}
     for name, value in tensors.items():
         parameter = named[name.partition("|")[0]]
         owners[parameter].state[parameter][name.partition("|")[2]] = value

@@ -1,9 +1,7 @@
-"""Pretraining a lab model from random weights, in one or two processes, resumably.
+"""Pretrains a lab model from random weights, in one or two processes, and resumes after an interruption.
 
-Owns the schedule, the exchange of gradients, checkpoints and progress. Knows nothing of what the corpus says.
-
-Each step has corpus.SHARDS batches whose gradients are added, whatever the number of processes: the weights come
-out equal to the last bit with one process or two, uninterrupted or resumed.
+Owns the schedule, the exchange of gradients, checkpoints and progress. The weights are equal to the last bit with one
+process or two, uninterrupted or resumed.
 """
 
 from __future__ import annotations
@@ -28,22 +26,22 @@ from backend.domain import UserError
 from backend.lab import lab_model as models
 from backend.lab import tokenizer
 from backend.lab.corpus import SHARDS, batch
-from backend.lab.optimizers import load_state, optimisers, state_tensors
+from backend.lab.optimizers import load_state, optimizers, state_tensors
 
 CHECKPOINT: Final = "checkpoint.safetensors"
 STEPS: Final = 1600
 SMOKE_STEPS: Final = 30
 PEAK_RATE: Final = 3e-3
-_WARM_UP: Final = 30
-_FLAT: Final = 0.4
-_FLOOR: Final = 0.02
+_WARM_UP: Final = 30  # steps
+_FLAT: Final = 0.4  # share of the steps before the rate falls
+_FLOOR: Final = 0.02  # of the peak rate, at the end
 _CLIP: Final = 1.0
-_SPEED_WINDOW: Final = 50
+_SPEED_WINDOW: Final = 50  # steps over which the speed is averaged
 
 
 @dataclass(frozen=True, slots=True)
 class PretrainProgress:
-    """Where a run is: steps done of all, tokens so far, losses in nats, speed, and the time left in seconds."""
+    """Progress of a run: steps done of all, tokens so far, losses in nats, speed, and the time left in seconds."""
 
     step: int
     steps: int
@@ -56,7 +54,7 @@ class PretrainProgress:
 
 @dataclass(frozen=True, slots=True)
 class PretrainPlan:
-    """What decides a run's weights."""
+    """The settings that determine a run's weights."""
 
     seed: int
     steps: int
@@ -65,7 +63,7 @@ class PretrainPlan:
 
 
 class PretrainState(NamedTuple):
-    """How far a run is: steps, tokens, and its smoothed losses in nats."""
+    """State of a run: steps, tokens, and its smoothed losses in nats."""
 
     step: int
     tokens: int
@@ -86,7 +84,7 @@ def pretrain(
     checkpoint_every: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> None:
-    """Pretrain a model into `out`; run again after an interruption, it goes on from the last checkpoint.
+    """Pretrain a model into `out`; called again after an interruption, it resumes from the last checkpoint.
 
     A finished folder stays as it is. `on_progress` is called in the first process only, after every step; what it
     raises stops the run. Raises UserError where `out` holds an unfinished run with other settings.
@@ -95,7 +93,7 @@ def pretrain(
     if (out / models.CARD).exists():
         return
     out.mkdir(parents=True, exist_ok=True)
-    _checkpointed(out, plan)
+    _checkpointed(out, plan)  # raises for other settings here, not within the processes
     every = checkpoint_every or (10 if smoke else 100)
     if processes == 1:
         _train(0, 1, "", out, plan, every, on_progress)
@@ -106,7 +104,7 @@ def pretrain(
 
 
 def rate_at(step: int, steps: int) -> float:
-    """The learning rate of `step`: a short warm-up, flat, then linear to a fiftieth."""
+    """The learning rate of `step`: a short warm-up, constant, then linear to a fiftieth of the peak."""
     flat_until = _FLAT * steps
     falling = 1.0 if step < flat_until else 1 - (1 - _FLOOR) * (step - flat_until) / max(1.0, steps - flat_until)
     return PEAK_RATE * min(1.0, (step + 1) / min(_WARM_UP, max(1, steps // 4))) * falling
@@ -115,12 +113,13 @@ def rate_at(step: int, steps: int) -> float:
 def _train(
     rank: int, processes: int, meeting: str, out: Path, plan: PretrainPlan, every: int, on_progress: OnProgress | None
 ) -> None:
+    # One thread a process: on a busy machine two wait for each other at every small operation, ten times slower.
     torch.set_num_threads(1)
     if processes > 1:
         dist.init_process_group("gloo", meeting, timedelta(minutes=10), processes, rank)
     words = tokenizer.build()
     model = models.create(words, plan.seed, smoke=plan.smoke)
-    used = optimisers(model, PEAK_RATE)
+    used = optimizers(model, PEAK_RATE)
     done = _restore(out, plan, model, used)
     report = _Reporter(plan, done, on_progress if rank == 0 else None)
     for step in range(done.step, plan.steps):
@@ -139,6 +138,7 @@ def _step(
     rank: int, processes: int, plan: PretrainPlan, step: int, model: Any, used: list[torch.optim.Optimizer]
 ) -> tuple[float, float, int]:
     """One update; returns loss, verdict loss and tokens of all shards."""
+    # The same shards whatever the number of processes, and their gradients are added: so the weights come out equal.
     model.zero_grad(set_to_none=False)
     figures = torch.zeros(3)
     for shard in range(rank, SHARDS, processes):
@@ -147,6 +147,7 @@ def _step(
         loss.backward()
         figures += torch.tensor([loss.item(), verdict_loss.item(), float((part.weights > 0).sum())])
     gradients = [p.grad for p in model.parameters()]
+    # Figures and gradients in one tensor: one exchange a step.
     flat = torch.cat([figures, *(g.flatten() for g in gradients)])
     if processes > 1:
         dist.all_reduce(flat)
@@ -154,18 +155,18 @@ def _step(
     rest *= torch.clamp(_CLIP / (rest.norm() + 1e-6), max=1.0)
     for gradient, piece in zip(gradients, rest.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(piece.view_as(gradient))
-    for optimiser in used:
-        for group in optimiser.param_groups:
+    for optimizer in used:
+        for group in optimizer.param_groups:
             group["lr"] = rate_at(step, plan.steps)
-        optimiser.step()
+        optimizer.step()
     return float(figures[0]) / SHARDS, float(figures[1]) / SHARDS, int(figures[2])
 
 
 class _Reporter:
-    """Smooths the losses and turns them into Progress, going on from `before`."""
+    """Smooths the losses and reports progress, starting from the state `before`."""
 
     def __init__(self, plan: PretrainPlan, before: PretrainState, on_progress: OnProgress | None) -> None:
-        self._plan, self._done, self._tell = plan, before, on_progress
+        self._plan, self._done, self._on_progress = plan, before, on_progress
         self._times: list[tuple[float, int]] = [(time.monotonic(), before.tokens)]
 
     def __call__(self, figures: tuple[float, float, int]) -> PretrainState:
@@ -175,9 +176,10 @@ class _Reporter:
         self._times = [*self._times[-_SPEED_WINDOW:], (time.monotonic(), now.tokens)]
         took = max(1e-9, self._times[-1][0] - self._times[0][0])
         left = (self._plan.steps - now.step) * took / (len(self._times) - 1)
-        if self._tell:
+        if self._on_progress:
             speed = (now.tokens - self._times[0][1]) / took
-            self._tell(PretrainProgress(now.step, self._plan.steps, now.tokens, loss, verdicts, speed, left))
+            progress = PretrainProgress(now.step, self._plan.steps, now.tokens, loss, verdicts, speed, left)
+            self._on_progress(progress)
         return now
 
 
@@ -194,24 +196,24 @@ def _save_checkpoint(
 ) -> None:
     tensors = {f"model/{name}": p.detach() for name, p in model.named_parameters()}
     tensors |= {f"state/{name}": value for name, value in state_tensors(model, used).items()}
-    told = {"plan": json.dumps(dataclasses.asdict(plan)), "done": json.dumps(done)}
+    metadata = {"plan": json.dumps(dataclasses.asdict(plan)), "done": json.dumps(done)}
     part = out / (CHECKPOINT + ".part")
-    save_file(tensors, part, told)
+    save_file(tensors, part, metadata)
     part.replace(out / CHECKPOINT)
 
 
 def _checkpointed(out: Path, plan: PretrainPlan) -> PretrainState:
-    """How far the checkpoint in `out` is; nothing done if there is none."""
+    """The state of the checkpoint in `out`, step 0 if there is none. Raises UserError for other settings."""
     if not (out / CHECKPOINT).exists():
         return PretrainState(0, 0, 0.0, 0.0)
     with safe_open(out / CHECKPOINT, "pt") as file:
-        told = file.metadata()
-    if json.loads(told["plan"]) != dataclasses.asdict(plan):
+        metadata = file.metadata()
+    if json.loads(metadata["plan"]) != dataclasses.asdict(plan):
         raise UserError(
-            f"{out} holds an unfinished run with other settings ({told['plan']}): go on with those, "
+            f"{out} holds an unfinished run with other settings ({metadata['plan']}): go on with those, "
             "choose another folder, or delete it."
         )
-    return PretrainState(*json.loads(told["done"]))
+    return PretrainState(*json.loads(metadata["done"]))
 
 
 def _restore(out: Path, plan: PretrainPlan, model: Any, used: list[torch.optim.Optimizer]) -> PretrainState:

@@ -1,10 +1,7 @@
-r"""The lab's tokenizer: one token a word, sign or number, with the chat markers of Qwen.
+r"""The lab's tokenizer: a token for each word, sign or number, with Qwen's chat template.
 
-Owns the pieces text is cut into, the vocabulary and the chat template. Knows nothing of which texts are likely.
-
-Pieces carry the space before them, so that tokens joined give back the text. A number has one token wherever it
-stands: after `(`, `{` or a line break a space is put before it, and taken away again when decoding.
-`<think>` and `</think>` are ordinary words: decoding never drops them.
+Owns the pieces that text is split into, the vocabulary, and the template. Pieces carry the space before them, so that
+tokens joined give back the text.
 """
 
 from __future__ import annotations
@@ -21,7 +18,9 @@ UNKNOWN: Final = "<unk>"
 PAD: Final = "<|endoftext|>"
 START: Final = "<|im_start|>"
 END: Final = "<|im_end|>"
-LARGEST_NUMBER: Final = 249
+LARGEST_NUMBER: Final = (
+    249  # of x * (x + a) + b; every number is one token, since the model is to compare, not to spell
+)
 POSITIONS: Final = 1024
 
 _PIECES: Final = r"</?think>|\n\n|\n| ?[A-Za-z']+| ?[0-9]+| ?\\boxed\{| ?[^\s\w<]| "
@@ -44,6 +43,8 @@ def build() -> PreTrainedTokenizerFast:
     special = (UNKNOWN, PAD, START, END)
     vocabulary = {word: number for number, word in enumerate(dict.fromkeys([*special, *_words()]))}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    # A number is the same token wherever it stands: after a bracket or a line break it gets a space, which decoding
+    # removes.
     tokenizer.normalizer = normalizers.Replace(Regex(r"(?<=[\n({])(?=[0-9])"), " ")
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECES), "isolated")
     opened = decoders.Replace(Regex(r"(?<=[\n({]) (?=[0-9])"), "")
@@ -62,7 +63,7 @@ def build() -> PreTrainedTokenizerFast:
 
 
 def templated(question: str) -> str:
-    """`question` as a user's turn, up to where the model begins to write."""
+    """The prompt for `question`, up to where the model begins to write."""
     return f"{START}user\n{question}{END}\n{START}assistant\n"
 
 
@@ -70,4 +71,5 @@ def _words() -> list[str]:
     text = " ".join([*grammar.phrases(), _FIXED]).replace("{", " {")
     words = sorted({word for word in re.findall(r"\{?[A-Za-z']+", text) if not word.startswith("{")})
     spaced = [*words, *_SIGNS, *map(str, range(LARGEST_NUMBER + 1))]
+    # The tags are ordinary words and no special tokens: decoding would drop those.
     return ["<think>", "</think>", "\n", "\n\n", " ", *(" " + word for word in spaced), *spaced]
