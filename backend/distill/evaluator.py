@@ -80,6 +80,7 @@ class Evaluator:
         """The file with the base's answers: every training of a base begins with the same ones."""
         if not self._plan.shared:
             return None
+        # All that the answers depend on, besides the code.
         what = json.dumps([self._plan.base, self._plan.settings.max_tokens, dataclasses.asdict(asked)])
         return Path(self._plan.shared) / f"base-{digest(what)}.json"
 
@@ -88,6 +89,7 @@ class Evaluator:
     ) -> list[dict[str, Any]]:
         turns = self._turns(sampler, asked, items)
         places = [(place, sample) for sample in range(samples) for place in range(len(items))]
+        # By question, not by place: the first few problems get the same responses here as in the whole evaluation.
         seeds = [seed_of(asked.seed, problem_id(items[place].question), sample) for place, sample in places]
         each = [(items[place], turns[place]) for place, _ in places]
         replies = self._draw(sampler, [i for i, _ in each], [t for _, t in each], seeds, asked.temperature)

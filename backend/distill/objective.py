@@ -45,6 +45,7 @@ def terms(
         entropies = entropy(student), entropy(teacher)
     loss = plain
     if settings.remedy is Remedy.CLIP:
+        # A token beyond the clip has no gradient: the few largest divergences don't lead the update.
         loss = plain.clamp(max=settings.token_clip)
     elif settings.remedy is Remedy.ROUTE:
         loss = routed(settings.route_share, student, teacher, ids, mask, entropies[0], advantages)
@@ -53,6 +54,7 @@ def terms(
 
 def divergence(settings: TrainingSettings, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """Forward KL, Jensen-Shannon or reverse KL by token [B, T], over the student's top-k tokens or all."""
+    # With all tokens in the support there is nothing to choose, and no rest for a bucket.
     if not settings.top_k or settings.top_k >= student.shape[-1]:
         return compute_full_logit_self_distillation_loss(student, teacher, distillation_alpha=settings.alpha)
     return compute_topk_self_distillation_loss(
@@ -93,6 +95,7 @@ def routed(
         size = counted.sum(-1, keepdim=True).clamp(min=1.0)
         gap = (theirs - chosen) * counted
         gap = gap / (gap.abs().sum(-1, keepdim=True) / size).clamp(min=_LEAST)
+        # The quantile is over the tokens of a response alone, and 0 for one that has none.
         known = torch.where(mask.bool(), entropies, torch.nan)
         limit = known.nanquantile(1 - share, dim=-1, keepdim=True).nan_to_num()
         mean = (entropies * counted).sum(-1, keepdim=True) / size

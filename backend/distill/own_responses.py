@@ -58,6 +58,7 @@ def _kept(
         if shown is Context.REGENERATED:
             hints = _regenerated(plan, sampler, reader, render)
             everything = {place: replace(item, solution=hints[place]) for place, item in everything.items()}
+        # Without solutions nothing can be shown: the unguided arm is alone, and decides by its own responses.
         alone = settings.context is Context.NONE and not all(item.solution for item in plan.items)
         # The guided responses first, one try each: most are right, and only their problems are tried without.
         guided = _right(plan, everything, Context.NONE if alone else shown, 0, sampler, reader, render)
@@ -80,6 +81,7 @@ def _right(
     seeds = [seed_of("own", settings.seed, turn, place) for place in places]
     drawn = sampler.draw(prompts, seeds, settings.temperature, settings.max_tokens)
     replies = {place: reader.reply(items[place], ids) for place, ids in zip(places, drawn, strict=True)}
+    # One that was cut off would get its end token in the middle of a sentence.
     return {place: list(reply.ids) for place, reply in replies.items() if reply.correct and reply.finished}
 
 

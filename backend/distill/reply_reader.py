@@ -89,6 +89,7 @@ class Reader:
         return marks
 
     def _piece(self, token: int) -> str:
+        # Decoded once each: the same few hundred tokens come up again and again.
         if token not in self._pieces:
             special = token in self.tokenizer.all_special_ids
             self._pieces[token] = "" if special else str(self.tokenizer.decode([token]))

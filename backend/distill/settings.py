@@ -131,6 +131,7 @@ class TrainingSettings:
         if unknown := sorted(set(raw) - set(kinds)):
             raise UserError(f"There is no training setting {unknown[0]!r}; there are {', '.join(kinds)}.")
         try:
+            # By the type of the default: enums come as text, and JSON doesn't tell 1 from 1.0.
             return cls(**{name: kinds[name](value) for name, value in raw.items()})
         except (ValueError, TypeError) as error:
             raise UserError(f"A training setting can't be read: {error}.") from error

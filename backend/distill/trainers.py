@@ -178,6 +178,7 @@ class RewardTrainer(RolloutTrainer, GRPOTrainer):
 
         def forward(ids: torch.Tensor, mask: torch.Tensor, keep: int) -> tuple[torch.Tensor, ...]:
             found = inner(model, ids, mask, keep, *rest, **options)
+            # Which of the two are there depends on the options; parts are joined as tensors.
             return tuple(values for values in found[:2] if values is not None)
 
         found = in_parts(forward, input_ids, attention_mask, logits_to_keep)
@@ -212,6 +213,7 @@ def build(plan: TrainPlan, folder: Path, model: Any, tokenizer: Any, reader: Rea
     The model has to have been loaded from the folder its configuration names: TRL loads a fixed teacher from there.
     """
     settings = plan.settings
+    # accelerate says in WORLD_SIZE among how many processes an update's rows are divided.
     given = arguments.arguments(
         plan, folder, cuda=model.device.type == "cuda", processes=int(os.environ.get("WORLD_SIZE", "1"))
     )

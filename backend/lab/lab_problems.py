@@ -147,6 +147,7 @@ def _problem(key: Key, rng: random.Random) -> LabProblem:
 
 @lru_cache(maxsize=len(FAMILIES))
 def _shuffled(family: str) -> tuple[Key, ...]:
+    # By a hash: the same order on every machine, whatever `random` does in another version of Python.
     return tuple(sorted(_keys(family), key=lambda key: _digest(key, "order")))
 
 

@@ -98,6 +98,7 @@ def pretrain(
     if processes == 1:
         _train(0, 1, "", out, plan, every, on_progress)
         return
+    # The processes find each other by a file, so that no port is opened.
     with tempfile.TemporaryDirectory() as meeting:
         arguments = (processes, f"file://{meeting}/meet", out, plan, every, on_progress)
         multiprocessing.spawn(_train, arguments, nprocs=processes)
@@ -171,6 +172,7 @@ class _Reporter:
 
     def __call__(self, figures: tuple[float, float, int]) -> PretrainState:
         before = self._done if self._done.step else PretrainState(0, 0, *figures[:2])
+        # Exponential averages: single batches differ too much to be read.
         loss, verdicts = 0.95 * before.loss + 0.05 * figures[0], 0.95 * before.verdict_loss + 0.05 * figures[1]
         now = self._done = PretrainState(before.step + 1, before.tokens + figures[2], loss, verdicts)
         self._times = [*self._times[-_SPEED_WINDOW:], (time.monotonic(), now.tokens)]

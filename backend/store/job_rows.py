@@ -119,6 +119,7 @@ class Jobs(Database):
         """Move a job to a final state; False where it is in one already."""
         columns = tables.jobs.c
         values = {"state": state.value, "ended": now(), "error": error, "result": dict(result or {}), "rate": None}
+        # A step may run twice: of two workers that both believe to have the job, the first to end it decides.
         change = update(tables.jobs).where(columns.id == job_id, columns.state.in_(_OPEN))
         with self.writing(counted=False) as connection:
             return connection.execute(change.values(**values)).rowcount == 1
@@ -127,6 +128,7 @@ class Jobs(Database):
         """Ask a job to stop; a queued one ends at once. Returns its state now."""
         columns = tables.jobs.c
         chosen = update(tables.jobs).where(columns.id == job_id)
+        # Two conditional updates, not a look and a write: the job may begin in between.
         queued, running = JobState.QUEUED.value, JobState.RUNNING.value
         with self.writing(counted=False) as connection:
             connection.execute(

@@ -126,6 +126,7 @@ class Ledger(Database):
         with self.writing() as connection:
             query = select(tables.parts).where(tables.parts.c.run_id == run_id)
             parts = [PartRow(*row) for row in connection.execute(_part_columns(query))]
+            # Its parts, links and lexicons go with it, by ON DELETE CASCADE.
             connection.execute(delete(tables.runs).where(tables.runs.c.id == run_id))
             _delete_orphan_problems(connection)
         return parts
@@ -288,6 +289,7 @@ def add_lexicons(connection: Connection, contents: Mapping[str, Mapping[str, Any
     """Keep the content of lexicons (by id) that aren't kept yet, inside the caller's transaction."""
     known = set(connection.execute(select(tables.lexicons.c.id)).scalars())
     new = [
+        # An id is the lexicon's name, "@" and the digest of its content.
         {"id": key, "name": key.partition("@")[0], "content": content, "created": now()}
         for key, content in contents.items()
         if key not in known
@@ -307,6 +309,7 @@ def _add_problems(connection: Connection, problems: Sequence[ProblemRow]) -> Non
         query = select(tables.problems.c.id, tables.problems.c.gold).where(tables.problems.c.id.in_(chunk))
         known |= {row.id: row.gold for row in connection.execute(query)}
     insert_rows(connection, tables.problems, [p._asdict() for p in problems if p.id not in known])
+    # The id covers the question alone: another file may bring the gold answer that the first one lacked.
     for p in problems:
         if p.gold is not None and known.get(p.id, p.gold) is None:
             connection.execute(update(tables.problems).where(tables.problems.c.id == p.id).values(gold=p.gold))

@@ -45,6 +45,7 @@ class OwnLexicons(Database):
 
     def content(self, identity: str) -> dict[str, Any] | None:
         """The content of the lexicon with that id, None where there is none."""
+        # A content that was retired and brought back has two versions with one id.
         query = select(own_lexicons.c.content).where(own_lexicons.c.id == identity).limit(1)
         with self.reading() as connection:
             return connection.execute(query).scalar()
@@ -58,6 +59,7 @@ class OwnLexicons(Database):
         newest = select(columns.id, columns.version, columns.retired).where(columns.name == row.name)
         with self.writing() as connection:
             last = connection.execute(newest.order_by(columns.version.desc()).limit(1)).first()
+            # The same content is no new version, unless the last one was retired: then it is brought back.
             if last and last.id == row.id and not last.retired:
                 return None
             values = {name: getattr(row, name) for name in ("id", "name", "kind", "title", "note", "person")}

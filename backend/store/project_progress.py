@@ -82,6 +82,7 @@ class ProgressCounts(Database):
             found = connection.execute(query).all()
             standing = {(row[0], row[1]): row[2] for row in connection.execute(labels)}
         tallies = [Tally(r[0], r[1], r[2] or "", r[3], r[4], r[5], standing.get((r[0], r[1]), 0), r[6]) for r in found]
+        # Not by the database: SQLite and PostgreSQL order letters differently.
         return sorted(tallies, key=lambda tally: (tally.project, tally.name.casefold(), tally.person))
 
     def standing_by_item(self, project_id: str, person: str) -> dict[str, int]:

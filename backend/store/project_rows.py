@@ -76,6 +76,7 @@ class Projects(Database):
             add_lexicons(connection, new.lexicons)
             for person, subject in new.people:
                 enter(connection, person, subject)
+            # Whoever settled an imported item may be nobody here: the owner stands in.
             settled = dict.fromkeys(new.settled, project.owner)
             insert_rows(connection, tables.items, [item_values(item, settled.get(item.id, "")) for item in new.items])
             insert_rows(connection, tables.assignments, [taken_values(project.id, taken) for taken in new.taken])
@@ -136,6 +137,7 @@ class Projects(Database):
         """Delete a project, all in it and the texts nothing else holds."""
         with self.writing(counted=False, durable=True) as connection:
             bump(connection)
+            # Items, assignments and labels go with it, by ON DELETE CASCADE; a text may be in other projects too.
             connection.execute(delete(tables.projects).where(tables.projects.c.id == project_id))
             held = select(tables.items.c.text_sha256)
             connection.execute(delete(tables.texts).where(tables.texts.c.sha256.not_in(held)))
@@ -215,6 +217,7 @@ def touch(connection: Connection, project_id: str, scheme_version: int | None = 
     change = update(tables.projects).where(columns.id == project_id)
     if scheme_version is not None:
         change = change.where(columns.state == ProjectState.OPEN.value, columns.scheme_version == scheme_version)
+    # On PostgreSQL the update locks the project's row until the commit; on SQLite all writers wait anyway.
     return connection.execute(change.values(version=columns.version + 1)).rowcount == 1
 
 

@@ -41,6 +41,7 @@ class Registry(Database):
         columns = tables.models.c
         row = dataclasses.asdict(model) | {"settings": dict(model.settings), "created": model.created or now()}
         with self.writing() as connection:
+            # Asked, rather than left to the table's constraints: the caller has a sentence for it.
             taken = select(columns.id).where((columns.id == model.id) | (columns.name == model.name))
             if connection.execute(taken).first():
                 return False

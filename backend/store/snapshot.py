@@ -89,6 +89,7 @@ def _fill(ledger: Ledger, folder: Path, path: Path) -> dict[str, int]:
 def _tables(database: duckdb.DuckDBPyConnection, view: _View, folder: Path) -> dict[str, int]:
     """Fill an empty database; returns rows by table."""
     for kind in ("traces", "cues", "counts"):
+        # Empty first: a store without any part gets its tables too.
         _create(database, kind, SCHEMAS[kind].empty_table())
         if paths := [str(folder / part.path) for part in view.parts if part.kind == kind]:
             parts = "read_parquet($paths, hive_partitioning=false)"

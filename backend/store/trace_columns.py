@@ -118,6 +118,7 @@ def trace_row(
         "prompt": draft.prompt,
         "text": draft.text,
         "sections": [{"section": s.section.value, "start": s.start, "end": s.end} for s in sections],
+        # Rows of other programs hold dates and decimals, which JSON doesn't have.
         "extra": orjson.dumps(dict(draft.extra), default=str).decode(),
     }
 

@@ -94,6 +94,7 @@ class Trainings(Database):
         columns, steps = tables.trainings.c, tables.training_steps.c
         query = (
             select(columns.id, func.max(steps.step), columns.outcome, columns.reason)
+            # Outer: a training that has just begun has no step yet.
             .join(tables.training_steps, steps.training_id == columns.id, isouter=True)
             .group_by(columns.id, columns.outcome, columns.reason)
         )

@@ -70,6 +70,7 @@ class ServerClient:
         """The events of all answers (by key) as they come; one that breaks ends in Failed. Ends when cancelled."""
         events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         future = asyncio.run_coroutine_threadsafe(self._gather(answers, events.put), self._loop)
+        # The end of all answers, or a failure, has to wake the reader too.
         future.add_done_callback(lambda _: events.put(None))
         try:
             while not cancelled():
@@ -78,6 +79,7 @@ class ServerClient:
                     if event is None:
                         future.result()
                         return
+                    # Asked again: the event may have come long after the last look.
                     if cancelled():
                         return
                     yield event
@@ -154,13 +156,16 @@ class ServerClient:
         headers: dict[str, Any] = {"OpenAI-Organization": absent, "OpenAI-Project": absent}
         http = openai.DefaultAsyncHttpxClient(
             follow_redirects=False,  # a key never travels to another address than the one a person gave
+            # Loopback is never behind a proxy.
             trust_env=urlsplit(self.address).hostname not in _LOOPBACK,
         )
         return openai.AsyncOpenAI(
             base_url=self.address,
             api_key=self._key or _NO_KEY,
             default_headers=headers,
+            # A server that isn't there is noticed soon; a large model may take minutes to its first token.
             timeout=openai.Timeout(self._timeout, connect=10),
+            # The package waits and tries again by itself where a server is busy or the connection is lost.
             max_retries=self._retries,
             http_client=http,
         )

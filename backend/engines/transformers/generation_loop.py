@@ -137,6 +137,7 @@ class Loop:
         """Feed every row its next token, sample what follows, and yield it."""
         logits = self._batch.step(torch.tensor([row.next for row in self._rows], device=self._device))
         found = distributions(logits)
+        # Settings stay on the device as tensors until the rows change.
         if self._sampler is None:
             self._sampler = TokenSampler(
                 [row.job.request.decoding for row in self._rows], self._texts.known, self._device
@@ -165,6 +166,7 @@ class Loop:
         """Append a sampled token to a response; returns how it ends, None where it goes on, and the piece."""
         start, finish = row.stream.length, None
         if token in self._ends:
+            # The end token is reported with its probability, but has no text.
             finish, text = Finish.STOP, ""
         else:
             text = row.stream.add(token)
@@ -184,6 +186,7 @@ class Loop:
         wanted = [row.job.request.decoding.top for row in self._rows]
         if not any(wanted):
             return [()] * len(wanted)
+        # One top-k for all rows, cut to what each asked for.
         listed = alternatives(self._texts, logprobs, max(wanted))
         return [best[:count] for best, count in zip(listed, wanted, strict=True)]
 

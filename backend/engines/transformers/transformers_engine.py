@@ -79,6 +79,7 @@ class TransformersEngine:
                 yield Failed(request.key, str(error))
         if jobs:
             decoder = self._opened()
+            # The longest request decides how much cache each row gets.
             tokens = max(len(job.ids) + job.limit for job in jobs)
             rows = loading.rows_at_once(decoder, len(jobs), tokens)
             loop = Loop(decoder.batch(rows, tokens), self._texts, self._ends, decoder.device, cancelled)
@@ -105,11 +106,13 @@ class TransformersEngine:
             found.extend(score_tokens(self._texts, part, [distributions(logits)], top))
 
         decoder = self._opened()
+        # A text is read like a prefix, in a row of its own; its last id isn't fed, since nothing follows.
         decoder.batch(1, size).admit([*prompt, *ids], self._adapters[model], lambda: None, len(ids), note)
         return [token._replace(start=start, end=end) for token, (_, start, end) in zip(found, spans, strict=True)]
 
     def starters(self, words: Sequence[str]) -> list[Starter]:
         """See `Engine`; the rule is that of `Texts.starters`."""
+        # A tokenizer may know ids that the model has no weights for.
         return [starter for starter in self._texts.starters(words) if starter.id < self._vocabulary]
 
     def close(self) -> None:
@@ -139,6 +142,7 @@ class TransformersEngine:
                 f"The first words given to {request.model} have {len(prefix):,} tokens already, and the response may"
                 f" have {request.decoding.max_tokens:,} in all: allow more tokens."
             )
+        # The prompt takes its part of the context, whatever was asked for.
         limit = min(request.decoding.max_tokens, self._context - len(ids))
         return Prepared(request, self._adapters[request.model], prompt, ids, prefix, limit)
 
