@@ -6,10 +6,11 @@ Owns how it is kept in files. Knows nothing of what it is.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+from backend.files import write_file
 
 T = TypeVar("T")
 
@@ -22,7 +23,5 @@ def kept(file: Path | None, make: Callable[[], T]) -> T:
     made = make()
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
-        half = file.with_suffix(f".{os.getpid()}")
-        half.write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
-        half.replace(file)
+        write_file(file, json.dumps(made, ensure_ascii=False))
     return made
