@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from backend.codec import JsonRecord
 from backend.domain import Context, UserError
 
 
@@ -58,7 +59,7 @@ class Schedule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSettings:
+class TrainingSettings(JsonRecord):
     """Everything that decides a training run besides model and problems. Defaults are the lab's.
 
     `context` is what the teacher (SDFT) or the writer (SFT) has in view; SDPO's is the sibling, whole (SOLUTION) or
@@ -121,10 +122,6 @@ class TrainingSettings:
     def needs_answers(self) -> bool:
         """Whether every problem needs a gold answer: to reward, to keep what is right, or to show."""
         return self.method is not Method.SDFT or self.context is Context.ANSWER
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> TrainingSettings:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from backend.annotation import Span
+from backend.codec import JsonRecord
 from backend.detect.linear_model import Unit
 from backend.lexicon.finder import CueFinder, Hit
 from backend.measure.bootstrap import Estimate
@@ -46,7 +47,7 @@ class FinderScore:
 
 
 @dataclass(frozen=True, slots=True)
-class SetScore:
+class SetScore(JsonRecord):
     """All of them on one set of `texts` with `cues`."""
 
     name: str
@@ -56,10 +57,6 @@ class SetScore:
     sentences: int
     labelled_by: str
     scores: tuple[FinderScore, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return asdict(self)
 
 
 def criteria(unit: Unit) -> tuple[str, ...]:
