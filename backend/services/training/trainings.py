@@ -25,7 +25,16 @@ from backend.services.jobs import JobCancelled, JobProgress, JobService, environ
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.training.planner import Planner
 from backend.services.training.step_recorder import Recorder, Subject
-from backend.services.training.supervisor import CANCELLED, DONE, FAILED, PAUSED, Crew, OnEvent, Trainee, take_rest
+from backend.services.training.supervisor import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    PAUSED,
+    OnEvent,
+    PreparedTraining,
+    TrainingSupervisor,
+    record_rest,
+)
 from backend.services.training.training_presets import TrainingPreset, training_presets
 from backend.services.training.training_process import Journal, TrainingProcess, launch_command
 from backend.services.training.training_specs import TrainingSpec
@@ -196,8 +205,8 @@ class TrainingService:
         if not self._store.trainings.standings()[training.id].outcome:
             if (self.folder(training.id) / PLAN).is_file():
                 progress = JobProgress(self._store.jobs, job)
-                trainee = self._trainee(training, GraderPool(self._graders), progress, progress.check)
-                take_rest(trainee.journal, trainee.recorder)
+                prepared = self._prepared(training, GraderPool(self._graders), progress)
+                record_rest(prepared.journal, prepared.recorder)
             self._store.trainings.end(training.id, CANCELLED)
         return self._result(training.id)
 
@@ -213,11 +222,12 @@ class TrainingService:
         ends = {one.id: (DONE, "") for one in trainings if standings[one.id].outcome == DONE}
         with GraderPool(self._graders) as graders:
 
-            def begin(training: Training) -> Trainee:
-                return self._trainee(training, graders, progress, crew.heed)
+            def prepare(training: Training) -> PreparedTraining:
+                return self._prepared(training, graders, progress)
 
-            crew = Crew(self._store.trainings, begin, progress, on_event or (lambda _training, _event: None))
-            ends |= crew.carry_out([one for one in trainings if one.id not in ends], max(1, processes))
+            on_event = on_event or (lambda _training, _event: None)
+            supervisor = TrainingSupervisor(self._store.trainings, prepare, progress, on_event)
+            ends |= supervisor.carry_out([one for one in trainings if one.id not in ends], max(1, processes))
         return [self._outcome(one.id, *ends[one.id]) for one in trainings]
 
     # -- inside -------------------------------------------------------------------------------------
@@ -235,9 +245,7 @@ class TrainingService:
         taken = {training.name for training in self._store.trainings.all()}
         return f"{name} ({identity[:4]})" if name in taken else name
 
-    def _trainee(
-        self, training: Training, graders: GraderPool, progress: JobProgress, heed: Callable[[], None]
-    ) -> Trainee:
+    def _prepared(self, training: Training, graders: GraderPool, progress: JobProgress) -> PreparedTraining:
         """What carrying out a training takes. Raises UserError where what it needs isn't there any more."""
         spec, folder = TrainingSpec.from_json(training.spec), self.folder(training.id)
         plan = self._planner.kept(spec, folder, self._store.folder / FOLDER / _SHARED)
@@ -251,8 +259,8 @@ class TrainingService:
             base_parent=self._models.name_of(base.parent),
             tokenizer=self._models.tokenizer(base),
         )
-        recorder = Recorder(self._store, self._lexicons, graders, subject, progress, heed)
-        return Trainee(Journal(folder), recorder, lambda: self._start_process(spec, folder, plan.threads))
+        recorder = Recorder(self._store, self._lexicons, graders, subject, progress, progress.check)
+        return PreparedTraining(Journal(folder), recorder, lambda: self._start_process(spec, folder, plan.threads))
 
     def _start_process(self, spec: TrainingSpec, folder: Path, threads: int) -> TrainingProcess:
         env = environment(self._settings) | {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
