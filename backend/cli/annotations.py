@@ -1,25 +1,20 @@
-"""The verb `annotations`: projects listed, their labels written to files, and files made into projects.
-
-Owns its options, and who is at work on the command line. Knows nothing of formats or of projects.
-"""
+"""The verb `annotations`: projects listed, their labels exported to files, and files imported as projects."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from backend.annotation import Person, Project
+from backend.annotation import Project
+from backend.cli.actor import actor_of, add_actor
+from backend.cli.verb import AddVerb, add_store
 from backend.domain import UserError, visible
 from backend.services import Services
 
-Verb = Callable[[str, object, str], argparse.ArgumentParser]
 
-
-def add_verbs(verb: Verb) -> None:
+def add_verb(verb: AddVerb) -> None:
     """Add the verb to the parser behind `verb`."""
     sub = verb("annotations", _annotations, "List annotation projects, write their labels to files, or read them in.")
     actions = sub.add_subparsers(required=True, metavar="projects | formats | export | import")
@@ -42,9 +37,9 @@ def add_verbs(verb: Verb) -> None:
     into.add_argument("--gold", action="store_true", help="take every label for an adjudicated one")
     into.add_argument("--format", default="", metavar="FORMAT", help="whatever the content says")
     for each in (out, into):
-        each.add_argument("--as", dest="who", default="", metavar="NAME", help="who is at work (default: your login)")
+        add_actor(each)
     for each in (known, forms, out, into):
-        each.add_argument("--store", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="folder of the store")
+        add_store(each)
 
 
 def _annotations(services: Services, options: argparse.Namespace) -> None:
@@ -71,13 +66,13 @@ def _formats(services: Services, _options: argparse.Namespace) -> None:
 
 
 def _export(services: Services, options: argparse.Namespace) -> None:
-    actor, project = _at_work(services, options.who), _project(services, options.project)
+    actor, project = actor_of(services, options), _project(services, options.project)
     found = services.label_files.export(
         actor.id, project.id, options.form, traces=options.traces, history=options.history
     )
     path = (options.out or Path(found.name)).expanduser()
     try:
-        path.write_bytes(found.data)
+        path.write_bytes(found.data)  # not by a rename: it may be /dev/stdout
     except OSError as error:
         raise UserError(f"{visible(str(path))} can't be written: {error.strerror or error}.") from None
     for note in found.notes:
@@ -86,7 +81,7 @@ def _export(services: Services, options: argparse.Namespace) -> None:
 
 
 def _import(services: Services, options: argparse.Namespace) -> None:
-    actor = _at_work(services, options.who)
+    actor = actor_of(services, options)
     files = [path.expanduser() for path in options.files]
     project = services.label_files.import_(actor.id, files, options.name, options.gold, options.format)
     for note in project.sampling.get("notes", ()):
@@ -96,24 +91,6 @@ def _import(services: Services, options: argparse.Namespace) -> None:
     people = ", ".join(visible(one.name, 40) for one in info.progress)
     print(f"imported  {project.id}  {visible(project.name, 60)}: {info.items:,} texts, {own:,} labels"
           f"{f' of {people}' if people else ''}, {sum(len(one.gold) for one in labelled):,} gold labels")  # fmt: skip
-
-
-def _at_work(services: Services, who: str) -> Person:
-    """The person of that name or e-mail address; without one, the login of whoever calls, entered where it is new."""
-    if not who:
-        return services.people.local(_login())
-    found = [person for person in services.people.all() if who in (person.id, person.name, person.email)]
-    if len(found) != 1:
-        how = "nobody" if not found else f"{len(found)} people"
-        raise UserError(f"There is {how} called '{visible(who, 60)}' here: give a name, an e-mail address or an id.")
-    return found[0]
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no such user on this machine
-        return "command line"
 
 
 def _project(services: Services, named: str) -> Project:
