@@ -18,12 +18,21 @@ from backend.services.generation.specs import ForkPoint, GenerationSpec, RunArm,
 from backend.services.reproduction.claims import ClaimResult
 from backend.services.reproduction.reproducer import ReproductionSpec
 from backend.services.reproduction.results import SHIPPED, load_shipped, write_shipped
-from backend.services.training.training_specs import TrainingSpec, EvaluationSpec
+from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 
 KINDS: dict[str, type[JsonRecord]] = {
     kind.__name__: kind
     for kind in (
-        *(GenerationSpec, ScoreSpec, TrainingSettings, TrainingSpec, ReproductionSpec, DetectorSpec, ClaimResult, TrainPlan),
+        *(
+            GenerationSpec,
+            ScoreSpec,
+            TrainingSettings,
+            TrainingSpec,
+            ReproductionSpec,
+            DetectorSpec,
+            ClaimResult,
+            TrainPlan,
+        ),
     )
 }
 # A line a value: its class, and its JSON as the hand-written methods of November 2026 made it.

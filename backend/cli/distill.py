@@ -16,7 +16,7 @@ from backend.codec import encode
 from backend.distill.settings import Method, TrainingSettings
 from backend.domain import Context, Job, JobState, UserError, visible
 from backend.services import Services
-from backend.services.training.training_specs import SEEN, TrainingSpec, EvaluationSpec
+from backend.services.training.training_specs import SEEN, EvaluationSpec, TrainingSpec
 from backend.services.training.training_state import TrainingInfo
 from backend.store.trainings import EvaluationRow
 

@@ -6,7 +6,6 @@ queue by doubt. Knows nothing of learning itself (detector_trials.py, backend.de
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
