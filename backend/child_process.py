@@ -2,8 +2,8 @@
 
 Owns both sides. The parent's `ChildProcess` starts, talks to and ends it; in the child, `json_output` and
 `follow_input` are the other ends of its pipes. Standard input is the life line: the system closes it when the parent
-dies, however it dies, and the child then ends. `python child_process.py SECONDS COMMAND…` gives a command that knows
-nothing of this the same end. Needs the standard library alone; POSIX only.
+dies, however it dies, and the child then ends. `python child_process.py SECONDS COMMAND…` gives any other command
+the same end. Needs the standard library alone; POSIX only.
 """
 
 from __future__ import annotations

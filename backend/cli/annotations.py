@@ -16,22 +16,22 @@ from backend.services import Services
 
 def add_verb(verb: AddVerb) -> None:
     """Add the verb to the parser behind `verb`."""
-    sub = verb("annotations", _annotations, "List annotation projects, write their labels to files, or read them in.")
+    sub = verb("annotations", None, "List annotation projects, write their labels to files, or read them in.")
     actions = sub.add_subparsers(required=True, metavar="projects | formats | export | import")
     known = actions.add_parser("projects", help="every project, with how far it is")
-    known.set_defaults(act=_projects)
+    known.set_defaults(run=_projects)
     known.add_argument("--json", action="store_true", help="one JSON object a project, one a line")
     forms = actions.add_parser("formats", help="the formats there are")
-    forms.set_defaults(act=_formats)
+    forms.set_defaults(run=_formats)
     out = actions.add_parser("export", help="write a project's labels")
-    out.set_defaults(act=_export)
+    out.set_defaults(run=_export)
     out.add_argument("project", metavar="PROJECT", help="its id, or its name")
     out.add_argument("form", nargs="?", default="jsonl", metavar="FORMAT", help="jsonl (default); `formats` lists them")
     out.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: named like the project)")
     out.add_argument("--traces", action="store_true", help="with trace, run and stratum, which name the model")
     out.add_argument("--history", action="store_true", help="with every row of the log")
     into = actions.add_parser("import", help="make a project of files")
-    into.set_defaults(act=_import)
+    into.set_defaults(run=_import)
     into.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files, folders or archives")
     into.add_argument("--name", default="", metavar="NAME", help="what the project is called (default: as in the file)")
     into.add_argument("--gold", action="store_true", help="take every label for an adjudicated one")
@@ -40,10 +40,6 @@ def add_verb(verb: AddVerb) -> None:
         add_actor(each)
     for each in (known, forms, out, into):
         add_store(each)
-
-
-def _annotations(services: Services, options: argparse.Namespace) -> None:
-    options.act(services, options)
 
 
 def _projects(services: Services, options: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from backend.domain import Context, Job, JobState, UserError, visible
 from backend.services import Services
 from backend.services.training.training_specs import SEEN, EvaluationSpec, TrainingSpec
 from backend.services.training.training_state import TrainingInfo
-from backend.store.trainings import EvaluationRow
 
 _ACTIONS: Final = ("pause", "resume", "remove")
 _ENDED: Final = {JobState.DONE: 0}
@@ -82,10 +81,10 @@ def _follow(services: Services, job: Job, options: argparse.Namespace) -> int:
     training = str(job.spec["training"])
     job = follow(services, job, options.settings)
     rows = services.trainings.evaluations(training)
-    last = [row for row in rows if row.step == rows[-1].step]
+    last = [encode(row) for row in rows if row.step == rows[-1].step]
     info = services.trainings.get(training)
     if options.json:
-        print(json.dumps(_as_json(info) | {"evaluations": encode(last)}, ensure_ascii=False))
+        print(json.dumps(_as_json(info) | {"evaluations": last}, ensure_ascii=False))
     else:
         print(_line(info))
         for row in last:
@@ -205,12 +204,13 @@ def _line(info: TrainingInfo) -> str:
     return f"{info.training.id[:8]}  {info.state:9} {where:16} {visible(info.training.name, 80)}{reason}"
 
 
-def _row_line(row: EvaluationRow) -> str:
-    right, length = _figure(row.values["accuracy"], 100, " % right"), _figure(row.values["length"], 1, " tokens")
-    shown = "" if row.context is Context.NONE else f", {row.context}"
-    cues = next(iter(row.values["cues"].items()))
-    doubts = _figure(cues[1], 1, f" {cues[0]} a response", 2)
-    return f"{row.run}  step {row.step:<5} {visible(row.name, 40) + shown:32} {right}  {length}  {doubts}"
+def _row_line(row: Mapping[str, Any]) -> str:
+    values = row["values"]
+    right, length = _figure(values["accuracy"], 100, " % right"), _figure(values["length"], 1, " tokens")
+    shown = "" if row["context"] == Context.NONE else f", {row['context']}"
+    lexicon, cues = next(iter(values["cues"].items()))
+    doubts = _figure(cues, 1, f" {lexicon} a response", 2)
+    return f"{row['run']}  step {row['step']:<5} {visible(row['name'], 40) + shown:32} {right}  {length}  {doubts}"
 
 
 def _figure(figure: Sequence[float | None] | None, times: int, unit: str, places: int = 1) -> str:

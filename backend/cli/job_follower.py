@@ -19,7 +19,10 @@ def follow(services: Services, job: Job, settings: Settings) -> Job:
 
     Ctrl-C cancels the job. Raises UserError with its reason where it failed.
     """
-    worker = None if services.jobs.worker_at_work() else _worker_once(settings)
+    worker = None
+    if not services.jobs.worker_at_work():
+        command = [sys.executable, "-m", "backend.worker", "--once"]
+        worker = subprocess.Popen(command, cwd=ROOT, env=environment(settings), stdout=subprocess.DEVNULL)  # noqa: S603
     try:
         _wait(services, job, worker)
     except KeyboardInterrupt:
@@ -33,11 +36,6 @@ def follow(services: Services, job: Job, settings: Settings) -> Job:
     if job.state is JobState.FAILED:
         raise UserError(job.error)
     return job
-
-
-def _worker_once(settings: Settings) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "backend.worker", "--once"]
-    return subprocess.Popen(command, cwd=ROOT, env=environment(settings), stdout=subprocess.DEVNULL)  # noqa: S603
 
 
 def _wait(services: Services, job: Job, worker: subprocess.Popen[bytes] | None) -> None:

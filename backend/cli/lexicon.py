@@ -22,17 +22,17 @@ _HEADS = " ".join(
 
 def add_verb(verb: AddVerb) -> None:
     """Add the verb to the parser behind `verb`."""
-    sub = verb("lexicon", _lexicon, "Measure lexicons and detectors against gold; train, add, write out, put away.")
+    sub = verb("lexicon", None, "Measure lexicons and detectors against gold; train, add, write out, put away.")
     actions = sub.add_subparsers(required=True, metavar="evaluate | train | list | add | export | retire")
 
-    def action(name: str, act: object, what: str) -> argparse.ArgumentParser:
+    def action(name: str, run: object, what: str) -> argparse.ArgumentParser:
         made = actions.add_parser(name, help=what, description=what)
-        made.set_defaults(act=act)
+        made.set_defaults(run=run)
         add_store(made)
         return made
 
-    def writing(name: str, act: object, what: str) -> argparse.ArgumentParser:
-        made = action(name, act, what)
+    def writing(name: str, run: object, what: str) -> argparse.ArgumentParser:
+        made = action(name, run, what)
         add_actor(made)
         return made
 
@@ -71,10 +71,6 @@ def _lexicons(services: Services, _options: argparse.Namespace) -> None:
 def _match(services: Services, _options: argparse.Namespace) -> None:
     for label, lexicons in services.lexicons.match_missing():
         print(f"matched  {visible(label)}: {', '.join(lexicons)}")
-
-
-def _lexicon(services: Services, options: argparse.Namespace) -> None:
-    options.act(services, options)
 
 
 # -- measuring --------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 # Name, what runs it, a sentence for the help -> the verb's parser. What runs it gets the services and the options and
-# returns an exit code, None for 0; with the default `bare` set it gets the options alone, and no store is opened.
+# returns an exit code, None for 0; with the default `bare` set it gets the options alone, and no store is opened. Where
+# each action's parser sets `run`, the verb itself has None.
 AddVerb = Callable[[str, object, str], argparse.ArgumentParser]
 
 

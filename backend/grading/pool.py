@@ -155,7 +155,7 @@ class GraderPool:
 
     def _advance(self, block: bool) -> None:
         """Hand out waiting work, then take in replies; if `block`, wait until something happens."""
-        self._hand_out()
+        self._assign()
         workers = [*self._busy, *self._starting]
         if not workers:
             return
@@ -166,9 +166,9 @@ class GraderPool:
                 self._take(worker)
             elif worker.late():
                 self._lose(worker, TOO_LONG)
-        self._hand_out()
+        self._assign()
 
-    def _hand_out(self) -> None:
+    def _assign(self) -> None:
         while self._waiting:
             if not self._idle:
                 # No more processes than there is work for: each takes a second to start, and 100 MB.
