@@ -75,7 +75,7 @@ $(VLLM)/.installed: requirements.txt
 	@touch $@
 
 test-vllm: env $(VLLM)/.installed ## the engine's tests against a real vLLM on the CPU: 3.5 GB and some minutes
-	SECOND_THOUGHTS_VLLM_PYTHON=$(abspath $(VLLM))/bin/python $(BIN)/python -m pytest tests/engines/test_vllm_real.py
+	SECOND_THOUGHTS_VLLM_PYTHON=$(abspath $(VLLM))/bin/python $(BIN)/python -m pytest tests/engines/vllm/test_vllm_real.py
 
 stress: env postgres ## long fault tests
 	$(BIN)/python -m pytest -m stress

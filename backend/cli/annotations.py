@@ -1,54 +1,45 @@
-"""The verb `annotations`: projects listed, their labels written to files, and files made into projects.
-
-Owns its options, and who is at work on the command line. Knows nothing of formats or of projects.
-"""
+"""The verb `annotations`: projects listed, their labels exported to files, and files imported as projects."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from backend.annotation import Person, Project
+from backend.annotation import Project
+from backend.cli.actor import actor_of, add_actor
+from backend.cli.verb import AddVerb, add_store
 from backend.domain import UserError, visible
 from backend.services import Services
 
-Verb = Callable[[str, object, str], argparse.ArgumentParser]
 
-
-def add_verbs(verb: Verb) -> None:
+def add_verb(verb: AddVerb) -> None:
     """Add the verb to the parser behind `verb`."""
-    sub = verb("annotations", _annotations, "List annotation projects, write their labels to files, or read them in.")
+    sub = verb("annotations", None, "List annotation projects, write their labels to files, or read them in.")
     actions = sub.add_subparsers(required=True, metavar="projects | formats | export | import")
     known = actions.add_parser("projects", help="every project, with how far it is")
-    known.set_defaults(act=_projects)
+    known.set_defaults(run=_projects)
     known.add_argument("--json", action="store_true", help="one JSON object a project, one a line")
     forms = actions.add_parser("formats", help="the formats there are")
-    forms.set_defaults(act=_formats)
+    forms.set_defaults(run=_formats)
     out = actions.add_parser("export", help="write a project's labels")
-    out.set_defaults(act=_export)
+    out.set_defaults(run=_export)
     out.add_argument("project", metavar="PROJECT", help="its id, or its name")
     out.add_argument("form", nargs="?", default="jsonl", metavar="FORMAT", help="jsonl (default); `formats` lists them")
     out.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: named like the project)")
     out.add_argument("--traces", action="store_true", help="with trace, run and stratum, which name the model")
     out.add_argument("--history", action="store_true", help="with every row of the log")
     into = actions.add_parser("import", help="make a project of files")
-    into.set_defaults(act=_import)
+    into.set_defaults(run=_import)
     into.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files, folders or archives")
     into.add_argument("--name", default="", metavar="NAME", help="what the project is called (default: as in the file)")
     into.add_argument("--gold", action="store_true", help="take every label for an adjudicated one")
     into.add_argument("--format", default="", metavar="FORMAT", help="whatever the content says")
     for each in (out, into):
-        each.add_argument("--as", dest="who", default="", metavar="NAME", help="who is at work (default: your login)")
+        add_actor(each)
     for each in (known, forms, out, into):
-        each.add_argument("--store", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="folder of the store")
-
-
-def _annotations(services: Services, options: argparse.Namespace) -> None:
-    options.act(services, options)
+        add_store(each)
 
 
 def _projects(services: Services, options: argparse.Namespace) -> None:
@@ -71,13 +62,13 @@ def _formats(services: Services, _options: argparse.Namespace) -> None:
 
 
 def _export(services: Services, options: argparse.Namespace) -> None:
-    actor, project = _at_work(services, options.who), _project(services, options.project)
+    actor, project = actor_of(services, options), _project(services, options.project)
     found = services.label_files.export(
         actor.id, project.id, options.form, traces=options.traces, history=options.history
     )
     path = (options.out or Path(found.name)).expanduser()
     try:
-        path.write_bytes(found.data)
+        path.write_bytes(found.data)  # not by a rename: it may be /dev/stdout
     except OSError as error:
         raise UserError(f"{visible(str(path))} can't be written: {error.strerror or error}.") from None
     for note in found.notes:
@@ -86,7 +77,7 @@ def _export(services: Services, options: argparse.Namespace) -> None:
 
 
 def _import(services: Services, options: argparse.Namespace) -> None:
-    actor = _at_work(services, options.who)
+    actor = actor_of(services, options)
     files = [path.expanduser() for path in options.files]
     project = services.label_files.import_(actor.id, files, options.name, options.gold, options.format)
     for note in project.sampling.get("notes", ()):
@@ -96,24 +87,6 @@ def _import(services: Services, options: argparse.Namespace) -> None:
     people = ", ".join(visible(one.name, 40) for one in info.progress)
     print(f"imported  {project.id}  {visible(project.name, 60)}: {info.items:,} texts, {own:,} labels"
           f"{f' of {people}' if people else ''}, {sum(len(one.gold) for one in labelled):,} gold labels")  # fmt: skip
-
-
-def _at_work(services: Services, who: str) -> Person:
-    """The person of that name or e-mail address; without one, the login of whoever calls, entered where it is new."""
-    if not who:
-        return services.people.local(_login())
-    found = [person for person in services.people.all() if who in (person.id, person.name, person.email)]
-    if len(found) != 1:
-        how = "nobody" if not found else f"{len(found)} people"
-        raise UserError(f"There is {how} called '{visible(who, 60)}' here: give a name, an e-mail address or an id.")
-    return found[0]
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no such user on this machine
-        return "command line"
 
 
 def _project(services: Services, named: str) -> Project:

@@ -1,32 +1,30 @@
-"""The verb `distill`: a training is asked for, followed, listed, paused, gone on with, removed.
-
-Owns its options and how trainings look in a terminal. Knows nothing of how anything is done.
-"""
+"""The verb `distill`: a training is started and followed, or listed, paused, resumed, removed."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
-from backend.cli.work import follow, model_named
+from backend.cli.job_follower import follow
+from backend.cli.models import model_named
+from backend.cli.verb import AddVerb
+from backend.codec import encode
 from backend.distill.settings import Method, TrainingSettings
 from backend.domain import Context, Job, JobState, UserError, visible
 from backend.services import Services
 from backend.services.training.training_specs import SEEN, EvaluationSpec, TrainingSpec
 from backend.services.training.trainings import TrainingInfo
-from backend.store.trainings import EvaluationRow
 
-Verb = Callable[[str, object, str], argparse.ArgumentParser]
 _ACTIONS: Final = ("pause", "resume", "remove")
 _ENDED: Final = {JobState.DONE: 0}
 _TRUE, _FALSE = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 
 
-def add_verbs(verb: Verb) -> None:
+def add_verb(verb: AddVerb) -> None:
     """Add the verb to the parser behind `verb`."""
     sub = verb("distill", _distill, "Teach a model; its checkpoints become models, its evaluations runs.")
     sub.add_argument("--model", metavar="MODEL", help="the base: a model's name or id, or a folder")
@@ -83,10 +81,10 @@ def _follow(services: Services, job: Job, options: argparse.Namespace) -> int:
     training = str(job.spec["training"])
     job = follow(services, job, options.settings)
     rows = services.trainings.evaluations(training)
-    last = [row for row in rows if row.step == rows[-1].step]
+    last = [encode(row) for row in rows if row.step == rows[-1].step]
     info = services.trainings.get(training)
     if options.json:
-        print(json.dumps(_as_json(info) | {"evaluations": [_row_json(row) for row in last]}, ensure_ascii=False))
+        print(json.dumps(_as_json(info) | {"evaluations": last}, ensure_ascii=False))
     else:
         print(_line(info))
         for row in last:
@@ -98,15 +96,16 @@ def _follow(services: Services, job: Job, options: argparse.Namespace) -> int:
 
 
 def _spec(services: Services, options: argparse.Namespace) -> TrainingSpec:
-    """A preset, or the defaults, with what was said on the command line in its place."""
+    """A preset, or the defaults, with the command line's options in place of its own."""
     spec = _preset(services, options.preset) if options.preset else None
     if not (spec or options.model):
         raise UserError("Name the model to teach with --model, or a --preset.")
     if not (spec or options.problems or options.steps == 0):
         raise UserError("Name the problem set to train on with --problems, or a --preset.")
     spec = spec or TrainingSpec("", TrainingSettings())
-    said = {"method": options.method, "context": options.context, "steps": options.steps} | _settings(options.set)
-    settings = TrainingSettings.from_json(spec.settings.to_json() | {k: v for k, v in said.items() if v is not None})
+    given = {"method": options.method, "context": options.context, "steps": options.steps} | _settings(options.set)
+    # Through JSON: it refuses values of another kind in a sentence, which replacing fields would let pass.
+    settings = TrainingSettings.from_json(spec.settings.to_json() | {k: v for k, v in given.items() if v is not None})
     changes: dict[str, Any] = {
         "model": model_named(services, options.model).id if options.model else None,
         "problem_set": options.problems,
@@ -141,7 +140,7 @@ def _evaluations(options: argparse.Namespace) -> tuple[EvaluationSpec, ...] | No
 def _settings(pairs: Sequence[str]) -> dict[str, Any]:
     """NAME=VALUE pairs as settings of the right type. Raises UserError for an unknown one, or a value of another."""
     found: dict[str, Any] = {}
-    defaults = TrainingSettings().to_json()
+    defaults = {field.name: field.default for field in dataclasses.fields(TrainingSettings)}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         name = name.replace("-", "_")
@@ -157,6 +156,7 @@ def _settings(pairs: Sequence[str]) -> dict[str, Any]:
 def _value(name: str, value: str, default: Any) -> Any:
     kind = "a number"
     try:
+        # First, for a bool is an int too, and bool("false") is True.
         if isinstance(default, bool):
             kind = "true or false"
             return (*_FALSE, *_TRUE).index(value.lower()) >= len(_FALSE)
@@ -172,6 +172,7 @@ def _training(services: Services, named: str) -> TrainingInfo:
     """A training by its id, the beginning of it, or its name."""
     found = services.trainings.all()
     exact = [info for info in found if named in (info.training.id, info.training.name)]
+    # Four characters and more: `--remove 1` must not remove whatever begins so.
     begins = [info for info in found if len(named) >= 4 and info.training.id.startswith(named)]
     if len(exact or begins) != 1:
         raise UserError(f"There is no training {visible(named, 80)!r}; `distill --list` lists them.")
@@ -203,16 +204,13 @@ def _line(info: TrainingInfo) -> str:
     return f"{info.training.id[:8]}  {info.state:9} {where:16} {visible(info.training.name, 80)}{reason}"
 
 
-def _row_json(row: EvaluationRow) -> dict[str, Any]:
-    return row._asdict() | {"context": row.context.value}
-
-
-def _row_line(row: EvaluationRow) -> str:
-    right, length = _figure(row.values["accuracy"], 100, " % right"), _figure(row.values["length"], 1, " tokens")
-    shown = "" if row.context is Context.NONE else f", {row.context}"
-    cues = next(iter(row.values["cues"].items()))
-    doubts = _figure(cues[1], 1, f" {cues[0]} a response", 2)
-    return f"{row.run}  step {row.step:<5} {visible(row.name, 40) + shown:32} {right}  {length}  {doubts}"
+def _row_line(row: Mapping[str, Any]) -> str:
+    values = row["values"]
+    right, length = _figure(values["accuracy"], 100, " % right"), _figure(values["length"], 1, " tokens")
+    shown = "" if row["context"] == Context.NONE else f", {row['context']}"
+    lexicon, cues = next(iter(values["cues"].items()))
+    doubts = _figure(cues, 1, f" {lexicon} a response", 2)
+    return f"{row['run']}  step {row['step']:<5} {visible(row['name'], 40) + shown:32} {right}  {length}  {doubts}"
 
 
 def _figure(figure: Sequence[float | None] | None, times: int, unit: str, places: int = 1) -> str:

@@ -1,7 +1,4 @@
-"""The verbs of `python -m backend lab`: pretrain, sft, evaluate, problems.
-
-Owns their options and how progress and figures look in a terminal. Knows nothing of how anything is done.
-"""
+"""The verb `lab`: the lab's small models are pretrained, fine-tuned and measured, and its problems printed."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backend.cli.verb import AddVerb
 from backend.domain import UserError
 from backend.lab.lab_problems import SETS, problem_set
 
@@ -21,8 +19,14 @@ if TYPE_CHECKING:
     from backend.measure.bootstrap import Estimate
 
 
-def add_verbs(parser: argparse.ArgumentParser) -> None:
-    """Add the lab's verbs to `parser`; the chosen one is `options.lab`."""
+def add_verb(verb: AddVerb) -> None:
+    """Add the verb to the parser behind `verb`."""
+    sub = verb("lab", _run, "Make and measure the lab's small models.")
+    sub.set_defaults(bare=True)
+    _add_actions(sub)
+
+
+def _add_actions(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="lab", required=True, metavar="VERB")
     sub = verbs.add_parser("pretrain", help="Pretrain a lab model; run again, it goes on where it was interrupted.")
     _add_out(sub)
@@ -43,8 +47,7 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     sub.add_argument("--jsonl", type=Path, metavar="FILE", help="write one JSON object a problem to FILE instead")
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run the verb `add_verbs` parsed; returns the exit code. Raises UserError for the person's mistakes."""
+def _run(options: argparse.Namespace) -> int:
     return {"pretrain": _pretrain, "sft": _sft, "evaluate": _evaluate, "problems": _problems}[options.lab](options)
 
 
@@ -54,7 +57,8 @@ def _add_out(sub: argparse.ArgumentParser) -> None:
 
 
 def _pretrain(options: argparse.Namespace) -> int:
-    from backend.lab.lab_model import hide_progress  # noqa: PLC0415  torch takes seconds to import
+    # Here and below, inside the functions: torch takes seconds to import, and `problems` needs none of it.
+    from backend.lab.lab_model import hide_progress  # noqa: PLC0415
     from backend.lab.pretrain import pretrain  # noqa: PLC0415
 
     hide_progress()
@@ -65,7 +69,7 @@ def _pretrain(options: argparse.Namespace) -> int:
 
 def _sft(options: argparse.Namespace) -> int:
     from backend.lab.finetune import sft  # noqa: PLC0415
-    from backend.lab.lab_model import hide_progress  # noqa: PLC0415  torch takes seconds to import
+    from backend.lab.lab_model import hide_progress  # noqa: PLC0415
 
     hide_progress()
     sft(options.base, options.out, guided=options.guided, seed=options.seed, on_progress=_show)
@@ -75,15 +79,15 @@ def _sft(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from backend.lab.evaluate import evaluate  # noqa: PLC0415
-    from backend.lab.lab_model import hide_progress  # noqa: PLC0415  torch takes seconds to import
+    from backend.lab.lab_model import hide_progress  # noqa: PLC0415
 
     hide_progress()
     opening = f"<think>\n{options.opening}" if options.opening else ""
     figures = evaluate(
         options.model, options.set, context=options.context, samples=options.samples, opening=opening
     )  # fmt: skip
-    told = (_interval(figures.accuracy, 100, " %"), _interval(figures.tokens), _interval(figures.cues))
-    print("accuracy {}, tokens {}, cues {}".format(*told))
+    accuracy, tokens, cues = _interval(figures.accuracy, 100, " %"), _interval(figures.tokens), _interval(figures.cues)
+    print(f"accuracy {accuracy}, tokens {tokens}, cues {cues}")
     return 0
 
 
@@ -114,11 +118,11 @@ def _interval(estimate: Estimate, times: float = 1, unit: str = "") -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The lab's verbs on their own, for `python -m backend.cli.lab`."""
+    """Run the lab's actions on their own, for `python -m backend.cli.lab`."""
     parser = argparse.ArgumentParser(prog="python -m backend.cli.lab", description="The lab of Second Thoughts.")
-    add_verbs(parser)
+    _add_actions(parser)
     try:
-        return run(parser.parse_args(argv))
+        return _run(parser.parse_args(argv))
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

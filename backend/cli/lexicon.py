@@ -1,43 +1,39 @@
-"""The verb `lexicon`: lexicons and detectors measured against gold, trained, added, written out and put away.
-
-Owns its options and its tables. Knows nothing of how anything is measured or learned.
-"""
+"""The verbs on lexicons: all listed and matched; one measured against gold, trained, added, written out, put away."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from backend.domain import UserError, visible
+from backend.cli.actor import actor_of, add_actor
+from backend.cli.verb import AddVerb, add_store
+from backend.domain import visible
 from backend.measure.bootstrap import Estimate
 from backend.services import Services
 from backend.services.detection.detectors import DetectorSpec
 from backend.services.detection.lexicon_scores import FinderScore, SetScore
 
-Verb = Callable[[str, object, str], argparse.ArgumentParser]
 _HEADS = " ".join(
     ("lexicon".ljust(24), *(each.ljust(20) for each in ("precision", "recall", "F1")), "  marks", "  right")
 )
 
 
-def add_verbs(verb: Verb) -> None:
+def add_verb(verb: AddVerb) -> None:
     """Add the verb to the parser behind `verb`."""
-    sub = verb("lexicon", _lexicon, "Measure lexicons and detectors against gold; train, add, write out, put away.")
+    sub = verb("lexicon", None, "Measure lexicons and detectors against gold; train, add, write out, put away.")
     actions = sub.add_subparsers(required=True, metavar="evaluate | train | list | add | export | retire")
 
-    def action(name: str, act: object, what: str) -> argparse.ArgumentParser:
+    def action(name: str, run: object, what: str) -> argparse.ArgumentParser:
         made = actions.add_parser(name, help=what, description=what)
-        made.set_defaults(act=act)
-        made.add_argument("--store", type=Path, default=argparse.SUPPRESS, metavar="DIR", help="folder of the store")
+        made.set_defaults(run=run)
+        add_store(made)
         return made
 
-    def writing(name: str, act: object, what: str) -> argparse.ArgumentParser:
-        made = action(name, act, what)
-        made.add_argument("--as", dest="who", default="", metavar="NAME", help="who is at work (default: your login)")
+    def writing(name: str, run: object, what: str) -> argparse.ArgumentParser:
+        made = action(name, run, what)
+        add_actor(made)
         return made
 
     one = action("evaluate", _evaluate, "Precision, recall and F1 of every lexicon, and of a detector trained for it.")
@@ -61,8 +57,20 @@ def add_verbs(verb: Verb) -> None:
     one.add_argument("name", metavar="NAME")
 
 
-def _lexicon(services: Services, options: argparse.Namespace) -> None:
-    options.act(services, options)
+def add_listing_verbs(verb: AddVerb) -> None:
+    """Add the verbs on all lexicons to the parser behind `verb`."""
+    verb("lexicons", _lexicons, "List the lexicons and how many runs hold their cues.")
+    verb("match", _match, "Find the cues of lexicons that stored runs don't hold yet.")
+
+
+def _lexicons(services: Services, _options: argparse.Namespace) -> None:
+    for row in services.lexicons.overview():
+        print(f"{row.id:36} {row.entries:>4} entries  {row.runs:>4} runs  {row.title}")
+
+
+def _match(services: Services, _options: argparse.Namespace) -> None:
+    for label, lexicons in services.lexicons.match_missing():
+        print(f"matched  {visible(label)}: {', '.join(lexicons)}")
 
 
 # -- measuring --------------------------------------------------------------------------------------
@@ -127,7 +135,7 @@ def _train(services: Services, options: argparse.Namespace) -> None:
     where = {"path": options.gold} if Path(options.gold).exists() else {"project": options.gold}
     spec = DetectorSpec(options.name, words=options.words, note=options.note, **where)
     made = services.detectors.learn(
-        _actor(services, options), spec, lambda what: print(visible(what), file=sys.stderr, flush=True)
+        actor_of(services, options).id, spec, lambda what: print(visible(what), file=sys.stderr, flush=True)
     )
     print(f"kept  {made.id}  version {made.version}. {visible(made.title)}. Stored runs get its cues by `match`.")
 
@@ -139,7 +147,7 @@ def _list(services: Services, _options: argparse.Namespace) -> None:
 
 
 def _add(services: Services, options: argparse.Namespace) -> None:
-    made = services.lexicons.add_file(_actor(services, options), options.file, options.note)
+    made = services.lexicons.add_file(actor_of(services, options).id, options.file, options.note)
     print(f"kept  {made.id}  version {made.version}. Stored runs get its cues by `match`.")
 
 
@@ -148,25 +156,5 @@ def _export(services: Services, options: argparse.Namespace) -> None:
 
 
 def _retire(services: Services, options: argparse.Namespace) -> None:
-    services.lexicons.retire(_actor(services, options), options.name)
+    services.lexicons.retire(actor_of(services, options).id, options.name)
     print(f"put away  {visible(options.name)}")
-
-
-def _actor(services: Services, options: argparse.Namespace) -> str:
-    """The id of whoever is at work: the person that was named, else the login of whoever calls."""
-    if not options.who:
-        return services.people.local(_login()).id
-    found = [person.id for person in services.people.all() if options.who in (person.id, person.name, person.email)]
-    if len(found) != 1:
-        how = "nobody" if not found else f"{len(found)} people"
-        raise UserError(
-            f"There is {how} called '{visible(options.who, 60)}' here: give a name, an e-mail address or an id."
-        )
-    return found[0]
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no such user on this machine
-        return "command line"

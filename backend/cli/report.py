@@ -1,14 +1,11 @@
-"""The verb `report`: the experiments as one HTML file, and their tables and figures as CSV, LaTeX and SVG.
-
-Owns its options. Knows nothing of what a report holds.
-"""
+"""The verb `report`: the experiments as one HTML file, and their tables and figures as CSV, LaTeX and SVG."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
+from backend.cli.verb import AddVerb
 from backend.domain import UserError, visible
 from backend.report.files import FILES, write_files, write_html
 from backend.services import Services
@@ -16,11 +13,10 @@ from backend.services.reproduction.recipes.catalogue import scale_of
 from backend.services.reproduction.recipes.recipe import ReproductionScale
 from backend.services.reproduction.reports import From, View
 
-Verb = Callable[[str, object, str], argparse.ArgumentParser]
 _NAME = Path("second-thoughts-report.html")
 
 
-def add_verbs(verb: Verb) -> None:
+def add_verb(verb: AddVerb) -> None:
     """Add the verb to the parser behind `verb`."""
     sub = verb("report", _report, "Write the experiments' results as a report that opens offline, and their tables.")
     sub.add_argument("--scale", default=ReproductionScale.LAB.value, metavar="SCALE", help="lab (default) or paper")
@@ -37,6 +33,7 @@ def add_verbs(verb: Verb) -> None:
 def _report(services: Services, options: argparse.Namespace) -> None:
     folders = {kind: getattr(options, kind) for kind in FILES if getattr(options, kind)}
     out = (options.out or _NAME).expanduser()
+    # Looked at first: a report takes many seconds to draw up.
     if not out.parent.is_dir():
         raise UserError(f"There is no folder {visible(str(out.parent))} to write the report into: make it first.")
     report = services.reports.report(_view(options))

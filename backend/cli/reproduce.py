@@ -1,7 +1,4 @@
-"""The verb `reproduce`: the paper's experiments, and what they say of its claims.
-
-Owns its options and how plans and verdicts look in a terminal. Knows nothing of how anything is done.
-"""
+"""The verb `reproduce`: the paper's experiments, and what they say of its claims."""
 
 from __future__ import annotations
 
@@ -9,10 +6,10 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
-from backend.cli.work import follow
+from backend.cli.job_follower import follow
+from backend.cli.verb import AddVerb
 from backend.config import Settings
 from backend.domain import Job, JobState, visible
 from backend.services import Services, build_services
@@ -23,11 +20,10 @@ from backend.services.reproduction.recipes.recipe import ReproductionScale
 from backend.services.reproduction.reproducer import MOST_LAB_PROCESSES, PlannedPart, ReproductionSpec
 from backend.services.reproduction.results import SHIPPED, Results, load_shipped
 
-Verb = Callable[[str, object, str], argparse.ArgumentParser]
 _SEEDS = 3
 
 
-def add_verbs(verb: Verb) -> None:
+def add_verb(verb: AddVerb) -> None:
     """Add the verb to the parser behind `verb`."""
     sub = verb("reproduce", _reproduce, "Carry out the paper's experiments, and say which of its claims hold here.")
     sub.set_defaults(bare=True)
@@ -45,6 +41,7 @@ def add_verbs(verb: Verb) -> None:
 
 def _reproduce(options: argparse.Namespace) -> int:
     scale = scale_of(options.scale)
+    # Before a store is opened: what is shipped is shown on a machine that has none and can write none.
     if options.shipped:
         return _print_shipped(options.settings, scale, options.json)
     with build_services(options.settings) as services:
@@ -101,7 +98,7 @@ def _print_claims(results: Results, as_json: bool) -> None:
 
 
 def _row(clause: ClauseResult) -> str:
-    """A clause: effect, interval, how many problems and seeds, verdict."""
+    """A clause's line: effect, interval, how many problems and seeds, verdict."""
     if clause.effect is None:
         return f"{clause.clause}: no runs"
     ends = "no interval" if clause.low is None else f"[{clause.low:+.1f}, {clause.high:+.1f}]"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from backend.codec import JsonRecord
 from backend.domain import Context, UserError
 
 
@@ -57,7 +58,7 @@ class Schedule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSettings:
+class TrainingSettings(JsonRecord):
     """Everything that decides a training run besides model and problems. Defaults are the lab's.
 
     `context` is what the teacher (SDFT) or the writer (SFT) has in view; SDPO's is the sibling, whole (SOLUTION) or
@@ -119,10 +120,6 @@ class TrainingSettings:
     def needs_answers(self) -> bool:
         """Whether every problem needs a gold answer: for rewards, to choose right responses, or to show."""
         return self.method is not Method.SDFT or self.context is Context.ANSWER
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return dataclasses.asdict(self)
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> TrainingSettings:

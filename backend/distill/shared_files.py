@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+from backend.files import write_file
 
 T = TypeVar("T")
 
@@ -19,7 +20,5 @@ def cached(file: Path | None, make: Callable[[], T]) -> T:
     made = make()
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
-        half = file.with_suffix(f".{os.getpid()}")
-        half.write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
-        half.replace(file)
+        write_file(file, json.dumps(made, ensure_ascii=False))
     return made

@@ -22,15 +22,15 @@ once.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from backend.codec import JsonRecord
 from backend.distill.settings import TrainingSettings
 from backend.domain import Context
+from backend.files import write_file
 
 PLAN: Final = "plan.json"
 
@@ -72,7 +72,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainPlan:
+class TrainPlan(JsonRecord):
     """Everything a training process needs. `base` is a model's folder; `lexicons` the folder of the lexicon files.
 
     Every `evaluate_every` steps (and at 0 and the end) it evaluates, every `checkpoint_every` it saves, every
@@ -95,22 +95,9 @@ class TrainPlan:
 
     def write(self, folder: Path) -> None:
         """Write the plan to `folder`."""
-        (folder / PLAN).write_text(json.dumps(dataclasses.asdict(self), ensure_ascii=False), encoding="utf-8")
+        write_file(folder / PLAN, json.dumps(self.to_json(), ensure_ascii=False))
 
     @classmethod
     def read(cls, folder: Path) -> TrainPlan:
         """The plan in `folder`."""
-        raw: dict[str, Any] = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-        raw["settings"] = TrainingSettings.from_json(raw["settings"])
-        raw["items"] = _items(raw["items"])
-        raw["watched"] = _items(raw["watched"])
-        raw["evaluations"] = tuple(_evaluation(one) for one in raw["evaluations"])
-        return cls(**raw)
-
-
-def _items(rows: list[dict[str, Any]]) -> tuple[TrainingProblem, ...]:
-    return tuple(TrainingProblem(**row) for row in rows)
-
-
-def _evaluation(raw: Mapping[str, Any]) -> Evaluation:
-    return Evaluation(**(dict(raw) | {"items": _items(raw["items"]), "context": Context(raw["context"])}))
+        return cls.from_json(json.loads((folder / PLAN).read_text(encoding="utf-8")))

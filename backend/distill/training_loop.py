@@ -5,20 +5,19 @@ Owns the order: read the plan, load the model, find the checkpoint to resume fro
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import stat
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from backend.child_process import follow_input, json_output
 from backend.distill import arguments, length_check, own_responses, trainers
 from backend.distill.callbacks import WHOLE, Watch, newest_checkpoint, restore_teacher
 from backend.distill.evaluator import Emit, Evaluator, Prompts
@@ -31,7 +30,7 @@ from backend.domain import UserError, visible
 
 def main(folder: Path) -> int:
     """Run the training whose plan is in `folder`; returns the exit code: 0 done or paused, 3 failed with a reason."""
-    say, pause = _mouth(), _ear()
+    say, pause = json_output(ascii_only=False), _pause_requested()
     transformers_logging.set_verbosity_error()
     try:
         run(TrainPlan.read(folder), folder, say, pause.is_set)
@@ -139,28 +138,10 @@ def _no_memory() -> str:
     )
 
 
-def _mouth() -> Emit:
-    """Writes lines to what was standard output; what libraries print there goes to standard error from now on."""
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-
-    def say(word: dict[str, Any]) -> None:
-        out.write(json.dumps(word, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-
-    return say
-
-
-def _ear() -> Event:
-    """Set once `pause` was read. The process ends as soon as a pipe to it closes: whoever started it is gone."""
+def _pause_requested() -> Event:
+    """Set once the line `pause` has come. The process ends as soon as a pipe to it closes: its parent is gone."""
     pause = Event()
-    if not stat.S_ISFIFO(os.fstat(0).st_mode):
-        return pause
-
-    def listen() -> None:
-        for line in sys.stdin:
-            if line.strip() == "pause":
-                pause.set()
-        os._exit(4)
-
-    Thread(target=listen, daemon=True).start()
+    # Started by hand, in a terminal or with no input at all, it has no parent to outlive.
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        follow_input(lambda line: pause.set() if line.strip() == b"pause" else None, lambda: os._exit(4))
     return pause

@@ -1,5 +1,4 @@
 """Finding a response's final answer and deciding whether it is right, by two graders that may disagree.
 
-Owns the graders `paper` (the rules of arXiv 2603.24472) and `math-verify`, and the pool of processes they
-run in. Pure: knows nothing of files, the store, traces or pages.
+Owns the graders `paper` (the rules of arXiv 2603.24472) and `math-verify`, and the pool of processes they run in.
 """

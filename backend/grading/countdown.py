@@ -1,7 +1,7 @@
 r"""Grading answers to countdown questions: does the boxed expression use exactly the given numbers and make the target?
 
-Owns the form of the question, the reading of the box and exact evaluation. Knows nothing of where questions
-or answers come from. Nothing is ever executed: an expression is parsed, and only + - * / of whole numbers count.
+Owns the form of the question, the reading of the box and exact evaluation. Nothing is ever executed: an expression is
+parsed, and only + - * / of whole numbers count.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+# Eight numbers of four digits with every bracket there can be take less; Python's parser gets no longer text.
 ANSWER_LIMIT: Final = 200
 
+# ASCII alone: \d matches the digits of every script, and int() reads them.
 _QUESTION = re.compile(r"Use (\d{1,4}(?:, \d{1,4}){1,7}) to make (\d{1,6})\.", re.ASCII)
 _ALLOWED = re.compile(r"[0-9+\-*/() ]+", re.ASCII)
 _BOX: Final = "\\boxed{"
@@ -71,6 +73,7 @@ def _fault(answer: str, given: Counter[int], target: int) -> str:
         return "the answer is no expression of whole numbers"
     try:
         numbers: list[int] = []
+        # `ast` and not `eval`: characters are checked already, but 9**9**9 is made of allowed ones.
         value = _value(ast.parse(answer, mode="eval").body, numbers)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return "the answer is no expression of whole numbers"

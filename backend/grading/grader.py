@@ -1,9 +1,7 @@
 """The process in which graders run: `python -m backend.grading.grader`, driven by GraderPool.
 
-Owns its own limits and the line protocol: one JSON object a line in, `{"grader", "text", "gold"}`, and
-one out, `{"answer", "correct", "note"}`; the first line out is `{"ready": true}`. JSON and not pickle: what
-comes out of a process that reads hostile text must not be able to run anything in the process that reads
-it. Knows nothing of deadlines on the wall clock, which its parent keeps.
+Owns its own limits and the lines it speaks: one JSON object a line in, `{"grader", "text", "gold"}`, and one out,
+`{"answer", "correct", "note"}`; the first line out is `{"ready": true}`. Deadlines on the wall clock are its parent's.
 """
 
 from __future__ import annotations
@@ -15,11 +13,13 @@ import resource
 import signal
 import sys
 from dataclasses import asdict
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
+from backend.child_process import json_output
 from backend.grading import math_verify, paper
 from backend.grading.verdicts import PAPER, Verdict
 
+# Bytes of address space. Computer algebra can ask for all there is: then this process fails, and not the machine.
 _MEMORY: Final = 3 * 2**30
 # CPU seconds a single answer may use before the system ends this process even if its parent is gone.
 _CPU_SECONDS: Final = 60
@@ -39,31 +39,21 @@ def grade(request: dict[str, Any]) -> Verdict:
 
 def main() -> None:
     """Answer requests from standard input until it closes."""
-    replies = _private_output()
+    # JSON and not pickle: what comes out of a process that reads hostile text must not be able to run anything in the
+    # process that reads it.
+    send = json_output()
     logging.disable(logging.CRITICAL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; Ctrl-C reaches the whole group
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    _send(replies, {"ready": True})
+    send({"ready": True})
     for line in sys.stdin:
         signal.setitimer(signal.ITIMER_PROF, _CPU_SECONDS)
-        _send(replies, asdict(grade(json.loads(line))))
+        send(asdict(grade(json.loads(line))))
         signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def _private_output() -> TextIO:
-    """The real standard output; what libraries print from now on goes to standard error."""
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return replies
-
-
-def _send(replies: TextIO, message: dict[str, Any]) -> None:
-    replies.write(json.dumps(message) + "\n")
-    replies.flush()
 
 
 if __name__ == "__main__":
     try:
         main()
     except BrokenPipeError:
-        os._exit(0)  # nobody listens any more; leaving the usual way would complain of it
+        os._exit(0)  # nobody reads any more; the usual way out would flush once more and complain

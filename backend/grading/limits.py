@@ -1,9 +1,6 @@
-"""A limit on the processor time of a stretch of code, for the thread that may have one.
+"""A limit on the processor time of a block of code, in the main thread.
 
-Owns the timer signal while a limit is open. Knows nothing of grading.
-
-Processor time and not wall-clock time: whether an answer is found right must not depend on what else the
-machine does. Whoever waits for the process keeps the wall-clock limit.
+Owns the timer signal while a limit is open. Whoever waits for the process keeps the limit on the wall clock.
 """
 
 from __future__ import annotations
@@ -16,7 +13,9 @@ from types import FrameType
 
 
 class TookTooLong(BaseException):
-    """The time limit ran out. Not an Exception: computer algebra code swallows those wholesale."""
+    """The time limit ran out."""
+
+    # A BaseException, because computer algebra swallows Exceptions wholesale and would go on.
 
 
 def can_limit() -> bool:
@@ -28,8 +27,7 @@ def can_limit() -> bool:
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise TookTooLong inside the block after `seconds` of the process's processor time.
 
-    Does nothing outside the main thread, where callers need limits of another kind (GraderPool
-    grades in processes of its own for that reason). Limits don't nest.
+    Does nothing outside the main thread; GraderPool grades in processes of its own for that reason. Limits don't nest.
     """
     if not can_limit():
         yield
@@ -38,6 +36,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise TookTooLong
 
+    # Processor time and not the wall clock: whether an answer is right must not depend on what else the machine does.
     before = signal.signal(signal.SIGVTALRM, interrupt)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:

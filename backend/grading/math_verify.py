@@ -1,7 +1,7 @@
-"""The call into math-verify: parsing, comparing, and reasons where it fails.
+"""The math-verify library: parsing, comparing, and reasons where it fails.
 
-Owns what is asked of the library. Importing this module imports sympy (about a second, 100 MB), so only
-`verify` does, when it must. Knows nothing of processes or of the paper's rules.
+Owns every call of the library. Importing this module imports sympy (about a second, 100 MB): only verify_rules.grade
+does, when it must.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _MARKED_UP: Final = re.compile(r"(?<!\\)\$|\\boxed|\\\(|\\\[")
 def grade(text: str, gold: str | None) -> Verdict:
     """The library's verdict on the whole of `text`; correct is None, with a reason, where it fails or gives up.
 
-    Each parsing and comparing step has 5 seconds, the library's default; ours count processor time, so that a
-    busy machine doesn't change verdicts, and hold in the main thread alone.
+    Each parsing and comparing step has 5 seconds, the library's default, of processor time; they hold in the main
+    thread alone.
     """
     found, trouble = _attempt(partial(_parse, text))
     if trouble:
@@ -45,7 +45,8 @@ def _compare(expected: Sequence[Any], found: Sequence[Any], answer: str | None) 
     """True if any pair is equal, as the library has it; unknown if none is and a comparison failed."""
     note = ""
     for wanted, got in product(expected, found):
-        equal, trouble = _attempt(partial(_verify, wanted, got))
+        comparing = partial(math_verify.verify, wanted, got, timeout_seconds=_NO_TIMER, raise_on_error=True)
+        equal, trouble = _attempt(comparing)
         if equal:
             return Verdict(answer, True)
         note = note or trouble
@@ -64,14 +65,12 @@ def _attempt(step: Callable[[], Any]) -> tuple[Any, str]:
 
 
 def _parse(text: str) -> Any:
-    # the library's own timer counts wall-clock time and refuses to run in threads
+    # The library's own timer counts wall-clock time, and raises ValueError outside the main thread.
     return math_verify.parse(text, parsing_timeout=_NO_TIMER, raise_on_error=True)
 
 
+# The same gold answers come again with every sample of a problem.
 @lru_cache(maxsize=1024)
 def _parse_gold(gold: str) -> Any:
+    # The library finds formulas in text: a bare one, as data sets have it, would be read as prose.
     return _parse(gold if _MARKED_UP.search(gold) else f"${gold}$")
-
-
-def _verify(expected: Any, found: Any) -> bool:
-    return bool(math_verify.verify(expected, found, timeout_seconds=_NO_TIMER, raise_on_error=True))

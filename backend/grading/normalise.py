@@ -1,10 +1,6 @@
 r"""Spellings of an answer brought to one form, as the paper's evaluation does before comparing.
 
-Owns the rewriting rules. Knows nothing of extraction or of when two answers are equal.
-
-The rules are deliberately as coarse as the paper's: unit words go, single letters among them
-(`5 m` and `5` become equal, and so do `a+b` and `+b`), and so do percent and dollar signs. The paper's
-list of unit words is long and partly accidental; ours covers the units that answers carry.
+Owns the rewriting rules. They are as coarse as the paper's on purpose: verdicts are to agree with those it published.
 """
 
 from __future__ import annotations
@@ -12,7 +8,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+# As the paper's grader has it: `5 m` and `5` become equal, and so do `a+b` and `+b`.
 _SINGLE_LETTERS: Final = "a c d g h l m o s t"
+# The paper's list is longer and partly accidental; these are the units that answers carry.
 _UNITS: Final = """
     acre am apple area bc by cc cent centimeter centimetre cm coin cube cubic day decrease deg degree dollar dm
     east excess feet foot ft gain gallon gal gm gram hectare hour hr inch inches increase kg kilogram kilometer
@@ -23,13 +21,9 @@ _UNITS: Final = """
 """
 
 
-def _unit_pattern() -> re.Pattern[str]:
-    words = {*_UNITS.split(), *(f"{word}s" for word in _UNITS.split()), *_SINGLE_LETTERS.split()}
-    longest_first = sorted(words, key=lambda word: (-len(word), word))
-    return re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)")
-
-
-_UNIT = _unit_pattern()
+_WORDS: Final = {*_UNITS.split(), *(f"{word}s" for word in _UNITS.split()), *_SINGLE_LETTERS.split()}
+_LONGEST_FIRST: Final = sorted(_WORDS, key=lambda word: (-len(word), word))
+_UNIT = re.compile(rf"(?<!\w)(?:{'|'.join(_LONGEST_FIRST)})(?!\w)")
 _TEXT_AT_END = re.compile(r"\\text\{[^{}]*\}$")
 
 # Tried in this order; a later rule may rely on an earlier one.

@@ -1,8 +1,7 @@
 r"""The evaluation rules of arXiv 2603.24472, written from their description.
 
-Owns extraction of an answer and the decision whether it equals the gold one, with the rules' oddities
-kept: a percent tolerance that makes 5 equal 500, lists without order, no fallback to the last
-number. Knows nothing of processes, files or the other grader.
+Owns extraction of an answer and the decision whether it equals the gold one, with the rules' oddities kept: a percent
+tolerance that makes 5 equal 500, lists without order, no fallback to the last number.
 
 Rules. The answer is what follows the last occurrence of the letters "boxed" (a backslash isn't asked
 for): up to the matching brace, the end of the text where that never comes, or the next `$` where no
@@ -26,7 +25,7 @@ Compare = Callable[[str, str], bool]
 
 # A box that never closes takes in the rest of the response: beyond this, answers are compared as strings alone.
 LENGTH_LIMIT: Final = 4000
-_LONGEST_LIST: Final = 100
+_LONGEST_LIST: Final = 100  # elements are compared in any order: the work grows with the square
 SYMBOLIC_SECONDS: Final = 3.0
 OVER_TIME: Final = "the comparison took longer than 3 seconds, which these rules count as wrong"
 _TOLERANCE: Final = 1e-4
@@ -37,11 +36,12 @@ _BRACKETED = re.compile(r"[(\[].+[)\]]")
 
 
 class NeedsAlgebra(Exception):
-    """The comparison can't be settled without computer algebra."""
+    """The comparison can't be settled without computer algebra, which takes a process of its own."""
 
 
 def extract(text: str) -> str | None:
     """The final answer in `text`, None where the word "boxed" doesn't occur or nothing follows it."""
+    # The word alone: "I will put it in boxed form. Answer 42" gives "form. Answer 42" in the paper's code too.
     _, found, rest = text.rpartition("boxed")
     if not found:
         return None
@@ -101,12 +101,14 @@ def _with_algebra(pred: str, gold: str) -> Verdict:
 
 
 def _equal(pred: str, gold: str, algebra: Compare) -> bool:
+    # From the cheapest to the dearest: most answers are settled before there is any need of algebra.
     if pred.lower() == gold.lower():
         return True
     if not pred or not gold:
         return False
     if "," in pred and "," in gold and _equal_lists(pred, gold, algebra):
         return True
+    # 45, 45 % and 0.45 are all taken for the same, whichever of the two has the percent sign.
     numbers = _number(pred), _number(gold)
     if numbers[0] is not None and numbers[1] is not None:
         return any(math.isclose(numbers[0], numbers[1] * scale, abs_tol=_TOLERANCE) for scale in (0.01, 1, 100))
@@ -151,6 +153,7 @@ def _equal_expressions(pred: str, gold: str, algebra: Compare) -> bool:
     sides = pred.split("="), gold.split("=")
     if len(sides[0]) == len(sides[1]) == 2:
         left, right = (f"{lhs}-({rhs})" for lhs, rhs in sides)
+        # x = 2 and 2 = x are the same equation, and their sides differ by the sign alone.
         return algebra(left, right) or algebra(f"-({left})", right)
     return algebra(pred, gold)
 

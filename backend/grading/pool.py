@@ -1,14 +1,12 @@
 """Grading many responses with both graders, each under a hard time limit.
 
-Owns the order of results, the window of items under way and the rules for time and crashes. What can be
-decided by comparing strings and numbers is decided here, by the same code as elsewhere; the rest goes to
-worker processes. Knows nothing of traces, runs or where texts come from.
+Owns the order of results, the window of items under way and the rules for time and crashes. What can be decided by
+comparing strings and numbers is decided here, by the same code as elsewhere; the rest goes to grader processes.
 """
 
 from __future__ import annotations
 
 import os
-import select
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -16,10 +14,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
+from backend.child_process import first_readable
 from backend.grading import countdown, paper, verify_rules
-from backend.grading.grader_process import WorkerProcess
+from backend.grading.grader_process import GraderProcess
 from backend.grading.verdicts import MATH_VERIFY, PAPER, TOO_LONG, Verdict, Verdicts
 
+# Taken in ahead of what is read: so much that no process waits for its next item, and no more texts than memory bears.
 _WINDOW: Final = 256
 _WINDOW_CHARACTERS: Final = 32_000_000
 _FAILED_STARTS: Final = 3
@@ -57,27 +57,28 @@ class _Task:
         self.item.verdicts[self.grader] = verdict
 
     def give_up(self, note: str) -> None:
-        """No reply will come. The paper's rules have a verdict for time that ran out: wrong."""
+        """No reply will come."""
+        # The paper's rules have a verdict for time that ran out: wrong.
         late = self.grader == PAPER and note == TOO_LONG
         self.settle(Verdict(self.answer, False, paper.OVER_TIME) if late else Verdict(self.answer, None, note))
 
 
 class GraderPool:
-    """Worker processes that grade; use as a context manager, from any thread, one `grade` at a time.
+    """Grader processes; use as a context manager, from any thread, one `grade` at a time.
 
-    `workers` processes (default: 2, or 1 on a single core) start when the first response needs one.
-    `seconds` of processor time are the hard limit per grader and response: past it the process is killed, the verdict
-    is "unknown: took too long" (for the paper's rules: wrong, as they say themselves), and the others go on.
-    Raises RuntimeError from `grade` when processes can't be started at all.
+    `workers` processes (default: 2, or 1 on a single core) start when the first response needs one. `seconds` of
+    processor time are the hard limit per grader and response: past it the process is killed, the verdict is "unknown:
+    took too long" (for the paper's rules: wrong, as they say themselves), and the others go on. Raises RuntimeError
+    from `grade` when processes can't be started at all.
     """
 
     def __init__(self, workers: int | None = None, seconds: float = 30.0) -> None:
         """Start nothing yet."""
         self._size = workers or min(2, os.cpu_count() or 1)
         self._seconds = seconds
-        self._idle: list[WorkerProcess] = []
-        self._starting: list[WorkerProcess] = []
-        self._busy: dict[WorkerProcess, _Task] = {}
+        self._idle: list[GraderProcess] = []
+        self._starting: list[GraderProcess] = []
+        self._busy: dict[GraderProcess, _Task] = {}
         self._waiting: deque[_Task] = deque()
         self._failed_starts = 0
 
@@ -97,12 +98,11 @@ class GraderPool:
         self._idle, self._starting = [], []
 
     def grade(self, items: Iterable[Item]) -> Iterator[Verdicts]:
-        """Both verdicts for each (text, gold) or (text, gold, question), in order, taking in at most 256
-        items, or about 32 million characters, ahead of what is read.
+        """Both verdicts for each (text, gold) or (text, gold, question), in order; at most 256 items, or about 32
+        million characters, are taken in ahead of what is read.
 
-        `correct` is None for a gold that is None or blank. Countdown questions ("Use 8, 4, 5 to make 9.") have many
-        right answers, and equality with one of them decides nothing: in place of math-verify the answer is checked
-        exactly, and the note says so; the paper's rules don't apply.
+        `correct` is None for a gold that is None or blank. The answer to a countdown question ("Use 8, 4, 5 to make
+        9.") is checked exactly in place of math-verify, and the note says so; the paper's rules don't apply.
         """
         window: deque[_Item] = deque()
         try:
@@ -128,6 +128,7 @@ class GraderPool:
     def _admit(self, text: str, gold: str | None, question: str = "") -> _Item:
         """Decide what needs no process; queue the rest."""
         item = _Item()
+        # Many answers are right: equality with the gold one, which both graders go by, decides nothing.
         if exact := countdown.judge(question, text):
             note = f"{EXACT}: {exact.note}" if exact.note else EXACT
             item.verdicts[MATH_VERIFY] = Verdict(exact.answer, exact.correct, note)
@@ -154,55 +155,52 @@ class GraderPool:
 
     def _advance(self, block: bool) -> None:
         """Hand out waiting work, then take in replies; if `block`, wait until something happens."""
-        self._hand_out()
+        self._assign()
         workers = [*self._busy, *self._starting]
         if not workers:
             return
         soonest = min(worker.deadline for worker in workers) - time.monotonic()
-        # poll has no limit on descriptor numbers, as select has
-        poll = select.poll()
-        by_descriptor = {worker.fileno(): worker for worker in workers}
-        for descriptor in by_descriptor:
-            poll.register(descriptor, select.POLLIN)
-        answering = {by_descriptor[fd] for fd, _ in poll.poll(max(0.0, soonest) * 1000 if block else 0)}
+        answering = first_readable(workers, soonest if block else 0)
         for worker in workers:
             if worker in answering:
                 self._take(worker)
             elif worker.late():
                 self._lose(worker, TOO_LONG)
-        self._hand_out()
+        self._assign()
 
-    def _hand_out(self) -> None:
+    def _assign(self) -> None:
         while self._waiting:
             if not self._idle:
+                # No more processes than there is work for: each takes a second to start, and 100 MB.
                 if len(self._busy) + len(self._starting) < min(self._size, len(self._waiting) + len(self._busy)):
-                    self._starting.append(WorkerProcess())
+                    self._starting.append(GraderProcess())
                     continue
                 return
             worker, task = self._idle.pop(), self._waiting.popleft()
             self._busy[worker] = task
             try:
-                worker.send(task.request, self._seconds)
+                worker.ask(task.request, self._seconds)
             except OSError:
                 self._lose(worker, DIED)
 
-    def _take(self, worker: WorkerProcess) -> None:
+    def _take(self, worker: GraderProcess) -> None:
         try:
-            reply = worker.receive()
+            replies = worker.receive()
         except EOFError:
             return self._lose(worker, DIED)
-        if reply is None:
+        if not replies:  # a line that has only begun to come
             return None
         if worker in self._starting:
             self._starting.remove(worker)
             self._failed_starts = 0
         else:
+            reply = replies[0]
             self._busy.pop(worker).settle(Verdict(reply["answer"], reply["correct"], reply["note"]))
         self._idle.append(worker)
         return None
 
-    def _lose(self, worker: WorkerProcess, note: str) -> None:
-        """Kill a worker that is late or dead; its task is tried once more if it died, else it gets `note`."""
+    def _lose(self, worker: GraderProcess, note: str) -> None:
+        """Kill a worker that is late or dead; its task gets `note`."""
         worker.kill()
         if worker in self._starting:
             self._starting.remove(worker)
@@ -211,6 +209,7 @@ class GraderPool:
                 raise RuntimeError("The graders' process can't be started; its messages are on standard error.")
             return
         task = self._busy.pop(worker)
+        # What ended it may have been something else, such as the machine's lack of memory.
         if note == DIED and not task.retried:
             task.retried = True
             self._waiting.appendleft(task)

@@ -1,11 +1,7 @@
 r"""Equality of two mathematical expressions by computer algebra, on text nobody vouches for.
 
-Owns reading an expression and the bounds on what is evaluated. Knows nothing of answers or graders.
-
-Expressions are read by a LaTeX grammar (latex2sympy2_extended), never by Python's evaluator as
-`sympify` and `parse_expr` do. Reading leaves powers and factorials unevaluated; those whose value would
-have more than _DIGITS digits are refused before any arithmetic. Importing this module imports sympy, so
-`paper` does it only when strings and numbers don't settle a comparison.
+Owns reading an expression and the bounds on what is evaluated. Importing this module imports sympy (about a second), so
+that only `paper` does, when strings and numbers don't settle a comparison.
 """
 
 from __future__ import annotations
@@ -19,6 +15,7 @@ from latex2sympy2_extended.latex2sympy2 import latex2sympy
 from sympy import simplify
 
 LENGTH_LIMIT: Final = 500
+# Reading leaves powers and factorials unevaluated; those of more digits are refused before any arithmetic.
 _DIGITS: Final = 3000.0
 _TOLERANCE: Final = 1e-4
 
@@ -42,7 +39,7 @@ def equal(left: str, right: str) -> bool:
     try:
         first, second = _read(left), _read(right)
         return first is not None and second is not None and _same(first, second)
-    except MemoryError:
+    except MemoryError:  # says nothing of the two: the grader makes it "unknown"
         raise
     except Exception:  # sympy raises whatever it meets: any failure means "not shown to be equal"
         return False
@@ -53,6 +50,7 @@ def _read(text: str) -> Any:
     """The sympy object `text` denotes, None where the grammar can't read it or it is too large."""
     for pattern, replacement in _PLAIN:
         text = pattern.sub(replacement, text)
+    # A LaTeX grammar, and never `sympify` or `parse_expr`: those hand the text to Python's evaluator.
     try:
         parsed = latex2sympy(text, is_real=None, convert_degrees=False, normalization_config=None)
     except Exception:
@@ -66,6 +64,7 @@ def _same(first: Any, second: Any) -> bool:
     difference = first - second
     if hasattr(difference, "is_zero_matrix"):
         return bool(simplify(difference).is_zero_matrix)
+    # Simplifying is what takes long: where a number is left, its value settles it.
     if difference.free_symbols:
         difference = simplify(difference)
     return not difference.free_symbols and abs(complex(difference.evalf())) <= _TOLERANCE

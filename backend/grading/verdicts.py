@@ -1,7 +1,4 @@
-"""What a grader says about a response, and the names of the graders.
-
-Owns Verdict, Verdicts and GRADERS. Knows nothing of how an answer is found or compared.
-"""
+"""Verdicts of graders on a response, and the names of the graders."""
 
 from __future__ import annotations
 
@@ -19,16 +16,17 @@ TOO_LONG: Final = "unknown: took too long"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One grader's view of one response.
+    """One grader's verdict on one response.
 
-    `answer` is what it took for the final answer (None: it found none), cut to ANSWER_LIMIT
-    characters. `correct` is None where the grader can't tell; `note` then says why.
+    `answer` is what it took for the final answer (None: it found none), cut to ANSWER_LIMIT characters. `correct` is
+    None where the grader can't tell; `note` then says why.
     """
 
     answer: str | None
     correct: bool | None
     note: str = ""
 
+    # A box that never closes holds the rest of the response, and answers stand in tables.
     def __post_init__(self) -> None:
         if self.answer is not None and len(self.answer) > ANSWER_LIMIT:
             object.__setattr__(self, "answer", self.answer[:ANSWER_LIMIT] + "…")

@@ -1,10 +1,6 @@
 r"""The math-verify library as a grader that never raises.
 
-Owns the shortcut for plain boxed integers and the bound on a text's length. Knows nothing of processes
-or of the paper's rules.
-
-math-verify gets the whole text, unshortened, because its own search (phrases such as "final answer
-is" before boxes, boxes before other formulas, the rightmost first) is part of its verdict.
+Owns the shortcut for plain boxed integers and the bound on a text's length.
 """
 
 from __future__ import annotations
@@ -34,16 +30,18 @@ def grade(text: str, gold: str | None) -> Verdict:
         return certain
     from backend.grading import math_verify  # noqa: PLC0415  imports sympy, which most processes never need
 
+    # The whole text, because the library's search (phrases such as "final answer is" before boxes, boxes before other
+    # formulas, the rightmost first) is part of its verdict.
     return math_verify.grade(text, gold)
 
 
 def quick(text: str, gold: str | None) -> Verdict | None:
     """The library's verdict without the library, where it is certain: one box, a plain integer, at the end.
 
-    None where that isn't so. Then every pattern of math-verify that matches and goes before the others
-    covers that box and no other, so its content is the answer; against a plain gold number, equality of
-    the integers is the verdict.
+    None where that isn't so.
     """
+    # Every pattern of math-verify that matches, and goes before the others, then covers that box and no other: its
+    # content is the answer, and against a plain gold number the equality of the integers is the verdict.
     tail = _BOXED_INTEGER.search(text, max(0, text.rfind(_BOX)))
     expected = _PLAIN_GOLD.fullmatch(gold.strip()) if gold is not None else None
     if tail is None or expected is None or text.count(_BOX) > 1 or "\\fbox" in text:

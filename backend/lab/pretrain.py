@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import multiprocessing
 
 from backend.domain import UserError
+from backend.files import replacing
 from backend.lab import lab_model as models
 from backend.lab import tokenizer
 from backend.lab.corpus import SHARDS, batch
@@ -199,9 +200,8 @@ def _save_checkpoint(
     tensors = {f"model/{name}": p.detach() for name, p in model.named_parameters()}
     tensors |= {f"state/{name}": value for name, value in state_tensors(model, used).items()}
     metadata = {"plan": json.dumps(dataclasses.asdict(plan)), "done": json.dumps(done)}
-    part = out / (CHECKPOINT + ".part")
-    save_file(tensors, part, metadata)
-    part.replace(out / CHECKPOINT)
+    with replacing(out / CHECKPOINT) as half:
+        save_file(tensors, half, metadata)
 
 
 def _checkpointed(out: Path, plan: PretrainPlan) -> PretrainState:

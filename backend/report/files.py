@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.domain import UserError, visible
+from backend.files import write_file
 from backend.report.html import html
 from backend.report.model import Cell, Figure, Record, Report, Table, head, picture_records, table_records
 from backend.report.numbers import MINUS
@@ -102,10 +103,7 @@ def write_files(folder: Path, files: Mapping[str, str]) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            # Renamed when whole, so that nobody reads half a table. newline="": CSV has its own line ends.
-            half = folder / f".{name}.half"
-            half.write_text(text, encoding="utf-8", newline="")
-            half.replace(folder / name)
+            write_file(folder / name, text)
     except OSError as error:
         raise UserError(f"The folder {visible(str(folder))} can't be written: {error.strerror or error}.") from error
     return len(files)
@@ -144,9 +142,7 @@ def write_html(report: Report, path: Path) -> int:
     """Write a report as one HTML file; returns its size in bytes. Raises UserError where that fails."""
     text = html(report)
     try:
-        half = path.with_name(f".{path.name}.half")
-        half.write_text(text, encoding="utf-8")
-        half.replace(path)
+        write_file(path, text)
     except OSError as error:
         raise UserError(f"The report can't be written to {visible(str(path))}: {error.strerror or error}.") from error
     return len(text.encode())

@@ -1,7 +1,7 @@
-"""Jobs as people see them: asking for one, following it, stopping it, doing it again; and whether a worker is there.
+"""Jobs as people see them: submit one, follow it, cancel it, retry it; and whether a worker is there to do them.
 
-Owns what may be asked of a job, how its speed is told, and when a worker counts as gone. Knows nothing of how jobs are
-carried out (backend/worker does that) nor of what any kind of job does.
+Owns what may be asked of a job, how its speed is measured, and when a worker counts as gone. Jobs are carried out in
+backend/worker.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ from backend.store.streams import StreamItem
 
 LOCK: Final = "worker.lock"
 LOG: Final = "worker.log"
-# A busy machine may delay a few beats, and a person is told within 15 s.
+# A busy machine may delay a few beats; a worker that died is still shown as gone within 15 s.
 BEAT_SECONDS: Final = 2.0
 _SILENT_SECONDS: Final = 10.0
 
+# The ledger has one writer at a time and readers in every page: no job writes or asks more often than anybody can see.
 _WRITE_SECONDS: Final = 0.3
 _ASK_SECONDS: Final = 0.2
 _SMOOTH_SECONDS: Final = 5.0
@@ -52,7 +53,7 @@ class JobCancelled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """Whether jobs are being done. `age` is seconds since the worker last spoke; None where there was none."""
+    """Whether jobs are being done. `age` is seconds since the worker's last heartbeat; None where there was none."""
 
     state: Literal["running", "silent", "absent"]
     sentence: str
@@ -61,12 +62,12 @@ class WorkerStatus:
 
     @property
     def alive(self) -> bool:
-        """Jobs that are queued now will begin."""
+        """Whether jobs that are queued now will begin."""
         return self.state == "running"
 
 
 class JobService:
-    """What pages and the command line may ask of jobs."""
+    """Jobs of one store: submitted, listed, cancelled, retried; its worker looked for and started."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         """`settings` are handed on to a worker started from here."""
@@ -76,7 +77,7 @@ class JobService:
     def submit(
         self, kind: JobKind, title: str, spec: Mapping[str, Any], lane: Lane, retry_of: str | None = None
     ) -> Job:
-        """Queue a job; it begins once a worker is there and its lane is free."""
+        """Queue a job; it begins once a worker is there and its lane is free. `retry_of` is the job it repeats."""
         job = Job(uuid.uuid4().hex, kind, visible(title), lane, dict(spec), retry_of=retry_of)
         return self._jobs.add(job)
 
@@ -106,7 +107,7 @@ class JobService:
         return self._jobs.open()
 
     def position(self, job: Job) -> int:
-        """How many jobs of its lane are done before a queued one: 0 means it is next."""
+        """How many jobs of its lane come before a queued one: 0 means it is next."""
         return self._jobs.waiting_before(job)
 
     @needs(Role.ADMIN)
@@ -136,7 +137,7 @@ class JobService:
         return self._jobs.lines(job_id)
 
     def stream(self, job_id: str, after: int = 0) -> list[StreamItem]:
-        """What a job said since number `after`."""
+        """The items of a job's stream after number `after`."""
         return self._store.streams.read(job_id, after)
 
     # -- the worker ---------------------------------------------------------------------------------
@@ -161,6 +162,7 @@ class JobService:
         """
         if self.worker_at_work():
             return None
+        # In a session of its own: the terminal or the service that the app runs in may end before it.
         with disk_errors(), (self._store.folder / LOG).open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "backend.worker"],
@@ -182,8 +184,8 @@ class JobService:
 
 
 def worker_lock(store: Path, seconds: float = 0) -> AcquireReturnProxy:
-    """The lock a store's worker holds while it lives, waited for `seconds`; raises filelock's Timeout where another
-    process holds it.
+    """The lock that a store's worker holds while it lives, waited for `seconds`. Raises filelock's Timeout where
+    another process holds it.
     """
     return FileLock(store / LOCK).acquire(timeout=seconds)
 
@@ -194,7 +196,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def _duration(seconds: float) -> str:
-    """As people say it: "40 seconds", "3 minutes", "2 hours"."""
+    """A duration in its largest unit: "40 seconds", "3 minutes", "2 hours"."""
     for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
             count = int(seconds // size)
@@ -203,7 +205,7 @@ def _duration(seconds: float) -> str:
 
 
 class JobProgress:
-    """Says how far a job is, seldom enough for the ledger; and whether a person wants it stopped."""
+    """Progress of a job, written to the ledger now and then; and whether a person wants it stopped."""
 
     def __init__(self, jobs: Jobs, job: Job) -> None:
         """`job` as it stands at the start of this attempt."""
@@ -220,19 +222,19 @@ class JobProgress:
         return self._id
 
     def begin(self, total: int, unit: str, done: int = 0) -> None:
-        """This attempt starts at `done` of `total`; what an earlier one did doesn't count for the speed."""
+        """Start this attempt at `done` of `total`; what an earlier one did doesn't count for the speed."""
         self._total, self._unit, self._done = total, unit, done
         self._rate, self._counted_at, self._counted = None, time.monotonic(), done
         self._write()
 
     def step(self, done: int, message: str = "") -> None:
-        """`done` units are finished; `message` says what is being done."""
+        """Report that `done` units are finished; `message` says what is being done."""
         self._done, self._message, self._pending = done, message, True
         if done >= self._total or time.monotonic() - self._written >= _WRITE_SECONDS:
             self._write()
 
     def note(self, message: str) -> None:
-        """What is being done now, with nothing more finished."""
+        """Report what is being done now, with nothing more finished."""
         self.step(self._done, message)
 
     def flush(self) -> None:
@@ -244,7 +246,7 @@ class JobProgress:
         """Whether the job is to stop. Cheap: asks the ledger now and then."""
         now = time.monotonic()
         if not self._cancelled and now - self._asked >= _ASK_SECONDS:
-            self._heed(self._jobs.state(self._id))
+            self._notice(self._jobs.state(self._id))
         return self._cancelled
 
     def check(self) -> None:
@@ -258,15 +260,16 @@ class JobProgress:
 
     def _write(self) -> None:
         self._measure()
-        self._heed(self._jobs.progress(self._id, self._done, self._total, self._unit, self._rate, self._message))
+        # A write brings the job's state back, so that a job that reports often never has to ask for it.
+        self._notice(self._jobs.progress(self._id, self._done, self._total, self._unit, self._rate, self._message))
         self._written, self._pending = time.monotonic(), False
 
-    def _heed(self, state: JobState) -> None:
+    def _notice(self, state: JobState) -> None:
         self._asked = time.monotonic()
         self._cancelled = state is JobState.CANCELLING or state.final
 
     def _measure(self) -> None:
-        """Exponential smoothing over seconds, not over calls: calls come unevenly."""
+        # Exponential smoothing over seconds, not over calls: calls come unevenly.
         now = time.monotonic()
         passed, made = now - self._counted_at, self._done - self._counted
         if made <= 0 or passed <= 0:

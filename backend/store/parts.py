@@ -7,7 +7,6 @@ disk, renamed, and only then registered in the ledger by the caller.
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backend.domain import Group, UserError
+from backend.files import replacing
 from backend.store.ledger import PartRow
 
 # Small row groups: with 100 rows in one, a trace's text is read in 2 ms; with 1,000, in 17.
@@ -150,32 +150,28 @@ class PartWriter:
         schema = SCHEMAS[kind]
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=schema)
         name = f"{kind}-{uuid.uuid4().hex}.parquet"
-        target, temporary = self._folder / name, self._folder / f".{name}.tmp"
+        target = self._folder / name
         with disk_errors():
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 groups = ROW_GROUP if kind in ("traces", "tokens") else _SMALL_ROW_GROUP
-                pq.write_table(table, temporary, compression="zstd", row_group_size=groups)
-                _flush(temporary)
-                size = temporary.stat().st_size
-                temporary.replace(target)
-                path = target.relative_to(self._store).as_posix()
-                self._written.append(PartRow(path, self._run_id, kind, table.num_rows, size))
-                _flush(self._folder)
+                with replacing(target) as half:
+                    pq.write_table(table, half, compression="zstd", row_group_size=groups)
+                    size = half.stat().st_size
             except BaseException:
-                temporary.unlink(missing_ok=True)
+                target.unlink(missing_ok=True)  # flushing the folder may have failed when it was there already
                 _remove_empty(self._folder)
                 raise
+        path = target.relative_to(self._store).as_posix()
+        self._written.append(PartRow(path, self._run_id, kind, table.num_rows, size))
 
     def take(self, part: PartRow, source: Path) -> None:
         """A part that was written elsewhere: `source` is copied to where `part` says. Raises UserError like `write`."""
         target = self._store / part.path
-        temporary = target.with_name(f".{target.name}.tmp")
         with disk_errors():
             self._folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, temporary)
-            _flush(temporary)
-            temporary.replace(target)
+            with replacing(target) as half:
+                shutil.copyfile(source, half)
         self._written.append(part)
 
     def register(self, enter: Callable[[list[PartRow]], bool]) -> bool:
@@ -203,15 +199,6 @@ class disk_errors:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "No space left" in str(error)
             reason = "the disk is full" if full else (error.strerror or str(error))
             raise UserError(f"The store could not be written: {reason}. Nothing was changed.") from error
-
-
-def _flush(path: Path) -> None:
-    """Have the disk hold what was written to a file, or the names in a folder."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def remove_parts(store: Path, parts: Iterable[PartRow]) -> None:

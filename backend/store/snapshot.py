@@ -8,7 +8,6 @@ Owns the snapshot's tables and their comments, which DuckDB's `duckdb_tables()` 
 from __future__ import annotations
 
 import dataclasses
-import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from backend.domain import Run, UserError, visible
+from backend.files import replacing
 from backend.store.ledger import Ledger, PartRow, ProblemRow
 from backend.store.parts import SCHEMAS
 
@@ -45,19 +45,17 @@ class _View(NamedTuple):
 def write_snapshot(ledger: Ledger, folder: Path, target: Path) -> dict[str, int]:
     """Write the whole store to `target`; returns rows by table. Raises UserError if it can't be written."""
     shown = visible(str(target))
-    temporary = target.with_name(f".{uuid.uuid4().hex}.duckdb.tmp")
     try:
         if target.is_dir() or not target.parent.is_dir():
             raise UserError(f"The snapshot can't be written to {shown}: it is a folder, or its folder doesn't exist.")
-        rows = _fill(ledger, folder, temporary)
-        temporary.replace(target)
+        with replacing(target) as half:
+            try:
+                return _fill(ledger, folder, half)
+            finally:
+                with suppress(OSError):  # DuckDB leaves its log behind where it was interrupted
+                    half.with_name(half.name + ".wal").unlink(missing_ok=True)
     except (duckdb.Error, OSError) as error:
         raise UserError(f"The snapshot can't be written to {shown}: {visible(str(error))}") from error
-    finally:
-        for left in (temporary, temporary.with_name(temporary.name + ".wal")):
-            with suppress(OSError):
-                left.unlink(missing_ok=True)
-    return rows
 
 
 def _view(ledger: Ledger) -> tuple[_View, int]:

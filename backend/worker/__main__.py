@@ -1,4 +1,4 @@
-"""`python -m backend.worker`: a worker on the store the environment names. Knows nothing but where the worker is."""
+"""`python -m backend.worker`: a worker on the store the environment names."""
 
 import argparse
 import sys

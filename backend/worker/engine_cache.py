@@ -1,6 +1,6 @@
 """Engines kept open between jobs, as many as the memory bears.
 
-Owns which engine serves a family of models and which is closed to make room. Knows nothing of how engines work.
+Owns which engine serves a family of models and which is closed to make room.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from typing import Final
 from backend.domain import Model, ModelKind
 from backend.engines.protocol import Engine, Family
 
-Says = Callable[[str], None]
-Opening = Callable[[Family, str, Says | None], Engine]
+OnProgress = Callable[[str], None]
+Opener = Callable[[Family, str, OnProgress | None], Engine]
 
-_MOST: Final = 4
-_SHARE: Final = 0.4
+_MOST_OPEN: Final = 4
+# Of the machine's memory, for weights: engines hold more than those, and others need memory too.
+_MEMORY_SHARE: Final = 0.4
 
 
 @dataclass(slots=True)
-class _Warm:
-    """An open engine: what it serves, how it was asked for, about how many bytes it holds, whether the job needs it."""
+class _OpenEngine:
+    """An engine: what it serves, which kind was asked for, about how many bytes it holds, whether the job needs it."""
 
     family: Family
     choice: str
@@ -32,7 +33,7 @@ class _Warm:
     needed: bool = field(default=True)
 
     def serves(self, family: Family, choice: str) -> bool:
-        """An engine with more adapters than asked for will do."""
+        """Whether it can stand in for one opened for `family`: one with more adapters can."""
         same = (self.family.base, self.choice) == (family.base, choice)
         return same and all(adapter in self.family.adapters for adapter in family.adapters)
 
@@ -40,52 +41,52 @@ class _Warm:
 class EngineCache:
     """Opened engines, the least recently used first. An engine stays open until the job that asked for it is over."""
 
-    def __init__(self, opening: Opening, budget: int | None = None) -> None:
-        """`opening` makes an engine. Open engines' weights stay within `budget` bytes together, by default a share of
+    def __init__(self, opener: Opener, budget: int | None = None) -> None:
+        """`opener` makes an engine. Open engines' weights stay within `budget` bytes together, by default a share of
         the machine's memory.
         """
-        self._opening, self._warm = opening, list[_Warm]()
-        self._budget = budget or int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * _SHARE)
+        self._opener, self._engines = opener, list[_OpenEngine]()
+        self._budget = budget or int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * _MEMORY_SHARE)
 
-    def open(self, family: Family, choice: str, says: Says | None = None) -> Engine:
+    def open(self, family: Family, choice: str, on_progress: OnProgress | None = None) -> Engine:
         """An engine that serves `family`, kept for later jobs. Raises UserError where there can be none.
 
-        `says` is told what is being done; what it raises ends the opening.
+        `on_progress` gets a sentence on each stage of the opening; what it raises ends it.
         """
-        found = next((warm for warm in self._warm if warm.serves(family, choice)), None)
+        found = next((kept for kept in self._engines if kept.serves(family, choice)), None)
         if found is None:
-            size = sum(weight(model, self._budget) for model in (family.base, *family.adapters))
+            size = sum(weight_bytes(model, self._budget) for model in (family.base, *family.adapters))
             self._make_room(size)
-            found = _Warm(family, choice, self._opening(family, choice, says), size)
+            found = _OpenEngine(family, choice, self._opener(family, choice, on_progress), size)
         else:
-            self._warm.remove(found)
+            self._engines.remove(found)
         found.needed = True
-        self._warm.append(found)
+        self._engines.append(found)
         return found.engine
 
     def release(self) -> None:
         """The job is over: any engine may be closed for another."""
-        for warm in self._warm:
-            warm.needed = False
+        for kept in self._engines:
+            kept.needed = False
 
     def close(self) -> None:
         """Close every engine."""
-        while self._warm:
-            self._warm.pop().engine.close()
+        while self._engines:
+            self._engines.pop().engine.close()
 
     def _make_room(self, size: int) -> None:
-        for warm in [warm for warm in self._warm if not warm.needed]:
-            if len(self._warm) < _MOST and size + sum(w.size for w in self._warm) <= self._budget:
+        for kept in [kept for kept in self._engines if not kept.needed]:
+            if len(self._engines) < _MOST_OPEN and size + sum(one.size for one in self._engines) <= self._budget:
                 return
-            self._warm.remove(warm)
-            warm.engine.close()
+            self._engines.remove(kept)
+            kept.engine.close()
 
 
-def weight(model: Model, unknown: int) -> int:
+def weight_bytes(model: Model, unknown: int) -> int:
     """Bytes of a model's weights: its files', none for an endpoint, `unknown` for a name on the hub."""
     if model.kind is ModelKind.ENDPOINT:
         return 0
     folder = Path(model.location)
-    if not folder.is_dir():
+    if not folder.is_dir():  # a name on the hub: its files may not even be here yet
         return unknown
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))

@@ -1,6 +1,6 @@
-"""A runner for each lane: which ones are warm, which are at work, which have idled long enough.
+"""A runner process for each lane of jobs: which are warm, which are at work, which have idled long enough.
 
-Owns how long runners live. Knows nothing of jobs' states.
+Owns how long runners live.
 """
 
 from __future__ import annotations
@@ -16,72 +16,74 @@ from backend.domain import Lane
 from backend.worker.runner_process import RunnerProcess
 
 IDLE_SECONDS: Final = 300.0
-_AGAIN_SECONDS: Final = 10.0
-_LET_GO_SECONDS: Final = 2.0
+_RESTART_SECONDS: Final = 10.0
+_RELEASE_SECONDS: Final = 2.0
 
 
-class _Seat:
+class _Slot:
     """A lane's runner, if it has one. Whoever holds `lock` is the only one to use it."""
 
     def __init__(self) -> None:
         self.lock = Lock()
         self.runner: RunnerProcess | None = None
-        self.started = -_AGAIN_SECONDS
+        self.started = -_RESTART_SECONDS
 
 
 class Lanes:
     """Runners by lane. The live lane's is started ahead of its first job, with its engine's library loaded."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
-        """Start nothing yet; what runners say on standard error goes to `folder`."""
+        """Start nothing yet; what runners write to standard error goes to a file a lane in `folder`."""
         self._command, self._env, self._folder = list(command), env, folder
-        self._seats = {lane: _Seat() for lane in Lane}
+        self._slots = {lane: _Slot() for lane in Lane}
 
     @contextmanager
-    def seat(self, lane: Lane) -> Iterator[_Seat]:
-        """The lane's seat for the length of a job."""
-        with self._seats[lane].lock:
-            yield self._seats[lane]
+    def slot(self, lane: Lane) -> Iterator[_Slot]:
+        """The lane's slot for the length of a job."""
+        with self._slots[lane].lock:
+            yield self._slots[lane]
 
-    def runner(self, lane: Lane, seat: _Seat) -> RunnerProcess:
-        """The runner in a seat that is held, started where there is none. Raises OSError where it can't be."""
-        if seat.runner is None or not seat.runner.alive:
-            self.dismiss(seat)
+    def runner(self, lane: Lane, slot: _Slot) -> RunnerProcess:
+        """The runner in a slot that is held, started where there is none. Raises OSError where it can't be."""
+        if slot.runner is None or not slot.runner.running:
+            self.dismiss(slot)
+            # Seconds of importing that a person would wait for; a batch may as well import when it begins.
             preload = ["--preload"] if lane is Lane.LIVE else []
-            seat.started = time.monotonic()
-            seat.runner = RunnerProcess(
-                [*self._command, *preload], self._env, self._folder / f"runner-{lane.value}.log"
-            )
-        return seat.runner
+            slot.started = time.monotonic()
+            log = self._folder / f"runner-{lane.value}.log"
+            slot.runner = RunnerProcess([*self._command, *preload], self._env, log)
+        return slot.runner
 
-    def dismiss(self, seat: _Seat) -> None:
-        """End the runner in a seat that is held."""
-        if seat.runner is not None:
-            seat.runner.end()
-            seat.runner = None
+    def dismiss(self, slot: _Slot) -> None:
+        """End the runner in a slot that is held."""
+        if slot.runner is not None:
+            slot.runner.kill()
+            slot.runner = None
 
-    def keep(self) -> None:
+    def maintain(self) -> None:
         """Have the live lane's runner ready, and end others that have idled too long. Never waits."""
-        for lane, seat in self._seats.items():
-            if not seat.lock.acquire(blocking=False):
+        for lane, slot in self._slots.items():
+            if not slot.lock.acquire(blocking=False):  # at work
                 continue
             try:
                 if lane is Lane.LIVE:
-                    self._warm(seat)
-                elif seat.runner and time.monotonic() - seat.runner.used > IDLE_SECONDS:
-                    self.dismiss(seat)
+                    self._warm(slot)
+                elif slot.runner and time.monotonic() - slot.runner.used > IDLE_SECONDS:
+                    self.dismiss(slot)
             finally:
-                seat.lock.release()
+                slot.lock.release()
 
-    def _warm(self, seat: _Seat) -> None:
-        """One that can't live (a library is missing, no memory) is not tried again and again."""
-        if (seat.runner is None or not seat.runner.alive) and time.monotonic() - seat.started > _AGAIN_SECONDS:
-            self.runner(Lane.LIVE, seat)
+    def _warm(self, slot: _Slot) -> None:
+        absent = slot.runner is None or not slot.runner.running
+        # One that can't live (a library is missing, no memory) must not be started again and again.
+        if absent and time.monotonic() - slot.started > _RESTART_SECONDS:
+            self.runner(Lane.LIVE, slot)
 
     def end(self) -> None:
-        """End every runner, at work or not; whoever watches one has been told to let go."""
-        for seat in self._seats.values():
-            held = seat.lock.acquire(timeout=_LET_GO_SECONDS)
-            self.dismiss(seat)
+        """End every runner, at work or not."""
+        for slot in self._slots.values():
+            # Whoever watches a runner sees within a poll that the worker stops; one that doesn't loses it all the same.
+            held = slot.lock.acquire(timeout=_RELEASE_SECONDS)
+            self.dismiss(slot)
             if held:
-                seat.lock.release()
+                slot.lock.release()

@@ -1,7 +1,6 @@
-"""The worker's main loop: what the ledger has queued is handed to DBOS, and the ledger hears that a worker is alive.
+"""The worker's main loop: it queues the ledger's open jobs and writes to the ledger that it is alive.
 
-Owns the lock (one worker a store), heartbeats, signals and the order of starting and stopping. Knows nothing of how a
-job is done.
+Owns the lock (one worker a store), heartbeats, signals and the order of starting and stopping.
 """
 
 from __future__ import annotations
@@ -25,20 +24,21 @@ from backend.services import build_services
 from backend.services.jobs import BEAT_SECONDS, environment, worker_lock
 from backend.store import Store
 from backend.store.job_rows import Jobs, system_url
-from backend.worker.job_supervisor import Supervisor
+from backend.worker.job_supervisor import JobSupervisor
 from backend.worker.lanes import Lanes
-from backend.worker.queues import Flow
+from backend.worker.queues import JobQueues
 from backend.worker.runner_process import RUNNER
 
 _log = logging.getLogger(__name__)
 
-# A store has one worker, and it has to have the same name from start to start: what was under way goes on.
+# DBOS gives a workflow back to the executor that began it, by its name: under another one, what was under way would
+# stay pending for good.
 _NAME: Final = "local"
-_LOOK_SECONDS: Final = 0.2
+_POLL_SECONDS: Final = 0.2
 
 
 def run_worker(settings: Settings, *, once: bool = False, runner: Sequence[str] = RUNNER) -> int:
-    """Do jobs until told to stop (SIGTERM, SIGINT); with `once`, until none is left. Returns the exit code.
+    """Do jobs until a signal to stop (SIGTERM, SIGINT); with `once`, until none is left. Returns the exit code.
 
     `runner` is the command of the processes that do the work. Raises UserError where the store can't be opened, or has
     a worker already.
@@ -49,22 +49,23 @@ def run_worker(settings: Settings, *, once: bool = False, runner: Sequence[str] 
         _signals() as stopping,
     ):
         lanes = Lanes(runner, environment(settings), services.store.folder)
-        supervisor = Supervisor(services, lanes, _NAME, stopping)
-        with _present(services.store.jobs) as beat:
-            flow = Flow(system_url(settings), _NAME, supervisor.do)
+        supervisor = JobSupervisor(services, lanes, _NAME, stopping)
+        with _listed(services.store.jobs) as beat:
+            queues = JobQueues(system_url(settings), _NAME, supervisor.supervise)
             _log.warning("The worker is at work on %s (process %s).", services.store.folder, os.getpid())
             try:
-                _loop(services.store, flow, lanes, beat, stopping, once)
+                _loop(services.store, queues, lanes, beat, stopping, once)
             finally:
+                # In this order: supervisors leave their jobs, then runners can go, then DBOS has no step at work.
                 stopping.set()
                 lanes.end()
-                flow.close()
+                queues.close()
         _log.warning("The worker has stopped.")
     return 0
 
 
-class _Beat:
-    """Says that the worker is alive, every now and then."""
+class _Heartbeat:
+    """Writes to the ledger that the worker is alive, at most every two seconds."""
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs, self._started, self._last = jobs, time.time(), -BEAT_SECONDS
@@ -75,13 +76,13 @@ class _Beat:
             self._last = time.monotonic()
 
 
-def _loop(store: Store, flow: Flow, lanes: Lanes, beat: _Beat, stopping: Event, once: bool) -> None:
-    """Until told to stop, or nothing is left to do, or the store was deleted under the worker's feet."""
-    while not stopping.wait(_LOOK_SECONDS) and store.folder.is_dir():
+def _loop(store: Store, queues: JobQueues, lanes: Lanes, beat: _Heartbeat, stopping: Event, once: bool) -> None:
+    """Go on until a signal to stop, or until nothing is left to do, or until the store's folder is deleted."""
+    while not stopping.wait(_POLL_SECONDS) and store.folder.is_dir():
         try:
             beat()
             waiting = store.jobs.open()
-            flow.hand_over(waiting)
+            queues.enqueue(waiting)
         except UserError as error:  # a database is locked or the disk full: that may pass
             _log.error("The worker waits: %s", error)
             stopping.wait(BEAT_SECONDS)
@@ -89,13 +90,13 @@ def _loop(store: Store, flow: Flow, lanes: Lanes, beat: _Beat, stopping: Event, 
         if once and not waiting:
             return
         if not once:
-            lanes.keep()
+            lanes.maintain()
 
 
 @contextmanager
-def _present(jobs: Jobs) -> Iterator[_Beat]:
-    """In the ledger's list of workers for the length of a block."""
-    beat = _Beat(jobs)
+def _listed(jobs: Jobs) -> Iterator[_Heartbeat]:
+    """This worker in the ledger's list of workers, for the length of a block."""
+    beat = _Heartbeat(jobs)
     beat()
     try:
         yield beat
@@ -106,12 +107,12 @@ def _present(jobs: Jobs) -> Iterator[_Beat]:
 
 @contextmanager
 def _locked(folder: Path, jobs: Jobs) -> Iterator[None]:
-    """The only worker of a store. Raises UserError where there is one."""
+    """The store's worker lock, for the length of a block. Raises UserError where another worker holds it."""
     try:
-        lock = worker_lock(folder, seconds=1)
+        lock = worker_lock(folder, seconds=1)  # a page that looks whether there is a worker holds it for a moment
     except Timeout:
-        told = next((f" (process {row.pid})" for row in jobs.workers()), "")
-        raise UserError(f"A worker is at work already{told}, and a store has one: leave the jobs to it.") from None
+        which = next((f" (process {row.pid})" for row in jobs.workers()), "")
+        raise UserError(f"A worker is at work already{which}, and a store has one: leave the jobs to it.") from None
     with lock:
         yield
 

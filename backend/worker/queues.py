@@ -1,7 +1,7 @@
-"""DBOS: a durable workflow for each job, and a queue for each lane.
+"""Queues of jobs in DBOS: a queue for each lane, and a durable workflow of one step for each job.
 
-Owns all that is said to DBOS, whose database lies beside the ledger. A workflow has one step, the job; a worker that
-died goes on with it at its next start. Knows nothing of how jobs are done.
+Owns every call of DBOS, whose database lies beside the ledger. What a worker that died had begun goes on when the next
+one starts.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from backend.domain import Job, Lane, UserError, visible
 
-# Pending workflows of another version would be left alone for good.
+# DBOS leaves pending workflows of another version alone: a new number would strand what is under way.
 _VERSION: Final = "1"
-# A queue that is asked often costs a few percent of a core; a person waits for the live one alone.
+# Polling a queue often costs a few percent of a core; a person waits for the live one alone.
 _POLLING: Final[Mapping[Lane, float]] = {Lane.LIVE: 0.25, Lane.BATCH: 1.0, Lane.FILES: 1.0}
 _OVER: Final = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 
 
-class Flow:
-    """Hands jobs to DBOS, which calls `do` with a job's id, one a lane at a time, and again after a crash."""
+class JobQueues:
+    """Enqueues jobs; DBOS calls `run` with a job's id, one a lane at a time, and again after a crash."""
 
-    def __init__(self, url: str, worker: str, do: Callable[[str], None]) -> None:
+    def __init__(self, url: str, worker: str, run: Callable[[str], None]) -> None:
         """Launch DBOS on the database at `url`; what `worker` left unfinished begins again at once.
 
         Raises UserError where the database can't be used.
@@ -32,8 +32,9 @@ class Flow:
 
         @DBOS.step(name="job")
         def step(job_id: str) -> None:
-            do(job_id)
+            run(job_id)
 
+        # Without a limit: how often a job is tried is for the ledger and its supervisor to say, not for DBOS.
         @DBOS.workflow(name="job", max_recovery_attempts=None)
         def workflow(job_id: str) -> None:
             step(job_id)
@@ -44,7 +45,7 @@ class Flow:
             "system_database_url": url,
             "executor_id": worker,
             "application_version": _VERSION,
-            "log_level": "CRITICAL",  # its errors are ours to tell, in the job's log
+            "log_level": "CRITICAL",  # what goes wrong in a job is in the job's log
         }
         try:
             DBOS(config=config)
@@ -54,8 +55,8 @@ class Flow:
         except Exception as error:
             raise UserError(f"The queue's database can't be used: {visible(str(error))}.") from error
 
-    def hand_over(self, jobs: Sequence[Job]) -> None:
-        """`jobs` are all that are open: those not handed over yet go to the end of their lane's queue.
+    def enqueue(self, jobs: Sequence[Job]) -> None:
+        """Put those of `jobs`, which are all that are open, that aren't queued yet at the end of their lane's queue.
 
         Raises UserError where the queue can't be written.
         """
@@ -69,7 +70,7 @@ class Flow:
                 self._open.add(job.id)
 
     def _enqueue(self, job: Job) -> None:
-        """A workflow that an earlier worker made stays where it is in the queue, and goes on where it was."""
+        # A workflow that an earlier worker made stays where it is in the queue: its id is the job's.
         found = DBOS.get_workflow_status(job.id)
         if found and found.status in _OVER:  # the ledger knows better: the job is open
             DBOS.delete_workflow(job.id)
@@ -77,5 +78,5 @@ class Flow:
             DBOS.enqueue_workflow(job.lane.value, self._workflow, job.id)
 
     def close(self) -> None:
-        """Let go of the database; workflows under way stay pending."""
+        """Close the database; workflows under way stay pending."""
         DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)

@@ -1,8 +1,7 @@
 """`python -m backend.worker.runner`: does the jobs a worker names, one after the other, and stays warm between them.
 
-Lines of JSON: {"job": id} comes on standard input; {"ready": true} and {"job": id, "ended": true} go out on standard
-output. All else it has to say goes to the ledger. Owns the final state of a job it carried out. Ends, with all it
-started, as soon as standard input closes: a worker that was killed leaves nothing behind.
+Owns the final state of a job it carried out, and its lines of JSON: {"job": id} comes on standard input, and
+{"ready": true} and {"job": id, "ended": true} go to standard output. Everything else goes to the ledger.
 """
 
 from __future__ import annotations
@@ -12,12 +11,11 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
-from typing import Any, BinaryIO, Final
+from typing import Final
 
+from backend.child_process import follow_input, json_output
 from backend.config import Settings, load
 from backend.domain import Job, JobKind, JobState, UserError, visible
 from backend.engines.compatibility import look_for_vllm
@@ -25,10 +23,8 @@ from backend.engines.factory import open_engine
 from backend.engines.protocol import Engine, Family
 from backend.services import Services, build_services
 from backend.services.jobs import JobCancelled, JobProgress
-from backend.worker.engine_cache import EngineCache, Says
+from backend.worker.engine_cache import EngineCache, OnProgress
 from backend.worker.tasks import carry_out, preload
-
-Say = Callable[[dict[str, Any]], None]
 
 # Jobs whose own processes need the memory and the device that warm engines hold.
 _ALONE: Final = (JobKind.DISTILL, JobKind.REPRODUCE)
@@ -36,7 +32,7 @@ _ALONE: Final = (JobKind.DISTILL, JobKind.REPRODUCE)
 
 def main() -> None:
     """Serve until standard input closes."""
-    say, inbox = _mouth(), _ear(sys.stdin.buffer)
+    send, inbox = json_output(), _inbox()
     settings = load()
     engines = EngineCache(partial(_open, settings))
     with build_services(settings) as services:
@@ -45,20 +41,20 @@ def main() -> None:
                 preload()
             except ImportError:  # imports of files need none of it; a job that does will say what is missing
                 traceback.print_exc()
-        say({"ready": True})
+        send({"ready": True})
         while True:
             job = services.store.jobs.get(job_id := inbox.get())
             if job is not None and not job.state.final:
-                _do(services, engines, job)
+                _carry_out(services, engines, job)
             engines.release()
-            say({"job": job_id, "ended": True})
+            send({"job": job_id, "ended": True})
 
 
-def _do(services: Services, engines: EngineCache, job: Job) -> None:
-    """Carry a job out and say in the ledger how it ended."""
+def _carry_out(services: Services, engines: EngineCache, job: Job) -> None:
+    """Carry a job out and write to the ledger how it ended."""
     jobs, progress = services.store.jobs, JobProgress(services.store.jobs, job)
 
-    def says(what: str) -> None:
+    def on_progress(what: str) -> None:
         progress.check()
         progress.note(what)
         progress.log(what)
@@ -66,7 +62,7 @@ def _do(services: Services, engines: EngineCache, job: Job) -> None:
     if job.kind in _ALONE:
         engines.close()
     try:
-        result = carry_out(services, job, lambda family, choice: engines.open(family, choice, says), progress)
+        result = carry_out(services, job, lambda family, choice: engines.open(family, choice, on_progress), progress)
         progress.flush()
         jobs.finish(job.id, JobState.DONE, result=result)
     except JobCancelled as stop:
@@ -79,39 +75,27 @@ def _do(services: Services, engines: EngineCache, job: Job) -> None:
         for line in traceback.format_exc().splitlines():
             jobs.log(job.id, line, "error")
         what = f"{type(error).__name__}: {visible(str(error))}".rstrip(". :")
-        told = f"The job stopped on an error of the program: {what}."
-        jobs.finish(job.id, JobState.FAILED, f"{told} The whole of it is in the job's log.")
+        reason = f"The job stopped on an error of the program: {what}. The whole of it is in the job's log."
+        jobs.finish(job.id, JobState.FAILED, reason)
 
 
-def _open(settings: Settings, family: Family, choice: str, says: Says | None) -> Engine:
+def _open(settings: Settings, family: Family, choice: str, on_progress: OnProgress | None) -> Engine:
     """An engine as the settings want it."""
     vllm = look_for_vllm(settings.vllm_url, settings.vllm_python)
-    return open_engine(family, choice, threads=settings.engine_threads, vllm=vllm, on_progress=says)
+    return open_engine(family, choice, threads=settings.engine_threads, vllm=vllm, on_progress=on_progress)
 
 
-def _mouth() -> Say:
-    """Writes lines to what was standard output; what libraries print there goes to standard error from now on."""
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-
-    def say(word: dict[str, Any]) -> None:
-        out.write(json.dumps(word).encode() + b"\n")
-
-    return say
-
-
-def _ear(source: BinaryIO) -> SimpleQueue[str]:
-    """Job ids as they come. The work itself stays in the main thread, where graders' alarms need it to be."""
+def _inbox() -> SimpleQueue[str]:
+    """Job ids as they come. The process ends, with all it started, as soon as standard input closes."""
+    # The work itself stays in the main thread: graders' alarms are signals, and those reach no other.
     inbox: SimpleQueue[str] = SimpleQueue()
 
-    def listen() -> None:
-        for line in source:
-            inbox.put(json.loads(line)["job"])
-        if os.getpgrp() == os.getpid():
+    def end() -> None:
+        if os.getpgrp() == os.getpid():  # not a test's or a terminal's group
             os.killpg(0, signal.SIGKILL)
         os._exit(0)
 
-    Thread(target=listen, daemon=True).start()
+    follow_input(lambda line: inbox.put(json.loads(line)["job"]), end)
     return inbox
 
 

@@ -1,7 +1,6 @@
-"""What is done for each kind of job, and what is kept of one that was cancelled and has to be ended from outside.
+"""Handlers by kind of job: how it is carried out, and what is kept of one that was cancelled and ended from outside.
 
-Owns the list of kinds and the import of files as a job. Importing this module loads no model library. Knows nothing of
-processes.
+Owns the table of kinds and the import of files as a job. Importing this module loads no model library.
 """
 
 from __future__ import annotations
@@ -43,44 +42,8 @@ def preload() -> None:
     importlib.import_module("backend.engines.transformers.transformers_engine")
 
 
-def _generate(services: Services, job: Job, engines: Engines, progress: JobProgress) -> Result:
-    return services.generation.carry_out(job, engines, progress)
-
-
-def _settle_generate(services: Services, job: Job) -> Result:
-    return services.generation.settle(job)
-
-
-def _score(services: Services, job: Job, engines: Engines, progress: JobProgress) -> Result:
-    return services.scores.carry_out(job, engines, progress)
-
-
-def _train(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
-    return services.training_runner.carry_out(job, progress)
-
-
-def _settle_training(services: Services, job: Job) -> Result:
-    return services.training_runner.settle(job)
-
-
-def _reproduce(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
-    return services.reproduction.carry_out(job, progress)
-
-
-def _settle_reproduce(services: Services, job: Job) -> Result:
-    return services.reproduction.settle(job)
-
-
-def _agree(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
-    return services.gamma.carry_out(job, progress)
-
-
-def _detect(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
-    return services.detectors.carry_out(job, progress)
-
-
 def _import(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
-    """Import the files and folders of a job. A source is stored whole or not at all, so a cancelled one leaves none."""
+    """Import the files and folders of a job, each whole or not at all."""
     plan = services.imports.plan([Path(path) for path in job.spec["paths"]])
     tokenizer = Path(job.spec["tokenizer"]) if job.spec.get("tokenizer") else None
     for skipped in plan.skipped:
@@ -102,7 +65,7 @@ def _import(services: Services, job: Job, _engines: Engines, progress: JobProgre
         progress.log(outcomes[-1].sentence, "error" if outcomes[-1].state == "failed" else "info")
         before += size
         progress.step(before)
-    return _told(outcomes)
+    return _result(outcomes)
 
 
 def _stored(outcomes: list[ImportOutcome]) -> Result:
@@ -113,8 +76,8 @@ def _stored(outcomes: list[ImportOutcome]) -> Result:
     }
 
 
-def _told(outcomes: list[ImportOutcome]) -> Result:
-    """The result. Raises UserError where nothing could be taken in."""
+def _result(outcomes: list[ImportOutcome]) -> Result:
+    """The job's result. Raises UserError where nothing could be imported."""
     result = _stored(outcomes)
     if result["runs"] or result["problem_sets"]:
         return result
@@ -125,17 +88,35 @@ def _told(outcomes: list[ImportOutcome]) -> Result:
 
 
 def _nothing(_services: Services, _job: Job) -> Result:
-    """There is nothing half-made: such a job stores its parts as it goes."""
+    """Nothing is half-made: such a job stores its parts as it goes."""
     return {}
 
 
+_GENERATE: Final = JobHandler(
+    lambda services, job, engines, progress: services.generation.carry_out(job, engines, progress),
+    lambda services, job: services.generation.settle(job),
+)
+
 TASKS: Final[dict[JobKind, JobHandler]] = {
-    JobKind.GENERATE: JobHandler(_generate, _settle_generate),
-    JobKind.EVALUATE: JobHandler(_generate, _settle_generate),
-    JobKind.SCORE: JobHandler(_score, _nothing),
+    JobKind.GENERATE: _GENERATE,
+    JobKind.EVALUATE: _GENERATE,
+    JobKind.SCORE: JobHandler(
+        lambda services, job, engines, progress: services.scores.carry_out(job, engines, progress), _nothing
+    ),
     JobKind.IMPORT: JobHandler(_import, _nothing),
-    JobKind.DISTILL: JobHandler(_train, _settle_training),
-    JobKind.REPRODUCE: JobHandler(_reproduce, _settle_reproduce),
-    JobKind.AGREE: JobHandler(_agree, _nothing),
-    JobKind.DETECT: JobHandler(_detect, _nothing),
+    # Trainings open no engine here: each is a process of its own.
+    JobKind.DISTILL: JobHandler(
+        lambda services, job, _engines, progress: services.training_runner.carry_out(job, progress),
+        lambda services, job: services.training_runner.settle(job),
+    ),
+    JobKind.REPRODUCE: JobHandler(
+        lambda services, job, _engines, progress: services.reproduction.carry_out(job, progress),
+        lambda services, job: services.reproduction.settle(job),
+    ),
+    JobKind.AGREE: JobHandler(
+        lambda services, job, _engines, progress: services.gamma.carry_out(job, progress), _nothing
+    ),
+    JobKind.DETECT: JobHandler(
+        lambda services, job, _engines, progress: services.detectors.carry_out(job, progress), _nothing
+    ),
 }

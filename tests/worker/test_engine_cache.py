@@ -9,7 +9,7 @@ import pytest
 
 from backend.domain import Model, ModelKind
 from backend.engines.protocol import Engine, Family
-from backend.worker.engine_cache import EngineCache, Says
+from backend.worker.engine_cache import EngineCache, OnProgress
 
 
 class Opened:
@@ -18,7 +18,7 @@ class Opened:
     def __init__(self) -> None:
         self.log: list[str] = []
 
-    def __call__(self, family: Family, choice: str, says: Says | None) -> Engine:
+    def __call__(self, family: Family, choice: str, on_progress: OnProgress | None) -> Engine:
         self.log.append(f"open {family.base.name}")
         return cast(Engine, _Engine(family.base.name, self.log))
 

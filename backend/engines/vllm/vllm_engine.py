@@ -1,7 +1,6 @@
 """A vLLM server as an engine: exact prompts, token ids, log-probabilities, adapters loaded while it runs.
 
-Owns what is asked of vLLM's completions and how its answers are read. The prompt is written and the text is spelt by
-the model's own tokenizer here, so that a response is the same, token for token, as any other engine's.
+Owns the requests to vLLM's completions and how its answers are read.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from backend.engines.vllm.vllm_server import NAME, VllmServer
 _NEVER = -100  # a bias below which no token is drawn; vLLM takes no less
 _KEY = "VLLM_API_KEY"  # vLLM's own name for it
 _AT_ONCE = 256  # as many as vLLM itself answers side by side
-_SEEDS = 2**63
+_SEEDS = 2**63  # it takes seeds of 64 bits with a sign
 _WITH_IDS = {"return_token_ids": True, "return_tokens_as_token_ids": True}
 _TO_LOAD = (
     "A server that was started by hand needs --enable-lora, VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and sight of this"
@@ -61,6 +60,8 @@ class VllmEngine:
         self._server = server if isinstance(server, VllmServer) else None
         address = server.address if isinstance(server, VllmServer) else api_address(server)
         key = server.key if isinstance(server, VllmServer) else os.environ.get(_KEY, "")
+        # Prompts are rendered and texts decoded here, by the model's own tokenizer: a response is the same, token
+        # for token, as any other engine's.
         self._texts = Texts(folder)
         self._served = ServerClient(address, key, _KEY, timeout=timeout, at_once=_AT_ONCE)
         try:
@@ -135,14 +136,15 @@ class VllmEngine:
         loaded = {entry.get("root"): str(entry["id"]) for entry in listed if entry.get("parent")}
         if path in loaded:
             return loaded[path]
+        # With the id: two adapters of one name may follow each other while the server runs.
         name = f"{adapter.name}-{adapter.id}"
         try:
             await self._served.fetch("/load_lora_adapter", {"lora_name": name, "lora_path": path})
         except openai.APIStatusError as error:
             if error.status_code in (401, 403):
                 raise
-            said = f"vLLM did not load the adapter {adapter.name}. {self._served.sentence(error)}"
-            raise BrokenResponse(said if self._server else f"{said} {_TO_LOAD}") from error
+            reason = f"vLLM did not load the adapter {adapter.name}. {self._served.sentence(error)}"
+            raise BrokenResponse(reason if self._server else f"{reason} {_TO_LOAD}") from error
         return name
 
     def _name(self, model: str) -> str:
@@ -179,6 +181,7 @@ class VllmEngine:
             raise BrokenResponse(str(error)) from error
         decoding, texts = request.decoding, self._texts.stream()
         growing = ResponseBuilder(request.key, decoding.stop)
+        # vLLM reports no log-probabilities of a prompt while it streams: the forced words are scored by themselves.
         if forced:
             yield growing.force(request.prefix, await self._read(name, ids, forced, request.prefix, decoding.top))
         room = self._context - len(ids) if self._context else decoding.max_tokens
@@ -187,9 +190,9 @@ class VllmEngine:
         async with self._begin(name, decoding, [*ids, *forced], left) as response:
             async for chunk in self._served.chunks(response):
                 with self._served.reading():
-                    said, ended = self._chunk(chunk, decoding.top, texts)
+                    tokens_of_chunk, ended = self._chunk(chunk, decoding.top, texts)
                 finish = ended or finish
-                if piece := growing.add("".join(token.text for token in said), said):
+                if piece := growing.add("".join(token.text for token in tokens_of_chunk), tokens_of_chunk):
                     yield piece
                 if growing.stopped:
                     break
@@ -222,6 +225,7 @@ class VllmEngine:
 
     async def _read(self, name: str, prompt: list[int], ids: list[int], text: str, top: int) -> tuple[Token, ...]:
         """What the model thinks of `ids`, which are `text`, after `prompt`."""
+        # vLLM has no request that only reads: one token is drawn and thrown away.
         body = {"model": name, "prompt": [*prompt, *ids], "max_tokens": 1, "temperature": 0.0}
         answer = await self._served.fetch("/completions", body | {"prompt_logprobs": min(top, MOST_TOP)})
         with self._served.reading():
@@ -237,17 +241,17 @@ class VllmEngine:
         """The tokens of a chunk, and how the response ended if it did."""
         if not (choices := chunk.get("choices")):
             return [], ""
-        choice, said = choices[0], []
+        choice, tokens = choices[0], []
         worths = choice.get("logprobs") or {}
         for place, token in enumerate(choice.get("token_ids") or ()):
             named = worths["top_logprobs"][place] if top else {}
             best = self._shown(_best({int(name.removeprefix("token_id:")): named[name] for name in named}, top))
-            said.append(ServedToken(stream.add(token), token, float(worths["token_logprobs"][place]), best))
-        if choice.get("text") and not said:
+            tokens.append(ServedToken(stream.add(token), token, float(worths["token_logprobs"][place]), best))
+        if choice.get("text") and not tokens:
             raise BrokenResponse(
                 f"The server at {self._served.address} tells no token ids: it has to be vLLM 0.10 or newer."
             )
-        return said, choice.get("finish_reason") or ""
+        return tokens, choice.get("finish_reason") or ""
 
     def _shown(self, best: Sequence[tuple[int, float]]) -> tuple[Alternative, ...]:
         return tuple(Alternative(self._texts.text_of(token), logprob) for token, logprob in best)

@@ -1,7 +1,6 @@
 """A vLLM server of our own: started for a checkpoint, waited for, stopped.
 
-Owns its command line, its environment and its process. Knows nothing of what is asked of it. The server listens on
-loopback alone and wants a key made for it, because whoever can ask it may have it load adapters from any folder.
+Owns its command line, its environment and its process.
 """
 
 from __future__ import annotations
@@ -9,10 +8,8 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -21,28 +18,30 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+from backend.child_process import ChildProcess, guarded
 from backend.domain import UserError, visible
 from backend.engines.checkpoints import inspect_location
 from backend.engines.compatibility import MOST_RANK, VllmState
-from backend.engines.vllm import parent_guard
 
-Says = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 NAME = "base"  # what the checkpoint is called there
-START_SECONDS = 1800.0
+START_SECONDS = 1800.0  # a large model from a slow disk takes many minutes
 _STRAIGHT = build_opener(ProxyHandler({}))  # loopback is never behind a proxy
-_LOOK_EVERY = 0.25
-_LEASH_SECONDS = 30.0  # ended without this, it would leave the server behind
-_SAY_EVERY = 5.0
+_POLL_SECONDS = 0.25
+_GUARD_SECONDS = 30.0  # for the guard to kill what it guards: without it, the server would stay
+_REPORT_SECONDS = 5.0
+# What vLLM puts before a line: colours, the process, the level, the time and place.
 _PREFIX = re.compile(r"^(?:\x1b\[[0-9;]*m|\([^)]*pid=\d+\)|\s|[A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d(?: \[[^]]*\])?)+")
 _ERROR = re.compile(r"^(?:[\w.]*\.)?(\w*(?:Error|Exception|Interrupt|Failure)): ?(.+)")
-# Wrappers whose message only says that something else went wrong before.
+# Wrappers: their message is only that something else went wrong before.
 _VAGUE = ("See root cause", "See stack trace", "initialization failed")
 
 
 def arguments(python: str, folder: Path, port: int, *, cpu: bool, facts: Mapping[str, Any]) -> list[str]:
     """The command that serves `folder`, whose `facts` are those of `inspect_location`."""
     command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder)]
+    # Loopback alone: whoever can reach the server may have it load adapters from any folder.
     command += ["--served-model-name", NAME, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--enable-lora", "--max-lora-rank", str(MOST_RANK), "--max-loras", "4"]
     # What is drawn from depends on the request alone, not on defaults that come with the model.
@@ -59,10 +58,10 @@ def arguments(python: str, folder: Path, port: int, *, cpu: bool, facts: Mapping
 
 
 def environment(environ: Mapping[str, str], key: str, *, cpu: bool, threads: int = 1) -> dict[str, str]:
-    """The variables that the server is started with; the key is among them, so that no list of processes shows it."""
+    """The variables that the server is started with."""
     own = {
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
-        "VLLM_API_KEY": key,
+        "VLLM_API_KEY": key,  # not on the command line, which every list of processes shows
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -75,7 +74,7 @@ def environment(environ: Mapping[str, str], key: str, *, cpu: bool, threads: int
 class VllmServer:
     """A running server: `address` and `key` reach it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, key: str, log: Path, grace: float) -> None:
+    def __init__(self, process: ChildProcess, port: int, key: str, log: Path, grace: float) -> None:
         """Use `start`."""
         self.address, self.key, self.log = f"http://127.0.0.1:{port}/v1", key, log
         self._process, self._grace, self._health = process, grace, f"http://127.0.0.1:{port}/health"
@@ -88,15 +87,15 @@ class VllmServer:
         *,
         log: Path | None = None,
         threads: int = 1,
-        on_progress: Says = lambda _: None,
+        on_progress: OnProgress = lambda _: None,
         seconds: float = START_SECONDS,
         grace: float = 10.0,
     ) -> VllmServer:
         """Start a server for a checkpoint and wait until it answers, which takes from half a minute to many.
 
         `seconds` is the longest wait; when stopped, the server has `grace` seconds to end by itself. Its output goes to
-        `log` (default: a file in the system's temporary folder). `on_progress` is told of the wait; what it raises ends
-        the server. Raises UserError with what the server said last where it doesn't come up.
+        `log` (default: a file in the system's temporary folder). `on_progress` gets a sentence every few seconds of the
+        wait; what it raises ends the server. Raises UserError with the server's last error where it doesn't come up.
         """
         facts = inspect_location(folder).facts
         port, key = _free_port(), secrets.token_urlsafe(24)
@@ -106,13 +105,12 @@ class VllmServer:
             log = Path(name)
         command = arguments(vllm.python, folder, port, cpu=vllm.cpu_build, facts=facts)
         with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603
-                [sys.executable, parent_guard.__file__, str(grace), *command],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment(os.environ, key, cpu=vllm.cpu_build, threads=threads),
-                start_new_session=True,
+            process = ChildProcess(
+                guarded(command, grace),
+                environment(os.environ, key, cpu=vllm.cpu_build, threads=threads),
+                output=output,
+                errors=subprocess.STDOUT,
+                own_group=True,
             )
         server = cls(process, port, key, log, grace)
         try:
@@ -125,29 +123,25 @@ class VllmServer:
     @property
     def running(self) -> bool:
         """The process is there."""
-        return self._process.poll() is None
+        return self._process.running
 
     def stop(self) -> None:
         """End the server and all it started; returns when they are gone."""
-        if self._process.stdin:
-            self._process.stdin.close()
-        try:
-            self._process.wait(self._grace + _LEASH_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._process.hang_up()
+        if not self._process.wait(self._grace + _GUARD_SECONDS):
+            self._process.kill()
 
-    def _wait(self, say: Says, seconds: float) -> None:
-        begun = said = time.monotonic()
+    def _wait(self, on_progress: OnProgress, seconds: float) -> None:
+        begun = reported = time.monotonic()
         while not self._answers():
             if not self.running:
                 raise UserError(f"vLLM did not start: {reason_in(self.log)} Its whole output is in {self.log}.")
             if (now := time.monotonic()) - begun > seconds:
                 raise UserError(f"vLLM did not start within {seconds:.0f} seconds. Its output is in {self.log}.")
-            if now - said > _SAY_EVERY:
-                say(f"vLLM is starting: {now - begun:.0f} s.")
-                said = now
-            time.sleep(_LOOK_EVERY)
+            if now - reported > _REPORT_SECONDS:
+                on_progress(f"vLLM is starting: {now - begun:.0f} s.")
+                reported = now
+            time.sleep(_POLL_SECONDS)
 
     def _answers(self) -> bool:
         try:
@@ -158,7 +152,7 @@ class VllmServer:
 
 
 def reason_in(log: Path) -> str:
-    """What a server that ended said was wrong, a sentence: its first error that tells something, or its last line."""
+    """Why a server ended, a sentence from its log: its first error that isn't about another one, or its last line."""
     lines = [_PREFIX.sub("", line).strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     errors = [match for line in lines if (match := _ERROR.match(line)) and not any(v in match[2] for v in _VAGUE)]
     last = next((line for line in reversed(lines) if line), "it said nothing")

@@ -6,12 +6,12 @@ itself is in detector_trials.py and backend.detect.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from backend.annotation import Role
+from backend.codec import JsonRecord
 from backend.detect.detector import Detector
 from backend.domain import Job, JobKind, Lane, UserError, visible
 from backend.lexicon.entries import Lexicon
@@ -32,7 +32,7 @@ _STEPS: Final = 8  # of a training: its folds, and what comes before and after
 
 
 @dataclass(frozen=True, slots=True)
-class DetectorSpec:
+class DetectorSpec(JsonRecord):
     """The specification of a detector to be trained.
 
     It learns from the gold of `project` (id or name) or of the file or folder `path`, is called `name`, and may look at
@@ -45,10 +45,6 @@ class DetectorSpec:
     words: str = ""
     note: str = ""
     match: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return dataclasses.asdict(self)
 
 
 class DetectorService:
@@ -147,7 +143,7 @@ class DetectorService:
             return {"items": self.queue(actor, spec["project"], spec["detector"])}
         result: dict[str, Any] = {}
         if action == TRAIN:
-            asked = DetectorSpec(**{name: value for name, value in spec.items() if name != "person"})
+            asked = DetectorSpec.from_json({name: value for name, value in spec.items() if name != "person"})
             made = self.learn(actor, asked, _step_logger(progress))
             result = {"lexicon": made.id, "name": made.name, "version": made.version, "title": made.title}
             progress.log(f"{made.name}, version {made.version}. {made.title}.")

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from backend.annotation import Span
+from backend.codec import JsonRecord
 from backend.detect.linear_model import Unit
 from backend.lexicon.finder import CueFinder, Hit
 from backend.measure.bootstrap import Estimate
@@ -42,7 +43,7 @@ class FinderScore:
 
 
 @dataclass(frozen=True, slots=True)
-class SetScore:
+class SetScore(JsonRecord):
     """The scores of all lexicons and detectors on one set of `texts` with `cues`."""
 
     name: str
@@ -52,10 +53,6 @@ class SetScore:
     sentences: int
     labelled_by: str
     scores: tuple[FinderScore, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return asdict(self)
 
 
 def criteria(unit: Unit) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from backend.engines.checkpoints import FolderContents, inspect_location
 from backend.engines.compatibility import Suitability, VllmState, families, folder_of, look_for_vllm, suitability
 from backend.engines.openai.addresses import api_address
 from backend.engines.protocol import Family
+from backend.files import write_file
 from backend.services.access.authorization import needs
 from backend.store import Store
 
@@ -187,7 +188,7 @@ class ModelService:
             )
             self._store.registry.add_model(model)
         if new:
-            marker.write_text(json.dumps(sorted(seen | {folder.name for folder in new})), "utf-8")
+            write_file(marker, json.dumps(sorted(seen | {folder.name for folder in new})))
         return [folder.name for folder in new]
 
     # -- inside -------------------------------------------------------------------------------------

@@ -5,11 +5,10 @@ Owns the checks of bad input that need no store.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from backend.codec import JsonRecord
 from backend.domain import Context, UserError, visible
 from backend.engines.protocol import Decoding
 
@@ -52,7 +51,7 @@ class ForkPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class GenerationSpec:
+class GenerationSpec(JsonRecord):
     """A job that makes one run an arm over the same problems.
 
     Problems are either `problem_set` (a name; the first `limit` of it) or `questions`. `live` runs are shown as they
@@ -75,21 +74,6 @@ class GenerationSpec:
         """The name of the runs' data set."""
         named = {question.dataset for question in self.questions}
         return self.problem_set or (named.pop() if len(named) == 1 else "") or "typed"
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> GenerationSpec:
-        """Back from JSON as `to_json` made it."""
-        values = dict(raw)
-        values["arms"] = tuple(RunArm(**(arm | {"context": Context(arm["context"])})) for arm in raw["arms"])
-        values["questions"] = tuple(Question(**question) for question in raw["questions"])
-        lists = {name: tuple(raw["decoding"][name]) for name in ("stop", "banned")}
-        values["decoding"] = Decoding(**(raw["decoding"] | lists))
-        values["fork"] = ForkPoint(**raw["fork"]) if raw["fork"] else None
-        return cls(**values)
 
     def check(self) -> None:
         """Raise UserError for numbers that make no sense, before anything is begun."""
@@ -116,7 +100,7 @@ def _within(what: str, value: float, low: float, high: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreSpec:
+class ScoreSpec(JsonRecord):
     """A job that reads a run's traces with a model, in a context, and stores every token's log-probability."""
 
     run: str
@@ -124,15 +108,6 @@ class ScoreSpec:
     context: Context = Context.NONE
     top: int = 5
     limit: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> ScoreSpec:
-        """Back from JSON as `to_json` made it."""
-        return cls(**(dict(raw) | {"context": Context(raw["context"])}))
 
 
 def names(values: Sequence[str]) -> str:

@@ -13,12 +13,12 @@ The first clause of a claim is its primary outcome; `claims` has them all.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
+from backend.codec import JsonRecord
 from backend.domain import Context
 from backend.measure.claim_tests import (
     ClaimVerdict,
@@ -132,7 +132,7 @@ class ClauseResult:
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimResult:
+class ClaimResult(JsonRecord):
     """The result of a claim's tests. The figures are those of its primary clause, the verdict that of all.
 
     `built_in`: at this scale the claim holds by construction, and says nothing of other models.
@@ -152,16 +152,6 @@ class ClaimResult:
     runs: tuple[str, ...]
     built_in: bool
     clauses: tuple[ClauseResult, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> ClaimResult:
-        """Back from JSON."""
-        clauses = tuple(ClauseResult(**_lists_as_tuples(one)) for one in raw["clauses"])
-        return cls(**(_lists_as_tuples(raw) | {"clauses": clauses}))
 
 
 class Evidence(Protocol):
@@ -311,8 +301,3 @@ def _pairs(outcome: OutcomeMeasure, value: Cell, baseline: Cell, seed: int, evid
 
 def _once(runs: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(runs))
-
-
-def _lists_as_tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
-    return found | {"verdict": ClaimVerdict(raw["verdict"])}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from backend.codec import JsonRecord
 from backend.config import Settings
 from backend.domain import Job, JobKind, Lane, Training, UserError
 from backend.services.generation.models import ModelService
@@ -53,22 +54,13 @@ _LAB_LENGTH: Final = 140
 
 
 @dataclass(frozen=True, slots=True)
-class ReproductionSpec:
+class ReproductionSpec(JsonRecord):
     """A reproduction to carry out: `only` names recipes or parts (empty: all); `processes` of them train at once."""
 
     scale: ReproductionScale = ReproductionScale.LAB
     seeds: tuple[int, ...] = (0, 1, 2)
     only: tuple[str, ...] = ()
     processes: int = 1
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> ReproductionSpec:
-        """Back from JSON."""
-        return cls(scale_of(raw["scale"]), tuple(raw["seeds"]), tuple(raw["only"]), raw["processes"])
 
     def check(self) -> None:
         """Raise UserError for numbers that make no sense."""

@@ -14,8 +14,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from backend.codec import decode, encode
 from backend.config import ROOT
-from backend.domain import GRADERS, Context, UserError, visible
+from backend.domain import GRADERS, UserError, visible
+from backend.files import write_file
 from backend.services.reproduction.claims import Cell, ClaimResult, OutcomeMeasure, StepChoice
 from backend.services.reproduction.recipes.recipe import ReproductionScale
 from backend.services.training.training_specs import TrainingSpec
@@ -139,9 +141,7 @@ def write_shipped(results: Results, path: Path, runs: Sequence[str]) -> int:
     text = json.dumps(_rounded(results.table() | {"runs": list(runs), "parts": parts}), ensure_ascii=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_name(f".{path.name}.half")
-        half.write_text(text, encoding="utf-8")
-        half.replace(path)
+        write_file(path, text)
     except OSError as error:
         raise UserError(f"The results can't be written to {visible(str(path))}: {error.strerror or error}.") from error
     return len(text.encode())
@@ -152,8 +152,8 @@ def load_shipped(path: Path) -> Results:
     shown = visible(str(path))
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        parts = [_part_from_json(one) for one in raw["parts"]]
-        claims = [ClaimResult.from_json(one) for one in raw["claims"]]
+        parts = decode(list[PartResult], raw["parts"])
+        claims = decode(list[ClaimResult], raw["claims"])
         return Results(ReproductionScale(raw["scale"]), parts, claims, "shipped", raw["commit"], raw["lexicon"])
     except OSError as error:
         raise UserError(f"No results are shipped: {shown} can't be read ({error.strerror or error}).") from error
@@ -162,25 +162,10 @@ def load_shipped(path: Path) -> Results:
 
 
 def _part_as_json(part: PartResult) -> dict[str, Any]:
-    kept = {name: getattr(part, name) for name in ("key", "recipe", "title", "seed")}
-    evaluations = [dict(row._asdict()) for row in part.evaluations]
-    return kept | {
-        "spec": part.spec.to_json(),
-        "steps": [_numbers(row._asdict()) for row in part.steps],
-        "evaluations": evaluations,
-    }
-
-
-def _part_from_json(raw: Mapping[str, Any]) -> PartResult:
-    return PartResult(
-        raw["key"],
-        raw["recipe"],
-        raw["title"],
-        raw["seed"],
-        TrainingSpec.from_json(raw["spec"]),
-        [StepRow(**row) for row in raw["steps"]],
-        [EvaluationRow(**(row | {"context": Context(row["context"])})) for row in raw["evaluations"]],
-    )
+    """What is shipped of a part: figures, without the texts of a step and what only this store knows."""
+    shown: dict[str, Any] = encode(part)
+    del shown["training_id"]
+    return shown | {"steps": [_numbers(row) for row in shown["steps"]]}
 
 
 def _numbers(value: Any) -> Any:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from backend.annotation import Role
-from backend.domain import TRAINING, Context, Run, RunInfo, Sampling, UserError
+from backend.codec import decode, encode
+from backend.domain import TRAINING, Run, RunInfo, UserError
+from backend.files import write_file
 from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
 from backend.store import Store
@@ -48,7 +50,7 @@ class DemoService:
         found = [entry["run"]["id"] for entry in entries["runs"]]
         # The list comes first: what a process that dies half-way has copied can then be removed again.
         with disk_errors():
-            marker.write_text(json.dumps(found), "utf-8")
+            write_file(marker, json.dumps(found))
         for entry in entries["runs"]:
             self._bring(entry, entries["lexicons"])
         return found
@@ -93,7 +95,7 @@ class DemoService:
         # Cues are shipped as they were found: the lexicons they were found with go along, whatever becomes of these.
         entries = [*kept, *(self._entry(run) for run in runs)]
         found = {"runs": entries, "lexicons": json.loads(json.dumps(self._lexicons.contents(), default=str))}
-        listing.write_text(json.dumps(found, indent=1, ensure_ascii=False), "utf-8")
+        write_file(listing, json.dumps(found, indent=1, ensure_ascii=False))
         return sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file())
 
     def _entry(self, run_id: str) -> dict[str, Any]:
@@ -106,21 +108,18 @@ class DemoService:
             (self._folder / part.path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self._store.folder / part.path, self._folder / part.path)
         return {
-            "run": dataclasses.asdict(dataclasses.replace(run, info=_without_origin(run.info))),
-            "problems": [p._asdict() for p in ledger.problems(run_id)],
-            "sources": [s._asdict() for s in ledger.sources(run_id)],
-            "parts": [p._asdict() for p in parts],
+            "run": encode(dataclasses.replace(run, info=_without_origin(run.info))),
+            "problems": encode(ledger.problems(run_id)),
+            "sources": encode(ledger.sources(run_id)),
+            "parts": encode(parts),
         }
 
     def _bring(self, entry: dict[str, Any], lexicons: dict[str, dict[str, Any]]) -> None:
-        info = entry["run"]["info"]
-        info |= {"context": Context(info["context"]), "sampling": Sampling(**info["sampling"])}
-        run = Run(**(entry["run"] | {"info": RunInfo(**info)}))
-        problems = [ProblemRow(**problem) for problem in entry["problems"]]
-        sources = [SourceRow(**source) for source in entry["sources"]]
+        run = decode(Run, entry["run"])
+        problems, sources = decode(list[ProblemRow], entry["problems"]), decode(list[SourceRow], entry["sources"])
         with PartWriter(self._store.folder, run.id) as writer:
             for part in entry["parts"]:
-                writer.take(PartRow(**part), self._folder / part["path"])
+                writer.take(decode(PartRow, part), self._folder / part["path"])
             writer.register(lambda parts: self._store.ledger.add_run(run, sources, problems, parts, lexicons))
 
 

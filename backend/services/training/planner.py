@@ -6,7 +6,6 @@ Owns which problems a training takes and the check that they have what it needs.
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -107,9 +106,7 @@ class Planner:
         with disk_errors():
             folder.mkdir(parents=True, exist_ok=True)
             shared.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder) as made:  # renamed, so that it is whole or not there
-                plan.write(Path(made))
-                (Path(made) / PLAN).replace(folder / PLAN)
+            plan.write(folder)
         return plan
 
     # -- problems -----------------------------------------------------------------------------------

@@ -19,7 +19,16 @@ from backend.services.jobs import JobCancelled, JobProgress, environment
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.training.planner import Planner
 from backend.services.training.step_recorder import RecordedTraining, TrainingRecorder
-from backend.services.training.supervisor import CANCELLED, DONE, FAILED, PAUSED, Crew, OnEvent, Trainee, take_rest
+from backend.services.training.supervisor import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    PAUSED,
+    OnEvent,
+    PreparedTraining,
+    TrainingSupervisor,
+    record_rest,
+)
 from backend.services.training.training_process import Journal, TrainingProcess, launch_command
 from backend.services.training.training_specs import TrainingSpec
 from backend.store import Store
@@ -83,11 +92,13 @@ class TrainingRunner:
         # One pool for all: its processes are shared by trainings that run beside each other.
         with GraderPool(self._settings.graders) as graders:
 
-            def begin(training: Training) -> Trainee:
+            def begin(training: Training) -> PreparedTraining:
                 return self._prepared(training, graders, progress)
 
-            crew = Crew(self._store.trainings, begin, progress, on_event or (lambda _training, _event: None))
-            ends |= crew.carry_out([one for one in trainings if one.id not in ends], max(1, processes))
+            supervisor = TrainingSupervisor(
+                self._store.trainings, begin, progress, on_event or (lambda _training, _event: None)
+            )
+            ends |= supervisor.carry_out([one for one in trainings if one.id not in ends], max(1, processes))
         results = [(self._result(one.id), *ends[one.id]) for one in trainings]
         return [
             TrainingOutcome(found["training"], state, found["step"], reason, tuple(found["models"]))
@@ -104,11 +115,11 @@ class TrainingRunner:
             if (training_folder(self._store, training.id) / PLAN).is_file():
                 progress = JobProgress(self._store.jobs, job)
                 prepared = self._prepared(training, GraderPool(self._settings.graders), progress)
-                take_rest(prepared.journal, prepared.recorder)
+                record_rest(prepared.journal, prepared.recorder)
             self._store.trainings.end(training.id, CANCELLED)
         return self._result(training.id)
 
-    def _prepared(self, training: Training, graders: GraderPool, progress: JobProgress) -> Trainee:
+    def _prepared(self, training: Training, graders: GraderPool, progress: JobProgress) -> PreparedTraining:
         """The plan, the recorder and the process of a training. Raises UserError where what it needs isn't there any
         more.
         """
@@ -125,7 +136,7 @@ class TrainingRunner:
             tokenizer=self._models.tokenizer(base),
         )
         recorder = TrainingRecorder(self._store, self._lexicons, graders, subject, progress)
-        return Trainee(Journal(folder), recorder, lambda: self._start_process(spec, folder, plan.threads))
+        return PreparedTraining(Journal(folder), recorder, lambda: self._start_process(spec, folder, plan.threads))
 
     def _start_process(self, spec: TrainingSpec, folder: Path, threads: int) -> TrainingProcess:
         env = environment(self._settings) | {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}

@@ -1,6 +1,6 @@
-"""Training processes side by side: started, heard, paused, ended, tried once more where one crashed.
+"""Supervision of training processes side by side: started, followed, paused, ended, started once more after a crash.
 
-Owns the loop over what they say and what counts as which end. Knows nothing of how a training is planned or recorded.
+Owns the loop over their events and what counts as which end.
 """
 
 from __future__ import annotations
@@ -21,72 +21,70 @@ DONE, PAUSED, FAILED, CANCELLED = "done", "paused", "failed", "cancelled"
 Event = Mapping[str, Any]
 OnEvent = Callable[[Training, Event], None]
 
-_LOOK_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.05
+# Each look at who wants a pause reads the ledger, which the processes' steps are written to meanwhile.
 _WISH_SECONDS: Final = 0.5
 _ATTEMPTS: Final = 2
 
 
-class Takes(Protocol):
-    """Records what a training says."""
+class EventRecorder(Protocol):
+    """Records the events of a training."""
 
     def take(self, event: Event) -> None:
         """Take in one event."""
         ...
 
     def take_last(self, event: Event) -> None:
-        """Take in what a process still said before it was ended."""
+        """Take in an event that a process wrote before it was ended, if that is quickly done."""
         ...
 
 
-class Trainee(NamedTuple):
-    """What carrying out one training takes: its journal, who records it, and how its process is started."""
+class PreparedTraining(NamedTuple):
+    """A training that can be carried out: its journal, who records it, and what starts its process."""
 
     journal: Journal
-    recorder: Takes
+    recorder: EventRecorder
     start: Callable[[], TrainingProcess]
 
 
 @dataclass(slots=True)
-class _Member:
-    """A training at work. `end` is how it ended, once it has said so: state and reason."""
+class _Running:
+    """A training at work. `end` is how it ended, once its process has written so: state and reason."""
 
     training: Training
-    trainee: Trainee
+    prepared: PreparedTraining
     attempt: int
     process: TrainingProcess | None = None
     pausing: bool = False
     end: tuple[str, str] | None = None
 
 
-Begin = Callable[[Training], Trainee]
+Prepare = Callable[[Training], PreparedTraining]
 Ends = Mapping[str, tuple[str, str]]
 
 
-class Crew:
-    """Carries trainings out, so many at once."""
+class TrainingSupervisor:
+    """Carries trainings out, several at a time."""
 
-    def __init__(self, trainings: Trainings, begin: Begin, progress: JobProgress, on_event: OnEvent) -> None:
-        """`begin` makes ready what a training takes; it may raise UserError.
-
-        `on_event` is told every event once it is recorded.
-        """
-        self._trainings, self._begin, self._progress, self._on_event = trainings, begin, progress, on_event
-        self._at_work: list[_Member] = []
+    def __init__(self, trainings: Trainings, prepare: Prepare, progress: JobProgress, on_event: OnEvent) -> None:
+        """`prepare` may raise UserError; its training then fails. `on_event` gets every event once it is recorded."""
+        self._trainings, self._prepare, self._progress, self._on_event = trainings, prepare, progress, on_event
+        self._running: list[_Running] = []
         self._ends: dict[str, tuple[str, str]] = {}
-        self._asked = 0.0
+        self._looked = 0.0
 
     def carry_out(self, trainings: Sequence[Training], at_once: int) -> Ends:
         """How each ended, by id: (state, reason). Raises JobCancelled once every process is gone."""
         waiting = deque(trainings)
         try:
-            while waiting or self._at_work:
+            while waiting or self._running:
                 self._progress.check()
-                while waiting and len(self._at_work) < at_once:
+                while waiting and len(self._running) < at_once:
                     self._start(waiting.popleft())
-                for member in list(self._at_work):
-                    self._hear(member)
-                self._heed_wishes()
-                time.sleep(_LOOK_SECONDS if self._at_work else 0)
+                for running in list(self._running):
+                    self._follow(running)
+                self._pass_on_wishes()
+                time.sleep(_POLL_SECONDS if self._running else 0)
         except JobCancelled:
             self._stop(CANCELLED, "")
             raise
@@ -95,69 +93,70 @@ class Crew:
         return self._ends
 
     def _start(self, training: Training, attempt: int = 1) -> None:
-        """First comes what an earlier process said and nobody heard; that may have been its last."""
         self._trainings.set_job(training.id, self._progress.job)
         self._trainings.end(training.id, "")
         try:
-            member = _Member(training, self._begin(training), attempt)
-            self._at_work.append(member)
-            self._listen(member)
-            if member.end is None:
-                member.trainee.journal.clear()
-                member.process = member.trainee.start()
+            running = _Running(training, self._prepare(training), attempt)
+            self._running.append(running)
+            # First what an earlier process wrote and nobody read: that may have been its end.
+            self._take_in(running)
+            if running.end is None:
+                running.prepared.journal.clear()
+                running.process = running.prepared.start()
                 return
-            ended = member.end
+            ended = running.end
         except UserError as error:
             ended = (FAILED, str(error))
         except OSError as error:
             ended = (FAILED, f"The training could not be started: {visible(error.strerror or str(error))}.")
-        self._at_work = [other for other in self._at_work if other.training is not training]
+        self._running = [other for other in self._running if other.training is not training]
         self._ended(training, *ended)
 
-    def _hear(self, member: _Member) -> None:
-        assert member.process is not None
-        over = member.process.over  # asked before: what it says last is then in the journal
+    def _follow(self, running: _Running) -> None:
+        assert running.process is not None
+        over = not running.process.running  # asked first: all it wrote is then in the journal
         try:
-            self._listen(member)
-        except UserError as error:  # what it says can't be kept: to go on would be in vain
-            member.end = (FAILED, str(error))
-        if member.end:
-            self._at_work.remove(member)
-            member.process.let_end()
-            self._ended(member.training, *member.end)
+            self._take_in(running)
+        except UserError as error:  # its events can't be kept: to go on would be in vain
+            running.end = (FAILED, str(error))
+        if running.end:
+            self._running.remove(running)
+            running.process.let_end()
+            self._ended(running.training, *running.end)
         elif over:
-            self._at_work.remove(member)
-            self._crashed(member, member.process)
+            self._running.remove(running)
+            self._crashed(running, running.process)
 
-    def _listen(self, member: _Member) -> None:
-        """Take in what is in the journal."""
-        if not (events := member.trainee.journal.unheard()):
+    def _take_in(self, running: _Running) -> None:
+        """Record the events that are new in the journal."""
+        journal = running.prepared.journal
+        if not (events := journal.unread()):
             return
         for event in events:
-            if member.end is None:
-                self._take(member, event)
-        member.trainee.journal.remember()
-        if member.end:  # it will say no more, and an evaluation's texts take room
-            member.trainee.journal.clear()
+            if running.end is None:
+                self._take(running, event)
+        journal.remember()
+        if running.end:  # nothing more will come, and an evaluation's texts take room
+            journal.clear()
 
-    def _take(self, member: _Member, event: Event) -> None:
+    def _take(self, running: _Running, event: Event) -> None:
         if event["k"] == "done":
-            member.end = (DONE, "")
+            running.end = (DONE, "")
         elif event["k"] == "paused":
-            member.end = (PAUSED, "")
+            running.end = (PAUSED, "")
         elif event["k"] == "failed":
-            member.end = (FAILED, visible(str(event["reason"]), 1000))
+            running.end = (FAILED, visible(str(event["reason"]), 1000))
         else:
-            member.trainee.recorder.take(event)
-        self._on_event(member.training, event)
+            running.prepared.recorder.take(event)
+        self._on_event(running.training, event)
 
-    def _crashed(self, member: _Member, process: TrainingProcess) -> None:
+    def _crashed(self, running: _Running, process: TrainingProcess) -> None:
         """Once more, from its last checkpoint: what broke it may have been the machine."""
-        training, how = member.training, process.died_of()
+        training, how = running.training, process.last_words()
         process.end()
         self._progress.log(f"The training process of {visible(training.name, 80)} broke off: {how}.", "error")
-        if member.attempt < _ATTEMPTS:
-            self._start(training, member.attempt + 1)
+        if running.attempt < _ATTEMPTS:
+            self._start(training, running.attempt + 1)
             return
         mend = f"More is in its log, {process.log}. What it had saved is kept, and it can go on from there."
         self._ended(training, FAILED, f"The training process broke off {_ATTEMPTS} times: {how}. {mend}")
@@ -167,29 +166,30 @@ class Crew:
         self._ends[training.id] = (state, reason)
 
     def _stop(self, state: str, reason: str) -> None:
-        """End every process at once. Models they have just saved become known; the rest is heard when they go on."""
-        members, self._at_work = self._at_work, []
-        for member in members:
-            if member.process:
-                member.process.end()
-        for member in members:
-            take_rest(member.trainee.journal, member.trainee.recorder)
-            self._ended(member.training, state, reason)
+        """End every process at once. Models they have just saved become known; the rest is read when they go on."""
+        stopped, self._running = self._running, []
+        # All are ended before anything is recorded: a cancelled job has little more than a second for both.
+        for running in stopped:
+            if running.process:
+                running.process.end()
+        for running in stopped:
+            record_rest(running.prepared.journal, running.prepared.recorder)
+            self._ended(running.training, state, reason)
 
-    def _heed_wishes(self) -> None:
-        """Tell a process that is to pause, once."""
-        if time.monotonic() - self._asked < _WISH_SECONDS:
+    def _pass_on_wishes(self) -> None:
+        """Ask the processes that somebody wants to pause, each once."""
+        if time.monotonic() - self._looked < _WISH_SECONDS:
             return
-        self._asked = time.monotonic()
-        for member in self._at_work:
-            now = self._trainings.get(member.training.id)
-            if now and now.wish == "pause" and member.process and not member.pausing:
-                member.process.tell("pause")
-                member.pausing = True
+        self._looked = time.monotonic()
+        for running in self._running:
+            now = self._trainings.get(running.training.id)
+            if now and now.wish == "pause" and running.process and not running.pausing:
+                running.process.pause()
+                running.pausing = True
 
 
-def take_rest(journal: Journal, recorder: Takes) -> None:
-    """Take in what is quickly done of what nobody has heard; it stays unheard."""
+def record_rest(journal: Journal, recorder: EventRecorder) -> None:
+    """Record what is quickly done of the events that nobody has read; they stay unread, for whoever goes on."""
     journal.rewind()
-    for event in journal.unheard():
+    for event in journal.unread():
         recorder.take_last(event)

@@ -1,32 +1,31 @@
-"""A training process as whoever started it sees it: launched, heard line by line, told to pause, ended.
+"""A training process as its supervisor sees it: launched, read line by line, told to pause, ended.
 
-Owns the command, the pipe to it, the journal of what it says and the log of its standard error. Knows nothing of what
-the lines mean (see backend.distill.train_plan), nor of the store.
+Owns its command, the journal of its events and the log of its standard error. What the events mean stands in
+backend.distill.train_plan.
 """
 
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from backend.child_process import ChildProcess, last_lines
 from backend.config import ROOT
 from backend.domain import visible
+from backend.files import write_file
 
 LOG: Final = "train.log"
 JOURNAL: Final = "events.jsonl"
-_HEARD: Final = "heard"
+_HEARD: Final = "heard"  # the journal's position up to which events were taken in
 _MODULE: Final = "backend.distill"
-_TAIL_BYTES: Final = 4_000
 _TAIL_LINES: Final = 6
-# A launcher passes the word on to its ranks: they must be gone before it is.
+# A launcher passes the signal on to its ranks: they must be gone before it is.
 _LAUNCHER_SECONDS: Final = 0.8
-_LAST_WORDS_SECONDS: Final = 10.0
+_LAST_SECONDS: Final = 10.0
 
 
 def launch_command(folder: Path, processes: int = 1) -> list[str]:
@@ -45,9 +44,11 @@ def launch_command(folder: Path, processes: int = 1) -> list[str]:
 
 
 class Journal:
-    """What a training process said, in a file: it outlives whoever listens, and a checkpoint that is there has no steps
-    that nobody knows of. What was heard is remembered; what wasn't is heard by the next listener, perhaps twice.
+    """The events of a training process, in a file. What was taken in is remembered; the rest is read again, perhaps
+    twice, by the next reader.
     """
+
+    # A file and not a pipe: it outlives its reader, so that no checkpoint is there whose steps nobody knows of.
 
     def __init__(self, folder: Path) -> None:
         """The journal in a training's folder."""
@@ -55,13 +56,13 @@ class Journal:
         self.rewind()
 
     def rewind(self) -> None:
-        """Go back to what is remembered as heard."""
+        """Go back to what is remembered as taken in."""
         try:
             self._position = int(self._heard.read_text("utf-8"))
         except (OSError, ValueError):
             self._position = 0
 
-    def unheard(self) -> list[dict[str, Any]]:
+    def unread(self) -> list[dict[str, Any]]:
         """The events that came since. Lines that are no events (what a library prints) are left out."""
         try:
             with self.path.open("rb") as file:
@@ -73,10 +74,10 @@ class Journal:
         return [event for line in whole.split(b"\n") if (event := _event(line))]
 
     def remember(self) -> None:
-        """All that `unheard` gave has been taken in."""
-        new = self._heard.with_suffix(".new")
-        new.write_text(str(self._position), "utf-8")
-        new.replace(self._heard)
+        """All that `unread` gave has been taken in."""
+        # Not durable, because the ledger's rows of these events aren't yet: were this on the disk before them, a cut of
+        # power would lose them for good. An event that is taken in twice is entered once.
+        write_file(self._heard, str(self._position), durable=False)
 
     def clear(self) -> None:
         """Begin anew: all was taken in."""
@@ -85,14 +86,11 @@ class Journal:
         self._position = 0
 
 
-class TrainingProcess:
-    """A child in this process's own group, so that whoever ends the group ends it too.
-
-    The pipe to it is its life line: it ends as soon as that closes, however that comes about.
-    """
+class TrainingProcess(ChildProcess):
+    """A child in this process's own group, so that whoever ends the group ends it too."""
 
     def __init__(self, command: Sequence[str], folder: Path, env: Mapping[str, str], launcher: bool = False) -> None:
-        """Start it; what it says goes to the folder's journal, and on standard error to its log. Raises OSError where
+        """Start it; its events go to the folder's journal, its standard error to the folder's log. Raises OSError where
         it can't be started.
 
         `launcher`: it starts processes of its own and is given the time to end them.
@@ -100,71 +98,39 @@ class TrainingProcess:
         self.log, self._launcher = folder / LOG, launcher
         with self.log.open("ab") as errors, (folder / JOURNAL).open("ab") as journal:
             self._begun = errors.tell()
-            self._process = subprocess.Popen(  # noqa: S603 -- the command is our own trainer
-                list(command),
-                cwd=ROOT,
-                env=dict(env),
-                stdin=subprocess.PIPE,
-                stdout=journal,
-                stderr=errors,
-                bufsize=0,
-            )
-        assert self._process.stdin is not None
-        self._mouth = self._process.stdin
+            super().__init__(command, env, cwd=ROOT, output=journal, errors=errors)
 
-    @property
-    def over(self) -> bool:
-        """It has ended; what it said is in the journal."""
-        return self._process.poll() is not None
-
-    def tell(self, word: str) -> None:
-        """Say a line to it; one that is gone doesn't hear it."""
+    def pause(self) -> None:
+        """Ask it to save a checkpoint after the step under way and end; one that is gone can't be asked."""
         with suppress(OSError):
-            self._mouth.write(word.encode() + b"\n")
+            self.send_line("pause")
 
     def let_end(self) -> None:
-        """It has said its last: wait for its end, and see to it where it doesn't come."""
-        self._hang_up()
-        self._wait(_LAST_WORDS_SECONDS)
+        """Its last event has come: wait for its end, and see to it where it doesn't come."""
+        self.hang_up()
+        self.wait(_LAST_SECONDS)
         self.end()
 
     def end(self) -> None:
         """End it, whatever it does, and wait until it is gone."""
-        self._hang_up()
-        if self._launcher and not self.over:
-            self._process.send_signal(signal.SIGTERM)
-            self._wait(_LAUNCHER_SECONDS)
-        self._process.kill()
-        self._process.wait()
+        self.hang_up()
+        if self._launcher and self.running:
+            self.terminate()
+            self.wait(_LAUNCHER_SECONDS)
+        self.kill()
 
-    def died_of(self) -> str:
-        """How it ended, as a clause, with its last words. Waits for the end."""
-        code = self._process.wait()
-        out = ", often because the machine ran out of memory" if -code == signal.SIGKILL else ""
-        how = f"it ended with code {code}" if code >= 0 else f"it was ended by {signal.Signals(-code).name}{out}"
-        words = " / ".join(visible(line, 200) for line in self._tail())
-        return f"{how}; its last words were: {words}" if words else f"{how}, without a word"
-
-    def _tail(self) -> list[str]:
-        """The last lines it said on standard error since it was started."""
-        with suppress(OSError), self.log.open("rb") as log:
-            log.seek(max(self._begun, self.log.stat().st_size - _TAIL_BYTES))
-            lines = log.read().decode(errors="replace").splitlines()
-            return [line.strip() for line in lines if line.strip()][-_TAIL_LINES:]
-        return []
-
-    def _hang_up(self) -> None:
-        with suppress(OSError):
-            self._mouth.close()
-
-    def _wait(self, seconds: float) -> None:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
+    def last_words(self) -> str:
+        """How it ended, as a clause, with the last lines of its log. Waits for the end."""
+        how = self.how_it_ended()
+        # The log is appended to: what an earlier process wrote is no reason of this one's end.
+        lines = [line.strip() for line in last_lines(self.log, self._begun) if line.strip()][-_TAIL_LINES:]
+        shown = " / ".join(visible(line, 200) for line in lines)
+        return f"{how}; its last words were: {shown}" if lines else f"{how}, without a word"
 
 
 def _event(line: bytes) -> dict[str, Any] | None:
     try:
-        said = json.loads(line)
+        event = json.loads(line)
     except ValueError:
         return None
-    return said if isinstance(said, dict) and isinstance(said.get("k"), str) else None
+    return event if isinstance(event, dict) and isinstance(event.get("k"), str) else None

@@ -5,11 +5,10 @@ Owns the checks of bad input that need no store, and the words for how a model i
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from backend.codec import JsonRecord
 from backend.distill.settings import Method, TrainingSettings
 from backend.domain import Context, UserError, visible
 from backend.services.generation.specs import MOST_SAMPLES
@@ -65,7 +64,7 @@ class EvaluationSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSpec:
+class TrainingSpec(JsonRecord):
     """A training: the base model (its id), how it is taught, with which problems, and what is evaluated on the way.
 
     The problem set is shuffled with `pick_seed` and its first `size` problems are taken (None: all), so that smaller
@@ -88,20 +87,6 @@ class TrainingSpec:
     name: str = ""
     preset: str = ""
     processes: int = 1
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        values = dataclasses.asdict(self)
-        return values | {"evaluations": list(values["evaluations"])}
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> TrainingSpec:
-        """Back from JSON as `to_json` made it."""
-        values = dict(raw) | {"settings": TrainingSettings.from_json(raw["settings"])}
-        values["evaluations"] = tuple(
-            EvaluationSpec(**(one | {"context": Context(one["context"])})) for one in raw["evaluations"]
-        )
-        return cls(**values)
 
     @property
     def what(self) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from backend.child_process import guarded
 from backend.domain import UserError
 from backend.engines.compatibility import VllmState
-from backend.engines.vllm import parent_guard
 from backend.engines.vllm.vllm_server import VllmServer, arguments, environment, reason_in
 from tests.patience import until
 
@@ -87,7 +87,7 @@ def deaf(tmp_path: Path) -> Path:
 def test_waiting_ends_when_told_so(
     tiny_model: Path, tmp_path: Path, deaf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.engines.vllm.vllm_server._SAY_EVERY", 0.3)
+    monkeypatch.setattr("backend.engines.vllm.vllm_server._REPORT_SECONDS", 0.3)
 
     class Cancelled(Exception): ...
 
@@ -128,8 +128,8 @@ def test_nothing_outlives_the_one_who_started_it(tmp_path: Path, number: signal.
     child = f"import os, pathlib, time; pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); time.sleep(3600)"
     starter = (
         "import subprocess, sys, time\n"
-        f"subprocess.Popen([sys.executable, {parent_guard.__file__!r}, '5', sys.executable, '-c', {child!r}],"
-        " stdin=subprocess.PIPE, start_new_session=True)\ntime.sleep(3600)"
+        f"subprocess.Popen({guarded([sys.executable, '-c', child], 5)!r}, stdin=subprocess.PIPE,"
+        " start_new_session=True)\ntime.sleep(3600)"
     )
     process = subprocess.Popen([sys.executable, "-c", starter])
     pid = tmp_path / "pid"
@@ -139,7 +139,7 @@ def test_nothing_outlives_the_one_who_started_it(tmp_path: Path, number: signal.
     until(lambda: not alive(int(pid.read_text())))
 
 
-def test_a_leash_passes_on_how_its_command_ended() -> None:
-    command = [sys.executable, parent_guard.__file__, "5", sys.executable, "-c", "raise SystemExit(7)"]
+def test_a_guard_passes_on_how_its_command_ended() -> None:
+    command = guarded([sys.executable, "-c", "raise SystemExit(7)"], 5)
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         assert process.wait() == 7

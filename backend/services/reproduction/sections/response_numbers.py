@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from backend.domain import GRADERS, Finish, UserError, visible
+from backend.files import replacing
 from backend.store import Store
 from backend.store.queries import VERDICTS
 
@@ -148,11 +149,10 @@ def write_numbers(store: Store, runs: Sequence[str], worded: Sequence[str], lexi
         cues = {row["trace_id"]: row["cues"] for row in store.queries.per_trace(runs, lexicon)}
         columns[_CUES + lexicon] = pa.array([cues[row["trace_id"]] for row in rows], pa.int32())
         columns[_WORDS + lexicon] = _word_column(store, rows, worded, lexicon)
-    half = path.with_name(f".{path.name}.half")  # a file cut short would be taken for results
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.table(columns), half, compression="zstd", compression_level=19)
-        half.replace(path)
+        with replacing(path) as half:
+            pq.write_table(pa.table(columns), half, compression="zstd", compression_level=19)
         return path.stat().st_size
     except OSError as error:
         raise UserError(f"The numbers can't be written to {visible(str(path))}: {error.strerror or error}.") from error

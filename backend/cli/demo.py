@@ -1,0 +1,54 @@
+"""The verb `demo`: the shipped demo runs brought in, taken out, or made anew to ship, with a table of their figures."""
+
+from __future__ import annotations
+
+import argparse
+
+from backend.cli.job_follower import follow
+from backend.cli.verb import AddVerb
+from backend.domain import GRADERS, JobKind
+from backend.measure.bootstrap import Estimate
+from backend.services import Services
+from backend.services.generation.presets import demo_specs
+from backend.services.traces.runs import RunSummary
+
+
+def add_verb(verb: AddVerb) -> None:
+    """Add the verb to the parser behind `verb`."""
+    sub = verb("demo", _demo, "Bring the shipped demo runs, take them out, or make them anew to ship.")
+    sub.add_argument("action", choices=["bring", "remove", "make"], metavar="bring | remove | make")
+
+
+def _demo(services: Services, options: argparse.Namespace) -> None:
+    if options.action == "bring":
+        print(f"brought  {len(services.demo.restore())} runs")
+    elif options.action == "remove":
+        print(f"removed  {services.demo.remove()} runs")
+    else:
+        models = {info.model.name: info.model.id for info in services.models.all()}
+        jobs = [services.generation.submit(spec, kind=JobKind.EVALUATE) for spec in demo_specs(models)]
+        runs = [run for job in jobs for run in follow(services, job, options.settings).result["runs"]]
+        print(f"wrote  {len(runs)} runs, {services.demo.ship(runs):,} bytes, to {options.settings.lab / 'demo'}")
+        figures = {summary.run.id: summary for summary in services.runs.summaries("kim2026")}
+        print("\n".join(_table_row(figures[run]) for run in runs))
+
+
+def _table_row(summary: RunSummary) -> str:
+    """A run's line of the table in the lab's README."""
+    info = summary.run.info
+    condition = info.context.value + (f"; {info.variant}" if info.variant else "")
+    right = summary.accuracy[GRADERS[0]]
+    cells = [
+        *(f"`{info.model}`", f"`{info.dataset}`", condition),
+        _with_ends(right, 100, 1) if right else "-",
+        _with_ends(summary.cues, 1, 2),
+        _with_ends(summary.length, 1, 0),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _with_ends(estimate: Estimate, times: int, places: int) -> str:
+    values = (estimate.value, estimate.low or 0.0, estimate.high or 0.0)
+    # Figures next to 0 lose their sign: "-0.00" would differ from machine to machine.
+    value, low, high = (f"{abs(times * v) if abs(v) < 1e-9 else times * v:.{places}f}" for v in values)
+    return f"{value} [{low}, {high}]"

@@ -1,0 +1,64 @@
+"""The verb `import`: traces and problem sets from files and folders, with corrections of what their source says."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from backend.cli.verb import AddVerb
+from backend.domain import Context, UserError, visible
+from backend.import_plan import Overrides
+from backend.services import Services
+
+
+def add_verb(verb: AddVerb) -> None:
+    """Add the verb to the parser behind `verb`."""
+    sub = verb("import", _import, "Import traces and problem sets from files and folders.")
+    sub.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    _add_overrides(sub)
+    sub.add_argument(
+        "--map", nargs="+", default=[], metavar="FIELD=COLUMN", help="columns of a file of no known format"
+    )
+    sub.add_argument("--count-with", type=Path, metavar="FILE", help="a tokenizer.json to count tokens with")
+    sub.add_argument("--dry-run", action="store_true", help="say what would be imported, and change nothing")
+
+
+def _add_overrides(sub: argparse.ArgumentParser) -> None:
+    # An option a field: what a source can be corrected in, it can be corrected in here.
+    for field in dataclasses.fields(Overrides):
+        name = field.name.replace("_", "-")
+        kind = {"float | None": float, "int | None": int, "Context | None": Context}.get(str(field.type), _text)
+        sub.add_argument(f"--{name}", type=kind, metavar=name.upper(), help=f"{name}, whatever the source says")
+
+
+def _text(word: str) -> str:
+    """A word of the command line as text; bytes that are no UTF-8 are written out."""
+    # Python has them as lone surrogates, which no Parquet file and no database takes.
+    return os.fsencode(word).decode("utf-8", "backslashreplace")
+
+
+def _mapping(items: Sequence[str]) -> dict[str, str]:
+    """Field -> column. Raises UserError for an item of another form."""
+    for item in items:
+        if not all(item.partition("=")):
+            raise UserError(f"--map takes FIELD=COLUMN, as in question=problem; {visible(item, 60)!r} is no such pair.")
+    return dict(item.partition("=")[::2] for item in items)
+
+
+def _import(services: Services, options: argparse.Namespace) -> int:
+    overrides = Overrides(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Overrides)})
+    mapping = _mapping(options.map)
+    outcomes = services.imports.run(
+        options.paths, overrides, mapping=mapping, tokenizer=options.count_with, dry_run=options.dry_run
+    )
+    failed = False
+    for outcome in outcomes:
+        failed |= outcome.state == "failed"
+        stream = sys.stderr if outcome.state == "failed" else sys.stdout
+        # Flushed: a folder takes minutes, and what is done is to be seen while the rest is read.
+        print(f"{outcome.state:>9}  {outcome.sentence}", file=stream, flush=True)
+    return 2 if failed else 0

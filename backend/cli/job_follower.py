@@ -1,0 +1,52 @@
+"""Following a job in a terminal to its end, with a worker started for it where there is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from backend.config import ROOT, Settings
+from backend.domain import Job, JobState, UserError, visible
+from backend.services import Services
+from backend.services.jobs import environment
+
+_POLL_SECONDS = 0.5
+
+
+def follow(services: Services, job: Job, settings: Settings) -> Job:
+    """Wait for a job, with its progress on stderr; without a worker, one is started for as long as there is work.
+
+    Ctrl-C cancels the job. Raises UserError with its reason where it failed.
+    """
+    worker = None
+    if not services.jobs.worker_at_work():
+        command = [sys.executable, "-m", "backend.worker", "--once"]
+        worker = subprocess.Popen(command, cwd=ROOT, env=environment(settings), stdout=subprocess.DEVNULL)  # noqa: S603
+    try:
+        _wait(services, job, worker)
+    except KeyboardInterrupt:
+        services.jobs.cancel(job.id)
+        _wait(services, job, worker)
+        print("Cancelled. What was finished is stored.", file=sys.stderr)
+    finally:
+        if worker:  # it ends with the last open job, which may be somebody else's
+            worker.wait()
+    job = services.jobs.get(job.id)
+    if job.state is JobState.FAILED:
+        raise UserError(job.error)
+    return job
+
+
+def _wait(services: Services, job: Job, worker: subprocess.Popen[bytes] | None) -> None:
+    shown = ""
+    while not (job := services.jobs.get(job.id)).state.final:
+        # Asked once more after its end: the job may have been finished between the two looks.
+        if worker and worker.poll() is not None and not services.jobs.get(job.id).state.final:
+            raise UserError(f"The worker ended with {worker.returncode} before the job did; `jobs log {job.id}` tells.")
+        left = f", {job.seconds_left:,.0f} s left" if job.seconds_left else ""
+        line = f"{job.state}  {job.done:,} of {job.total:,} {job.unit}{left}  {visible(job.message)}".rstrip()
+        if line != shown:
+            print(line, file=sys.stderr, flush=True)
+            shown = line
+        time.sleep(_POLL_SECONDS)

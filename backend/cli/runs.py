@@ -1,0 +1,78 @@
+"""The verbs on stored runs: list, measure, pair, delete, and write all of them as one DuckDB file."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+from backend.cli.verb import AddVerb
+from backend.domain import RunInfo, visible
+from backend.measure.bootstrap import Estimate
+from backend.services import Services
+
+
+def add_verbs(verb: AddVerb) -> None:
+    """Add the verbs to the parser behind `verb`."""
+    sub = verb("runs", _runs, "List the runs with their figures.")
+    sub.add_argument("--json", action="store_true", help="one JSON object a run, one a line")
+    sub = verb("measures", _measures, "Count a run's cues by group, section and entry, with intervals.")
+    sub.add_argument("id", metavar="RUN")
+    sub.add_argument("--lexicon", metavar="NAME", help="the lexicon to count by (default: doubts)")
+    sub.add_argument("--json", action="store_true", help="one JSON object")
+    verb("pairs", _pairs, "List the runs that belong side by side.")
+    sub = verb("delete", _delete, "Delete runs and reclaim their files.")
+    sub.add_argument("ids", nargs="+", metavar="RUN")
+    sub = verb("snapshot", _snapshot, "Write the store as one plain DuckDB file.")
+    sub.add_argument("file", type=Path, metavar="FILE.duckdb")
+
+
+def _runs(services: Services, options: argparse.Namespace) -> None:
+    densities = services.runs.densities()
+    for summary in services.runs.summaries():
+        row = services.runs.as_json(summary, densities[summary.run.id])
+        print(json.dumps(row, ensure_ascii=False) if options.json else _run_line(row, summary.run.info))
+
+
+def _run_line(row: dict[str, object], info: RunInfo) -> str:
+    accuracy = row["accuracy"]
+    assert isinstance(accuracy, dict)
+    shown = next((f"{value:6.1%} {grader}" for grader, value in accuracy.items() if value is not None), "no verdict")
+    return (
+        f"{row['id']}  {visible(info.model, 44):44} {visible(info.dataset, 16):16} {row['traces']:>6} traces  {shown}"
+    )
+
+
+def _measures(services: Services, options: argparse.Namespace) -> None:
+    unit, found = services.runs.get(options.id).length_unit, services.runs.measures(options.id, options.lexicon)
+    if options.json:
+        print(json.dumps({by: {k: dataclasses.asdict(v) for k, v in rows.items()} for by, rows in found.items()}))
+        return
+    for by, rows in found.items():
+        for name, figures in sorted(rows.items(), key=lambda item: -item[1].count.value):
+            density = f"{_figure(figures.pooled)} per 1,000 {unit}"
+            print(f"{by:8} {visible(name, 30):30} {_figure(figures.count)} a trace  {density}")
+
+
+def _figure(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return f"{'-':>27}"
+    ends = "" if estimate.low is None or estimate.high is None else f"[{estimate.low:.2f}, {estimate.high:.2f}]"
+    return f"{estimate.value:9.2f} {ends:17}"
+
+
+def _pairs(services: Services, _options: argparse.Namespace) -> None:
+    for pair in services.runs.pairs():
+        print(f"{pair.base.id} {pair.variant.id}  {visible(pair.base.label)} | {visible(pair.variant.label)}  "
+              f"({pair.problems} problems, {pair.reason})")  # fmt: skip
+
+
+def _delete(services: Services, options: argparse.Namespace) -> None:
+    for run in options.ids:
+        print(f"deleted  {visible(services.runs.delete(run).label)}")
+
+
+def _snapshot(services: Services, options: argparse.Namespace) -> None:
+    for table, rows in services.runs.snapshot(options.file).items():
+        print(f"{table:10} {rows:>10,} rows")
