@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from backend.child_process import ChildProcess, first_readable, guarded, last_lines
 from backend.config import ROOT
+from tests.patience import PATIENCE, until
 
 # What every child here begins with: the child's side of the module, as our own programs use it.
 CHILD = """
@@ -42,20 +42,10 @@ def started(code: str, **more: Any) -> Iterator[ChildProcess]:
         child.kill()
 
 
-def until(what: Callable[[], Any]) -> Any:
-    """Wait for a condition; the machine may be slow, so the limit is far off."""
-    limit = time.monotonic() + 60
-    while time.monotonic() < limit:
-        if found := what():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it never came true")
-
-
 def messages(child: ChildProcess, count: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while len(found) < count:
-        assert child.readable(60)
+        assert child.readable(PATIENCE)
         found += child.receive()
     return found
 
@@ -77,7 +67,7 @@ def test_lines_go_both_ways_and_what_libraries_print_goes_elsewhere(tmp_path: Pa
         first, second = messages(child, 2)
         assert first == {"line": r'{"text": "\u201c\u00fc\u201d \u2028\n"}'} and second == {"line": "pause"}
         child.hang_up()
-        assert child.wait(60) and child.how_it_ended() == "it ended with code 0"
+        assert child.wait(PATIENCE) and child.how_it_ended() == "it ended with code 0"
         with pytest.raises(EOFError):
             child.receive()
     assert (tmp_path / "log").read_text() == "a library's greeting\nand another, from C\n"
@@ -97,7 +87,7 @@ def test_lone_surrogates_pass_or_are_replaced(ascii_only: bool, text: str) -> No
 
 def test_the_first_of_several_is_found_by_its_message_or_its_end() -> None:
     with started(ECHO) as speaks, started("time.sleep(600)") as silent:
-        assert first_readable([speaks, silent], 60) == [speaks]
+        assert first_readable([speaks, silent], PATIENCE) == [speaks]
         os.kill(silent.pid, signal.SIGKILL)
         until(lambda: silent in first_readable([silent], 1))
         with pytest.raises(EOFError):
@@ -177,7 +167,7 @@ time.sleep(600)
     child = ChildProcess(guarded([sys.executable, "-c", code], 60), os.environ, own_group=True)
     assert messages(child, 1) == [{}]
     child.hang_up()
-    assert child.wait(60) and child.how_it_ended() == "it ended with code 5"
+    assert child.wait(PATIENCE) and child.how_it_ended() == "it ended with code 5"
     assert (tmp_path / "note").read_text() == "put away"
     child.kill()
 
@@ -186,7 +176,7 @@ def test_the_main_thread_may_end_while_the_other_waits_for_input() -> None:
     """No abort of the interpreter for the lock of a standard input that a thread waits in."""
     with started("follow_input(lambda line: None, lambda: None); json_output()({})\ntime.sleep(0.2)") as child:
         messages(child, 1)
-        assert child.wait(60) and child.how_it_ended() == "it ended with code 0"
+        assert child.wait(PATIENCE) and child.how_it_ended() == "it ended with code 0"
 
 
 def test_the_last_lines_of_a_log(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from backend.grading import paper
-from backend.grading.grader_process import WorkerProcess
+from backend.grading.grader_process import GraderProcess
 from backend.grading.pool import DIED, GraderPool
 from backend.grading.verdicts import DEFAULT_GRADER, GRADERS, TOO_LONG, Verdict, Verdicts
+from tests.patience import PATIENCE
 
 STUCK = r"\boxed{\binom{1000000000}{500000000}}"
 
@@ -74,21 +75,21 @@ def test_a_stuck_answer_is_unknown_and_the_others_are_graded() -> None:
 
 def test_what_a_busy_machine_takes_away_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process stands still until its time is over by the clock, as if others had the processor."""
-    send, late = WorkerProcess.send, WorkerProcess.late
+    ask, late = GraderProcess.ask, GraderProcess.late
 
-    def stopped(worker: WorkerProcess, request: dict[str, Any], seconds: float) -> None:
-        os.kill(worker._process.pid, signal.SIGSTOP)
-        send(worker, request, seconds)
+    def stopped(worker: GraderProcess, request: dict[str, Any], seconds: float) -> None:
+        os.kill(worker.pid, signal.SIGSTOP)
+        ask(worker, request, seconds)
 
-    def then_goes_on(worker: WorkerProcess) -> bool:
+    def then_goes_on(worker: GraderProcess) -> bool:
         over, told = worker.deadline < time.monotonic(), late(worker)
         if over:
-            os.kill(worker._process.pid, signal.SIGCONT)
+            os.kill(worker.pid, signal.SIGCONT)
         return told
 
-    monkeypatch.setattr(WorkerProcess, "send", stopped)
-    monkeypatch.setattr(WorkerProcess, "late", then_goes_on)
-    monkeypatch.setattr("backend.grading.process._LONGEST", 1_000)
+    monkeypatch.setattr(GraderProcess, "ask", stopped)
+    monkeypatch.setattr(GraderProcess, "late", then_goes_on)
+    monkeypatch.setattr("backend.grading.grader_process._LONGEST", 1_000)
     with GraderPool(workers=1, seconds=1.0) as pool:
         (verdict,) = pool.grade([(r"so $\boxed{\frac{1}{2}}$", r"\frac{2}{4}")])
     assert verdict.math_verify.correct and verdict.paper.correct
@@ -99,8 +100,8 @@ def test_survives_a_worker_that_is_killed() -> None:
     with GraderPool(workers=1) as pool:
         next(pool.grade([item]))
         for worker in pool._idle:
-            os.kill(worker._process.pid, signal.SIGKILL)
-            worker._process.wait()
+            os.kill(worker.pid, signal.SIGKILL)
+            worker.wait(PATIENCE)
         after = list(pool.grade([item] * 4))
     assert all(verdict.math_verify.correct and verdict.paper.correct for verdict in after)
 
