@@ -11,7 +11,7 @@ import { disjoint } from "../../viewer/trace_view/spans.js";
  * @param {import("../../viewer/trace_view/marked_text.js").Group[]} groups
  * @param {number} from
  */
-export function growingSpans({ marks, tags, offsets, freshFrom }, groups, from) {
+export function liveSpans({ marks, tags, offsets, freshFrom }, groups, from) {
   /** @type {(CueSpan | TagSpan)[]} */
   const spans = [];
   marks.forEach(([start, end, entry, group], index) => {
