@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { occurrences, trimmed, wholeCharacters, Words } from "../../pages/components/labelling/labelling_view/words.js";
+import { trimmed, wholeCharacters, Words } from "../../pages/components/labelling/labelling_view/words.js";
+import { occurrences } from "../../pages/parts/annotate/annotate_view/occurrences.js";
 
 const text = "I'm not sure, maybe the café isn't 𝒙 🤔.";
 const words = new Words(text, 0, text.length);

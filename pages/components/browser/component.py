@@ -5,16 +5,21 @@ Owns how scripts and style sheets become the strings Streamlit takes, and when t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import streamlit as st
 
 from pages.components.browser.joined_script import joined_script
 from pages.components.palette import css_variables
+
+Text = TypeVar("Text", bound=str | None)
+# JSON may carry lone surrogates, the UTF-8 of a WebSocket or an event stream may not.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def browser_component(
@@ -71,6 +76,11 @@ class BrowserComponent:
     def script(self) -> str:
         """The modules as one script. Streamlit takes a string without a line break for a file's name."""
         return joined_script(self.entry) + "\n"
+
+
+def encodable(text: Text) -> Text:
+    """`text` as UTF-8 can carry it: each lone surrogate becomes one replacement character, which keeps offsets."""
+    return cast(Text, None if text is None else _SURROGATE.sub("\ufffd", cast(str, text)))
 
 
 def _nothing() -> None:

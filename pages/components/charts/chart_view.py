@@ -116,6 +116,7 @@ def _scheme(key: str) -> str:
 
 def _swap(part: Any) -> Any:
     if isinstance(part, dict):
+        # Streamlit puts its own theme in the template's place; Plotly's default would be kilobytes sent for nothing.
         return {name: _swap(value) for name, value in part.items() if name != "template"}
     if isinstance(part, list):
         return [_swap(value) for value in part]

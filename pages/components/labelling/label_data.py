@@ -5,16 +5,15 @@ Offsets stay Unicode code points; the browser converts them to UTF-16 once, and 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from backend.annotation import Item, Label, LabelKind, Project
 from pages.components import palette
+from pages.components.browser.component import encodable
 
 # Unlike a letter it can't be taken for a group.
 NEGATIVE = "×"
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def item_data(item: Item, project: Project, text: str, rows: Iterable[Label]) -> dict[str, Any]:
@@ -22,8 +21,7 @@ def item_data(item: Item, project: Project, text: str, rows: Iterable[Label]) ->
     return {
         "item": item.id,
         "project": project.id,
-        # An encoding can't carry a lone surrogate; one replacement character each keeps every offset.
-        "text": _SURROGATE.sub("\ufffd", text),
+        "text": encodable(text),
         "sha256": item.text_sha256,
         "start": item.start,
         "end": item.end,

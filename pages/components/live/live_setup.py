@@ -40,7 +40,7 @@ class Setup:
     gold: str = ""
     arms: list[RunArm] = field(default_factory=list)
     base: GenerationSpec = field(default_factory=lambda: GenerationSpec((), live=True, logprobs=True))
-    edition: int = 0
+    edition: int = 0  # part of the widgets' keys: a setup that was replaced makes them anew
 
 
 @st.cache_data(show_spinner=False, max_entries=2)

@@ -6,16 +6,15 @@ Offsets are code points. Each trace's marks are at any time exactly what the lex
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from backend.domain import Group
+from pages.components.browser.component import encodable
 
 _GROUPS = tuple(Group)
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_MOST_BANNED = 400
+_MOST_BANNED = 400  # a lexicon may forbid thousands of token ids; a tooltip shows the first few
 _PANES = 4
 _DONE = ("i", "finish", "correct", "answer", "tokens", "words", "seconds", "trace")
 
@@ -88,7 +87,7 @@ class _Addition:
     forced: int = 0
 
     def add(self, piece: Mapping[str, Any]) -> None:
-        self.text.append(clean(piece["t"]))
+        self.text.append(encodable(piece["t"]))
         self.sizes += piece.get("n", ())
         self.forced += piece.get("forced", 0)
         self.logprobs += _rounded(piece.get("lp"), len(self.sizes) - len(self.logprobs))
@@ -137,7 +136,7 @@ class StreamWriter:
         problems, samples = plan["problems"], plan["samples"]
         self._focus = (min(self._focus[0], len(problems) - 1), min(self._focus[1], samples - 1))
         self._shown = {(arm * len(problems) + self._focus[0]) * samples + self._focus[1] for arm in range(_PANES)}
-        asked = [{"question": clean(p["question"]), "gold": clean(p["gold"])} for p in problems]
+        asked = [{"question": encodable(p["question"]), "gold": encodable(p["gold"])} for p in problems]
         arms = [_arm(arm) for arm in plan["arms"][:_PANES]]
         return [{"k": "plan", "arms": arms, "problems": asked, "samples": samples, "focus": list(self._focus)}]
 
@@ -146,7 +145,7 @@ class StreamWriter:
         if trace not in self._shown:
             return [{"k": "open", "i": trace}]
         self._texts[trace] = GrowingText(self._finder)
-        return [{"k": "open", "i": trace, "prompt": clean(opened.get("prompt", ""))}]
+        return [{"k": "open", "i": trace, "prompt": encodable(opened.get("prompt", ""))}]
 
     def _addition(self, trace: int) -> list[Item]:
         added = self._waiting.pop(trace, None)
@@ -161,21 +160,26 @@ class StreamWriter:
     def _done(self, done: Mapping[str, Any]) -> list[Item]:
         item = {name: done.get(name) for name in _DONE}
         cues = (done.get("cues") or {}).get(self._lexicon)
-        return [{"k": "done", **item, "answer": clean(item["answer"]), "cues": cues}]
+        return [{"k": "done", **item, "answer": encodable(item["answer"]), "cues": cues}]
 
     def _failed(self, failed: Mapping[str, Any]) -> list[Item]:
-        return [{"k": "failed", "i": failed["i"], "reason": clean(failed["reason"])}]
+        return [{"k": "failed", "i": failed["i"], "reason": encodable(failed["reason"])}]
 
     def _end(self, end: Mapping[str, Any]) -> list[Item]:
-        return [{"k": "end", "state": end["state"], "error": clean(end.get("error", ""))}]
+        return [{"k": "end", "state": end["state"], "error": encodable(end.get("error", ""))}]
 
 
 def _arm(arm: Mapping[str, Any]) -> Item:
     """An arm's names, what was done to it in few words, and the token ids it can't say (at most 400 of them)."""
     banned = arm.get("banned", ())
     notes = [arm["label"]] if arm.get("label") else arm_notes(arm["context"], arm["prefix"], arm["hush"])
-    shown = [[identity, clean(text)] for identity, text, *_ in banned[:_MOST_BANNED]]
-    return {"title": clean(arm["model"]), "notes": clean(" · ".join(notes)), "banned": shown, "bans": len(banned)}
+    shown = [[identity, encodable(text)] for identity, text, *_ in banned[:_MOST_BANNED]]
+    return {
+        "title": encodable(arm["model"]),
+        "notes": encodable(" · ".join(notes)),
+        "banned": shown,
+        "bans": len(banned),
+    }
 
 
 def arm_notes(context: str, prefix: str, hush: str) -> list[str]:
@@ -194,11 +198,6 @@ _ARTICLES = {
     "regenerated response": "a regenerated response",
     "answer only": "the answer alone",
 }
-
-
-def clean(text: str | None) -> Any:
-    """`text` with each lone surrogate replaced by one character: JSON may carry them, UTF-8 may not."""
-    return None if text is None else _SURROGATE.sub("\ufffd", text)
 
 
 def _rounded(values: Sequence[float | None] | None, size: int) -> list[float | None]:

@@ -14,8 +14,7 @@ from typing import Any
 
 from backend.domain import Group
 from pages.components import palette
-from pages.components.browser.component import browser_component
-from pages.components.live.live_stream import clean
+from pages.components.browser.component import browser_component, encodable
 from pages.components.live.stream_route import stream_token
 
 SUGGESTIONS = ("Wait", "Maybe", "Hmm", "Alternatively", "First,")
@@ -107,10 +106,10 @@ def live_view(
 
 def _plan(expected: Expected) -> dict[str, Any]:
     return {
-        "arms": [{"title": clean(title), "notes": clean(notes)} for title, notes in expected.arms],
+        "arms": [{"title": encodable(title), "notes": encodable(notes)} for title, notes in expected.arms],
         "problems": expected.problems,
         "samples": expected.samples,
-        "asked": {"question": clean(expected.question), "gold": clean(expected.gold)},
+        "asked": {"question": encodable(expected.question), "gold": encodable(expected.gold)},
     }
 
 

@@ -23,7 +23,8 @@ from starlette.routing import Route
 
 from backend.domain import Job, UserError
 from backend.services import Services
-from pages.components.live.live_stream import Item, StreamMessage, StreamWriter, clean
+from pages.components.browser.component import encodable
+from pages.components.live.live_stream import Item, StreamMessage, StreamWriter
 
 PATH: Final = "/live/stream"
 TOKEN_SECONDS: Final = 6 * 3600
@@ -35,6 +36,7 @@ _RETRY_MS: Final = 500
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 # Routes stand outside Streamlit's session: the page gives its component a token, signed for one job and for some hours.
 # Routes stand outside Streamlit's session: the page gives its component a token, signed for one job and for some hours.
+# The key is made anew with each process: after a restart a page asks for a new token.
 _SIGNER: Final = URLSafeTimedSerializer(secrets.token_hex(32), salt="live stream")
 
 
@@ -99,7 +101,7 @@ class _Listener:
             if self._at > before:
                 quiet = 0
                 if back:
-                    continue
+                    continue  # what is there already is read without waiting
             elif back:
                 back = False
                 continue
@@ -150,8 +152,8 @@ def _state(job: Job, before: int) -> Item:
         "done": job.done,
         "total": job.total,
         "unit": job.unit,
-        "message": clean(job.message),
-        "error": clean(job.error),
+        "message": encodable(job.message),
+        "error": encodable(job.error),
     }
 
 

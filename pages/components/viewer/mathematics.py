@@ -33,6 +33,7 @@ ELEMENTS = TOKENS | {
     "mrow", "mfrac", "msqrt", "mroot", "mstyle", "mpadded", "mphantom", "menclose", "msub", "msup", "msubsup",
     "munder", "mover", "munderover", "mmultiscripts", "mprescripts", "none", "mtable", "mtr", "mtd",
 }  # fmt: skip
+# Values are bounded too: a length of 9999em would cover the page.
 _WORD = re.compile(r"[a-z-]{1,24}(?: [a-z-]{1,24}){0,11}")
 _NUMBER = re.compile(r"[+-]?\d{1,2}(?:\.\d{1,4})?")
 _LENGTH = re.compile(r"[+-]?\d{0,2}(?:\.\d{1,4})?(?:em|ex|px|pt|mm|cm|in|mu|%)?(?: [\d.]{1,6}(?:em|ex|px|pt))*")
@@ -49,8 +50,10 @@ ATTRIBUTES: dict[str, re.Pattern[str]] = {
 
 _OPENERS = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
 _MARK = re.compile(r"\\[\s\S]|\$\$|\$|\n[ \t\r]*\n")
+# A macro may expand without bound, and some commands read files.
 _DEFINES = re.compile(r"\\(?:(?:re)?newcommand|providecommand|[egx]?def|let|require|input|include)\b")
 _ENTITY = re.compile(r"&#x([0-9A-Fa-f]{1,6});")
+# Drawn mathematics has no place for the badges that show these in text.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -129,7 +132,7 @@ def mathematics(text: str) -> Mathematics:
     return Mathematics(tuple(spans), tuple(trees), failed, left)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=16_384)  # every rerun asks for the same formulas again
 def convert(latex: str, display: bool) -> Tree | None:
     r"""The MathML tree of one formula, or None where it must stay source.
 

@@ -20,6 +20,7 @@ from backend.domain import Cue, digest
 from backend.services.traces.trace_reader import CueContrast, TokenScores, cue_contrast
 
 _NONE = 255  # the shade of a token nothing is known of
+# Log-probabilities of alternatives go out as thousandths of a nat in 16 bits, which end at -65 nats.
 _MILLI, _MOST_MILLI = 1_000, 65_535
 
 
@@ -99,6 +100,7 @@ def layer_of(
         "entropies": _packed(_floats(scores.entropies), "<f4"),
         "others": None if second is None else _packed(second, "<f4"),
         "forced": _packed(scores.forced if scores.generated else [False] * len(scores.starts), "u1"),
+        # A token may be half of a character, and its text hold a lone surrogate.
         "texts": [text.encode("utf-8", "replace").decode() for text in texts],
         "top": _packed([texts[text] for text, _ in flat], "<i4"),
         "topMilli": _packed(np.clip([-logprob * _MILLI for _, logprob in flat], 0, _MOST_MILLI), "<u2"),
@@ -132,6 +134,7 @@ def _values(colour: Colour, scores: TokenScores, second: NDArray[np.float64] | N
 
 def _aligned(scores: TokenScores, other: TokenScores) -> NDArray[np.float64]:
     """The other's log-probability of each token, NaN where it cut the text in other places."""
+    # Another tokenizer cuts elsewhere: what it says of other stretches can't be compared token by token.
     known = dict(zip(zip(other.starts, other.ends, strict=True), other.logprobs, strict=True))
     return _floats([known.get(place) for place in zip(scores.starts, scores.ends, strict=True)])
 

@@ -19,8 +19,8 @@ import streamlit as st
 
 from backend.domain import Cue, Group, Section, SectionSpan
 from pages.components import palette
-from pages.components.browser.component import browser_component
-from pages.components.viewer.mathematics import Mathematics, mathematics
+from pages.components.browser.component import browser_component, encodable
+from pages.components.viewer.mathematics import mathematics
 from pages.components.viewer.token_layer import TokenLayer
 
 MAX_PANES = 4
@@ -31,8 +31,7 @@ _VIEWER = browser_component(
     styles=[_HERE / "trace_view.css"],
     scope=".tv",
 )
-# JSON may carry lone surrogates but no encoding of text may; one replacement character each keeps every offset.
-_SURROGATE = re.compile("[\ud800-\udfff]")
+# Nine digits: no text is longer, and an address may hold anything.
 _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})")
 
 
@@ -248,11 +247,11 @@ def _pane(pane: Pane, groups: tuple[Group, ...], rendered: bool) -> dict[str, An
     return {
         "id": pane.id,
         "tag": pane.tag,
-        "title": _clean(pane.title),
-        "subtitle": _clean(pane.subtitle),
+        "title": encodable(pane.title),
+        "subtitle": encodable(pane.subtitle),
         "verdict": None if verdict is None else {
-            "right": verdict.right, "answer": _clean(verdict.answer), "words": verdict.words,
-            "disagreement": _clean(verdict.disagreement),
+            "right": verdict.right, "answer": encodable(verdict.answer), "words": verdict.words,
+            "disagreement": encodable(verdict.disagreement),
         },
         "sample": None if sample is None else {"number": sample.number, "of": sample.of},
         "facts": [[fact.value, fact.label] for fact in pane.facts],
@@ -271,28 +270,30 @@ def _text(text: str, cues: Sequence[Cue], groups: tuple[Group, ...], rendered: b
     """A text with its cues as [start, end, group, entry] by index into `groups` and `entries`."""
     entries = {entry: index for index, entry in enumerate(dict.fromkeys(cue.entry for cue in cues))}
     places = {group: index for index, group in enumerate(groups)}
+    drawn = mathematics(text) if rendered else None
     return {
-        "text": _clean(text),
+        "text": encodable(text),
         "entries": list(entries),
         "cues": [
             [cue.start, cue.end, places[cue.group], entries[cue.entry]]
-            for cue in sorted(cues, key=lambda cue: (cue.start, -cue.end))
+            for cue in sorted(
+                cues, key=lambda cue: (cue.start, -cue.end)
+            )  # of two that overlap the longer one is whole
             if cue.group in places
         ],
-        "mathematics": _formulas(mathematics(text)) if rendered else None,
+        "mathematics": None
+        if drawn is None
+        else {
+            "spans": drawn.spans,
+            "trees": drawn.trees,
+            "failed": drawn.failed,
+            "left": drawn.left,
+        },
     }
-
-
-def _formulas(found: Mathematics) -> dict[str, Any]:
-    return {"spans": found.spans, "trees": found.trees, "failed": found.failed, "left": found.left}
-
-
-def _clean(text: str | None) -> str | None:
-    return None if text is None else _SURROGATE.sub("\ufffd", text)
 
 
 def file_name(name: str) -> str:
     """`name` as a file name for any system: separators, control, bidi and reserved characters become hyphens."""
     bare = re.sub(r'[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff/\\:*?"<>|]+', "-", name)
-    bare = _SURROGATE.sub("-", bare).strip(" .-")[:120]
+    bare = encodable(bare).replace("\ufffd", "-").strip(" .-")[:120]
     return bare or "trace.txt"

@@ -88,6 +88,7 @@ def problem_list(
         "height": height,
         "empty": empty,
     }
+    # The frame's style sheet makes a container of that name stick to the window's edge.
     with st.container(key=f"sth-rail-{key}"):
         result = _LIST(key=key, data=data, on={"event": report})
     return list_event(result.event, items, modes)
@@ -109,6 +110,7 @@ def _item(item: ProblemItem) -> list[object]:
     return [
         item.id,
         item.number,
+        # Cut before as well: a question may be long, and writing out its invisible characters only makes it longer.
         one_line(item.question[: 4 * _QUESTION_SHOWN])[:_QUESTION_SHOWN],
         list(item.verdicts),
         item.figure,

@@ -6,7 +6,7 @@ import { el } from "../../browser/element.js";
 import { partition } from "../../browser/partition.js";
 import { appendText } from "../../browser/text_nodes.js";
 import { paintCue } from "../../viewer/trace_view/cue_paint.js";
-import { streamingSpans } from "./streaming_spans.js";
+import { liveSpans } from "./live_spans.js";
 
 /**
  * @typedef {import("./job_state.js").Trace} Trace
@@ -57,7 +57,7 @@ export class LiveText {
     trace.from = null;
     const put = trace.offsets.toUnits(trace.forcedPoints());
     let at = from;
-    for (const span of streamingSpans(trace, this.groups, from)) {
+    for (const span of liveSpans(trace, this.groups, from)) {
       this.plain(text, at, span.start, put);
       this.special(text, span, put);
       at = span.end;
@@ -105,7 +105,7 @@ export class LiveText {
 
   /**
    * @param {string} text
-   * @param {ReturnType<typeof streamingSpans>[number]} span
+   * @param {ReturnType<typeof liveSpans>[number]} span
    * @param {number} put
    */
   special(text, span, put) {

@@ -4,7 +4,8 @@
 import { Offsets } from "../../../components/browser/offsets.js";
 import { drawnKind } from "../../../components/labelling/labelling_view/label_kinds.js";
 import { inReadingOrder } from "../../../components/labelling/labelling_view/text_marks.js";
-import { occurrences, Words } from "../../../components/labelling/labelling_view/words.js";
+import { Words } from "../../../components/labelling/labelling_view/words.js";
+import { occurrences } from "./occurrences.js";
 
 /** @import { LabelRow, LabelFields, MachineCue } from "../../../components/labelling/labelling_view/label_log.js" */
 /** @import { DrawnKind, LabelKind } from "../../../components/labelling/labelling_view/label_kinds.js" */
