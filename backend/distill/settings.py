@@ -59,20 +59,14 @@ class Schedule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings(JsonRecord):
-    """Everything that decides a training run besides model and problems. Defaults are the lab's.
-
-    `context` is what the teacher (SDFT) or the writer (SFT) has in view; SDPO's is the sibling, whole (SOLUTION) or
-    without its thinking. A step is one update of the weights. `samples` rollouts of each of `prompts` problems (SFT: so
-    many responses) serve `updates` of them. `alpha` 0 is KL(teacher || student), 1 KL(student || teacher),
-    between them the generalised Jensen-Shannon divergence; over the student's `top_k` tokens (0: all) and, with
-    `tail`, one bucket for the rest. `teacher_rate` is the share of the student a moving teacher takes in a step.
-    `epsilon_low` and `epsilon_high` bound GRPO's ratio. `lora_rank` 0 trains all weights. `micro_batch` rows go
-    through the model at once (0: all of an update). A rollout has up to `max_tokens` tokens, drawn at `temperature`.
-    """
+    """Everything that decides a training run besides model and problems. Defaults are the lab's."""
 
     method: Method = Method.SDFT
+    # What the teacher (SDFT) or the writer (SFT) has in view; SDPO's is the sibling, whole (SOLUTION) or without its
+    # thinking.
     context: Context = Context.SOLUTION
-    steps: int = 50
+    steps: int = 50  # updates of the weights
+    # `samples` rollouts of each of `prompts` problems (SFT: so many responses) serve `updates` steps.
     prompts: int = 32
     samples: int = 1
     updates: int = 1
@@ -81,22 +75,25 @@ class TrainingSettings(JsonRecord):
     schedule: Schedule = Schedule.CONSTANT
     weight_decay: float = 0.0
     clip_norm: float = 1.0
+    # 0 is KL(teacher || student), 1 KL(student || teacher), between them the generalised Jensen-Shannon divergence:
+    # over the student's `top_k` tokens (0: all) and, with `tail`, one bucket for the rest.
     alpha: float = 0.5
     top_k: int = 100
     tail: bool = True
     teacher: Teacher = Teacher.FIXED
-    teacher_rate: float = 0.05
+    teacher_rate: float = 0.05  # the share of the student that a moving teacher takes in at each step
     ratio_clip: float = 2.0
+    # The bounds of GRPO's ratio; the upper one is wider, as in the paper's settings.
     epsilon_low: float = 0.2
     epsilon_high: float = 0.28
-    temperature: float = 1.0
+    temperature: float = 1.0  # of rollouts
     max_tokens: int = 320
     remedy: Remedy = Remedy.NONE
-    token_clip: float = 0.05
-    route_share: float = 0.2
-    lora_rank: int = 0
-    lora_alpha: int = 0
-    micro_batch: int = 0
+    token_clip: float = 0.05  # nats
+    route_share: float = 0.2  # of a response's tokens count as forks
+    lora_rank: int = 0  # 0 trains all weights
+    lora_alpha: int = 0  # 0: twice the rank
+    micro_batch: int = 0  # rows that go through the model at once; 0: all of an update
     seed: int = 0
 
     @property

@@ -54,15 +54,13 @@ class TrainingProblem:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A problem set that is answered at intervals.
-
-    At the last step all items get `last_samples` responses each; before that the first `first` items (0: all) get
-    `samples`, or with `ends` none at all.
-    """
+    """A problem set that is answered at intervals."""
 
     name: str
     items: tuple[TrainingProblem, ...]
     context: Context = Context.NONE
+    # At the last step (and at 0) all items get `last_samples` responses each. In between, where it holds up the
+    # training, only the first `first` items (0: all) get `samples`; with `ends` none do.
     first: int = 0
     samples: int = 1
     last_samples: int = 2
@@ -73,24 +71,21 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class TrainPlan(JsonRecord):
-    """Everything a training process needs. `base` is a model's folder; `lexicons` the folder of the lexicon files.
+    """Everything a training process needs."""
 
-    Every `evaluate_every` steps (and at 0 and the end) it evaluates, every `checkpoint_every` it saves, every
-    `watch_every` it answers the watched problems. `threads` 0 leaves the number to torch. `vllm` says who samples the
-    rollouts: "" this process, "colocate" a vLLM engine in it, "server:URL" a vLLM server.
-    """
-
-    base: str
+    base: str  # the model's folder
     settings: TrainingSettings
     items: tuple[TrainingProblem, ...]
     evaluations: tuple[Evaluation, ...] = ()
     watched: tuple[TrainingProblem, ...] = ()
+    # In steps. Evaluations and watched problems are answered at step 0 and at the end, too.
     evaluate_every: int = 10
     checkpoint_every: int = 10
     watch_every: int = 1
-    lexicons: str = ""
-    threads: int = 1
+    lexicons: str = ""  # the folder of the lexicon files
+    threads: int = 1  # 0 leaves the number to torch
     shared: str = ""  # a folder for what runs of the same base and problems have in common; "" for none
+    # What samples the rollouts: "" this process, "colocate" a vLLM engine in it, "server:URL" a vLLM server.
     vllm: str = ""
 
     def write(self, folder: Path) -> None:

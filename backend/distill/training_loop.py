@@ -30,21 +30,21 @@ from backend.domain import UserError, visible
 
 def main(folder: Path) -> int:
     """Run the training whose plan is in `folder`; returns the exit code: 0 done or paused, 3 failed with a reason."""
-    say, pause = json_output(ascii_only=False), _pause_requested()
+    emit, pause = json_output(ascii_only=False), _pause_requested()
     transformers_logging.set_verbosity_error()
     try:
-        run(TrainPlan.read(folder), folder, say, pause.is_set)
+        run(TrainPlan.read(folder), folder, emit, pause.is_set)
     except UserError as error:
-        say({"k": "failed", "reason": str(error)})
+        emit({"k": "failed", "reason": str(error)})
         return 3
     # Other errors end the process with a traceback in its log; for this one a person knows remedies.
     except torch.cuda.OutOfMemoryError:
-        say({"k": "failed", "reason": _no_memory()})
+        emit({"k": "failed", "reason": _no_memory()})
         return 3
     return 0
 
 
-def run(plan: TrainPlan, folder: Path, say: Emit, pausing: Callable[[], bool]) -> None:
+def run(plan: TrainPlan, folder: Path, emit: Emit, pausing: Callable[[], bool]) -> None:
     """Train, or resume from the last whole checkpoint. Raises UserError where that can't be done or goes wrong."""
     # With torch's own number of threads on a busy machine, a step took 8 to 27 seconds instead of 1.5.
     if plan.threads:
@@ -61,14 +61,14 @@ def run(plan: TrainPlan, folder: Path, say: Emit, pausing: Callable[[], bool]) -
                 shutil.rmtree(path)
     device = torch.cuda.get_device_name() if model.device.type == "cuda" else "CPU"
     begun = {"step": reached, "steps": plan.settings.steps, "train": len(plan.items), "device": device}
-    say({"k": "begin", **begun, "prompts": _shown(plan, prompts)})
-    watch = Watch(plan, say, reader, evaluator, pausing)
+    emit({"k": "begin", **begun, "prompts": _shown(plan, prompts)})
+    watch = Watch(plan, emit, reader, evaluator, pausing)
     # A resumed training has reported step 0 already.
     if checkpoint is None and _first_process():
-        say({"k": "note", "text": "answering as it is before anything is taught"})
+        emit({"k": "note", "text": "answering as it is before anything is taught"})
         watch.report_start(Sampler(model, tokenizer))
     if reached < plan.settings.steps:
-        trainer = trainers.build(plan, folder, model, tokenizer, reader, _rows(plan, model, reader, prompts, say))
+        trainer = trainers.build(plan, folder, model, tokenizer, reader, _rows(plan, model, reader, prompts, emit))
         trainer.add_callback(watch)
         watch.trainer = trainer
         if checkpoint:
@@ -76,7 +76,7 @@ def run(plan: TrainPlan, folder: Path, say: Emit, pausing: Callable[[], bool]) -
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         reached = int(trainer.state.global_step)
     if _first_process():
-        say({"k": "paused" if watch.paused else "done", "step": reached})
+        emit({"k": "paused" if watch.paused else "done", "step": reached})
 
 
 def _load(plan: TrainPlan) -> tuple[Any, Any]:
@@ -94,14 +94,14 @@ def _load(plan: TrainPlan) -> tuple[Any, Any]:
     return model.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if cuda else "cpu"), tokenizer
 
 
-def _rows(plan: TrainPlan, model: Any, reader: Reader, prompts: Prompts, say: Emit) -> list[Any]:
+def _rows(plan: TrainPlan, model: Any, reader: Reader, prompts: Prompts, emit: Emit) -> list[Any]:
     """The training data: problems, or for SFT the base's own responses to them."""
     if plan.settings.method is not Method.SFT:
         return list(plan.items)
-    say({"k": "note", "text": f"writing responses to {len(plan.items):,} problems to learn from"})
+    emit({"k": "note", "text": f"writing responses to {len(plan.items):,} problems to learn from"})
     tokenizer = reader.tokenizer
     found = own_responses.pairs(plan, Sampler(model, tokenizer), reader, prompts.ids, int(tokenizer.eos_token_id))
-    say({"k": "note", "text": f"learning from {own_responses.sizes(found)}"})
+    emit({"k": "note", "text": f"learning from {own_responses.sizes(found)}"})
     return list(found)
 
 

@@ -20,22 +20,19 @@ Cancelled = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How the next token is sampled.
+    """How tokens are sampled, and when a response stops besides at the end-of-turn token."""
 
-    `temperature` 0 is greedy. `top_k` 0 and `top_p` 1 leave all tokens in. Token ids in `banned` are never sampled.
-    A response stops at the end-of-turn token, after any of the texts in `stop` (which stay in the text), or at
-    `max_tokens`. The same seed, prompt and engine give the same response whatever else is in the batch, up to the last
-    digits of floating point. `top` alternatives are reported a token (0: none).
-    """
-
-    temperature: float = 0.8
+    temperature: float = 0.8  # 0 is greedy
+    # 1 and 0 leave all tokens in.
     top_p: float = 1.0
     top_k: int = 0
     max_tokens: int = 512
+    # The same seed, prompt and engine give the same response whatever else is in the batch, up to the last digits of
+    # floating point.
     seed: int = 0
-    stop: tuple[str, ...] = ()
-    banned: tuple[int, ...] = ()
-    top: int = 0
+    stop: tuple[str, ...] = ()  # the response stops after any of these texts, which stay in it
+    banned: tuple[int, ...] = ()  # token ids that are never sampled
+    top: int = 0  # alternatives reported for each token
 
 
 @dataclass(frozen=True, slots=True)

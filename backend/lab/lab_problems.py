@@ -49,18 +49,15 @@ Key = tuple[str, tuple[int, ...], int]
 
 @dataclass(frozen=True, slots=True)
 class LabProblem:
-    """A problem with a right answer.
-
-    `numbers` are in the order of the question: the numbers to use (cd3, cd4), or (a, b) of x * (x + a) + b (fx).
-    `gold` is an expression with the value `target`, or x. `difficulty` is easy, medium or hard, by how likely the first
-    attempt of a search is right; about a third of each family each.
-    """
+    """A problem with a right answer."""
 
     family: str
     question: str
-    gold: str
+    gold: str  # an expression with the value `target`, or x
+    # In the order of the question: the numbers to use (cd3, cd4), or (a, b) of x * (x + a) + b (fx).
     numbers: tuple[int, ...]
     target: int
+    # easy, medium or hard, by how likely the first attempt of a search is right; about a third of a family each.
     difficulty: str
 
 

@@ -23,22 +23,19 @@ from backend.store.project_rows import touch
 
 @dataclass(frozen=True, slots=True)
 class LabelTransaction:
-    """What new rows are checked against, as it stands while they are added.
-
-    `person` is the writer, None for somebody unknown; `taken` says whether they have taken the item. `known` holds the
-    rows of the ids asked for, `last` the last row of each root asked for. `standing` is how many labels of the writer's
-    layer stand on the item; it may be too high as long as it stays below the limit asked for.
-    """
+    """What new rows are checked against, as it stands while they are added."""
 
     item: Item
-    person: Person | None
+    person: Person | None  # the writer, None for somebody unknown
     scheme: Scheme
     scheme_version: int
     guidelines_version: int
     open: bool
-    taken: bool
+    taken: bool  # by the writer
+    # The rows of the ids asked for, and the last row of each root asked for.
     known: Mapping[str, Label]
     last: Mapping[str, Label]
+    # How many labels of the writer's layer stand on the item; may be too high while it is below the limit asked for.
     standing: int
 
 

@@ -1,6 +1,6 @@
 """The smallest trainings that are still real ones: four rollouts of a few tokens of the lab's shipped model.
 
-Owns the plans and how they are run in this process. Knows nothing of what is asserted.
+Owns the plans, and running them in this process.
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ def train(
     say: Callable[[Event], None] | None = None,
 ) -> list[Event]:
     """Run a plan in this process; returns what it said."""
-    said: list[Event] = []
+    events: list[Event] = []
 
     def both(event: Event) -> None:
-        said.append(event)
+        events.append(event)
         if say:
             say(event)
 
     training_loop.run(asked, folder, both, pausing)
-    return said
+    return events
 
 
-def of_kind(said: list[Event], kind: str) -> list[Event]:
+def of_kind(events: list[Event], kind: str) -> list[Event]:
     """The events of one kind."""
-    return [event for event in said if event["k"] == kind]
+    return [event for event in events if event["k"] == kind]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

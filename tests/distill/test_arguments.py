@@ -155,7 +155,7 @@ def test_vllm_is_refused_where_it_is_not_installed(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"lora_rank": 8, "teacher": Teacher.EMA}, "moving teacher of an adapter"),
         ({"method": Method.SDPO, "samples": 8, "lora_rank": 8, "teacher": Teacher.EMA}, "moving teacher of an adapter"),
@@ -170,8 +170,8 @@ def test_vllm_is_refused_where_it_is_not_installed(monkeypatch: pytest.MonkeyPat
         ({"temperature": 0.0}, "temperature can't be 0"),
     ],
 )
-def test_what_cannot_be_trained_is_refused_in_a_sentence(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_what_cannot_be_trained_is_refused_in_a_sentence(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         TrainingSettings(**changes).check()
 
 

@@ -119,12 +119,12 @@ def test_a_reply_keeps_think_and_loses_its_end(reader: Reader) -> None:
 
 
 def evaluated(sampler: Sampler, reader: Reader, asked: Evaluation, step: int = 0, shared: str = "") -> list[Event]:
-    said: list[Event] = []
+    events: list[Event] = []
     evaluator = Evaluator(
         plan(settings(), items(4), evaluations=(asked,), shared=shared), reader, Prompts(reader.tokenizer)
     )
-    evaluator.evaluate(sampler, step, whole=step == 0, emit=said.append)
-    return said
+    evaluator.evaluate(sampler, step, whole=step == 0, emit=events.append)
+    return events
 
 
 def test_evaluations_show_what_their_context_says(sampler: Sampler, reader: Reader) -> None:

@@ -43,10 +43,10 @@ def check_resumed(asked: TrainPlan, folder: Path, step: int, whole: Path, within
     half = folder / f"checkpoint-{step + 1}"
     half.mkdir(exist_ok=True)
     (half / "model.safetensors").write_bytes(b"half")
-    said = train(asked, folder)
-    assert said[0]["k"] == "begin" and said[0]["step"] == step
-    assert [event["step"] for event in of_kind(said, "step")] == list(range(step + 1, STEPS + 1))
-    assert said[-1] == {"k": "done", "step": STEPS}
+    events = train(asked, folder)
+    assert events[0]["k"] == "begin" and events[0]["step"] == step
+    assert [event["step"] for event in of_kind(events, "step")] == list(range(step + 1, STEPS + 1))
+    assert events[-1] == {"k": "done", "step": STEPS}
     name = "adapter_model.safetensors" if asked.settings.lora_rank else "model.safetensors"
     mine, theirs = (load_file(one / f"checkpoint-{STEPS}" / name) for one in (folder, whole))
     assert distance(mine, theirs) <= within
@@ -71,13 +71,13 @@ def test_a_stopped_training_ends_with_the_same_bits(
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     for folder in (whole, stopped):
         folder.mkdir()
-    said = train(asked, whole)
+    events = train(asked, whole)
     step = random.Random(kind).randint(1, STEPS - 1)
     with pytest.raises(Killed):
         train(asked, stopped, say=stopped_at(step))
     check_resumed(asked, stopped, step, whole, 0.0)
     if kind == "GRPO":
-        scores = [event["values"]["score"] for event in of_kind(said, "step")]
+        scores = [event["values"]["score"] for event in of_kind(events, "step")]
         assert any(0 < score < 1 for score in scores), "there was something to learn"
     if kind == "SFT":
         assert distance(weights(whole / f"checkpoint-{STEPS}"), load_file(LAB / "model.safetensors")) > 0
@@ -129,8 +129,8 @@ def test_a_step_that_was_said_but_not_saved_is_trained_again(four: tuple[Trainin
     with pytest.raises(Killed):
         train(asked, folder, say=stopped_at(2, "step"))
     assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-1"]
-    said = train(asked, folder)
-    assert [event["step"] for event in of_kind(said, "step")] == [2]
+    events = train(asked, folder)
+    assert [event["step"] for event in of_kind(events, "step")] == [2]
     again = train(asked, folder)
     assert [event["k"] for event in again] == ["begin", "done"], "what is done is not done again"
 

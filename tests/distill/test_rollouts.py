@@ -112,10 +112,10 @@ def test_parts_of_like_length_give_what_one_call_gives(lab: tuple[Any, Any], pro
 
     with torch.no_grad():
         parts, whole = in_parts(forward, ids, mask, keep), forward(ids, mask, keep)
-    said = mask[:, -keep:].bool()
+    counted = mask[:, -keep:].bool()
     for got, wanted in zip(parts, whole, strict=True):
         assert got.shape == wanted.shape
-        torch.testing.assert_close(got[said], wanted[said], atol=5e-5, rtol=1e-5)
+        torch.testing.assert_close(got[counted], wanted[counted], atol=5e-5, rtol=1e-5)
 
 
 def test_gradients_flow_through_parts(lab: tuple[Any, Any]) -> None:

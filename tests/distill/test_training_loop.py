@@ -33,11 +33,11 @@ def test_every_step_says_all_there_is_to_say(four: tuple[TrainingProblem, ...], 
         lexicons=str(LEXICONS),
         shared=shared,
     )
-    said = train(asked, folder)
-    begun = said[0]
+    events = train(asked, folder)
+    begun = events[0]
     assert (begun["k"], begun["step"], begun["steps"], begun["train"], begun["device"]) == ("begin", 0, 2, 4, "CPU")
     assert four[0].question in begun["prompts"]["student"] and "Correct solution:" in begun["prompts"]["teacher"]
-    steps = of_kind(said, "step")
+    steps = of_kind(events, "step")
     assert [step["step"] for step in steps] == [0, 1, 2]
     assert set(steps[0]["values"]) == READ
     for step in steps[1:]:
@@ -49,11 +49,11 @@ def test_every_step_says_all_there_is_to_say(four: tuple[TrainingProblem, ...], 
     for step in steps:
         assert len(step["sampled"]) == 4 and [row["problem"] for row in step["watched"]] == [0]
         assert {row["question"] for row in step["sampled"]} == {item.question for item in four}
-    traces = of_kind(said, "traces")
+    traces = of_kind(events, "traces")
     assert [(event["step"], len(event["traces"])) for event in traces] == [(0, 2), (1, 1), (2, 2)]
-    assert [event["step"] for event in of_kind(said, "checkpoint")] == [1, 2]
-    assert json.loads(json.dumps(said)) == said
-    assert said[-1] == {"k": "done", "step": 2}
+    assert [event["step"] for event in of_kind(events, "checkpoint")] == [1, 2]
+    assert json.loads(json.dumps(events)) == events
+    assert events[-1] == {"k": "done", "step": 2}
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_every_step_says_all_there_is_to_say(four: tuple[TrainingProblem, ...], 
 def test_methods_say_what_they_know(
     changes: dict[str, Any], wanted: set[str], four: tuple[TrainingProblem, ...], folder: Path, shared: str
 ) -> None:
-    said = train(plan(settings(**(changes | {"steps": 1})), four, shared=shared), folder)
-    values = of_kind(said, "step")[-1]["values"]
+    events = train(plan(settings(**(changes | {"steps": 1})), four, shared=shared), folder)
+    values = of_kind(events, "step")[-1]["values"]
     assert set(values) == wanted
     assert all(math.isfinite(value) for value in values.values() if isinstance(value, float))
     assert values["grad_norm"] > 0
@@ -79,16 +79,16 @@ def test_methods_say_what_they_know(
 
 def test_several_updates_of_the_same_rollouts(four: tuple[TrainingProblem, ...], folder: Path) -> None:
     """The second update has no rollouts of its own, and none is said to be its."""
-    said = train(plan(settings(steps=2, updates=2), four), folder)
-    steps = of_kind(said, "step")
+    events = train(plan(settings(steps=2, updates=2), four), folder)
+    steps = of_kind(events, "step")
     assert len(steps[1]["sampled"]) == 4 and not steps[2]["sampled"]
-    assert [event["step"] for event in of_kind(said, "checkpoint")] == [2]
+    assert [event["step"] for event in of_kind(events, "checkpoint")] == [2]
 
 
 def test_no_steps_are_an_evaluation(four: tuple[TrainingProblem, ...], folder: Path, shared: str) -> None:
     asked = plan(settings(steps=0), four, evaluations=(Evaluation("held out", four[:2]),), shared=shared)
-    said = train(asked, folder)
-    assert [event["k"] for event in said] == ["begin", "note", "step", "traces", "done"]
+    events = train(asked, folder)
+    assert [event["k"] for event in events] == ["begin", "note", "step", "traces", "done"]
 
 
 def test_a_pause_saves_and_the_rest_follows(four: tuple[TrainingProblem, ...], folder: Path) -> None:
@@ -131,12 +131,12 @@ def test_the_process_hears_a_pause_refuses_in_a_sentence_and_ends_with_its_start
         assert paused.stdin and paused.stdout
         paused.stdin.write(b"pause\n")
         paused.stdin.flush()
-        said = [json.loads(line) for line in paused.stdout]
+        events = [json.loads(line) for line in paused.stdout]
         assert paused.wait() == 0
-        assert said[-1]["k"] == "paused" and said[-2] == {
+        assert events[-1]["k"] == "paused" and events[-2] == {
             "k": "checkpoint",
-            "step": said[-1]["step"],
-            "folder": f"checkpoint-{said[-1]['step']}",
+            "step": events[-1]["step"],
+            "folder": f"checkpoint-{events[-1]['step']}",
         }
         refused = running["refused"]
         out, _ = refused.communicate()
@@ -167,5 +167,5 @@ def test_nothing_is_reported_to_the_makers_of_the_libraries() -> None:
     """TRL would, once for every trainer."""
     code = "import backend.distill, huggingface_hub.constants as c; print(c.HF_HUB_DISABLE_TELEMETRY)"
     rest = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DISABLE_", "DO_NOT"))}
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=rest, capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "True"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=rest, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"

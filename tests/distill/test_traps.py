@@ -96,7 +96,7 @@ def test_a_moving_teacher_takes_its_share_of_the_student(four: tuple[TrainingPro
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"settings": settings(max_tokens=900)}, r"Problem \d of the training set has .* and the 900 of a response"),
         ({"items": "long"}, "Problem 2 of the training set has .* tokens with what is shown"),
@@ -109,13 +109,13 @@ def test_a_moving_teacher_takes_its_share_of_the_student(four: tuple[TrainingPro
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_begun(
-    changes: dict[str, Any], said: str, four: tuple[TrainingProblem, ...], folder: Path
+    changes: dict[str, Any], message: str, four: tuple[TrainingProblem, ...], folder: Path
 ) -> None:
     long = (four[0], replace(four[1], solution="Wait. " * 1100))
     known: dict[str, Any] = {"items": long, "evaluations": (Evaluation("held out", long, Context.SOLUTION),)}
     given = {name: known[name] if value == "long" else value for name, value in changes.items()}
     events: list[Event] = []
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         training_loop.run(replace(plan(settings(), four), **given), folder, events.append, lambda: False)
     assert not events and not list(folder.iterdir())
 

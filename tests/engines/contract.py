@@ -1,7 +1,7 @@
-"""What every engine must keep, as a class of tests that is told which engine to test.
+"""Tests that every engine has to pass, as a class to derive from.
 
-Owns the promises of `backend.engines.protocol` as checks. Knows nothing of how an engine works: what an engine can't
-do (`abilities`) is checked to be absent and said, the rest is checked to hold.
+They check the promises of `backend.engines.protocol`: what an engine's `abilities` leave out has to be absent and named
+as missing, everything else has to hold.
 
 A test module makes a subclass of `EngineContract` with a fixture `served` that gives a `Served`; the engine serves the
 models of `tests.engines.tiny`, whose words are one token each and always encode as they were drawn.
@@ -46,7 +46,7 @@ class Answer:
         return [token.id for token in self.tokens]
 
     @property
-    def said(self) -> list[Token]:
+    def sampled(self) -> list[Token]:
         """Tokens that have a text: without the end-of-turn mark."""
         return [token for token in self.tokens if token.end > token.start]
 
@@ -82,7 +82,7 @@ def assert_whole(engine: Engine, answer: Answer, decoding: Decoding) -> None:
         assert token.logprob is None or token.logprob <= 1e-6
         assert token.entropy is None or -1e-6 <= token.entropy <= math.log(1_000_000)
     if answer.tokens and answer.tokens[0].id is not None:
-        assert answer.end.tokens == len(answer.said)
+        assert answer.end.tokens == len(answer.sampled)
     if answer.end.tokens is not None:
         assert 0 <= answer.end.tokens <= decoding.max_tokens
         assert answer.end.tokens == decoding.max_tokens or answer.end.finish is Finish.STOP
@@ -137,7 +137,7 @@ class EngineContract:
             assert worth == sorted(worth, reverse=True) and all(value <= 1e-6 for value in worth)
             if worth and token.logprob is not None:
                 assert worth[0] == pytest.approx(token.logprob, abs=CLOSE), "greedy takes the first"
-        for token in answer.said:
+        for token in answer.sampled:
             if token.top:
                 assert token.top[0].text == answer.text[token.start : token.end]
         assert not any(token.top for token in self.one(served, self.ask(served)).tokens), "none asked, none given"
@@ -166,8 +166,8 @@ class EngineContract:
             return
         first, again, other = (self.one(served, self.ask(served, temperature=1.0, seed=seed)) for seed in (7, 7, 8))
         assert first.text == again.text != other.text
-        crowd = [self.ask(served, n, temperature=0.7, seed=n) for n in range(1, 5)]
-        among = gather(served.engine.generate([*crowd, self.ask(served, temperature=1.0, seed=7, key="mine")]))
+        others = [self.ask(served, n, temperature=0.7, seed=n) for n in range(1, 5)]
+        among = gather(served.engine.generate([*others, self.ask(served, temperature=1.0, seed=7, key="mine")]))
         assert among["mine"].text == first.text, "whatever else is in the batch"
 
     def test_temperature_zero_and_top_k_one_are_greedy(self, served: Served) -> None:
@@ -193,7 +193,7 @@ class EngineContract:
         if not served.engine.abilities.bans:
             return
         free = self.one(served, self.ask(served, top=3))
-        banned = tuple(dict.fromkeys(token.id for token in free.said if token.id is not None))[:4]
+        banned = tuple(dict.fromkeys(token.id for token in free.sampled if token.id is not None))[:4]
         assert banned
         held = self.one(served, self.ask(served, banned=banned, top=3))
         assert not set(banned) & set(held.ids)
@@ -213,26 +213,26 @@ class EngineContract:
         if served.engine.abilities.bans:
             ids = tuple(starter.id for starter in starters)
             asked = [self.ask(served, n, temperature=1.2, seed=n, max_tokens=60, banned=ids) for n in range(6)]
-            said = " ".join(answer.text for answer in gather(served.engine.generate(asked)).values()).lower()
-            assert said and "wait" not in said and "maybe" not in said
+            sampled = " ".join(answer.text for answer in gather(served.engine.generate(asked)).values()).lower()
+            assert sampled and "wait" not in sampled and "maybe" not in sampled
 
     def test_cancelled_before_the_start_says_nothing(self, served: Served) -> None:
         assert list(served.engine.generate([self.ask(served)], lambda: True)) == []
 
     def test_cancel_ends_without_further_events(self, served: Served) -> None:
         seen: list[Event] = []
-        told: list[int] = []
+        looks: list[int] = []
 
         def cancelled() -> bool:
             if seen:
-                told.append(len(seen))
+                looks.append(len(seen))
             return bool(seen)
 
         requests = [self.ask(served, n, temperature=1.0, seed=n, max_tokens=300) for n in range(8)]
         for event in served.engine.generate(requests, cancelled):
             seen.append(event)
-        assert told, "it was asked"
-        assert len(seen) == told[0], "nothing came after it said yes"
+        assert looks, "it was asked"
+        assert len(seen) == looks[0], "nothing came after it said yes"
         assert not all(any(isinstance(e, Done) and e.key == r.key for e in seen) for r in requests)
         assert self.one(served, self.ask(served)).text, "the engine goes on serving"
 
@@ -250,8 +250,8 @@ class EngineContract:
                 engine.score(served.base, QUESTIONS[0], answer.text)
             return
         scores = engine.score(served.base, QUESTIONS[0], answer.text, top=min(engine.abilities.top, 3))
-        assert [score[:3] for score in scores] == [token[:3] for token in answer.said]
-        for score, token in zip(scores, answer.said, strict=True):
+        assert [score[:3] for score in scores] == [token[:3] for token in answer.sampled]
+        for score, token in zip(scores, answer.sampled, strict=True):
             assert score.forced and score.logprob == pytest.approx(token.logprob, abs=CLOSE)
             assert score.entropy == (None if token.entropy is None else pytest.approx(token.entropy, abs=CLOSE))
             assert [each.text for each in score.top] == [each.text for each in token.top]

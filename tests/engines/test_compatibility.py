@@ -38,10 +38,10 @@ def registry(base: Path, adapter: Path, **more: Model) -> dict[str, Model]:
 
 def reasons(model: str, models: dict[str, Model], vllm: VllmState = GPU) -> dict[str, str]:
     """Why not, by engine; "" where it can."""
-    said = suitability(models[model], models, vllm=vllm)
-    assert tuple(one.engine for one in said) == ENGINES
-    assert all(one.reason.endswith(".") and len(one.reason) > 20 for one in said)
-    return {one.engine: "" if one.ok else one.reason for one in said}
+    found = suitability(models[model], models, vllm=vllm)
+    assert tuple(one.engine for one in found) == ENGINES
+    assert all(one.reason.endswith(".") and len(one.reason) > 20 for one in found)
+    return {one.engine: "" if one.ok else one.reason for one in found}
 
 
 def edit(file: Path, **values: object) -> None:
@@ -72,8 +72,8 @@ def test_an_adapter_tells_its_rank_and_base(folders: tuple[Path, Path]) -> None:
 def test_whole_models_suit_local_engines(folders: tuple[Path, Path]) -> None:
     models = registry(*folders)
     for model in ("a", "b"):
-        said = reasons(model, models)
-        assert not said["transformers"] and not said["vllm"] and "not an address" in said["openai"]
+        found = reasons(model, models)
+        assert not found["transformers"] and not found["vllm"] and "not an address" in found["openai"]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_whole_models_suit_local_engines(folders: tuple[Path, Path]) -> None:
 def test_what_is_not_whole_is_said(folders: tuple[Path, Path], spoil: Change, words: str) -> None:
     spoil(folders[0])
     for model in ("b", "a"):
-        said = reasons(model, registry(*folders))
-        assert words in said["transformers"] and words in said["vllm"]
+        found = reasons(model, registry(*folders))
+        assert words in found["transformers"] and words in found["vllm"]
 
 
 def test_shards_have_to_be_there(folders: tuple[Path, Path]) -> None:
@@ -116,8 +116,8 @@ def test_adapters_of_another_base_are_refused(folders: tuple[Path, Path], tmp_pa
     from tests.engines import tiny
 
     wide = tiny.save_model(tmp_path / "wide", hidden=96)
-    said = reasons("a", registry(wide, folders[1]))["transformers"]
-    assert "tiny-lora is an adapter of another base than tiny" in said and "puts there and" in said
+    found = reasons("a", registry(wide, folders[1]))["transformers"]
+    assert "tiny-lora is an adapter of another base than tiny" in found and "puts there and" in found
     shallow = tiny.save_model(tmp_path / "shallow", layers=1)
     assert "layers.1." in reasons("a", registry(shallow, folders[1]))["vllm"]
 
@@ -168,8 +168,8 @@ def test_endpoints_are_asked_by_address(monkeypatch: pytest.MonkeyPatch) -> None
     def of(location: str, **settings: str) -> dict[str, str]:
         return reasons("e", {"e": Model("e", "end", ModelKind.ENDPOINT, location, settings=settings)})
 
-    said = of("http://127.0.0.1:8000")
-    assert not said["openai"] and "no weights" in said["vllm"] and "no weights" in said["transformers"]
+    found = of("http://127.0.0.1:8000")
+    assert not found["openai"] and "no weights" in found["vllm"] and "no weights" in found["transformers"]
     assert "is no address" in of("127.0.0.1:8000")["openai"] and "user name or password" in of("http://u:p@h")["openai"]
     assert "MY_KEY" in of("https://host/v1", key="MY_KEY")["openai"]
     monkeypatch.setenv("MY_KEY", "k")
@@ -230,11 +230,11 @@ def test_opening_refuses_with_the_reason(folders: tuple[Path, Path]) -> None:
 
 
 def test_opening_gives_the_chosen_engine(folders: tuple[Path, Path]) -> None:
-    models, said = registry(*folders), []
-    here = open_engine(family_of(models["a"], models), on_progress=said.append)
+    models, found = registry(*folders), []
+    here = open_engine(family_of(models["a"], models), on_progress=found.append)
     there = open_engine(Family(Model("e", "end", ModelKind.ENDPOINT, "http://127.0.0.1:1")))
     assert (here.abilities.name, there.abilities.name) == ("transformers", "openai")
-    assert said == ["Opening tiny with transformers."]
+    assert found == ["Opening tiny with transformers."]
     here.close()
     there.close()
 

@@ -108,8 +108,8 @@ def test_offsets_are_those_of_generation(byte_level: Texts, words: Texts, text: 
 
 def test_starters_of_a_tokenizer_that_splits_words(byte_level: Texts) -> None:
     starters = {starter.id: starter for starter in byte_level.starters(["wait", "hold on", "zyzzyva"])}
-    said = {starter.text.lower().strip() for starter in starters.values() if starter.word == "wait"}
-    assert "wait" in said and "w" not in said and "await" not in said
+    pieces = {starter.text.lower().strip() for starter in starters.values() if starter.word == "wait"}
+    assert "wait" in pieces and "w" not in pieces and "await" not in pieces
     for variant in ("wait", " wait", "Wait", " Wait", "WAIT", " hold on", "Hold on", " zyzzyva", "Zyzzyva", "(wait)"):
         first = next(token for token in byte_level.ids(variant) if byte_level.text_of(token).strip(" ("))
         assert first in starters, variant

@@ -1,10 +1,10 @@
 r"""A tiny Qwen3 with random weights, its tokenizer and a LoRA adapter: real parts that any engine can serve.
 
-Owns how they are made: the same bytes each time, in a second. Knows nothing of engines.
+They are made in a second, the same bytes each time.
 
-Hidden channel 0 is the same for every token and works as a bias of the vocabulary, so that what the model says is
-always encoded as it was drawn: it says words with a space before them and signs, ends its turn now and then, and
-hardly ever anything else. `save_model` makes it speak; a trained model isn't needed.
+Hidden channel 0 is the same for every token and works as a bias of the vocabulary, so that what the model writes is
+always encoded as it was sampled: it writes words with a space before them and signs, ends its turn now and then, and
+hardly ever anything else. A trained model isn't needed.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def _speak(model: Qwen3ForCausalLM, words: PreTrainedTokenizerFast, seed: int) -
     model.model.embed_tokens.weight.data[:, 0] = 2.0
     model.model.norm.weight.data[0] = 1.0
     texts = [str(words.decode([index])) for index in range(len(words))]
-    said = [text.startswith(" ") and text != " " for text in texts]
-    bias = torch.tensor([0.0 if good else _UNSAID for good in said])
+    wordlike = [text.startswith(" ") and text != " " for text in texts]
+    bias = torch.tensor([0.0 if good else _UNSAID for good in wordlike])
     bias[words.convert_tokens_to_ids(["<think>", "</think>"])] = 0.0
     bias[words.eos_token_id] = _END
     model.lm_head.weight.data[words.eos_token_id] = 0.0

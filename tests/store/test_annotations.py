@@ -313,11 +313,11 @@ def test_threads_that_ask_at_once_share_items_out(store: Store) -> None:
 
 def test_a_row_that_is_sent_by_several_at_once_is_entered_once(store: Store) -> None:
     add(store)
-    told: list[dict[str, int]] = []
+    entered: list[dict[str, int]] = []
 
     def send(number: int) -> None:
         for turn in range(10):
-            told.append(enter(store, label(f"same-{turn}"), label(f"own-{number}-{turn}")))
+            entered.append(enter(store, label(f"same-{turn}"), label(f"own-{number}-{turn}")))
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -325,8 +325,8 @@ def test_a_row_that_is_sent_by_several_at_once_is_entered_once(store: Store) -> 
     for thread in threads:
         thread.join()
     places = {row.id: row.seq for row in store.annotations.of_project("a1")}
-    assert len(told) == 40 and len(places) == len(store.annotations.of_project("a1")) == 50
-    assert all(places[name] == seq for one in told for name, seq in one.items())
+    assert len(entered) == 40 and len(places) == len(store.annotations.of_project("a1")) == 50
+    assert all(places[name] == seq for one in entered for name, seq in one.items())
 
 
 def test_the_disk_holds_labels_before_they_are_acknowledged(

@@ -214,7 +214,7 @@ def test_the_folder_may_have_any_name(tmp_path: Path, folder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "message"),
     [
         ("nonsense", "can't be used"),
         ("nosuchdatabase://x/y", "can't be used"),
@@ -223,9 +223,9 @@ def test_the_folder_may_have_any_name(tmp_path: Path, folder: str) -> None:
         ("sqlite:///{folder}/text.sqlite", "can't be opened: file is not a database"),
     ],
 )
-def test_a_bad_address_is_a_sentence(tmp_path: Path, address: str, said: str) -> None:
+def test_a_bad_address_is_a_sentence(tmp_path: Path, address: str, message: str) -> None:
     (tmp_path / "text.sqlite").write_text("plain text, long enough to be read as a page of a database " * 100)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         connect(address.format(folder=tmp_path))
 
 

@@ -22,7 +22,7 @@ def streams(url: str) -> Iterator[Streams]:
     opened.close()
 
 
-def said(streams: Streams, job: str, after: int = 0) -> list[tuple[int, object]]:
+def stream_of(streams: Streams, job: str, after: int = 0) -> list[tuple[int, object]]:
     return [(item.seq, item.payload["x"]) for item in streams.read(job, after)]
 
 
@@ -31,8 +31,8 @@ def test_a_stream_is_read_on_from_where_one_stopped(streams: Streams) -> None:
     assert streams.append("b", [{"x": 9}]) == 1
     assert streams.append("a", []) == 2
     assert streams.append("a", [{"x": [3]}]) == 3
-    assert said(streams, "a") == [(1, 1), (2, "zwei"), (3, [3])]
-    assert said(streams, "a", after=2) == [(3, [3])] and said(streams, "a", after=3) == []
+    assert stream_of(streams, "a") == [(1, 1), (2, "zwei"), (3, [3])]
+    assert stream_of(streams, "a", after=2) == [(3, [3])] and stream_of(streams, "a", after=3) == []
     assert [item.seq for item in streams.read("a", limit=2)] == [1, 2]
 
 
@@ -42,7 +42,7 @@ def test_a_trace_is_kept_and_told_once(streams: Streams) -> None:
     assert streams.keep("a", first, [{"x": 1}, {"x": 2}])
     assert not streams.keep("a", Kept(0, 1, 2, {"text": "another"}), [{"x": 3}])
     assert streams.keep("a", Kept(1, 0, 0, {}), [{"x": 4}]) and streams.keep("a", Kept(0, 0, 5, {}))
-    assert said(streams, "a") == [(1, 0), (2, 1), (3, 2), (4, 4)]
+    assert stream_of(streams, "a") == [(1, 0), (2, 1), (3, 2), (4, 4)]
     assert [kept[:3] for kept in streams.kept("a")] == [(0, 0, 5), (0, 1, 2), (1, 0, 0)]
     assert streams.kept("a", arm=0)[1] == first
     streams.empty("a", 0)

@@ -51,8 +51,8 @@ def chain(request: Request) -> Iterator[Spoken]:
         weights = [draw.random() for _ in WORDS]
         logprobs = [math.log(weight / sum(weights)) for weight in weights]
         order = sorted(range(len(WORDS)), key=lambda index: -logprobs[index])
-        said = draw.choices(range(len(WORDS)), weights)[0] if decoding.temperature else order[0]
-        yield Spoken(WORDS[said], logprobs[said], tuple(Alternative(WORDS[i], logprobs[i]) for i in order))
+        chosen = draw.choices(range(len(WORDS)), weights)[0] if decoding.temperature else order[0]
+        yield Spoken(WORDS[chosen], logprobs[chosen], tuple(Alternative(WORDS[i], logprobs[i]) for i in order))
     yield Spoken("", finish="length")
 
 
@@ -217,7 +217,7 @@ def read(body: dict[str, Any]) -> Request:
     """The protocol's request as ours."""
     messages = body["messages"]
     prefix = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
-    said = {message["role"]: message["content"] for message in messages}
+    chosen = {message["role"]: message["content"] for message in messages}
     limit = body.get("max_tokens", body.get("max_completion_tokens", 16))
     decoding = Decoding(
         temperature=body.get("temperature", 1.0),
@@ -227,7 +227,7 @@ def read(body: dict[str, Any]) -> Request:
         seed=body.get("seed") if body.get("seed") is not None else next(_unseeded),
         top=body.get("top_logprobs") or 0,
     )
-    return Request("r", body["model"], said["user"], decoding, said.get("system", ""), prefix)
+    return Request("r", body["model"], chosen["user"], decoding, chosen.get("system", ""), prefix)
 
 
 def entry(token: Spoken, top: int) -> dict[str, Any]:

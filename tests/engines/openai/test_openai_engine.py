@@ -47,7 +47,7 @@ def ask(key: str = "a", user: str = "What is 3 + 4?", prefix: str = "", **decodi
     return Request(key, "endpoint", user, Decoding(**({"max_tokens": 12, "seed": 5} | decoding)), prefix=prefix)
 
 
-def said(events: list[Event], key: str = "a") -> str:
+def text_of(events: list[Event], key: str = "a") -> str:
     return "".join(event.text for event in events if isinstance(event, Piece) and event.key == key)
 
 
@@ -66,7 +66,7 @@ def covered(events: list[Event], key: str = "a") -> bool:
                 if token.start != at or token.end < at:
                     return False
                 at = token.end
-    return at == len(said(events, key))
+    return at == len(text_of(events, key))
 
 
 def test_tokens_come_with_log_probabilities_and_alternatives(server: ChatServer, opened) -> None:
@@ -83,10 +83,10 @@ def test_requests_run_side_by_side_each_with_its_seed(server: ChatServer, opened
     engine = opened(server.address)
     requests = [ask(f"r{seed}", seed=seed, max_tokens=40) for seed in range(20)]
     together = list(engine.generate(requests))
-    assert len({said(together, request.key) for request in requests}) == 20
+    assert len({text_of(together, request.key) for request in requests}) == 20
     assert all(covered(together, request.key) for request in requests)
     again = list(engine.generate([requests[7]]))
-    assert said(again, "r7") == said(together, "r7")
+    assert text_of(again, "r7") == text_of(together, "r7")
     server.mood = "slow"
     order = [event.key for event in engine.generate(requests[:3]) if isinstance(event, Piece)]
     assert order != sorted(order)
@@ -95,11 +95,11 @@ def test_requests_run_side_by_side_each_with_its_seed(server: ChatServer, opened
 def test_a_stop_text_stays_and_nothing_comes_after_it(server: ChatServer, opened) -> None:
     engine = opened(server.address)
     whole = list(engine.generate([ask(max_tokens=40)]))
-    cut = said(whole)[20:26]
+    cut = text_of(whole)[20:26]
     ends = [token.end for event in whole if isinstance(event, Piece) for token in event.tokens]
-    expected = next(end for end in ends if end >= said(whole).index(cut) + len(cut))
+    expected = next(end for end in ends if end >= text_of(whole).index(cut) + len(cut))
     events = list(engine.generate([ask(max_tokens=40, stop=(cut, "never said"))]))
-    assert said(events) == said(whole)[:expected] and covered(events)
+    assert text_of(events) == text_of(whole)[:expected] and covered(events)
     assert last(events) == Done("a", Finish.STOP, "", None)
 
 
@@ -124,10 +124,10 @@ def test_a_server_that_would_ignore_a_prefix_is_not_given_one(server: ChatServer
 
 def test_thoughts_sent_apart_are_joined(server: ChatServer, opened) -> None:
     engine = opened(server.address)
-    plain = said(list(engine.generate([ask()])))
+    plain = text_of(list(engine.generate([ask()])))
     server.mood = "thinks"
     events = list(engine.generate([ask()]))
-    text = said(events)
+    text = text_of(events)
     thoughts, _, answer = text.partition("\n</think>\n\n")
     assert thoughts.startswith("<think>\n") and thoughts[8:] + answer == plain and covered(events)
 
@@ -182,12 +182,12 @@ def test_log_probabilities_that_never_come_are_noted(server: ChatServer, opened)
 )
 def test_a_response_that_breaks_keeps_what_came(server: ChatServer, opened, mood: str, words: str) -> None:
     engine = opened(server.address, retries=0)
-    whole = said(list(engine.generate([ask()])))
+    whole = text_of(list(engine.generate([ask()])))
     server.mood = mood
     events = list(engine.generate([ask(), ask("b")]))
     for key in ("a", "b"):
         assert words in last(events, key).reason and server.address in last(events, key).reason
-        assert said(events, key) and whole.startswith(said(events, key))
+        assert text_of(events, key) and whole.startswith(text_of(events, key))
 
 
 def test_failing_and_busy_servers_are_asked_again_and_then_named(server: ChatServer, opened) -> None:

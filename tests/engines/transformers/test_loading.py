@@ -71,7 +71,7 @@ def with_own_code(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (without_config, "config.json"),
         (without_weights, "model.safetensors"),
@@ -82,11 +82,13 @@ def with_own_code(folder: Path) -> None:
         (with_own_code, "my base can't be read"),
     ],
 )
-def test_broken_folders_are_named(tiny_model: Path, tmp_path: Path, spoil: Callable[[Path], None], said: str) -> None:
+def test_broken_folders_are_named(
+    tiny_model: Path, tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
     folder = tmp_path / "model"
     shutil.copytree(tiny_model, folder)
     spoil(folder)
-    with pytest.raises(UserError, match=said) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         TransformersEngine(Family(base_at(folder)))
     assert str(folder) in str(caught.value) and str(caught.value).endswith(".") and "\n" not in str(caught.value)
 
@@ -126,7 +128,7 @@ def test_a_device_that_is_not_here_is_refused(tiny_model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("asked", "message"),
     [
         ({"temperature": -1.0}, "temperature"),
         ({"top_p": 0.0}, "top-p"),
@@ -138,12 +140,12 @@ def test_a_device_that_is_not_here_is_refused(tiny_model: Path) -> None:
     ],
     ids=str,
 )
-def test_impossible_settings_are_refused(engine: TransformersEngine, asked: dict[str, object], said: str) -> None:
+def test_impossible_settings_are_refused(engine: TransformersEngine, asked: dict[str, object], message: str) -> None:
     request = Request("q", "tiny", tiny.QUESTIONS[0], Decoding(**asked))  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         engine.check([request])
     (event,) = engine.generate([request])
-    assert isinstance(event, Failed) and said in event.reason
+    assert isinstance(event, Failed) and message in event.reason
 
 
 def test_a_prefix_that_fills_the_response_is_refused(engine: TransformersEngine) -> None:

@@ -91,10 +91,10 @@ def test_a_draw_does_not_depend_on_the_rest_of_the_batch() -> None:
         Decoding(top_k=3),
         Decoding(),
     ]
-    alone, crowd = RandomNumbers(11), RandomNumbers(11)
+    alone, among = RandomNumbers(11), RandomNumbers(11)
     for _ in range(50):
         one = TokenSampler([mine], 200, CPU).draw(scores[:1], [alone.next()])
-        many = TokenSampler([mine, *others], 200, CPU).draw(scores, [crowd.next()] + [0.5] * 5)
+        many = TokenSampler([mine, *others], 200, CPU).draw(scores, [among.next()] + [0.5] * 5)
         assert one[0] == many[0] and many[1] == scores[1].argmax()
         scores = scores.roll(1, dims=1)
 
