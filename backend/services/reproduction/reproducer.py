@@ -240,8 +240,11 @@ class ReproductionService:
         if not finished.parts:
             raise UserError(f"The store holds no finished part of {scale} scale: there is nothing to ship.")
         runs = {row.run for part in finished.parts for row in part.evaluations}
-        shown = _demo_runs(self._settings.lab)
-        return write_shipped(finished, path or self._settings.lab / SHIPPED, [run for run in shown if run in runs])
+        # Results link to the traces that are shipped: the demo's.
+        listing = self._settings.lab / FOLDER / "runs.json"
+        demo = json.loads(listing.read_text("utf-8"))["runs"] if listing.is_file() else []
+        shown = [entry["run"]["id"] for entry in demo if entry["run"]["id"] in runs]
+        return write_shipped(finished, path or self._settings.lab / SHIPPED, shown)
 
     def worth_shipping(self, scale: ReproductionScale = ReproductionScale.LAB) -> list[str]:
         """The runs whose traces are shipped beside the results: before and after every training of the first seed, on
@@ -308,9 +311,3 @@ def _differences(part: RecipePart) -> list[tuple[str, Any, Any]]:
         return []
     own = part.spec.settings
     return [row for row in own.differences(published(own.method)[0]) if row[0] != "seed"]
-
-
-def _demo_runs(lab_folder: Path) -> list[str]:
-    """Ids of the runs that are shipped with their traces."""
-    listing = lab_folder / FOLDER / "runs.json"
-    return [entry["run"]["id"] for entry in json.loads(listing.read_text("utf-8"))["runs"]] if listing.is_file() else []
