@@ -12,7 +12,7 @@ import streamlit as st
 
 from backend.report.numbers import Form
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import told
+from pages.components.frame.notice import error_notice
 from pages.components.frame.session import run_labels, runs, services
 from pages.components.table.table import data_table
 from pages.components.table.table_model import Column, Kind, Lines, Link, Row
@@ -25,7 +25,7 @@ def _confirm_run(run: str) -> None:
         "Import the source again, and links to them work again."
     )
     if st.button("Delete", type="primary", icon=":material/delete:"):
-        with told():
+        with error_notice():
             services().runs.delete(run)
             st.rerun()
 
@@ -34,7 +34,7 @@ def _confirm_run(run: str) -> None:
 def _confirm_set(identity: str, name: str) -> None:
     st.text(f"{name}\nRuns over these problems stay.")
     if st.button("Delete", type="primary", icon=":material/delete:"):
-        with told():
+        with error_notice():
             services().runs.delete_problem_set(identity)
             st.rerun()
 

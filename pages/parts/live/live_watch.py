@@ -11,7 +11,7 @@ import streamlit as st
 from backend.domain import Job, UserError
 from backend.services.generation.specs import GenerationSpec, RunArm
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import notice, told
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import runs, services
 from pages.components.jobs.job_links import made, retriable
 from pages.components.jobs.job_words import ago, state_words
@@ -49,7 +49,7 @@ def actions(job: Job) -> None:
         if not barred() and st.button(
             "Stopping" if stopping else "Cancel", disabled=stopping, icon=":material/stop_circle:"
         ):
-            with told():
+            with error_notice():
                 services().jobs.cancel(job.id)
                 st.rerun()
     else:
@@ -59,7 +59,7 @@ def actions(job: Job) -> None:
         if barred():
             return
         if retriable(job) and st.button("Try again", icon=":material/refresh:"):
-            with told():
+            with error_notice():
                 watch(services().jobs.retry(job.id).id)
         if st.button("New seed", icon=":material/casino:", type="tertiary", help="The same once more, drawn anew"):
             begin(new_seed(spec))
