@@ -1,22 +1,21 @@
-"""Import: bring traces and problem sets, look before they go in, and keep house in the store."""
+"""Import: traces and problem sets from files, reviewed before they go in; runs and sets to delete; the snapshot."""
 
 import streamlit as st
 
-from backend.domain import UserError, visible
-from backend.services.traces.importer import ImportOutcome
+from backend.domain import visible
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import barred, require_person
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.parts.imports.housekeeping import kept_runs, kept_sets, snapshot_button
 from pages.parts.imports.uploads import (
     corrected,
     corrections,
+    import_sources,
     mapping_form,
     place_uploads,
     plan_table,
     preview_tables,
-    sweep_uploads,
 )
 
 require_person()
@@ -47,13 +46,11 @@ with right:
 
 paths, base = place_uploads(uploads or [], local)
 if paths:
-    try:
+    with error_notice(stop=True):
         plan = services().imports.plan(paths, st.session_state.get("mapping"), base)
-    except UserError as error:
-        notice(str(error), "error")
-        st.stop()
     for failure in plan.failed:
         notice(str(failure), "error")
+    # Columns are asked for one file alone: of several unknown ones each may name them differently.
     if plan.failed and len(paths) == 1 and not plan.sources:
         mapping_form(paths[0])
     if plan.skipped:
@@ -68,6 +65,7 @@ if paths:
         label = f"Import {len(sources)} sources" if len(sources) > 1 else "Import"
         with st.container(horizontal=True, gap="small"):
             now = st.button(label, type="primary", icon=":material/download_done:")
+            # Only a path of this machine: uploads lie in a folder of this session, which is swept.
             later = local and st.button(
                 "Import in the background", icon=":material/pending_actions:",
                 help="A worker does it, as recognised, without your corrections; this page can be closed meanwhile.",
@@ -76,27 +74,15 @@ if paths:
             job = services().jobs.submit_import(paths)
             st.switch_page("jobs.py", query_params={"job": job.id})
         if now:
-            bar, line = st.progress(0.0), st.empty()
-            outcomes: list[ImportOutcome] = []
-
-            def advance(done: int, total: int, name: str) -> None:
-                """Show how far the source under way has come."""
-                bar.progress((len(outcomes) + done / total) / len(sources))
-                line.text(f"{len(outcomes) + 1} of {len(sources)}: {visible(name, 120)}")
-
-            for outcome in services().imports.take(sources, on_progress=advance):
-                outcomes.append(outcome)
-                bar.progress(len(outcomes) / len(sources))
-            st.session_state.outcomes = outcomes
-            if not any(outcome.state == "failed" for outcome in outcomes):
-                st.session_state.pop("mapping", None)
-                sweep_uploads(base)
+            import_sources(sources, base)
+            # Drawn anew, the page lists the runs that came in.
             st.rerun()
 
-for outcome in st.session_state.get("outcomes", []):
+outcomes = st.session_state.get("outcomes", [])
+for outcome in outcomes:
     tone = {"imported": "done", "failed": "error"}.get(outcome.state, "info")
     notice(outcome.sentence, tone)  # type: ignore[arg-type]
-arrived = any(outcome.state == "imported" for outcome in st.session_state.get("outcomes", []))
+arrived = any(outcome.state == "imported" for outcome in outcomes)
 if arrived and st.button("See them in the overview", icon=":material/dashboard:"):
     st.session_state.pop("outcomes")
     st.switch_page("overview.py")

@@ -1,13 +1,12 @@
-"""Jobs: what is being worked on, what waits, and what was done; `?job=ID` opens one."""
+"""Jobs: the open ones with their progress, and the history; `?job=ID` opens one."""
 
 import streamlit as st
 
-from backend.domain import UserError
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import barred, require_person
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice
 from pages.components.frame.session import run_labels, runs, services
-from pages.components.jobs.job_links import ways
+from pages.components.jobs.job_links import page_links
 from pages.parts.jobs.job_details import job_dialog
 from pages.parts.jobs.job_list import confirm_forget, history, under_way
 
@@ -37,20 +36,20 @@ elif not opened:
         if st.button("Evaluate a model", icon=":material/account_tree:"):
             st.switch_page("models.py")
 
+# One dialog a run: Streamlit raises where a second one is opened.
 if clear:
     confirm_forget(finished)
 elif event and event.row:
     job = jobs[event.row]
-    if way := next((way for way in ways(job, runs(), run_labels()) if way.label == event.action), None):
-        st.switch_page(way.page, query_params=list(way.query))
+    # The table's event carries the label of the link that was clicked.
+    if link := next((link for link in page_links(job, runs(), run_labels()) if link.label == event.action), None):
+        st.switch_page(link.page, query_params=list(link.query))
     elif event.action == "Remove":
         confirm_forget([job])
     elif event.action == "Retry":
-        try:
+        with error_notice():
             services().jobs.retry(job.id)
             st.rerun()
-        except UserError as error:
-            notice(str(error), "error")
     else:
         st.query_params["job"] = job.id
         job_dialog(job.id)

@@ -1,11 +1,10 @@
-"""Lexicons: what counts as doubt, how far each list can be trusted, and making a better one."""
+"""Lexicons: the lists of doubt cues, their precision and recall against gold, and better versions of them."""
 
 import streamlit as st
 
-from backend.domain import UserError
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.table.table import data_table
 from pages.components.table.table_model import Column, Row
@@ -17,24 +16,22 @@ person = require_person()
 header = page_header("Lexicons")
 projects = {info.project.id: info.project.name for info in services().projects.all()}
 asked = st.query_params.get("project", "")
+project = asked if asked in projects else None
 with header:
     if projects:
         places = ["", *projects]
         chosen = st.selectbox(
-            "Gold of", places, index=places.index(asked) if asked in projects else 0, key="gold-project", width=280,
+            "Gold of", places, index=places.index(project or ""), key="gold-project", width=280,
             format_func=lambda key: projects.get(key, "Gold of all projects"), label_visibility="collapsed",
         )  # fmt: skip
-        if chosen != (asked if asked in projects else ""):
+        # The address keeps the choice, so that a link to this page shows the same figures.
+        if chosen != (project or ""):
             st.query_params["project"] = chosen
             st.rerun()
-    training_popover(person, asked if asked in projects else None)
-project = asked if asked in projects else None
+    training_popover(person, project)
 
-try:
+with error_notice(stop=True):
     report = services().gold.evaluation(project)
-except UserError as error:
-    notice(str(error), "error")
-    st.stop()
 if report.why:
     st.text(
         "Four lists are shipped: the paper’s ten words by its own rule and as whole words, the companion paper’s, and "
@@ -46,18 +43,17 @@ else:
         f"Against {report.spans:,} expressions that people marked in {report.items:,} items, {report.blind:,} of them "
         "blind: recall rests on those, for who sees the machine’s marks finds less of what it missed."
     )
-row = scores_table(report)
-if row:
+if row := scores_table(report):
     st.query_params["lexicon"] = row
     st.rerun()
 
-names = services().lexicons.by_name
+lexicons = services().lexicons.by_name
 name = st.query_params.get("lexicon", "")
-if name not in names:
+if name not in lexicons:
     st.text("Click a lexicon for its groups and entries, what its counts really are, and what should change.")
     st.stop()
-lexicon = names[name]
-score = next((one for one in report.scores if one.name == name), None)
+lexicon = lexicons[name]
+score = next((score for score in report.scores if score.name == name), None)
 with st.container(key="lexicon-title"):
     st.text(f"{name} · {lexicon.title} · version {lexicon.version} · {lexicon.id}")
     if lexicon.description:

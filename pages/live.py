@@ -1,11 +1,11 @@
-"""Live: one problem or twenty, one to four models or conditions, answering side by side while you watch."""
+"""Live: one to four models or conditions answer the same problems side by side while you watch."""
 
 import streamlit as st
 
 from backend.domain import UserError
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import barred, require_person
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import choose_lexicon, models, services
 from pages.components.live.live_setup import setup, specification, take_query
 from pages.components.viewer.pair_hero import LAB_TRUTH
@@ -42,7 +42,7 @@ if asked := query.get("job", ""):
     show(job, lexicon)
     st.stop()
 
-# An address from another page is heeded once: the setup is the person's from then on.
+# A link from another page fills the setup once; from then on a person changes it, and a rerun must not undo that.
 given = {name: query[name] for name in ("preset", "problem", "models") if name in query}
 if given and st.session_state.get("live-given") != given:
     take_query(given)
@@ -66,11 +66,10 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     sampling_controls(chosen)
     prompt_views(chosen)
 if wanted:
-    try:
+    with error_notice():
         begin(specification(chosen))
-    except UserError as error:
-        notice(str(error), "error")
 worker_notice()
+# What the shipped models show holds for them alone: said wherever one of them is chosen.
 lab = {info.model.id for info in models() if info.lab}
 if any(arm.model in lab for arm in chosen.arms):
     with st.container(key="sth-live-truth"):

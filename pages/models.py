@@ -1,4 +1,4 @@
-"""Models: what can answer here, where each comes from, and which engine can serve it; `?model=NAME` opens one."""
+"""Models: the registered models as a family tree, and the details of one; `?model=NAME` opens it."""
 
 import streamlit as st
 
@@ -16,10 +16,10 @@ require_person()
 
 def node_of(info: ModelInfo) -> Node:
     """A model as the tree shows it."""
-    made = made_by(info)
+    job = made_by(info)
     ticks = tuple(Tick(engine.engine, engine.ok, engine.reason) for engine in info.engines)
     return Node(info.model.id, info.model.name, info.model.parent, kind_line(info), ticks,
-                len(runs_of(info.model.id)), f"by the job {made}" if made else "")  # fmt: skip
+                len(runs_of(info.model.id)), f"by the job {job}" if job else "")  # fmt: skip
 
 
 models = services().models.all()
@@ -36,6 +36,7 @@ if not models:
     )
     st.stop()
 
+# Links name a model by its name, jobs and older links by its id; the tree alone knows ids.
 by_name = {info.model.name: info for info in models}
 names = {info.model.id: info.model.name for info in models}
 asked = st.query_params.get("model", "")
@@ -43,7 +44,7 @@ chosen = by_name.get(asked) or by_name.get(names.get(asked, "")) or models[0]
 
 
 def choose(model_id: str) -> None:
-    """The address names the model shown."""
+    """Puts the chosen model into the address."""
     st.query_params["model"] = names[model_id]
 
 

@@ -1,4 +1,4 @@
-"""Overview: a telling pair at once, what to do next, which runs belong side by side, what is in the store."""
+"""Overview: a pair of traces that shows the point, what to do next, comparable pairs of runs, and all runs."""
 
 import streamlit as st
 
@@ -41,6 +41,7 @@ if not runs():
     st.stop()
 
 hero = telling(chosen_lexicon(), st.session_state.get("grader") or None, st.session_state.get("turn", 0))
+# The title claims no more than the pair shows: of imported runs nobody knows what trained them.
 lab = hero is not None and is_lab(hero.pair.base)
 header = page_header("A model that lost its second thoughts" if lab else "Where the doubts went")
 with header:
@@ -56,6 +57,7 @@ if lacking := missing_cues(lexicon):
                 list(services().lexicons.match_missing())
             st.rerun()
 
+# Runs made live or in a training are many: they stay out of the tables until they are asked for.
 everything = summaries(lexicon)
 by_id = {summary.run.id: summary for summary in everything}
 if hero:

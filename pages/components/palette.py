@@ -26,7 +26,7 @@ LETTERS: Mapping[Group, str] = MappingProxyType(
 
 
 def series(palette: Palette) -> tuple[str, ...]:
-    """The ten chart colours in the order of `chartCategoricalColors`: A, B, the six groups, right, wrong."""
+    """The ten chart colours in the order of the theme's `chartCategoricalColors`: A, B, six groups, right, wrong."""
     return (palette.a, palette.b, *palette.group.values(), palette.right, palette.wrong)
 
 

@@ -20,7 +20,7 @@ from backend.services.jobs import JobProgress
 from backend.services.training.paper_settings import paper_settings
 from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from backend.store.trainings import EvaluationRow, StepRow
-from pages.components.jobs.job_links import ways
+from pages.components.jobs.job_links import page_links
 from pages.parts.distil.training_curves import compare_pair, evaluation_rows, main_charts, more_charts, thinned
 from pages.parts.distil.training_head import steps_csv
 from pages.parts.distil.training_panes import cues_of
@@ -255,7 +255,7 @@ def test_set_up_another_fills_the_form(shown: Services) -> None:
 
 def test_jobs_and_models_lead_to_their_training(shown: Services) -> None:
     [info] = shown.trainings.all()
-    (way, *_) = ways(shown.jobs.all()[0], {}, {})
+    (way, *_) = page_links(shown.jobs.all()[0], {}, {})
     assert (way.page, way.query) == ("distil.py", (("training", info.training.id),))
     test = opened("models", model=info.models[-1].name)
     assert test.button(key="open-training")

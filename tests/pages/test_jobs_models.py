@@ -14,7 +14,7 @@ from backend.config import Settings
 from backend.domain import Job, JobKind, JobState, Lane, Run, RunInfo
 from backend.services import Services, build_services
 from pages.components.jobs import job_words
-from pages.components.jobs.job_links import traces_made, ways
+from pages.components.jobs.job_links import page_links, traces_made
 from pages.parts.models.lineage import Branch, Node, choice, tree
 from pages.parts.models.model_words import facts_line, size
 from tests.pages.test_pages import forget, opened, said, sound
@@ -96,12 +96,12 @@ def test_where_a_job_leads() -> None:
     live = Run("c", RunInfo("c", "d", format="live"), 1, 1, "tokens", "")
     labels = {"a": "A & co", "b": "B"}
     finished = job(state=JobState.DONE, result={"runs": ["a", "b", "gone"]})
-    compare, browse = ways(finished, runs, labels)
+    compare, browse = page_links(finished, runs, labels)
     assert (compare.link.href, browse.link.href) == ("/compare?runs=a%2Cb", "/browse?run=A+%26+co&run=B")
     assert traces_made(finished, runs) == 8
-    [watched] = ways(job(id="x", spec={"live": True}, result={"runs": ["c"]}), runs | {"c": live}, labels)
+    [watched] = page_links(job(id="x", spec={"live": True}, result={"runs": ["c"]}), runs | {"c": live}, labels)
     assert (watched.label, watched.link.href) == ("Live", "/live?job=x")
-    assert ways(job(result={"runs": "abc"}), runs, labels) == []
+    assert page_links(job(result={"runs": "abc"}), runs, labels) == []
 
 
 def test_a_model_in_words() -> None:

@@ -1,9 +1,4 @@
-"""What frames every page: its style sheet, header, foot of the sidebar and the strip of big numbers.
-
-Owns the look around a page's content. Knows nothing of the store or of any page's subject. The strip goes into HTML
-and is therefore made of numbers and of the callers' fixed labels alone; names of models, data sets and files belong
-in `page_header(right=...)`, which shows them as plain text.
-"""
+"""The frame of every page: style sheets, header, navigation, foot of the sidebar, and the strip of big numbers."""
 
 from __future__ import annotations
 
@@ -33,11 +28,13 @@ _ICON = (
 
 @dataclass(frozen=True, slots=True)
 class BigNumber:
-    """One item of the strip: `a` alone, or `a` and `b` with the change between them; `n` is the number of pairs.
+    """One figure of the strip: `a` alone, or `a` and `b` with the change between them; `n` is the number of pairs.
 
-    `label` and `note` are fixed words of ours, never text from a trace or a name. None as a value means unknown.
+    None as a value means unknown.
     """
 
+    # The strip is HTML: `label` and `note` are the app's own words, never a name or text of a trace. What may be
+    # hostile goes into page_header(right=...), which shows plain text.
     label: str
     a: float | None
     b: float | None = None
@@ -49,16 +46,14 @@ class BigNumber:
 
 
 def configure_page() -> None:
-    """Title, icon, width and menu; first in the shell.
-
-    The icon is an SVG of ours: without one Streamlit fetches the current page's from another host. The menu needs an
-    entry, or the choice of theme in it is hidden.
-    """
+    """Sets the title, icon, width and menu of every page; the first call of the shell."""
     st.set_page_config(
         page_title="Second Thoughts",
+        # Without an icon here Streamlit takes the current page's, and fetches its picture from another host.
         page_icon=_ICON,
         layout="wide",
         initial_sidebar_state="locked",
+        # Without an entry the menu is hidden, and the choice between light and dark in it.
         menu_items={"About": "Second Thoughts shows what self-distillation does to a reasoning model's doubts."},
     )
 
@@ -67,19 +62,19 @@ def load_style() -> None:
     """Puts the style sheets and the colours into the page; once in the shell, before the page runs."""
     for sheet in _STYLES:
         st.html(sheet)
+    # The root and not the app's element: menus, dialogs and popovers are drawn outside of it.
     st.html(f"<style>{css_variables(':root')}</style>")
 
 
 def navigation(sections: Mapping[str, Sequence[StreamlitPage]]) -> StreamlitPage:
-    """The pages in the sidebar under the names of their sections; returns the one that was asked for.
-
-    Streamlit's own sections break the list apart for screen readers and fold at a click but at no key. Here all pages
-    are one list, and style puts a section's name above its first page.
-    """
+    """Lists the pages in the sidebar under the names of their sections; returns the page the address names."""
+    # Streamlit's own sections break the list apart for screen readers, and fold at a click but at no key. So all pages
+    # are one list, and a rule of style puts a section's name above its first page.
     pages: list[StreamlitPage] = []
     rules = []
     for name, members in sections.items():
         place = f'[data-testid="stSidebarNavItems"] > li:nth-child({len(pages) + 1})::before'
+        # A JSON string is a CSS string too, for names without escapes in them.
         rules.append(f"{place} {{ content: {json.dumps(name)}; }}")
         pages += members
     st.html(f"<style>{''.join(rules)}</style>")
@@ -87,26 +82,27 @@ def navigation(sections: Mapping[str, Sequence[StreamlitPage]]) -> StreamlitPage
 
 
 def sidebar_foot(text: str) -> None:
-    """Who is at work, at the foot of the sidebar."""
+    """Writes who is at work at the foot of the sidebar."""
     with st.sidebar.container(key="sth-who"):
         st.text(visible(text))
 
 
 def page_header(title: str, right: str | None = None) -> DeltaGenerator:
-    """The page's title in serif, and at the right end a quiet line of text.
+    """Draws the page's title, and a quiet line of text at the right end; returns the container there, for actions.
 
-    Returns the container at the right, for the page's actions. `title` is ours; `right` may hold hostile names.
+    `title` is the app's own, because it is read as Markdown; `right` may hold names from files.
     """
     with st.container(horizontal=True, key="sth-header", gap="medium"):
         st.title(title, anchor=False, width="content")
-        slot = st.container(horizontal=True, horizontal_alignment="right", key="sth-right", gap="small")
+        # Drawn now and filled later: a page's title stands there before its data is read.
+        actions = st.container(horizontal=True, horizontal_alignment="right", key="sth-right", gap="small")
     if right:
-        slot.text(visible(right))
-    return slot
+        actions.text(visible(right))
+    return actions
 
 
 def numbers_strip(figures: Sequence[BigNumber]) -> None:
-    """The strip of big numbers: A to B, the signed change with its interval in a lighter tone, and n."""
+    """Draws the strip of big numbers: A to B, the signed change with its interval in a lighter tone, and n."""
     if figures:
         st.html(numbers_html(figures))
 
@@ -117,17 +113,18 @@ def numbers_html(figures: Sequence[BigNumber]) -> str:
 
 
 def _item(figure: BigNumber) -> str:
-    values = f'<span class="sth-a">{_side("A", figure.a, figure)}</span>'
-    if not figure.pair:
-        values = f"<span>{escape(number(figure.a, figure.form))}</span>"
-    else:
+    if figure.pair:
+        values = f'<span class="sth-a">{_side("A", figure.a, figure)}</span>'
         values += '<span class="sth-arrow" aria-hidden="true">→</span>'
         values += f'<span class="sth-b">{_side("B", figure.b, figure)}</span>'
+    else:
+        values = f"<span>{escape(number(figure.a, figure.form))}</span>"
     label = f"<dt>{escape(figure.label)}</dt>"
     return f'<div>{label}<dd class="sth-values">{values}</dd><dd class="sth-change">{_small_print(figure)}</dd></div>'
 
 
 def _side(side: str, value: float | None, figure: BigNumber) -> str:
+    # Sighted readers tell the sides by colour; a screen reader hears the letter.
     return f'<span class="sth-unseen">{side} </span>{escape(number(value, figure.form))}'
 
 
@@ -142,4 +139,4 @@ def _small_print(figure: BigNumber) -> str:
         parts.append(f"<span>n = {figure.n:,}</span>")
     if figure.note:
         parts.append(f"<span>{escape(figure.note)}</span>")
-    return " <span>·</span> ".join(parts) or "&nbsp;"
+    return " <span>·</span> ".join(parts) or "&nbsp;"  # an empty line keeps its height: all items are as high

@@ -1,9 +1,8 @@
-"""The gate every page stands behind: who is this?
+"""The sign-in gate of every page: who is at work here.
 
-Owns signing in where Streamlit's secrets configure it (`[auth]`, OpenID Connect), a typed-in name everywhere else, and
-telling the use cases who is at work (services/acting.py). A typed-in name is taken on trust and says so; the browser
-keeps it in a cookie. Knows nothing of what anybody may do. Each page asks as well as the shell, so that no page can be
-reached around it.
+Owns signing in where Streamlit's secrets configure it (`[auth]`, OpenID Connect), and the name on trust everywhere
+else: typed in, kept by the browser in a cookie. The services ask this module who acts (services/access/authorization);
+what a role may do is decided there.
 """
 
 from __future__ import annotations
@@ -21,35 +20,38 @@ from backend.domain import UserError
 from backend.services.access.authorization import may, watch
 from pages.components.browser.component import browser_component
 from pages.components.frame.chrome import sidebar_foot
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 
 COOKIE = "second-thoughts-name"
 _PERSON, _TYPED = "person", "own-name"
+# No scope for the palette's colours: it sets a cookie and draws nothing.
 _REMEMBER = browser_component(
     "remember", Path(__file__).with_name("remember.js"), scope=None, html='<i id="kept"></i>\n'
 )
 
 
 def require_person() -> Person:
-    """Who is at work; where people sign in and this one hasn't, the way to do so instead of the page."""
+    """The person at work; where people sign in and this one hasn't, the page is replaced by the button to do so.
+
+    Called by the shell and by every page: a page that is reached around the shell must not run without it.
+    """
+    # From here on every use case of the process asks who acts: a write is refused there, whatever a page shows.
     watch(_at_work)
-    try:
+    with error_notice(stop=True):
         person = _signed_in() if signs_in() else _local()
-    except UserError as error:
-        notice(str(error), "error")
-        st.stop()
     st.session_state[_PERSON] = person
     return person
 
 
 def signs_in() -> bool:
-    """Whether people sign in here, rather than say a name."""
+    """Whether people sign in here, rather than type a name."""
+    # st.secrets would show an error of its own on the page where there is no secrets.toml.
     return bool(secrets_singleton.load_if_toml_exists() and secrets_singleton.get("auth"))
 
 
 def person_foot(person: Person) -> None:
-    """Who is at work, at the foot of the sidebar, and how to change that."""
+    """Shows who is at work at the foot of the sidebar, with the way to sign out or to change the name."""
     if not person.local:
         sidebar_foot(f"{person.name} · {person.role}")
         if st.sidebar.button("Sign out", key="sign-out", type="tertiary"):
@@ -58,7 +60,9 @@ def person_foot(person: Person) -> None:
         return
     sidebar_foot(f"{person.name} · on trust" if person.name else "Local · not signed in")
     with st.sidebar.popover("Your name", key="name-popover", type="tertiary", icon=":material/person:"):
-        st.text_input("Your name", person.name, max_chars=60, key=_TYPED, on_change=_rename, autocomplete="nickname")
+        st.text_input("Your name", person.name, max_chars=60, key=_TYPED, autocomplete="nickname",
+                      on_change=lambda: _enter(st.session_state.get(_TYPED, "")))  # fmt: skip
+        # A callback runs before the page is drawn: what it has to show waits in the session.
         if sentence := st.session_state.pop("name-error", None):
             notice(sentence, "error")
         st.caption("Nobody signs in here: a name is taken on trust, and kept in this browser.")
@@ -68,7 +72,7 @@ def person_foot(person: Person) -> None:
 
 
 def needs_name(person: Person) -> None:
-    """For pages that write under a name: asks for one, instead of the page, where there is none."""
+    """Stops a page that writes under a name and asks for the name, where there is none yet."""
     if person.id:
         return
     st.text("Labels carry the name of who made them. What is yours?")
@@ -90,13 +94,14 @@ def _at_work() -> Person | None:
         return None
     person: Person | None = st.session_state.get(_PERSON)
     if person is None:
+        # A session that hasn't passed the gate gets the least: with sign-in it may read, and only the gate reads.
         return Person("", "", Role.VIEWER) if signs_in() else None
     # Fragments and callbacks run without the gate before them, and a role may have changed since it was passed.
     return services().people.get(person.id) if person.id else person
 
 
 def barred(role: Role = Role.ADMIN) -> str | None:
-    """Why a button that takes `role` isn't for whoever is at work, as its help; None where it is."""
+    """Why the person at work may not press a button that takes `role`, as the button's help; None where they may."""
     return None if may(role) else f"This takes the role of an {role}: ask an admin for it."
 
 
@@ -110,6 +115,7 @@ def _signed_in() -> Person:
             if st.button("Sign in", type="primary", icon=":material/login:"):
                 st.login()
         st.stop()
+    # Some issuers send the claim as a word. An address nobody verified could be an admin's, and makes admins.
     verified = user.get("email_verified", False) in (True, "true", "True")
     email = str(user.get("email") or "") if verified else ""
     name = str(user.get("name") or user.get("preferred_username") or email or user.get("sub") or "")
@@ -120,6 +126,8 @@ def _local() -> Person:
     known = st.session_state.get(_PERSON)
     if isinstance(known, Person) and known.id:
         return services().people.get(known.id)
+    # The cookie counts once a session: whoever empties the field goes on without a name, though the browser's answer
+    # still carries the old one.
     typed = unquote(_kept()) if _PERSON not in st.session_state else ""
     if typed.strip():
         return services().people.local(typed)
@@ -132,12 +140,8 @@ def _kept() -> str:
     return kept if isinstance(kept, str) else ""
 
 
-def _rename() -> None:
-    _enter(st.session_state.get(_TYPED, ""))
-
-
 def _enter(typed: str) -> None:
-    """Take a name, or let go of the one there is."""
+    """Takes a typed name for the session, or gives up the one there is where nothing is typed."""
     try:
         known = services().people.local(typed) if typed.strip() else Person("", "", Role(load().local_role))
     except UserError as error:
@@ -147,8 +151,9 @@ def _enter(typed: str) -> None:
 
 
 def _remember(name: str) -> None:
-    """Have the browser keep the name; nothing where it does already."""
+    """Has the browser keep the name in a cookie, unless it does already."""
     written = quote(name, safe="")
+    # The cookie that Python sees is the one of the session's first request: after a first change it says nothing.
     if _kept() == written and not st.session_state.get("name-written"):
         return
     st.session_state["name-written"] = True

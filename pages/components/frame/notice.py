@@ -1,6 +1,6 @@
 """A sentence to the person: an error, a warning or a piece of news, always as plain text.
 
-Owns the look of such sentences. They may quote names from files, so they never pass through Markdown or HTML.
+Owns how such a sentence looks, and how a refused use case becomes one.
 """
 
 from __future__ import annotations
@@ -23,16 +23,23 @@ _ICONS: dict[Tone, str] = {
 
 
 def notice(text: str, tone: Tone = "info", *, key: str = "") -> None:
-    """Show `text` with the tone's icon; line breaks are kept."""
+    """Shows `text` with the tone's icon; line breaks are kept. `key` is needed where one text may stand twice."""
+    # The key carries the tone for the style sheet, and must differ between the notices of a run.
     with st.container(horizontal=True, wrap=False, gap="small", key=f"sth-notice-{tone}-{key or digest(text)}"):
         st.markdown(_ICONS[tone], width="content")
+        # Not st.error and its like: they read Markdown, and the sentence may quote a name from a hostile file.
         st.text(text, width="stretch")
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """For what may be refused: the sentence is shown, and the rest of the block doesn't happen."""
+def error_notice(*, stop: bool = False) -> Iterator[None]:
+    """Shows a UserError raised in the block and skips the rest of the block; with `stop` the rest of the page as well.
+
+    `st.rerun()` and `st.switch_page()` may end the block: they raise what isn't caught here.
+    """
     try:
         yield
     except UserError as error:
         notice(str(error), "error")
+        if stop:
+            st.stop()

@@ -1,12 +1,13 @@
 """What every page shares behind the scenes: the wired services, cached figures, and the choices kept in the address.
 
-Owns one `Services` a process and the caches, keyed by the store's version so that another process's
-write is seen at once. Knows nothing of any one page.
+Owns the one `Services` of the process, and the caches over it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -21,10 +22,13 @@ from backend.services.traces.runs import RunSummary
 from pages.components.frame.notice import notice
 
 _MARKUP = frozenset("\\`*_{}[]()<>#+-.!|~:$^&")
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 
 @st.cache_resource(show_spinner=False)
 def _services() -> Services:
+    # One for all sessions: DuckDB's in-memory database and the ledger's connections are shared by them.
     settings = config.load()
     found = build_services(settings)
     if settings.demo != "off":
@@ -33,7 +37,7 @@ def _services() -> Services:
 
 
 def services() -> Services:
-    """The use cases over the configured store; where it can't be opened, a sentence instead of the page."""
+    """The use cases over the configured store; where it can't be opened, the page stops with the reason."""
     try:
         return _services()
     except UserError as error:
@@ -41,60 +45,69 @@ def services() -> Services:
         st.stop()
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
-def _summaries(version: int, lexicon: str) -> list[RunSummary]:
+def cached_by_version(
+    max_entries: int, ttl: float | None = None
+) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result]]:
+    """Decorates a function whose results are kept until the store changes, or for `ttl` seconds.
+
+    Results are pickled: every caller gets a copy of its own. A UserError isn't kept.
+    """
+
+    def decorate(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+        # A cache lives in one process and no other process's write empties it. The version of the runs, which grows
+        # with every write, is therefore a part of the key.
+        def load(version: int, args: tuple[object, ...], kwargs: dict[str, object]) -> _Result:
+            return function(*args, **kwargs)  # type: ignore[arg-type]  # what `versioned` was called with
+
+        # Streamlit tells caches apart by these names: unnamed, all functions decorated here would share one.
+        load.__module__, load.__qualname__ = function.__module__, function.__qualname__
+        cached = st.cache_data(show_spinner=False, max_entries=max_entries, ttl=ttl)(load)
+
+        @wraps(function)
+        def versioned(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+            return cached(services().runs.version(), args, kwargs)
+
+        return versioned
+
+    return decorate
+
+
+@cached_by_version(16)
+def summaries(lexicon: str) -> list[RunSummary]:
+    """Every run with its figures, cues counted by `lexicon`."""
     return services().runs.summaries(lexicon)
 
 
-def summaries(lexicon: str) -> list[RunSummary]:
-    """Every run with its figures."""
-    return _summaries(services().runs.version(), lexicon)
-
-
-@st.cache_data(show_spinner=False, max_entries=16)
-def _comparison(version: int, runs: tuple[str, ...], lexicon: str, grader: str) -> Comparison:
+@cached_by_version(16)
+def comparison(runs: Sequence[str], lexicon: str, grader: str) -> Comparison:
+    """Runs aligned by problem. Raises UserError where they share none."""
     return services().comparison.compare(runs, lexicon, grader)
 
 
-def comparison(runs: Sequence[str], lexicon: str, grader: str) -> Comparison:
-    """Runs aligned by problem. Raises UserError where they can't be."""
-    return _comparison(services().runs.version(), tuple(runs), lexicon, grader)
-
-
-@st.cache_data(show_spinner=False, max_entries=16)
-def _statistics(version: int, runs: tuple[str, ...], lexicon: str, grader: str) -> PairStatistics:
+@cached_by_version(16)
+def statistics(runs: Sequence[str], lexicon: str, grader: str) -> PairStatistics:
+    """The figures of the first two of `runs` over the problems they share, with their changes and intervals."""
     return services().comparison.statistics(services().comparison.compare(runs, lexicon, grader))
 
 
-def statistics(runs: Sequence[str], lexicon: str, grader: str) -> PairStatistics:
-    """The first two of `runs` as wholes."""
-    return _statistics(services().runs.version(), tuple(runs), lexicon, grader)
-
-
-@st.cache_data(show_spinner=False, max_entries=8)
-def _telling(version: int, lexicon: str, grader: str, turn: int) -> TellingProblem | None:
-    pairs = [pair for pair in services().runs.pairs() if not (pair.base.aside or pair.variant.aside)]
-    return services().comparison.telling(pairs, lexicon, grader, turn)
-
-
+@cached_by_version(8)
 def telling(lexicon: str, grader: str | None, turn: int = 0) -> TellingProblem | None:
     """The pair and problem that show the point best, if the store holds any; `turn` counts the wishes for another."""
-    return _telling(services().runs.version(), lexicon, grader or GRADERS[0], turn)
+    # Runs made on Live or within a training stay off the first screen, as they do in its tables.
+    pairs = [pair for pair in services().runs.pairs() if not (pair.base.aside or pair.variant.aside)]
+    return services().comparison.telling(pairs, lexicon, grader or GRADERS[0], turn)
 
 
-@st.cache_data(show_spinner=False, max_entries=4)
-def _runs(version: int) -> tuple[dict[str, Run], dict[str, str]]:
-    return {run.id: run for run in services().runs.all()}, services().runs.labels()
-
-
+@cached_by_version(4)
 def runs() -> dict[str, Run]:
     """Run id -> run."""
-    return _runs(services().runs.version())[0]
+    return {run.id: run for run in services().runs.all()}
 
 
+@cached_by_version(4)
 def run_labels() -> dict[str, str]:
     """Run id -> a name no other run has."""
-    return _runs(services().runs.version())[1]
+    return services().runs.labels()
 
 
 def is_lab(run: Run) -> bool:
@@ -102,32 +115,30 @@ def is_lab(run: Run) -> bool:
     return any(info.lab and run.info.model_id == info.model.id for info in models())
 
 
-@st.cache_data(show_spinner=False, max_entries=2, ttl=30)
-def _models(version: int) -> list[ModelInfo]:
+# Models lie in folders that change without the store: half a minute later that is seen here too. A job that is asked
+# for looks at the folder itself.
+@cached_by_version(2, ttl=30)
+def models() -> list[ModelInfo]:
+    """Every model here, shipped or added, with the engines that can serve it."""
     return services().models.all()
 
 
-def models() -> list[ModelInfo]:
-    """Every model here. Their folders are looked into at most every half minute; asking for a job looks again."""
-    return _models(services().runs.version())
-
-
-@st.cache_data(show_spinner=False, max_entries=2, ttl=30)
-def _presets(version: int) -> list[Preset]:
+@cached_by_version(2, ttl=30)
+def presets() -> list[Preset]:
+    """The ready experiments whose models are here."""
     return services().generation.presets()
 
 
-def presets() -> list[Preset]:
-    """The experiments whose models are here."""
-    return _presets(services().runs.version())
-
-
 def choose_lexicon() -> str:
-    """The lexicon cues are shown and counted by, by name; kept in the address and from page to page."""
+    """Draws the choice of the lexicon that cues are shown and counted by; returns its name.
+
+    The choice is kept in the address, and in the session from page to page.
+    """
     names = list(services().lexicons.by_name)
     titles = {name: lexicon.title for name, lexicon in services().lexicons.by_name.items()}
+    # Somebody may have put the lexicon away meanwhile: the select box must not be given what isn't among its options.
     if st.session_state.get("lexicon") not in names:
-        st.session_state.pop("lexicon", None)  # somebody put it away meanwhile
+        st.session_state.pop("lexicon", None)
     chosen = st.selectbox(
         "Lexicon", names, key="lexicon", bind="query-params", label_visibility="collapsed", width=190,
         help="Which expressions count as doubt. " + "  \n".join(f"{k}: {_plain(v)}" for k, v in titles.items()),
@@ -136,18 +147,18 @@ def choose_lexicon() -> str:
 
 
 def chosen_lexicon() -> str:
-    """The lexicon that was chosen on a page before this, while there is one of that name; else the default."""
+    """The name of the lexicon chosen on an earlier page while there is one of that name; else the default."""
     chosen = st.session_state.get("lexicon")
     return chosen if chosen in services().lexicons.by_name else services().lexicons.default
 
 
 def _plain(title: str) -> str:
-    """A title for a place that reads Markdown: people give them to what they make here."""
+    """A lexicon's title with Markdown escaped: people write titles, and a widget's help reads Markdown."""
     return "".join(f"\\{sign}" if sign in _MARKUP else sign for sign in visible(title, 200))
 
 
 def choose_grader() -> str:
-    """The grader whose verdicts are shown, by name; kept in the address and from page to page."""
+    """Draws the choice of the grader whose verdicts count; returns its name. Kept like the choice of the lexicon."""
     chosen = st.selectbox(
         "Grader", GRADERS, key="grader", bind="query-params", label_visibility="collapsed", width=150,
         help="Whose verdicts count: math-verify, the paper's own evaluation rules, or the file's.",
@@ -156,7 +167,7 @@ def choose_grader() -> str:
 
 
 def missing_cues(lexicon: str) -> list[str]:
-    """Labels of the runs that hold no cues of `lexicon` yet (it was added or changed after their import)."""
+    """Labels of the runs whose cues of `lexicon` aren't stored: it was added or changed after their import."""
     identity = services().lexicons.get(lexicon).id
     lacking = services().lexicons.missing()
     return [run_labels()[run] for run, ids in lacking.items() if identity in ids and run in run_labels()]

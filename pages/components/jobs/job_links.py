@@ -1,7 +1,4 @@
-"""Where a job leads: the runs it made, the page it is watched on, and what may be done with it now.
-
-Owns these ways and their addresses. Knows nothing of drawing.
-"""
+"""Links from a job to other pages: the runs it made, the page it is watched on. Also whether it may be done again."""
 
 from __future__ import annotations
 
@@ -12,13 +9,16 @@ from urllib.parse import urlencode
 from backend.domain import Job, JobKind, JobState, Run
 from pages.components.table.table_model import Link
 
-_MOST_COMPARED = 4
-_MOST_BROWSED = 20
+_MOST_COMPARED = 4  # Compare holds four runs
+_MOST_BROWSED = 20  # a name a run, and the address has to stay one that can be sent
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A way to another page: `label` is ours, `page` the page's script, `query` its address's query, in order."""
+class PageLink:
+    """A link to another page: `page` is the page's script, `query` the pairs of its address in their order.
+
+    `label` is the app's own text, because buttons read Markdown.
+    """
 
     label: str
     page: str
@@ -26,7 +26,8 @@ class Way:
 
     @property
     def link(self) -> Link:
-        """As a link in a table: a plain click stays in the app's page, the address serves a new tab."""
+        """The same as a link in a table."""
+        # A plain click comes back as `action` and keeps the session; the address serves a new tab.
         return Link(self.label, f"/{self.page.removesuffix('.py')}?{urlencode(self.query)}", action=self.label)
 
 
@@ -39,27 +40,30 @@ def made(job: Job, runs: Mapping[str, Run]) -> list[Run]:
 def traces_made(job: Job, runs: Mapping[str, Run]) -> int | None:
     """How many traces a job stored or read; None where it isn't known."""
     found = made(job, runs)
+    # A scoring names runs of which it may have read some traces alone.
     if job.kind is not JobKind.SCORE and found:
         return sum(run.traces for run in found)
     return job.done if job.unit == "traces" and job.started else None
 
 
-def ways(job: Job, runs: Mapping[str, Run], labels: Mapping[str, str]) -> list[Way]:
-    """Pages that show what a job makes or has made. `labels` are the runs' names in Browse."""
+def page_links(job: Job, runs: Mapping[str, Run], labels: Mapping[str, str]) -> list[PageLink]:
+    """Links to the pages that show what a job makes or has made. `labels` are the runs' names in Browse."""
     found = made(job, runs)
     listed = []
     if job.spec.get("live"):
-        listed.append(Way("Live", "live.py", (("job", job.id),)))
+        listed.append(PageLink("Live", "live.py", (("job", job.id),)))
     if job.kind is JobKind.DISTILL and job.spec.get("training"):
-        listed.append(Way("Curves", "distil.py", (("training", str(job.spec["training"])),)))
+        listed.append(PageLink("Curves", "distil.py", (("training", str(job.spec["training"])),)))
+    # Runs of an import needn't share problems; those of one generation or evaluation do.
     if 1 < len(found) <= _MOST_COMPARED and job.kind in (JobKind.GENERATE, JobKind.EVALUATE):
-        listed.append(Way("Compare", "compare.py", (("runs", ",".join(run.id for run in found)),)))
-    shown = [run for run in found if not run.aside][:_MOST_BROWSED]
-    if shown:
-        listed.append(Way("Browse", "browse.py", tuple(("run", labels[run.id]) for run in shown if run.id in labels)))
+        listed.append(PageLink("Compare", "compare.py", (("runs", ",".join(run.id for run in found)),)))
+    # Browse doesn't offer runs that were made live or in a training.
+    browsed = [run.id for run in found if not run.aside][:_MOST_BROWSED]
+    if browsed:
+        listed.append(PageLink("Browse", "browse.py", tuple(("run", labels[id_]) for id_ in browsed if id_ in labels)))
     return listed
 
 
 def retriable(job: Job) -> bool:
-    """Whether a job may be done again."""
+    """Whether a job ended without its result, so that it may be done again."""
     return job.state in (JobState.FAILED, JobState.CANCELLED)

@@ -1,7 +1,7 @@
-"""A job in words: its state, how far it is, how long it takes, what it waits for.
+"""A job in words: its state, progress, speed and duration, and what it waits for.
 
-Owns the wording that the card, the page and the log share. Knows nothing of drawing or of the store. Titles, messages
-and errors of jobs may be hostile: these lines go to plain text alone.
+Owns the wording that the card in the sidebar, the page Jobs and its dialog share. Messages of jobs may be hostile: who
+shows these lines shows them as plain text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from backend.domain import Job, JobKind, JobState, Lane, visible
 
-_MEGABYTE = 1_000_000
+_MEGABYTE = 1_000_000  # as file managers count it, not 1,048,576
 KINDS: Mapping[JobKind, str] = {
     JobKind.GENERATE: "Generation",
     JobKind.EVALUATE: "Evaluation",
@@ -36,6 +36,7 @@ _STATES: Mapping[JobState, str] = {
 
 def short_time(seconds: float) -> str:
     """A length of time in its largest unit: "40 s", "3 min", "2 h", "5 days"."""
+    # Two digits at most, and half a unit before a third one: 99.6 s would round to "100 s".
     if seconds < 99.5:
         return f"{max(1, round(seconds))} s"
     if seconds < 99.5 * 60:
@@ -45,10 +46,11 @@ def short_time(seconds: float) -> str:
 
 
 def left(job: Job) -> str:
-    """ "about 40 s left"; "" where it can't be said. Rounded, so that it doesn't flicker."""
+    """The time left of a running job, "about 40 s left"; "" where it isn't known."""
     seconds = job.seconds_left
     if seconds is None or job.state is not JobState.RUNNING:
         return ""
+    # In steps of five seconds: the line is drawn anew every second, and a number that jumps about can't be read.
     step = 1 if seconds < 10 else 5 if seconds < 100 else 1
     return f"about {short_time(max(1, round(seconds / step) * step))} left"
 
@@ -58,6 +60,7 @@ def ago(at: str | None, now: datetime | None = None) -> str:
     if not at:
         return ""
     moment = datetime.fromisoformat(at)
+    # A time without a zone is UTC, like every time of the ledger.
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
     if seconds < 45:
@@ -77,7 +80,7 @@ def took(job: Job) -> str:
 
 
 def amount(job: Job) -> str:
-    """How much is done: "132 of 400 traces", "12.0 of 40.5 MB"; "" before it is known."""
+    """How much of a job is done: "132 of 400 traces", "12.0 of 40.5 MB"; "" while the whole isn't known."""
     if not job.total:
         return ""
     if job.unit == "bytes":
@@ -86,7 +89,7 @@ def amount(job: Job) -> str:
 
 
 def speed(job: Job) -> str:
-    """ "3.4 a second", "12 a minute", "1.2 MB a second"; "" where unknown."""
+    """A job's rate: "3.4 a second", "12 a minute", "1.2 MB a second"; "" where unknown or over."""
     if not job.rate or job.state.final:
         return ""
     if job.unit == "bytes":
@@ -97,35 +100,37 @@ def speed(job: Job) -> str:
 
 
 def progress_line(job: Job, working: bool) -> str:
-    """How far, and while somebody works on it how fast and how long still."""
+    """How much of a job is done, and while a worker is `working` how fast and how long still."""
+    # Without a worker, rate and time left are those of a process that is gone.
     return joined(amount(job), *((speed(job), left(job)) if working else ()))
 
 
 def share(job: Job) -> float:
-    """The part that is done, from 0 to 1."""
+    """The part of a job that is done; st.progress raises outside of 0 to 1."""
     return min(1.0, max(0.0, job.done / job.total)) if job.total else 0.0
 
 
 def doing(job: Job, ahead: int, working: bool) -> str:
-    """What an open job does or waits for; `ahead` jobs of its lane come first; `working`: a worker is there."""
+    """What an open job does or waits for; `ahead` jobs of its lane come first, `working` means a worker is there."""
     if job.state is JobState.CANCELLING:
         return "Stopping; what is finished is kept."
     if job.state is JobState.RUNNING:
-        said = visible(job.message, 200)
-        return (said if working else joined(said, "stands still until a worker is there")) or "begins"
+        message = visible(job.message, 200)
+        return (message if working else joined(message, "stands still until a worker is there")) or "begins"
     if ahead:
         return f"Waits for {ahead} job{'s' if ahead > 1 else ''} before it in the {LANES[job.lane]}."
     return f"Next in the {LANES[job.lane]}." if working else f"Next in the {LANES[job.lane]}, once a worker is there."
 
 
 def state_words(job: Job) -> str:
-    """A job's state; a finished one says how much of it failed."""
+    """A job's state in words; of a finished one also how much of it failed."""
+    # Experiments list what failed, generations count it.
     lost = len(failures(job)) if isinstance(job.result.get("failed"), list) else int(job.result.get("failed") or 0)
     return f"{_STATES[job.state]}, {lost:,} failed" if lost and job.state is JobState.DONE else _STATES[job.state]
 
 
 def failures(job: Job) -> Sequence[str]:
-    """Why parts of a job failed, as far as its result tells."""
+    """The sentences that say why parts of a job failed, as far as its result holds them."""
     result: Mapping[str, Any] = job.result
     lost = result.get("failed")
     if isinstance(lost, list):
@@ -134,5 +139,5 @@ def failures(job: Job) -> Sequence[str]:
 
 
 def joined(*parts: str) -> str:
-    """The parts that say something, with a dot between them."""
+    """The parts that aren't empty, with a dot between them."""
     return " · ".join(part for part in parts if part)

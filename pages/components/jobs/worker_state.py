@@ -1,7 +1,4 @@
-"""Whether a worker is there, as pages say it: nothing or a quiet line, a notice, and the way to start one.
-
-Owns that a start asked for a moment ago counts as under way. Knows nothing of jobs.
-"""
+"""Whether a worker is running, as pages show it: a quiet line, or a notice with the button that starts one."""
 
 from __future__ import annotations
 
@@ -10,24 +7,24 @@ from typing import Literal
 
 import streamlit as st
 
-from backend.domain import UserError
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 
+# A slow machine may need this long before a new worker reports for the first time.
 _START_SECONDS = 30.0
 _ASKED = "worker-started"
 
 
 def starting() -> bool:
-    """A worker was asked for here, and may still be on its way."""
+    """Whether a worker was started from this session a moment ago and may still be on its way."""
     return time.monotonic() - st.session_state.get(_ASKED, float("-inf")) < _START_SECONDS
 
 
 def worker_state(*, needed: bool, quiet: bool = False) -> bool:
-    """Say how the worker stands, and return whether one is there; `quiet` says nothing of one that is.
+    """Shows whether a worker is running, and returns it; with `quiet` a running one isn't mentioned.
 
-    `needed`: work is waiting for it, so that its absence is a warning.
+    With `needed` work waits for a worker: where none runs, that is a warning and its button the page's first.
     """
     status = services().jobs.worker()
     if status.alive:
@@ -50,13 +47,9 @@ def worker_state(*, needed: bool, quiet: bool = False) -> bool:
 
 
 def _start() -> None:
-    try:
-        begun = services().jobs.start_worker()
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    if begun is None:
-        notice("A worker process is there and holds this store, but is too busy to answer. Wait a moment.", "info")
-        return
-    st.session_state[_ASKED] = time.monotonic()
-    st.rerun()
+    with error_notice():
+        if services().jobs.start_worker() is None:
+            notice("A worker process is there and holds this store, but is too busy to answer. Wait a moment.", "info")
+            return
+        st.session_state[_ASKED] = time.monotonic()
+        st.rerun()

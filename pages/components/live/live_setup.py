@@ -15,7 +15,7 @@ from backend.services.generation.models import ModelInfo
 from backend.services.generation.problems import Problem, ProblemSetInfo
 from backend.services.generation.specs import ForkPoint, GenerationSpec, Question, RunArm
 from backend.services.traces.trace_reader import OpenTrace
-from pages.components.frame.session import models, presets, services
+from pages.components.frame.session import cached_by_version, models, presets, services
 
 MOST_ARMS = 4
 FIRST_SET = "lab-cd3-test"
@@ -43,14 +43,10 @@ class Setup:
     edition: int = 0  # part of the widgets' keys: a setup that was replaced makes them anew
 
 
-@st.cache_data(show_spinner=False, max_entries=2)
-def _sets(version: int) -> dict[str, ProblemSetInfo]:
-    return {info.name: info for info in services().problems.sets()}
-
-
+@cached_by_version(2)
 def problem_sets() -> dict[str, ProblemSetInfo]:
     """Name -> set."""
-    return _sets(services().runs.version())
+    return {info.name: info for info in services().problems.sets()}
 
 
 def setup() -> Setup:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from backend.domain import visible
+from backend.measure.bootstrap import Estimate
 from backend.report.numbers import Form, Interval, interval_text, number
 
 # One "/" or a "?", then no second slash and no backslash: what a browser resolves within this app.
@@ -88,6 +89,11 @@ def in_app(href: str) -> str:
 def one_line(text: str) -> str:
     """Hostile text for one line: white space folded, control and bidi characters written out."""
     return visible(" ".join(text.split()), _TEXT_LIMIT)
+
+
+def interval_cell(estimate: Estimate | None) -> Interval | None:
+    """A measure's estimate as a cell; None, and so a dash, where there is none."""
+    return Interval(estimate.value, estimate.low, estimate.high) if estimate else None
 
 
 def links_of(cell: Cell) -> list[Link]:

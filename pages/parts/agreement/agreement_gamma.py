@@ -8,7 +8,7 @@ from backend.annotation import Person
 from backend.domain import Job, JobState, UserError
 from backend.report.numbers import Form, interval_text, number
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import notice, told
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 
 _LOOK_SECONDS = 2.0
@@ -26,7 +26,7 @@ def gamma_section(person: Person, project: str) -> None:
     again = job is not None and job.state is JobState.DONE
     words = "Compute it anew" if again else "Compute gamma"
     if st.button(words, key="gamma", disabled=busy or why is not None, help=why, icon=":material/functions:"):
-        with told():
+        with error_notice():
             services().gamma.submit(person.id, project)
             st.rerun()
 

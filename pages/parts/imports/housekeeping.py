@@ -1,7 +1,4 @@
-"""Keeping house: runs and problem sets that can be deleted, and the store as one file.
-
-Owns the confirmation before something goes. Knows nothing of how the store forgets.
-"""
+"""Runs and problem sets of the store with the way to delete them, and the whole store as one file."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import streamlit as st
 
 from backend.report.numbers import Form
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import told
+from pages.components.frame.notice import error_notice
 from pages.components.frame.session import run_labels, runs, services
 from pages.components.table.table import data_table
 from pages.components.table.table_model import Column, Kind, Lines, Link, Row
@@ -25,7 +22,7 @@ def _confirm_run(run: str) -> None:
         "Import the source again, and links to them work again."
     )
     if st.button("Delete", type="primary", icon=":material/delete:"):
-        with told():
+        with error_notice():
             services().runs.delete(run)
             st.rerun()
 
@@ -34,13 +31,13 @@ def _confirm_run(run: str) -> None:
 def _confirm_set(identity: str, name: str) -> None:
     st.text(f"{name}\nRuns over these problems stay.")
     if st.button("Delete", type="primary", icon=":material/delete:"):
-        with told():
+        with error_notice():
             services().runs.delete_problem_set(identity)
             st.rerun()
 
 
 def kept_runs() -> None:
-    """The runs of the store, each with its way out."""
+    """Draws the runs of the store, each with a link that asks before it deletes the run."""
     if not runs():
         return
     st.header("Runs in the store", anchor=False)
@@ -65,7 +62,7 @@ def kept_runs() -> None:
 
 
 def kept_sets() -> None:
-    """The problem sets of the store."""
+    """Draws the problem sets of the store, each with a link that asks before it deletes the set."""
     sets = services().runs.problem_sets()
     if not sets:
         return
@@ -90,11 +87,12 @@ def kept_sets() -> None:
 
 
 def snapshot_button() -> None:
-    """The whole store as one DuckDB file, made when asked for."""
+    """Draws the download of the whole store as one DuckDB file."""
     if not runs():
         return
     st.header("For SQL and notebooks", anchor=False)
     st.text("The whole store as one DuckDB file: tables runs, problems, traces, cues and measures.")
+    # The function and not its result: the file is made at the press, not at every run of the page.
     st.download_button(
         "Download a snapshot", _snapshot, "second-thoughts.duckdb", on_click="ignore", icon=":material/database:"
     )

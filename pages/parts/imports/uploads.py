@@ -1,42 +1,43 @@
-"""What stands between an upload and an import: the files' place on disk, the plan as a table, corrections, previews.
+"""From an upload to an import: the files' place on disk, the plan as a table, corrections, previews, the import itself.
 
-Owns the widgets of that stretch. Uploaded names are only labels: every file lies below a folder of its own,
-whatever its name says. Knows nothing of formats.
+Owns the temporary folders of uploads, and the corrections a person makes before the import.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import streamlit as st
 
 from backend.domain import UserError, visible
-from backend.import_plan import Overrides, Preview, Source, SourceKind
-from pages.components.frame.notice import notice
+from backend.import_plan import Overrides, Source, SourceKind
+from backend.services.traces.importer import ImportOutcome
+from pages.components.frame.notice import error_notice
 from pages.components.frame.session import services
 from pages.components.table.table import Select, data_table
 from pages.components.table.table_model import Column, Lines, Row
 from pages.components.table.table_model import Kind as Cell
 
 _PREFIX = "second-thoughts-"
-_CELL = 400
+_CELL = 400  # characters: a preview of five traces of 100 kB would be half a megabyte a run
 PARTS = ("question", "text", "gold", "prompt", "sample", "tokens", "finish", "answer", "verdict", "reasoning", "model")
+_DRAFT_FIELDS = ("question", "gold", "text", "sample", "answer", "verdict", "tokens", "finish", "prompt")
 
 
 def place_uploads(uploads: Sequence[Any], local: str | None) -> tuple[list[Path], Path | None]:
-    """Where the files to look at lie, and the folder their names are shown relative to.
+    """The paths of the files to import, and the folder that their names are shown relative to (None: no folder).
 
-    Uploads are written once a set of files to a temporary folder; a path of this machine is read in place. Uploads
-    whose folder was swept have been taken in: there is nothing left to look at.
+    Uploads are written to a temporary folder; `local`, a path of this machine, is read in place.
     """
     if local:
         return [Path(local).expanduser()], None
     if not uploads:
         return [], None
+    # Written once for a set of files: the page runs again at every click, and files have hundreds of megabytes.
     known = [upload.file_id for upload in uploads]
     held: tuple[list[str], Path] | None = st.session_state.get("held")
     if held is None or held[0] != known:
@@ -49,6 +50,7 @@ def place_uploads(uploads: Sequence[Any], local: str | None) -> tuple[list[Path]
         st.session_state.pop("mapping", None)
         st.session_state.pop("outcomes", None)
     base: Path = st.session_state.held[1]
+    # Swept, the uploads have been imported: the widget still names them, and there is nothing left to review.
     if not base.is_dir():
         return [], None
     files = sorted(path for path in base.rglob("*") if path.is_file())
@@ -56,6 +58,8 @@ def place_uploads(uploads: Sequence[Any], local: str | None) -> tuple[list[Path]
 
 
 def _write(folder: Path, upload: Any) -> None:
+    # The name comes from a browser and is only a label: whatever it says, the file lies below `folder`. Of a folder's
+    # path the last six parts are kept, because formats recognise the folders of evaluations.
     parts = [part for part in PurePosixPath(upload.name.replace("\\", "/")).parts if part not in ("/", "..", ".")]
     target = folder.joinpath(*[part.replace("\0", "") for part in parts[-6:]] or ["upload"])
     if not target.resolve().is_relative_to(folder.resolve()):
@@ -66,13 +70,14 @@ def _write(folder: Path, upload: Any) -> None:
 
 
 def sweep_uploads(base: Path | None) -> None:
-    """Remove a temporary folder of uploads."""
+    """Removes a temporary folder of uploads; any other folder stays."""
     if base and base.name.startswith(_PREFIX):
         shutil.rmtree(base, ignore_errors=True)
 
 
 def plan_table(sources: Sequence[Source]) -> int:
-    """The sources as a table; returns the place of the one a person looks at."""
+    """Draws the sources as a table; returns the place of the selected one."""
+    # The plan may have become shorter since the place was kept.
     shown = min(int(st.session_state.get("looking", 0)), len(sources) - 1)
     rows = [
         Row(
@@ -91,6 +96,7 @@ def plan_table(sources: Sequence[Source]) -> int:
     columns = [Column("what", "Would become"), Column("dataset", "Data set"), Column("format", "Recognised as"),
                Column("kind", "Kind"), Column("size", "MB", Cell.NUMBER)]  # fmt: skip
     event = data_table(columns, rows, key="plan", caption="What would be imported", select=Select.ROW, height=320)
+    # The table is drawn already, with the row that was selected before.
     if event and event.row and int(event.row) != shown:
         st.session_state.looking = int(event.row)
         st.rerun()
@@ -103,18 +109,19 @@ def _files(source: Source) -> str:
 
 
 def corrected(source: Source) -> Source:
-    """A source with what a person has corrected in it."""
+    """A source with the corrections a person has made to it."""
     kept: dict[str, Overrides] = st.session_state.get("corrected", {})
     overrides = kept.get(_key(source))
     return overrides.on(source) if overrides else source
 
 
 def _key(source: Source) -> str:
+    # By content: corrections survive another upload of the same file, and one file may hold several sources.
     return f"{source.files[0].sha256}{source.key}"
 
 
 def corrections(source: Source) -> None:
-    """Fields a person may correct before the import; kept while other sources are looked at."""
+    """Draws the fields a person may correct before the import, and keeps what they hold in the session."""
     overrides = _fields(source)
     if overrides.on(source) != source:
         st.session_state.setdefault("corrected", {})[_key(source)] = overrides
@@ -136,34 +143,34 @@ def _fields(source: Source) -> Overrides:
 
 
 def preview_tables(source: Source) -> None:
-    """The first drafts of a source, and its first rows as they stand."""
-    try:
-        found: Preview = services().imports.preview(source)
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    st.dataframe([_draft_row(draft) for draft in found.drafts[:5]], alt="The first rows as they would be stored")
-    with st.popover("As they stand in the file"):
-        st.dataframe(
-            [{k: _short(v) for k, v in row.items()} for row in found.rows[:5]], alt="The first rows of the file"
-        )
+    """Draws a source's first traces as they would be stored, and its first rows as they stand in the file."""
+    with error_notice():
+        found = services().imports.preview(source)
+        # A draft of a problem set has fewer fields than one of a trace.
+        drafts = [
+            {name: _short(getattr(draft, name)) for name in _DRAFT_FIELDS if hasattr(draft, name)}
+            for draft in found.drafts[:5]
+        ]
+        st.dataframe(drafts, alt="The first rows as they would be stored")
+        with st.popover("As they stand in the file"):
+            _first_rows(found.rows)
 
 
-def _draft_row(draft: Any) -> dict[str, Any]:
-    names = ("question", "gold", "text", "sample", "answer", "verdict", "tokens", "finish", "prompt")
-    return {name: _short(getattr(draft, name)) for name in names if hasattr(draft, name)}
+def _first_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    st.dataframe([{k: _short(v) for k, v in row.items()} for row in rows[:5]], alt="The first rows of the file")
 
 
 def _short(value: Any) -> Any:
+    # As text, because a column of lists, objects and strings is none that Arrow could take.
     return value if isinstance(value, int | float | None) else str(value)[:_CELL]
 
 
 def mapping_form(path: Path) -> None:
-    """Ask which column of an unknown table is what; the answer is kept for the next run of the page."""
+    """Asks which column of an unknown table holds what; the answer is kept for the next run of the page."""
     try:
         found, guess = services().imports.peek(path)
     except UserError:
-        return
+        return  # no table at all; the plan's own sentence says what it is
     st.text("The format isn't known. Say which column holds what:")
     with st.form("mapping-form"):
         grid, chosen = st.columns(4), {}
@@ -173,4 +180,24 @@ def mapping_form(path: Path) -> None:
         if st.form_submit_button("Read it so"):
             st.session_state.mapping = {part: column for part, column in chosen.items() if column}
             st.rerun()
-    st.dataframe([{k: _short(v) for k, v in row.items()} for row in found.rows[:5]], alt="The first rows of the file")
+    _first_rows(found.rows)
+
+
+def import_sources(sources: Sequence[Source], base: Path | None) -> None:
+    """Imports the sources while a bar shows the progress, and keeps their outcomes in the session."""
+    bar, line = st.progress(0.0), st.empty()
+    outcomes: list[ImportOutcome] = []
+
+    def advance(done: int, total: int, name: str) -> None:
+        """Shows how much of the present source is read: `done` of `total` bytes."""
+        bar.progress((len(outcomes) + done / total) / len(sources))
+        line.text(f"{len(outcomes) + 1} of {len(sources)}: {visible(name, 120)}")
+
+    for outcome in services().imports.take(sources, on_progress=advance):
+        outcomes.append(outcome)
+        bar.progress(len(outcomes) / len(sources))
+    st.session_state.outcomes = outcomes
+    # What failed can be corrected or mapped, and then needs its file once more.
+    if not any(outcome.state == "failed" for outcome in outcomes):
+        st.session_state.pop("mapping", None)
+        sweep_uploads(base)

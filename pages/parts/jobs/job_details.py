@@ -1,7 +1,6 @@
-"""One job, whole: its state, its error sentence, what was asked, its log, and what can be done with it.
+"""The dialog of one job: its state, errors and log, its specification, and the buttons to cancel or retry it.
 
-Owns this dialog and that the address names the job it shows. Everything in it may be hostile text and is shown as
-plain text or code. Knows nothing of what jobs do.
+Owns that the address names the job shown. Everything in the dialog may be hostile: it is shown as plain text or code.
 """
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ import json
 
 import streamlit as st
 
-from backend.domain import Job, UserError
+from backend.domain import Job
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import notice, told
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import run_labels, runs, services
-from pages.components.jobs.job_links import retriable, ways
+from pages.components.jobs.job_links import page_links, retriable
 from pages.components.jobs.job_words import (
     KINDS,
     LANES,
@@ -32,28 +31,28 @@ _LOG_HEIGHT = 260
 
 
 def _close() -> None:
+    # Left in the address, the job would open its dialog again at the next run.
     st.query_params.pop("job", None)
 
 
 @st.dialog("Job", width="large", on_dismiss=_close)
 def job_dialog(job_id: str) -> None:
-    """The job the address names; where there is none, a sentence."""
-    try:
+    """Shows the job the address names; where there is none, the reason."""
+    with error_notice():
         job = services().jobs.get(job_id)
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    with st.container(key="sth-job-name-dialog"):
-        st.text(job.title)
-    # A finished job doesn't change any more, so nothing needs to look again.
-    st.fragment(_state, run_every=None if job.state.final else 1.0)(job_id, job.state.final)
-    with st.expander("What was asked for"):
-        st.code(json.dumps(dict(job.spec), indent=2, ensure_ascii=False), language=None, wrap_lines=True, height=220)
-    _actions(job)
+        with st.container(key="sth-job-name-dialog"):
+            st.text(job.title)
+        # A finished job doesn't change any more, so nothing needs to look again.
+        st.fragment(_state, run_every=None if job.state.final else 1.0)(job_id, job.state.final)
+        with st.expander("What was asked for"):
+            spec = json.dumps(dict(job.spec), indent=2, ensure_ascii=False)
+            st.code(spec, language=None, wrap_lines=True, height=220)
+        _actions(job)
 
 
 def _state(job_id: str, final: bool) -> None:
     job = services().jobs.get(job_id)
+    # The buttons below are of the job's old state, and drawn outside of this fragment.
     if job.state.final and not final:
         st.rerun()
     with st.container(key="sth-job-facts"):
@@ -77,18 +76,18 @@ def _state(job_id: str, final: bool) -> None:
 
 
 def _actions(job: Job) -> None:
-    """The buttons below; their labels are ours."""
     with st.container(horizontal=True, gap="small"):
-        for way in ways(job, runs(), run_labels()):
-            if st.button(way.label, key=f"job-way-{way.label}"):
-                st.switch_page(way.page, query_params=list(way.query))
+        for link in page_links(job, runs(), run_labels()):
+            if st.button(link.label, key=f"job-way-{link.label}"):
+                st.switch_page(link.page, query_params=list(link.query))
         if barred():
             return
         if retriable(job) and st.button("Retry", icon=":material/replay:", key="job-retry"):
-            with told():
+            with error_notice():
+                # The dialog goes on with the new job: the old one keeps its error and its log.
                 st.query_params["job"] = services().jobs.retry(job.id).id
                 st.rerun()
         if not job.state.final and st.button("Cancel", icon=":material/stop_circle:", key="job-cancel"):
-            with told():
+            with error_notice():
                 services().jobs.cancel(job.id)
                 st.rerun()

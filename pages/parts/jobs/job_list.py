@@ -1,7 +1,6 @@
-"""The jobs page's two lists: what is under way, looked up every second while something is, and what was done.
+"""The two lists of the page Jobs: the open jobs, refreshed while there are any, and the history of finished ones.
 
-Owns how a job is shown in a list. Titles and errors are hostile text: they stand in
-plain text and table cells alone. Knows nothing of what jobs do.
+Titles and errors may be hostile: they stand in plain text and table cells alone.
 """
 
 from __future__ import annotations
@@ -14,19 +13,20 @@ import streamlit as st
 from backend.domain import Job, JobState, UserError, visible
 from backend.report.numbers import Form
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import told
+from pages.components.frame.notice import error_notice
 from pages.components.frame.session import run_labels, runs, services
-from pages.components.jobs.job_links import made, retriable, traces_made, ways
+from pages.components.jobs.job_links import made, page_links, retriable, traces_made
 from pages.components.jobs.job_words import KINDS, LANES, ago, doing, joined, progress_line, share, state_words, took
 from pages.components.jobs.worker_state import starting, worker_state
 from pages.components.table.table import Select, TableEvent, data_table
 from pages.components.table.table_model import Column, Kind, Lines, Link, Row
 
+# While jobs are open a person looks on; else only a job begun in another tab can appear.
 _FAST_SECONDS, _SLOW_SECONDS = 1.0, 5.0
 
 
 def under_way(jobs: Sequence[Job]) -> None:
-    """The worker's line and the open jobs; the page runs again once another set of jobs is open."""
+    """Draws the worker's line and the open jobs, and runs the page again once other jobs are open than these."""
     busy = bool(jobs) or starting()
     shown = frozenset(job.id for job in jobs)
     st.fragment(_open_jobs, run_every=_FAST_SECONDS if busy else _SLOW_SECONDS)(shown)
@@ -34,6 +34,7 @@ def under_way(jobs: Sequence[Job]) -> None:
 
 def _open_jobs(shown: frozenset[str]) -> None:
     jobs = services().jobs.open()
+    # A fragment draws itself alone: what ended belongs to the history, which the page draws.
     if frozenset(job.id for job in jobs) != shown:
         st.rerun()
     working = worker_state(needed=bool(jobs))
@@ -60,7 +61,7 @@ def _open_job(job: Job, working: bool) -> None:
 
 
 def _open_buttons(job: Job) -> None:
-    """Ways to watch it, its log, and to stop it."""
+    """Draws the buttons that watch a job, open its log and cancel it."""
     with st.container(horizontal=True, width="content", wrap=False, gap="small"):
         if job.spec.get("live") and st.button("Watch", key=f"job-watch-{job.id}", type="tertiary"):
             st.switch_page("live.py", query_params={"job": job.id})
@@ -68,13 +69,15 @@ def _open_buttons(job: Job) -> None:
             st.query_params["job"] = job.id
             st.rerun()
         stopping = job.state is JobState.CANCELLING
+        # A callback and no `if`: the list is then drawn with the job already stopping.
         st.button("Stopping" if stopping else "Cancel", key=f"job-stop-{job.id}",
                   disabled=stopping or barred() is not None, help=barred(),
                   on_click=_cancel, args=(job.id,))  # fmt: skip
 
 
 def _cancel(job_id: str) -> None:
-    with suppress(UserError):  # it ended and was removed meanwhile
+    # The job may have ended and been removed since the list was drawn, and a callback has no place for a sentence.
+    with suppress(UserError):
         services().jobs.cancel(job_id)
 
 
@@ -82,7 +85,7 @@ def _cancel(job_id: str) -> None:
 
 
 def history(jobs: Sequence[Job]) -> TableEvent | None:
-    """The finished jobs, the newest first; returns what a person did with one."""
+    """Draws the table of finished jobs, in the order given; returns what a person did with one."""
     columns = [
         Column("state", "State", width="116px"),
         Column("title", "Job", width="46%"),
@@ -96,7 +99,7 @@ def history(jobs: Sequence[Job]) -> TableEvent | None:
 
 
 def _row(job: Job) -> Row:
-    links = [way.link for way in ways(job, runs(), run_labels())]
+    links = [link.link for link in page_links(job, runs(), run_labels())]
     changes = [Link("Retry", action="Retry")] if retriable(job) else []
     changes.append(Link("Remove", action="Remove"))
     return Row(
@@ -114,11 +117,11 @@ def _row(job: Job) -> Row:
 
 @st.dialog("Remove from the history?")
 def confirm_forget(jobs: Sequence[Job]) -> None:
-    """Ask before finished jobs go with their logs."""
+    """Asks before finished jobs go with their logs."""
     what = jobs[0].title if len(jobs) == 1 else f"All {len(jobs):,} finished jobs"
     stays = "The runs it made stay." if any(made(job, runs()) for job in jobs) else ""
     st.text(f"{what}\nThe log goes for good. {stays}")
     if st.button("Remove", type="primary", icon=":material/delete:", key="forget"):
-        with told():
+        with error_notice():
             services().jobs.forget([job.id for job in jobs])
             st.rerun()

@@ -1,7 +1,4 @@
-"""Making a list better: the changes that gold suggests, and the versions there are.
-
-Owns choosing changes and keeping them as a new version. Knows nothing of how they are found.
-"""
+"""Changing a lexicon: the changes that gold suggests, made into a new version, and the versions there are."""
 
 from __future__ import annotations
 
@@ -9,20 +6,21 @@ import streamlit as st
 
 from backend.annotation import Person, Role
 from backend.domain import UserError
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.table.table import Select, data_table
 from pages.components.table.table_model import Column, Kind, Lines, Row
 
 
 def suggestions(person: Person, name: str, project: str | None) -> None:
-    """The suggested changes with check boxes, and one click into a new version."""
-    if said := st.session_state.pop("lexicon-made", None):
-        notice(said, "done")
+    """Draws the suggested changes with check boxes, and the button that makes a new version of the checked ones."""
+    # Kept over the rerun that shows the new version.
+    if news := st.session_state.pop("lexicon-made", None):
+        notice(news, "done")
     try:
         found = services().gold.suggestions(name, project)
     except UserError as error:
-        st.text(str(error))
+        st.text(str(error))  # no error: a detector has no list that could change
         return
     if not found:
         st.text("Gold suggests no change: either there is too little of it, or the list holds.")
@@ -49,6 +47,7 @@ def suggestions(person: Person, name: str, project: str | None) -> None:
         columns, rows, key=f"suggested-{name}", caption="Suggested changes", select=Select.MANY,
         checked=st.session_state.get(f"ticked-{name}", ()),
     )  # fmt: skip
+    # Events last for one run of the page: the ticks have to be kept.
     if event and event.kind == "check":
         st.session_state[f"ticked-{name}"] = event.checked
     ticked = set(st.session_state.get(f"ticked-{name}", ()))
@@ -62,26 +61,24 @@ def suggestions(person: Person, name: str, project: str | None) -> None:
         disabled=not chosen,
         key="make-version",
     ):
-        try:
+        with error_notice():
             note = "; ".join(f"{one.change.value}: {one.form}" for one in chosen)[:400]
             made = services().lexicons.add_version(person.id, services().gold.apply(name, chosen), note)
-        except UserError as error:
-            notice(str(error), "error")
-            return
-        st.session_state["lexicon-made"] = (
-            f"{made.name}, version {made.version}, is kept. Runs get its cues once they are matched (page Lexicons, "
-            "Versions; or `python -m backend match`)."
-        )
-        st.query_params["lexicon"] = made.name
-        st.rerun()
+            st.session_state["lexicon-made"] = (
+                f"{made.name}, version {made.version}, is kept. Runs get its cues once they are matched (page "
+                "Lexicons, Versions; or `python -m backend match`)."
+            )
+            st.query_params["lexicon"] = made.name
+            st.rerun()
 
 
 def versions(person: Person, name: str, project: str | None) -> None:
-    """The versions of an own list, its YAML, matching stored runs, and putting it away.
+    """Draws a lexicon's versions, with the ways to download it as YAML, find its cues in stored runs, and retire it.
 
-    Of a detector also: what annotators of `project` see first.
+    For a detector also the button that orders the items of `project` by its uncertainty.
     """
     lexicon = services().lexicons.get(name)
+    # A detector is a trained model: no list could be written down for it.
     if not lexicon.learned:
         st.download_button(
             "YAML", services().lexicons.to_yaml(name), f"{name}.yaml", "text/yaml", icon=":material/download:"
@@ -90,11 +87,8 @@ def versions(person: Person, name: str, project: str | None) -> None:
     if missing:
         st.text(f"{len(missing):,} stored runs hold none of its cues yet.")
         if st.button("Find its cues in stored runs", key="match-runs", disabled=not person.role.covers(Role.ADMIN)):
-            try:
+            with error_notice():
                 services().detectors.submit_match(person.id)
-            except UserError as error:
-                notice(str(error), "error")
-            else:
                 notice("It is being done: see Jobs.", "info")
     if lexicon.learned and project:
         _least_certain(person, name, project)
@@ -120,23 +114,16 @@ def versions(person: Person, name: str, project: str | None) -> None:
     ]  # fmt: skip
     data_table(columns, rows, key=f"versions-{name}", caption="Versions")
     if person.id and person.role.covers(Role.ADMIN) and st.button("Put it away", type="tertiary", key="retire"):
-        try:
+        with error_notice():
             services().lexicons.retire(person.id, name)
-        except UserError as error:
-            notice(str(error), "error")
-            return
-        st.query_params.pop("lexicon", None)
-        st.rerun()
+            st.query_params.pop("lexicon", None)
+            st.rerun()
 
 
 def _least_certain(person: Person, name: str, project: str) -> None:
-    """The project's open items in the order of what the detector is least sure of."""
     st.text("It can choose what people see next: the items it is least certain of, where a label teaches most.")
     may = bool(person.id) and person.role.covers(Role.ADMIN)
     if st.button("Order the project’s items by its doubt", key="order-queue", disabled=not may):
-        try:
+        with error_notice():
             services().detectors.submit_queue(person.id, project, name)
-        except UserError as error:
-            notice(str(error), "error")
-        else:
             notice("It is being done: see Jobs. Items nobody has begun come in the new order.", "info")

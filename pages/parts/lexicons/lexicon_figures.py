@@ -1,21 +1,17 @@
-"""How far lexicons can be trusted, as tables: as wholes, by group, by entry, and what a run's counts really are.
-
-Owns how these figures are shown. Knows nothing of how they are made.
-"""
+"""Tables of a lexicon's precision and recall, as a whole, by group and by entry, and of runs' corrected counts."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from backend.domain import UserError
-from backend.measure.bootstrap import Estimate
 from backend.measure.gold import Corrected
-from backend.report.numbers import Form, Interval
+from backend.report.numbers import Form
 from backend.services.detection.gold_report import GoldReport, LexiconScore
 from pages.components.frame.notice import notice
 from pages.components.frame.session import run_labels, runs, services
 from pages.components.table.table import Select, data_table
-from pages.components.table.table_model import Cell, Column, Kind, Lines, Row
+from pages.components.table.table_model import Cell, Column, Kind, Lines, Row, interval_cell
 
 _HELP = {
     "precision": "The share of its marks that people marked too (overlap, one to one)",
@@ -23,18 +19,12 @@ _HELP = {
     "f1": "The harmonic mean of both",
     "exact": "F1 where the very same characters are asked for",
 }
-_RUNS = 12
-
-
-def interval(estimate: Estimate | None) -> Interval | None:
-    """An estimate as a cell."""
-    return None if estimate is None else Interval(estimate.value, estimate.low, estimate.high)
+_RUNS = 12  # chosen at first; each run's correction reads all its cues
 
 
 def scores_table(report: GoldReport) -> str | None:
-    """Every lexicon; returns the one that was chosen. Without gold the lists alone."""
+    """Draws every lexicon with its figures, without gold the lexicons alone; returns the one that was chosen."""
     scores = {score.name: score for score in report.scores}
-    overview = services().lexicons.overview()
     columns = [Column("name", "Lexicon", width="30%"), Column("entries", "Entries", Kind.NUMBER, Form.COUNT)]
     if scores:
         columns += [
@@ -44,15 +34,15 @@ def scores_table(report: GoldReport) -> str | None:
         columns.append(Column("n", "n"))
     columns.append(Column("runs", "Runs", Kind.NUMBER, Form.COUNT, help="Stored runs that hold its cues"))
     rows = []
-    for one in overview:
+    for one in services().lexicons.overview():
         cells: dict[str, Cell] = {"name": Lines(one.name, one.title), "entries": one.entries, "runs": one.runs}
         if score := scores.get(one.name):
             whole = score.overlap.whole
             cells |= {
-                "precision": interval(whole.precision),
-                "recall": interval(whole.recall),
-                "f1": interval(whole.f1),
-                "exact": interval(score.exact.whole.f1),
+                "precision": interval_cell(whole.precision),
+                "recall": interval_cell(whole.recall),
+                "f1": interval_cell(whole.f1),
+                "exact": interval_cell(score.exact.whole.f1),
                 "n": Lines(f"{whole.found:,} marks", f"{whole.recall_gold:,} blind gold"),
             }
         rows.append(Row(one.name, cells, current=one.name == st.query_params.get("lexicon")))
@@ -61,7 +51,7 @@ def scores_table(report: GoldReport) -> str | None:
 
 
 def groups_table(score: LexiconScore) -> None:
-    """Precision and recall by cue group; a hit has to be of the group people gave it."""
+    """Draws precision and recall by cue group; a hit has to be of the group people gave it."""
     columns = [
         Column("group", "Group", width="30%"),
         Column("precision", "Precision", Kind.NUMBER, Form.SCORE, help=_HELP["precision"]),
@@ -74,9 +64,9 @@ def groups_table(score: LexiconScore) -> None:
             name or "none",
             {
                 "group": name or "no group",
-                "precision": interval(one.precision),
-                "recall": interval(one.recall),
-                "f1": interval(one.f1),
+                "precision": interval_cell(one.precision),
+                "recall": interval_cell(one.recall),
+                "f1": interval_cell(one.f1),
                 "n": Lines(f"{one.found:,} marks, {one.matched:,} right", f"{one.recall_gold:,} blind gold spans"),
             },
         )
@@ -86,7 +76,8 @@ def groups_table(score: LexiconScore) -> None:
 
 
 def entries_table(score: LexiconScore) -> None:
-    """Precision of every entry that was found, the most frequent first."""
+    """Draws the precision of every entry that was found, the most frequent first."""
+    # No recall: what an entry misses can't be told from what another one should have found.
     columns = [
         Column("entry", "Entry", width="34%"),
         Column("precision", "Precision", Kind.NUMBER, Form.SCORE, help=_HELP["precision"]),
@@ -95,7 +86,7 @@ def entries_table(score: LexiconScore) -> None:
     ]
     found = sorted(score.overlap.entries.items(), key=lambda item: (-item[1].found, item[0]))
     rows = [
-        Row(name, {"entry": name, "precision": interval(one.precision), "found": one.found, "right": one.matched})
+        Row(name, {"entry": name, "precision": interval_cell(one.precision), "found": one.found, "right": one.matched})
         for name, one in found
     ]
     data_table(
@@ -110,7 +101,7 @@ def _corrected(versions: tuple[int, str], lexicon: str, project: str | None, run
 
 
 def corrected_counts(lexicon: str, project: str | None) -> None:
-    """Cues a trace of each run: as counted, and as there really are."""
+    """Draws the cues per trace of chosen runs, as counted and corrected by the precision and recall against gold."""
     known = {key: run for key, run in runs().items() if not run.aside}
     if not known:
         st.text("There are no runs whose counts could be corrected.")
@@ -121,13 +112,14 @@ def corrected_counts(lexicon: str, project: str | None) -> None:
         "Runs", order, default=order[:_RUNS], max_selections=40,
         format_func=lambda key: labels[key], key=f"corrected-{lexicon}",
     )  # fmt: skip
-    stamp = (services().runs.version(), services().projects.version())
+    # Corrected counts follow from cues and labels alike, and each has a version of its own.
+    versions = (services().runs.version(), services().projects.version())
     rows, refused = [], ""
     for key in chosen:
         try:
-            found = _corrected(stamp, lexicon, project, key)
+            found = _corrected(versions, lexicon, project, key)
         except UserError as error:
-            refused = str(error)
+            refused = str(error)  # the same sentence for every such run: its cues aren't matched yet
             continue
         if found is not None:
             rows.append(_corrected_row(key, labels[key], found))
@@ -147,13 +139,14 @@ def corrected_counts(lexicon: str, project: str | None) -> None:
 
 
 def _corrected_row(key: str, label: str, found: Corrected) -> Row:
+    # Only blind items show what a lexicon misses: elsewhere people saw its marks first.
     rests = f"{found.blind:,} blind gold spans" if found.missed else "no blind gold: misses aren’t counted"
     return Row(
         key,
         {
             "run": label,
-            "counted": interval(found.counted),
-            "real": interval(found.real),
+            "counted": interval_cell(found.counted),
+            "real": interval_cell(found.real),
             "n": Lines(f"{found.gold:,} judged marks", rests) if found.gold else "no gold yet",
         },
     )

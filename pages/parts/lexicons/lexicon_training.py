@@ -1,20 +1,17 @@
-"""Training a detector from gold, from the page Lexicons.
-
-Owns the form and what is said of it. Knows nothing of how a detector learns.
-"""
+"""The form that trains a detector from a project's gold."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from backend.annotation import Person, Role
-from backend.domain import UserError
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 
 
 def training_popover(person: Person, project: str | None) -> None:
-    """A button that opens the form."""
+    """Draws the button that opens the form; disabled while no `project` is chosen."""
+    # Gold of several projects may follow several guidelines: a detector learns from that of one.
     with st.popover("Train a detector", icon=":material/model_training:", disabled=project is None):
         st.text(
             "Learns from a project’s gold which words mean doubt where they stand. It takes about a minute, is "
@@ -22,9 +19,6 @@ def training_popover(person: Person, project: str | None) -> None:
         )
         name = st.text_input("Name", "learned", key="detector-name", max_chars=48)
         if st.button("Train", type="primary", key="train", disabled=not (person.id and person.role.covers(Role.ADMIN))):
-            try:
+            with error_notice():
                 services().detectors.train(person.id, project or "", name)
-            except UserError as error:
-                notice(str(error), "error")
-            else:
                 notice("It is learning: see Jobs. It appears in this list when it is done.", "info")

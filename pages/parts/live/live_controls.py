@@ -1,7 +1,6 @@
-"""The Live page's controls: the problem, the models and what is done to each, sampling, prompts, experiments to try.
+"""The controls of the page Live: experiments to try, the problem, the arms with their models, sampling and prompts.
 
-Owns the widgets and their layout. Knows nothing of jobs under way. Names of models and words of problems may be
-hostile: they stand in plain text, in code blocks and in widgets' options alone.
+Names of models and words of problems may be hostile: they stand in plain text, code blocks and widgets' options alone.
 """
 
 from __future__ import annotations
@@ -14,14 +13,16 @@ from typing import Literal
 
 import streamlit as st
 
-from backend.domain import UserError, visible
+from backend.domain import visible
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.specs import GenerationSpec, RunArm
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice
 from pages.components.frame.session import models, presets, services
 from pages.components.live.live_setup import CONTEXTS, MOST_ARMS, Setup, problem_sets, specification, take
 from pages.components.viewer.panes import TAGS
 
+# Every widget's key carries the setup's edition: Streamlit keeps a key's old value whatever default it is given, so a
+# setup that was filled from elsewhere needs widgets with new keys.
 STYLE = Path(__file__).with_name("live_page.css")
 _SOURCES = {"set": "From a set", "stored": "From the store", "typed": "Type one"}
 _FIRST_WORDS = ("Maybe", "Wait", "Hmm", "Alternatively", "First,")
@@ -31,7 +32,7 @@ _ENGINES = ("auto", "transformers", "vllm", "openai")
 
 
 def experiments(chosen: str | None) -> GenerationSpec | None:
-    """The ready experiments as cards; one that is clicked fills the setup and is returned, to be begun at once."""
+    """Draws the ready experiments as cards; a clicked one fills the setup, and its specification is returned."""
     known = presets()
     if not known:
         return None
@@ -39,7 +40,7 @@ def experiments(chosen: str | None) -> GenerationSpec | None:
     with st.container(horizontal=True, gap="small", key="sth-cards"):
         for preset in known:
             with st.container(key=f"sth-card-{'on-' if preset.name == chosen else ''}{preset.name}"):
-                words = f"**{preset.title}**  \n{preset.sentence}"
+                words = f"**{preset.title}**  \n{preset.sentence}"  # Markdown: the app's own words, no names from files
                 if st.button(words, key=f"preset-{preset.name}", width="stretch"):
                     take(preset.spec)
                     wanted = preset.spec
@@ -47,7 +48,7 @@ def experiments(chosen: str | None) -> GenerationSpec | None:
 
 
 def problem_controls(chosen: Setup) -> None:
-    """Which problem, or how many of a set."""
+    """Draws the choice of the problem: some of a set, one of the store, or one that is typed in."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="sth-live-problem"):
         source = st.segmented_control(
             "Problem", list(_SOURCES), default=chosen.source, format_func=_SOURCES.__getitem__, required=True,
@@ -68,6 +69,7 @@ def _from_set(chosen: Setup) -> None:
         "Set", list(sets), index=list(sets).index(chosen.set_name), key=f"set-{chosen.edition}", width=180,
         help="  \n".join(f"{info.name}: {info.title}" for info in sets.values() if info.lab),
     )  # fmt: skip
+    # Another set may be smaller, and a number field raises for a value outside of its bounds.
     size = sets[chosen.set_name].size
     chosen.number = min(chosen.number, size)
     chosen.count = min(chosen.count, size - chosen.number + 1, _MOST_PROBLEMS)
@@ -86,6 +88,7 @@ def _from_set(chosen: Setup) -> None:
 def _from_store(chosen: Setup) -> None:
     text = st.text_input("Words of the problem", key=f"search-{chosen.edition}", width=220, placeholder="search")
     found = services().problems.search(text, 50)
+    # The chosen problem stays chosen when the search doesn't find it.
     if chosen.stored and chosen.stored not in found:
         found.insert(0, chosen.stored)
     place = found.index(chosen.stored) if chosen.stored else None
@@ -115,7 +118,7 @@ def _shown_problem(chosen: Setup) -> None:
 
 
 def arm_controls(chosen: Setup) -> None:
-    """One line an arm: its model, what it sees, how it begins, what it can't say."""
+    """Draws a line for each arm: its model, its context, its forced first words and its banned lexicon."""
     known = {info.model.id: info for info in models()}
     able = [identity for identity, info in known.items() if info.ready]
     for place, arm in enumerate(chosen.arms):
@@ -126,12 +129,14 @@ def arm_controls(chosen: Setup) -> None:
             chosen.arms[place] = _arm(arm, place, able, known, chosen.edition)
             if len(chosen.arms) > 1 and st.button("✕", key=f"drop-{chosen.edition}-{place}", type="tertiary",
                                                   help=f"Remove {TAGS[place]}"):  # fmt: skip
+                # The arms behind it move up a place, and their widgets' keys hold places.
                 del chosen.arms[place]
                 chosen.edition += 1
                 st.rerun()
 
 
 def _arm(arm: RunArm, place: int, able: list[str], models: dict[str, ModelInfo], edition: int) -> RunArm:
+    # Labels stand above the first arm alone, like the head of a table.
     shown: Literal["visible", "collapsed"] = "visible" if place == 0 else "collapsed"
     key = f"{edition}-{place}"
     lacking = [f"{visible(info.model.name, 60)}: {info.why}" for info in models.values() if not info.ready]
@@ -150,6 +155,7 @@ def _arm(arm: RunArm, place: int, able: list[str], models: dict[str, ModelInfo],
         key=f"prefix-{key}", accept_new_options=True, label_visibility=shown,
         help="Put in its mouth; choose one or type another" if place == 0 else None,
     )  # fmt: skip
+    # A detector has no words whose tokens could be banned.
     lexicons = ["", *(name for name, known in services().lexicons.by_name.items() if not known.learned)]
     hush = st.selectbox(
         "It can’t say", lexicons, index=lexicons.index(arm.hush) if arm.hush in lexicons else 0,
@@ -158,11 +164,12 @@ def _arm(arm: RunArm, place: int, able: list[str], models: dict[str, ModelInfo],
         help="The token ids this takes away are shown above its text" if place == 0 else None,
     )  # fmt: skip
     new = RunArm(model or arm.model, context, prefix or "", hush, arm.label)
+    # A preset's label describes the arm as the preset made it.
     return new if new == arm else replace(new, label="")
 
 
 def add_arm(chosen: Setup) -> None:
-    """One more arm, like the last."""
+    """Draws the button that adds an arm like the last one."""
     if len(chosen.arms) < MOST_ARMS and st.button("Add an arm", icon=":material/add:", type="tertiary"):
         chosen.arms.append(replace(chosen.arms[-1], label=""))
         chosen.edition += 1
@@ -170,10 +177,10 @@ def add_arm(chosen: Setup) -> None:
 
 
 def sampling_controls(chosen: Setup) -> None:
-    """How tokens are drawn, how often, and by which engine."""
+    """Draws the sampling settings behind a button that names them: temperature, top-p, seed, samples, engine."""
     base, decoding = chosen.base, chosen.base.decoding
-    said = "greedy" if decoding.temperature == 0 else f"temperature {decoding.temperature:g}"
-    label = f"{said}, seed {decoding.seed}" + (f", {base.samples} samples" if base.samples > 1 else "")
+    how = "greedy" if decoding.temperature == 0 else f"temperature {decoding.temperature:g}"
+    label = f"{how}, seed {decoding.seed}" + (f", {base.samples} samples" if base.samples > 1 else "")
     with st.popover(label, icon=":material/tune:", type="tertiary", key=f"sampling-{chosen.edition}"):
         key = chosen.edition
         temperature = st.slider("Temperature", 0.0, 2.0, float(decoding.temperature), 0.05, key=f"temperature-{key}",
@@ -185,21 +192,18 @@ def sampling_controls(chosen: Setup) -> None:
         seed = left.number_input("Seed", 0, 2**31, decoding.seed, key=f"seed-{key}")
         samples = right.number_input("Samples (k)", 1, 64, base.samples, key=f"samples-{key}")
         engine = st.selectbox("Engine", _ENGINES, index=_ENGINES.index(base.engine), key=f"engine-{key}")
-    drawn = replace(decoding, temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=longest, seed=seed)
-    chosen.base = replace(base, decoding=drawn, samples=samples, engine=engine)
+    changed = replace(decoding, temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=longest, seed=seed)
+    chosen.base = replace(base, decoding=changed, samples=samples, engine=engine)
 
 
 def prompt_views(chosen: Setup) -> None:
-    """What each arm is shown, and how it differs from what the first is shown."""
+    """Draws the prompt of each arm, as a difference from the first arm's."""
+    # The body of a closed popover would run all the same, and prompts are built from whole sets of problems.
     opened = st.popover("Prompts", icon=":material/subject:", type="tertiary", on_change="rerun", key="prompts")
     if not opened.open:
         return
-    with opened:
-        try:
-            prompts = services().generation.prompts(specification(chosen))
-        except UserError as error:
-            notice(str(error), "error")
-            return
+    with opened, error_notice():
+        prompts = services().generation.prompts(specification(chosen))
         for tab, prompt in zip(st.tabs(list(TAGS[: len(prompts)])), prompts, strict=True):
             with tab:
                 _prompt(prompt, prompts[0])
@@ -210,5 +214,6 @@ def _prompt(prompt: str, first: str) -> None:
         st.code(prompt, language=None, wrap_lines=True)
         return
     st.text("Against A’s:")
+    # "?" lines point at the changed characters of the line above them, for a terminal.
     lines = [line for line in difflib.ndiff(first.splitlines(), prompt.splitlines()) if not line.startswith("?")]
     st.code("\n".join(lines), language="diff", wrap_lines=True)

@@ -1,7 +1,6 @@
-"""Watching a live job: what can be done with it, the words as they come, where it leads, and the last few jobs.
+"""The page Live while it shows a job: its buttons, the traces as they are written, and the list of recent jobs.
 
-Owns the Live page once a job is in its address. Knows nothing of how a job is set up. Titles may be hostile: they are
-plain text.
+Titles may be hostile: they are plain text.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import streamlit as st
 from backend.domain import Job, UserError
 from backend.services.generation.specs import GenerationSpec, RunArm
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import notice, told
+from pages.components.frame.notice import error_notice
 from pages.components.frame.session import runs, services
 from pages.components.jobs.job_links import made, retriable
 from pages.components.jobs.job_words import ago, state_words
@@ -25,31 +24,27 @@ _LOOK_SECONDS = 2.0
 
 
 def begin(spec: GenerationSpec) -> None:
-    """Ask for a job and go to it; a sentence where it can't be done."""
-    try:
-        job = services().generation.submit(spec)
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    watch(job.id)
+    """Submits a job and shows it; a notice where it is refused."""
+    with error_notice():
+        watch(services().generation.submit(spec).id)
 
 
 def watch(job: str) -> None:
-    """Go to a job."""
+    """Shows another job of this id."""
     st.query_params.clear()
     st.query_params["job"] = job
     st.rerun()
 
 
 def actions(job: Job) -> None:
-    """What can be done with the job now, in the page's header."""
+    """Draws the buttons for what can be done with the job in its present state."""
     spec = GenerationSpec.from_json(job.spec)
     if not job.state.final:
         stopping = job.state == "cancelling"
         if not barred() and st.button(
             "Stopping" if stopping else "Cancel", disabled=stopping, icon=":material/stop_circle:"
         ):
-            with told():
+            with error_notice():
                 services().jobs.cancel(job.id)
                 st.rerun()
     else:
@@ -59,7 +54,7 @@ def actions(job: Job) -> None:
         if barred():
             return
         if retriable(job) and st.button("Try again", icon=":material/refresh:"):
-            with told():
+            with error_notice():
                 watch(services().jobs.retry(job.id).id)
         if st.button("New seed", icon=":material/casino:", type="tertiary", help="The same once more, drawn anew"):
             begin(new_seed(spec))
@@ -74,9 +69,11 @@ def actions(job: Job) -> None:
 
 
 def show(job: Job, lexicon: str) -> None:
-    """The words of a job's traces; a wish to go on from one becomes a job of its own."""
+    """Draws the job's traces as they are written; a wish to continue one of them becomes a job of its own."""
+    # A fragment, so that looking for the worker draws no trace anew.
     if not job.state.final:
         st.fragment(worker_notice, run_every=_LOOK_SECONDS)()
+    # The problem and sample in view stand in the address, which anybody can write: what is no number becomes -1.
     query = st.query_params
     numbers = [int(part) if part.isdecimal() and part.isascii() else -1 for part in query.get("shown", "").split(".")]
     focus = focus_of(numbers) or (0, 0)
@@ -90,7 +87,7 @@ def show(job: Job, lexicon: str) -> None:
 
 
 def _expected(job: Job, place: int) -> Expected | None:
-    """What the job will show; None where its models or problems are gone, and what it said is all there is."""
+    """What the job will show, before its first event; None where its models or problems were removed since."""
     spec = GenerationSpec.from_json(job.spec)
     try:
         arms = [(services().models.get(arm.model).name, _notes(arm)) for arm in spec.arms[:MOST_ARMS]]
@@ -109,23 +106,23 @@ def _go_on(job: Job, result: LiveResult) -> None:
     if result.fork is None:
         return
     fork, spec = result.fork, GenerationSpec.from_json(job.spec)
-    try:
+    with error_notice():
         trace = services().traces.open(fork.trace, services().lexicons.get(services().lexicons.default).id)
+        # A job's traces are numbered arm by arm.
         arm = fork.index // (len(services().generation.chosen(spec)) * spec.samples)
+        # Trace, number and place come from the browser, and may be of another job.
         if trace.run.info.job != job.id or arm >= len(spec.arms) or fork.at > len(trace.text):
             raise UserError("This trace is not of the job that is shown: load the page again.")
         begin(gone_on(spec, arm, trace, fork.at, fork.insert))
-    except UserError as error:
-        notice(str(error), "error")
 
 
 def worker_notice() -> None:
-    """Nothing while a worker is there; else what that means, and the way to start one."""
+    """Shows that no worker is running, with the button that starts one; nothing while one is."""
     worker_state(needed=True, quiet=True)
 
 
 def recent(shown: str = "") -> None:
-    """The last five live jobs but the one that is shown, each a way to it."""
+    """Draws the last five live jobs except `shown`, each with a button that opens it."""
     jobs = [job for job in services().jobs.all() if job.spec.get("live") and job.id != shown][:_RECENT]
     with st.container(key="sth-live-recent"):
         if not jobs:

@@ -56,7 +56,7 @@ class Branch:
 
 
 def tree(nodes: Sequence[Node]) -> list[Branch]:
-    """The family trees of `nodes`, in their order; a parent that isn't among them makes a root."""
+    """The family trees of `nodes`, in their order; a model whose parent isn't among them is a root."""
     known = {node.id: node for node in nodes}
     below: dict[str | None, list[Node]] = {}
     for node in nodes:
@@ -68,7 +68,8 @@ def tree(nodes: Sequence[Node]) -> list[Branch]:
         return Branch(node, tuple(branch(child) for child in below.get(node.id, []) if child.id not in placed))
 
     roots = [branch(node) for node in below.get(None, [])]
-    # Two processes may make a circle between them; its members are shown all the same.
+    # Parents are set one by one, and two processes may make a circle between them: its members hang on no root, and
+    # are shown all the same.
     return roots + [branch(node) for node in nodes if node.id not in placed]
 
 
@@ -77,6 +78,7 @@ def lineage(
 ) -> None:
     """Draws the tree; `on_choice` is called with the id of the model a person chose, before the page runs again."""
 
+    # A callback and not a result: the page then runs once, with the choice already in its address.
     def report() -> None:
         chosen = choice(st.session_state[key].get("event"), nodes)
         if on_choice and chosen:
@@ -87,7 +89,7 @@ def lineage(
 
 
 def choice(sent: object, nodes: Sequence[Node]) -> str | None:
-    """The model the browser names, if it is one of those it was shown."""
+    """The model the browser names, if it is one of those it was sent; None for nothing and for nonsense."""
     wanted = sent.get("model") if isinstance(sent, Mapping) else None
     return next((node.id for node in nodes if node.id == wanted), None)
 

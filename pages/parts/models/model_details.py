@@ -1,7 +1,6 @@
-"""One model, whole: where it lies, where it comes from, who can serve it and why not, and the runs it made.
+"""The details of one model: where it lies, its parent, which engines can serve it and why not, and the runs it made.
 
-Owns how this is laid out. Names, notes and paths are hostile text: they stand in plain text, code and table cells
-alone. Knows nothing of the registry.
+Names, notes and paths may be hostile: they stand in plain text, code and table cells alone.
 """
 
 from __future__ import annotations
@@ -33,13 +32,14 @@ def runs_of(model_id: str) -> list[Run]:
 
 
 def model_details(info: ModelInfo) -> None:
-    """Everything about one model, with what can be done with it."""
+    """Draws everything about one model, with the buttons for what can be done with it."""
     st.html(_STYLE)
     model = info.model
+    what = facts_line(model.kind, info.facts) if info.facts else kind_line(info)
     with st.container(key="sth-model-name"):
         st.text(visible(model.name))
     with st.container(key="sth-model-quiet"):
-        st.text("\n".join((_what(info), *_origins(info))))
+        st.text("\n".join((f"{what[0].upper()}{what[1:]}.", *_origins(info))))
     _actions(info)
     if not info.ready:
         notice(info.why, "warning", key="why")
@@ -50,21 +50,17 @@ def model_details(info: ModelInfo) -> None:
     _runs(runs_of(model.id))
 
 
-def _what(info: ModelInfo) -> str:
-    line = facts_line(info.model.kind, info.facts) if info.facts else kind_line(info)
-    return f"{line[0].upper()}{line[1:]}."
-
-
 def _origins(info: ModelInfo) -> list[str]:
-    """Where a model comes from, a line each."""
+    """The lines on a model's parent, base, key and job."""
     model, lines = info.model, []
     lines.append(f"Trained from {visible(info.parent_name)}." if info.parent_name else "No parent is known.")
     if model.kind is ModelKind.ADAPTER and info.base_name:
         lines.append(f"Sits on {visible(info.base_name)}.")
+    # The variable's name and never the key: the ledger holds no secrets.
     if key := model.settings.get("key"):
         lines.append(f"Its key is read from the environment variable {visible(str(key), 80)}.")
-    if made := made_by(info):
-        lines.append(f"Made by the job {made}.")
+    if job := made_by(info):
+        lines.append(f"Made by the job {job}.")
     return lines
 
 
@@ -78,6 +74,8 @@ def made_by(info: ModelInfo) -> str:
 
 def training_of(info: ModelInfo) -> str:
     """The id of the training a model is a checkpoint of; "" where it is none, or the training was removed."""
+    # A checkpoint lies in its training's folder, which is called by the training's id. The whole path is compared,
+    # because a person's own folder may be called like an id.
     identity = Path(info.model.location).parent.name
     try:
         folder = services().trainings.folder(services().trainings.get(identity).training.id)
@@ -118,6 +116,7 @@ def _runs(made: list[Run]) -> None:
     for run in made:
         label, size = labels.get(run.id, run.label), run.traces
         href = f"/browse?{urlencode({'run': label})}"
+        # Browse offers no live runs, so a link there would show nothing.
         small = f"{run.created[:16].replace('T', ' ')}{' · live' if run.live else ''}"
         rows.append(Row(run.id, {"run": Lines(label, small, None if run.live else href), "traces": size}))
     data_table(columns, rows, key="model-runs", caption="Runs made with this model", height=_RUNS_HEIGHT,

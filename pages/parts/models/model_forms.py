@@ -1,7 +1,6 @@
-"""Dialogs of the Models page: add a model, change it, remove it, evaluate it.
+"""The dialogs of the page Models: add a model, change it, remove it, evaluate it.
 
-Owns these forms; what can't be done is said in them, and nothing typed is lost by it. Knows nothing of how models
-are entered or jobs are done.
+A refusal is a notice within the dialog: nothing that was typed is lost by it.
 """
 
 from __future__ import annotations
@@ -14,36 +13,34 @@ import streamlit as st
 from backend.domain import Context, JobKind, Model, UserError, visible
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.specs import GenerationSpec, RunArm
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.parts.models.model_words import facts_line
 
 _NO_PARENT = "not said"
-_WAYS = ("A folder", "A server", "A hub name")
+_FOLDER, _SERVER, _HUB = _SOURCES = ("A folder", "A server", "A hub name")
 
 
 @st.dialog("Add a model", width="medium")
 def add_dialog() -> None:
-    """A folder, a server or a hub name becomes a model of this store."""
-    way = st.segmented_control("Where it is", _WAYS, default=_WAYS[0], required=True, key="add-way")
-    place = {_WAYS[0]: _folder, _WAYS[1]: _server, _WAYS[2]: _hub}[way or _WAYS[0]]()
+    """Registers a folder, a server or a hub name as a model of this store."""
+    source = st.segmented_control("Where it is", _SOURCES, default=_FOLDER, required=True, key="add-way") or _FOLDER
+    location = {_FOLDER: _folder, _SERVER: _server, _HUB: _hub}[source]()
     name = st.text_input("Name here", key="add-name", placeholder="as it is called there", max_chars=120)
     parent = _parent("Trained from", None, "add-parent")
     note = st.text_input("Note", key="add-note")
     if st.button("Add", type="primary", icon=":material/add:", key="add"):
-        try:
-            model = _added(way or _WAYS[0], place, name, parent)
-        except UserError as error:
-            notice(str(error), "error")
-            return
-        if note.strip():
-            services().models.annotate(model.id, note)
-        st.query_params["model"] = model.name
-        st.rerun()
+        with error_notice():
+            model = _added(source, location, name, parent)
+            if note.strip():
+                services().models.annotate(model.id, note)
+            st.query_params["model"] = model.name
+            st.rerun()
 
 
 def _folder() -> tuple[str, ...]:
     path = st.text_input("Folder of this machine", key="add-path", placeholder="/path/to/checkpoint-or-adapter")
+    # Recognised while it is typed: a wrong folder is seen before anything is added.
     if path.strip():
         try:
             found = services().models.inspect(Path(path.strip()))
@@ -70,20 +67,21 @@ def _hub() -> tuple[str, ...]:
     return (name,)
 
 
-def _added(way: str, place: tuple[str, ...], name: str, parent: str | None) -> Model:
+def _added(source: str, location: tuple[str, ...], name: str, parent: str | None) -> Model:
     models = services().models
-    if way == _WAYS[0]:
-        if not place[0]:
+    if source == _FOLDER:
+        # Path("") is the current folder.
+        if not location[0]:
             raise UserError("Say which folder: the one that holds config.json or adapter_config.json.")
-        return models.add_folder(Path(place[0]), name, parent)
-    if way == _WAYS[1]:
-        url, served, key = place
+        return models.add_folder(Path(location[0]), name, parent)
+    if source == _SERVER:
+        url, served, key = location
         return models.add_endpoint(url, served, key, name, parent)
-    return models.add_hub(place[0], name, parent)
+    return models.add_hub(location[0], name, parent)
 
 
 def _parent(label: str, own: Model | None, key: str) -> str | None:
-    """The model a person picks as the one another was trained from."""
+    """Draws the choice of the model that `own` was trained from; returns its id, or None where that isn't known."""
     names = {info.model.id: info.model.name for info in services().models.all() if not own or info.model.id != own.id}
     options: list[str | None] = [None, *names]
     at = options.index(own.parent) if own and own.parent in names else 0
@@ -92,45 +90,41 @@ def _parent(label: str, own: Model | None, key: str) -> str | None:
 
 @st.dialog("Change this model", width="medium")
 def change_dialog(model: Model) -> None:
-    """Name, note and parent."""
+    """Changes a model's name, parent and note."""
     name = st.text_input("Name", value=model.name, key="change-name", max_chars=120,
                          help="Runs keep the name they were made under.")  # fmt: skip
     parent = _parent("Trained from", model, "change-parent")
     note = st.text_area("Note", value=model.note, key="change-note")
     if st.button("Save", type="primary", key="change"):
         models = services().models
-        try:
+        with error_notice():
             if name != model.name:
                 models.rename(model.id, name)
             if parent != model.parent:
                 models.set_parent(model.id, parent)
             models.annotate(model.id, note)
-        except UserError as error:
-            notice(str(error), "error")
-            return
-        st.query_params["model"] = models.get(model.id).name
-        st.rerun()
+            # Names are trimmed when they are stored, and the address has to name the stored one.
+            st.query_params["model"] = models.get(model.id).name
+            st.rerun()
 
 
 @st.dialog("Remove this model?")
 def remove_dialog(model: Model) -> None:
-    """Ask before a model leaves the list."""
+    """Asks before a model leaves the list."""
     st.text(f"{visible(model.name)}\nIt leaves this list. Its files and the runs made with it stay.")
     if st.button("Remove", type="primary", icon=":material/delete:", key="remove"):
-        try:
+        with error_notice():
             services().models.remove(model.id)
-        except UserError as error:
-            notice(str(error), "error")
-            return
-        st.query_params.pop("model", None)
-        st.rerun()
+            st.query_params.pop("model", None)
+            st.rerun()
 
 
 @st.dialog("Evaluate", width="medium")
 def evaluate_dialog(info: ModelInfo) -> None:
-    """A model on a set of problems, in one context or several: a run each, made by one job."""
+    """Submits a job that runs a model on a set of problems, once for each chosen context."""
     st.text(visible(info.model.name))
     sets = {found.name: found for found in services().problems.sets()}
+    # A set of problems that no shipped model was trained on comes first.
     held_out = next((at for at, name in enumerate(sets) if name.endswith("-test")), 0)
     name = st.selectbox("Problem set", list(sets), index=held_out, key="eval-set")
     st.text(sets[name].title)
@@ -139,7 +133,10 @@ def evaluate_dialog(info: ModelInfo) -> None:
     limit = int(limits[0].number_input("Problems", 1, most, min(200, most), key=f"eval-limit-{name}"))
     samples = int(limits[1].number_input("Samples of each", 1, 256, 1, key="eval-samples"))
     temperature = limits[2].number_input("Temperature", 0.0, 5.0, 0.8, 0.1, key="eval-temperature", help="0 is greedy.")
-    tokens = int(limits[3].number_input("Most tokens", 1, 131_072, _room(info), 256, key="eval-tokens"))
+    # Half of the model's context is left for the problem and what is shown beside it.
+    window = info.facts.get("context")
+    room = min(8192, max(1, window // 2)) if isinstance(window, int) else 4096
+    tokens = int(limits[3].number_input("Most tokens", 1, 131_072, room, 256, key="eval-tokens"))
     contexts = st.multiselect(
         "Shown beside the problem", [context.value for context in Context], default=[Context.NONE.value],
         key="eval-contexts", help="One run is made for each.",
@@ -148,15 +145,6 @@ def evaluate_dialog(info: ModelInfo) -> None:
     if st.button("Evaluate", type="primary", icon=":material/play_arrow:", key="evaluate"):
         spec = GenerationSpec(tuple(RunArm(info.model.id, Context(c)) for c in contexts), name, limit, samples=samples)
         spec = replace(spec, decoding=replace(spec.decoding, temperature=temperature, max_tokens=tokens))
-        try:
+        with error_notice():
             services().generation.submit(spec, kind=JobKind.EVALUATE)
-        except UserError as error:
-            notice(str(error), "error")
-            return
-        st.switch_page("jobs.py")
-
-
-def _room(info: ModelInfo) -> int:
-    """Tokens a response may take unless a person says otherwise: half of the model's context, 8,192 at most."""
-    context = info.facts.get("context")
-    return min(8192, max(1, context // 2)) if isinstance(context, int) else 4096
+            st.switch_page("jobs.py")

@@ -1,7 +1,7 @@
-"""A model in words: what it is, how large, and how it came about.
+"""A model in words: its kind, its size, and the facts that its files hold.
 
 Owns the wording that the tree, the details and the dialog for adding share. Names and facts come from files and may
-be hostile: these lines go to plain text alone. Knows nothing of drawing.
+be hostile: who shows these lines shows them as plain text.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def size(parameters: object) -> str:
     """A number of parameters: "0.63 M", "14.8 B"; "" where it isn't known."""
     if not isinstance(parameters, int) or parameters <= 0:
         return ""
+    # From a tenth of a unit on: papers call it a 0.6B model, not one of 600 M.
     for scale, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if parameters >= scale / 10:
             scaled = parameters / scale
@@ -32,7 +33,7 @@ def size(parameters: object) -> str:
 
 
 def kind_line(info: ModelInfo) -> str:
-    """A model's kind and size in few words; of an adapter also what it sits on."""
+    """A model's kind and size in few words; for an adapter also its base."""
     if info.model.kind is ModelKind.ENDPOINT:
         named = str(info.model.settings.get("model") or "")
         return f"server, asked for {visible(named, 60)}" if named else "server"
@@ -47,7 +48,7 @@ def kind_line(info: ModelInfo) -> str:
 
 
 def facts_line(kind: ModelKind, facts: Mapping[str, Any]) -> str:
-    """Everything a folder's files tell: "a checkpoint: Qwen3ForCausalLM, 0.63 M parameters, float32, ..."."""
+    """The facts that a model's files hold: "a checkpoint: Qwen3ForCausalLM, 0.63 M parameters, float32, ..."."""
     parameters, context, words = (facts.get(name) for name in ("parameters", "context", "vocabulary"))
     parts = [
         visible(str(facts.get("architecture") or facts.get("method") or ""), 60),

@@ -1,7 +1,4 @@
-"""The two tables of the overview: pairs of runs, and runs with their figures.
-
-Owns which figures a line shows. Knows nothing of how they are made.
-"""
+"""The two tables of the page Overview: pairs of runs over the same problems, and all runs with their figures."""
 
 from __future__ import annotations
 
@@ -9,19 +6,18 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from backend.measure.bootstrap import Estimate
-from backend.report.numbers import Form, Interval, interval_text, number
+from backend.report.numbers import Form, interval_text, number
 from backend.services.traces.run_pairs import Pair
 from backend.services.traces.runs import RunSummary
 from pages.components.table.table import Select, data_table
-from pages.components.table.table_model import Column, Kind, Lines, Link, Row
+from pages.components.table.table_model import Column, Kind, Lines, Link, Row, interval_cell
 from pages.components.viewer.panes import sampling_text
 
 MOST_PAIRS = 6
 
 
 def pair_table(pairs: Sequence[Pair], figures: Mapping[str, RunSummary], grader: str) -> str | None:
-    """Pairs found, the surest first; returns "A,B" (run ids) of the one a person opened."""
+    """Draws the pairs in their order; returns "A,B" (run ids) of the one a person opened."""
     everything = bool(st.session_state.get("all_pairs")) or len(pairs) <= MOST_PAIRS
     shown = pairs if everything else pairs[:MOST_PAIRS]
     columns = [
@@ -50,17 +46,17 @@ def _pair_row(pair: Pair, figures: Mapping[str, RunSummary], grader: str) -> Row
             "a": Lines(pair.base.info.model, pair.base.info.dataset),
             "b": Lines(pair.variant.info.model, f"{pair.reason} A" if pair.reason == "trained from" else pair.reason),
             "problems": pair.problems,
-            "accuracy_a": _interval(a.accuracy[grader]),
-            "accuracy_b": _interval(b.accuracy[grader]),
-            "cues_a": _interval(a.cues),
-            "cues_b": _interval(b.cues),
+            "accuracy_a": interval_cell(a.accuracy[grader]),
+            "accuracy_b": interval_cell(b.accuracy[grader]),
+            "cues_a": interval_cell(a.cues),
+            "cues_b": interval_cell(b.cues),
             "open": Link("Compare", action="compare"),
         },
     )
 
 
 def run_table(figures: Sequence[RunSummary], grader: str) -> str | None:
-    """Every run with accuracy, cues, density and length; returns the id of the one a person opened."""
+    """Draws every run with accuracy, cues, density and length; returns the id of the one a person opened."""
     columns = [
         Column("model", "Model", width="24%"),
         Column("dataset", "Data set", width="15%"),
@@ -86,18 +82,19 @@ def _run_row(summary: RunSummary, grader: str) -> Row:
         {
             "model": Lines(run.info.model, sampling_text(run)),
             "dataset": Lines(run.info.dataset, _traces_text(summary)),
-            "accuracy": _interval(summary.accuracy[grader]),
+            "accuracy": interval_cell(summary.accuracy[grader]),
+            # None shows as a dash: a column of zeros would hide the few runs with a dispute.
             "disputed": summary.disagree or None,
-            "cues": _interval(summary.cues),
-            "per_1k": _interval(summary.per_1k),
-            "length": _interval(summary.length),
+            "cues": interval_cell(summary.cues),
+            "per_1k": interval_cell(summary.per_1k),
+            "length": interval_cell(summary.length),
             "unit": run.length_unit,
         },
     )
 
 
 def _traces_text(summary: RunSummary) -> str:
-    """How many traces and problems; with several samples a problem, pass@k for the largest k as well."""
+    """The numbers of traces and problems; with several samples a problem also pass@k for the largest k."""
     run = summary.run
     text = f"{run.traces:,} traces, n = {run.problems:,}"
     k = max(summary.pass_k, default=1)
@@ -106,7 +103,3 @@ def _traces_text(summary: RunSummary) -> str:
             f" · pass@{k} {number(chance.value, Form.PERCENT)} {interval_text(chance.low, chance.high, Form.PERCENT)}"
         )
     return text
-
-
-def _interval(estimate: Estimate | None) -> Interval | None:
-    return Interval(estimate.value, estimate.low, estimate.high) if estimate else None
