@@ -2,11 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Offsets } from "../../pages/components/browser/offsets.js";
-<<<<<<<< HEAD:tests/javascript/streaming_spans.test.js
-import { streamingSpans } from "../../pages/components/live/live_view/streaming_spans.js";
-========
 import { liveSpans } from "../../pages/components/live/live_view/live_spans.js";
->>>>>>>> js:tests/javascript/live_spans.test.js
 import { insertedText, oddsOf } from "../../pages/components/live/live_view/token_odds.js";
 
 const GROUPS = [{ letter: "S", label: "self-correction" }, { letter: "H", label: "hedge" }];
@@ -15,33 +11,20 @@ const drawn = ({ kind, start, end }) => [kind, start, end];
 
 test("marks come in code points, tags in units", () => {
   const text = "<think>🤔 wait</think>";
-<<<<<<<< HEAD:tests/javascript/streaming_spans.test.js
-  const spans = streamingSpans(trace(text, [[9, 13, "wait", 0]], [[0, 7], [14, 22]]), GROUPS, 0);
-========
   const spans = liveSpans(trace(text, [[9, 13, "wait", 0]], [[0, 7], [14, 22]]), GROUPS, 0);
->>>>>>>> js:tests/javascript/live_spans.test.js
   assert.deepEqual(spans.map(drawn), [["tag", 0, 7], ["cue", 10, 14], ["tag", 14, 22]]);
   assert.equal(spans[1].letter, "S");
 });
 
 test("only what ends after the drawn text, cut to it", () => {
   const marks = [[0, 4, "wait", 0], [5, 10, "maybe", 1], [11, 14, "hmm", 0]];
-<<<<<<<< HEAD:tests/javascript/streaming_spans.test.js
-  assert.deepEqual(streamingSpans(trace("wait maybe hmm", marks), GROUPS, 7).map(drawn), [["cue", 7, 10], ["cue", 11, 14]]);
-  assert.deepEqual(streamingSpans(trace("wait maybe hmm", marks), GROUPS, 14), []);
-========
   assert.deepEqual(liveSpans(trace("wait maybe hmm", marks), GROUPS, 7).map(drawn), [["cue", 7, 10], ["cue", 11, 14]]);
   assert.deepEqual(liveSpans(trace("wait maybe hmm", marks), GROUPS, 14), []);
->>>>>>>> js:tests/javascript/live_spans.test.js
 });
 
 test("marks that overlap are disjoint, and each knows whether it is fresh", () => {
   const marks = [[0, 8, "wait, no", 0], [6, 12, "no, hmm", 1]];
-<<<<<<<< HEAD:tests/javascript/streaming_spans.test.js
-  const spans = streamingSpans(trace("wait, no hmm", marks, [], 1), GROUPS, 0);
-========
   const spans = liveSpans(trace("wait, no hmm", marks, [], 1), GROUPS, 0);
->>>>>>>> js:tests/javascript/live_spans.test.js
   assert.deepEqual(spans.map(({ start, end, fresh }) => [start, end, fresh]), [[0, 8, false], [8, 12, true]]);
 });
 

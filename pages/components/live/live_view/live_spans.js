@@ -11,11 +11,7 @@ import { disjoint } from "../../viewer/trace_view/spans.js";
  * @param {import("../../viewer/trace_view/marked_text.js").Group[]} groups
  * @param {number} from
  */
-<<<<<<<< HEAD:pages/components/live/live_view/streaming_spans.js
-export function streamingSpans({ marks, tags, offsets, freshFrom }, groups, from) {
-========
 export function liveSpans({ marks, tags, offsets, freshFrom }, groups, from) {
->>>>>>>> js:pages/components/live/live_view/live_spans.js
   /** @type {(CueSpan | TagSpan)[]} */
   const spans = [];
   marks.forEach(([start, end, entry, group], index) => {
