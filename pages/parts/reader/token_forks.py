@@ -48,9 +48,11 @@ def children(links: Sequence[ForkLink], grader: str) -> None:
 def _line(link: ForkLink, grader: str) -> str:
     word = visible(link.inserted.strip(), 60)
     place = f"left at character {link.at:,}" + (f" with “{word}”" if word else "")
-    return f"{visible(link.run.info.model, 60)}, sample {link.sample + 1}, {place}: {_said(link.verdict(grader))}"
+    return (
+        f"{visible(link.run.info.model, 60)}, sample {link.sample + 1}, {place}: {_verdict_words(link.verdict(grader))}"
+    )
 
 
-def _said(verdict: TraceVerdict) -> str:
+def _verdict_words(verdict: TraceVerdict) -> str:
     word = {True: "✓ right", False: "✕ wrong", None: "○ not judged"}[verdict.correct]
     return f"{word}, answer {visible(verdict.answer, 60)}" if verdict.answer else word
