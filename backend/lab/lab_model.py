@@ -1,4 +1,4 @@
-"""The lab's model, a Qwen3 of 0.8 million parameters: its shape, its loss, and saving and loading it."""
+"""The lab's model, a Qwen3 of 0.7 million parameters: its shape, its loss, and saving and loading it."""
 
 from __future__ import annotations
 
