@@ -69,7 +69,11 @@ class ServerClient:
     def stream(self, answers: Mapping[str, AsyncIterator[Event]], cancelled: Cancelled) -> Iterator[Event]:
         """The events of all answers (by key) as they come; one that breaks ends in Failed. Ends when cancelled."""
         events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        future = asyncio.run_coroutine_threadsafe(self._gather(answers, events.put), self._loop)
+
+        async def put_all() -> None:
+            await asyncio.gather(*(self._put(key, answer, events.put) for key, answer in answers.items()))
+
+        future = asyncio.run_coroutine_threadsafe(put_all(), self._loop)
         # The end of all answers, or a failure, has to wake the reader too.
         future.add_done_callback(lambda _: events.put(None))
         try:
@@ -178,10 +182,7 @@ class ServerClient:
         await asyncio.gather(*others, return_exceptions=True)
         await self.client.close()
 
-    async def _gather(self, answers: Mapping[str, AsyncIterator[Event]], put: Callable[[Event], None]) -> None:
-        await asyncio.gather(*(self._one(key, answer, put) for key, answer in answers.items()))
-
-    async def _one(self, key: str, answer: AsyncIterator[Event], put: Callable[[Event], None]) -> None:
+    async def _put(self, key: str, answer: AsyncIterator[Event], put: Callable[[Event], None]) -> None:
         async with self._slots:
             try:
                 async for event in answer:
