@@ -1,4 +1,4 @@
-"""Annotate: one item at a time, its text to be labelled; what is written never waits for this page."""
+"""Annotate: one item at a time, its text to be labelled."""
 
 import streamlit as st
 
@@ -8,18 +8,13 @@ from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import needs_name, require_person
 from pages.components.frame.notice import notice
 from pages.components.frame.session import services
-from pages.components.labelling.project_choice import choose_project, no_projects
+from pages.components.labelling.project_choice import choose_project
 from pages.parts.annotate.annotate_view import annotate_view
 from pages.parts.annotate.item_order import item_address
 
 person = require_person()
 header = page_header("Annotate")
-projects = services().projects.all()
-if not projects:
-    no_projects(person)
-    st.stop()
-with header:
-    info = choose_project(projects)
+info = choose_project(person, header)
 needs_name(person)
 
 labelling, project = services().labelling, info.project
@@ -38,6 +33,7 @@ except UserError as error:
         st.rerun()
     st.stop()
 
+# An old link may name an item of another project than the one that is chosen.
 if sheet is None or sheet.project.id != project.id:
     done = sum(state.state == "done" for state in mine)
     st.header("Nothing left for you here", anchor=False)
@@ -53,11 +49,13 @@ if sheet is None or sheet.project.id != project.id:
             st.switch_page("projects.py", query_params={"project": project.id})
     st.stop()
 
+# Labels don't come through here: the component sends each one to a route of its own, without a rerun of this page.
 st.query_params["item"] = sheet.item.id
 history = labelling.history(sheet.item.id, person.id)
 result = annotate_view(sheet, history, person.id, key="annotate")
 if result.finished or result.move:
     target = item_address(labelling.mine(person.id, project.id), sheet.item.id, result.move)
+    # Without an item in the address the next run takes the next one that is open.
     if target:
         st.query_params["item"] = target
     else:

@@ -66,6 +66,7 @@ def _origins(info: ModelInfo) -> list[str]:
 
 def made_by(info: ModelInfo) -> str:
     """The title of the job that made a model; "" where none did or it was removed from the history."""
+    # A model outlives its job, whose row a person may remove from the history.
     try:
         return visible(services().jobs.get(info.model.job).title, 120) if info.model.job else ""
     except UserError:
@@ -116,7 +117,6 @@ def _runs(made: list[Run]) -> None:
     for run in made:
         label, size = labels.get(run.id, run.label), run.traces
         href = f"/browse?{urlencode({'run': label})}"
-        # Browse offers no live runs, so a link there would show nothing.
         small = f"{run.created[:16].replace('T', ' ')}{' · live' if run.live else ''}"
         rows.append(Row(run.id, {"run": Lines(label, small, None if run.live else href), "traces": size}))
     data_table(columns, rows, key="model-runs", caption="Runs made with this model", height=_RUNS_HEIGHT,
