@@ -442,7 +442,12 @@ storing.PART_BYTES, importing._with_progress = 1, held
 sys.exit(main(sys.argv[1:]))
 """
     command = [sys.executable, "-c", code, "import", str(path), "--store", str(kept.store)]
-    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Whoever runs tests in the background has them ignore Ctrl-C, and what they start inherits that.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, former)
     until(lambda: reached.exists() or running.poll() is not None)
     running.send_signal(signal.SIGINT)
     out, error = running.communicate(timeout=PATIENCE)
