@@ -1,12 +1,11 @@
-"""Agreement: how far a project's annotators say the same, of which labels and by whom, and where they differ most."""
+"""Agreement: how far a project's annotators agree, by scope, label and pair, and the items they differ on most."""
 
 import streamlit as st
 
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
-from pages.components.frame.session import services
 from pages.components.labelling.adjudication_queue import adjudication_queue
-from pages.components.labelling.project_choice import choose_project, no_projects
+from pages.components.labelling.project_choice import choose_project
 from pages.parts.agreement.agreement_gamma import gamma_section
 from pages.parts.agreement.agreement_tables import (
     agreement_numbers,
@@ -22,12 +21,7 @@ from pages.parts.agreement.agreement_tables import (
 
 person = require_person()
 header = page_header("Agreement")
-projects = services().projects.all()
-if not projects:
-    no_projects(person)
-    st.stop()
-with header:
-    info = choose_project(projects)
+info = choose_project(person, header)
 report = agreement_report(info.project.id)
 if not report.items:
     nobody_yet(info, report)

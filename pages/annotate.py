@@ -1,4 +1,4 @@
-"""Annotate: one item at a time, its text to be labelled; what is written never waits for this page."""
+"""Annotate: one item at a time, its text to be labelled."""
 
 import streamlit as st
 
@@ -8,18 +8,13 @@ from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import needs_name, require_person
 from pages.components.frame.notice import notice
 from pages.components.frame.session import services
-from pages.components.labelling.project_choice import choose_project, no_projects
+from pages.components.labelling.project_choice import choose_project
 from pages.parts.annotate.annotate_view import annotate_view
 from pages.parts.annotate.item_order import item_address
 
 person = require_person()
 header = page_header("Annotate")
-projects = services().projects.all()
-if not projects:
-    no_projects(person)
-    st.stop()
-with header:
-    info = choose_project(projects)
+info = choose_project(person, header)
 needs_name(person)
 
 labelling, project = services().labelling, info.project
@@ -53,6 +48,7 @@ if sheet is None or sheet.project.id != project.id:
             st.switch_page("projects.py", query_params={"project": project.id})
     st.stop()
 
+# Labels don't come through here: the component sends each one to a route of its own, without a rerun of this page.
 st.query_params["item"] = sheet.item.id
 history = labelling.history(sheet.item.id, person.id)
 result = annotate_view(sheet, history, person.id, key="annotate")

@@ -1,15 +1,15 @@
-"""Browse: every trace, filtered and sorted in SQL, a page at a time; a row opens the reader."""
+"""Browse: all traces, filtered, sorted and paged by the store; a row opens the Reader."""
 
 from collections import Counter
 
 import streamlit as st
 
-from backend.domain import SearchAs, TraceFilter, UserError
+from backend.domain import SearchAs, TraceFilter
 from backend.report.numbers import Form
 from backend.services.traces.trace_list import Listed
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice
 from pages.components.frame.session import choose_grader, choose_lexicon, run_labels, runs, services
 from pages.components.table.table import Select, Sort, data_table
 from pages.components.table.table_model import Column, Kind, Lines, Row
@@ -19,12 +19,12 @@ VERDICTS = ("right", "wrong", "unknown", "disputed")
 
 
 def first_page() -> None:
-    """Another filter starts at its first page again."""
+    """Goes back to the first page, because another filter or order lists other traces."""
     st.session_state.page = 1
 
 
 def bound(label: str, key: str, **more: object) -> float | None:
-    """A number field kept in the address; empty means no bound."""
+    """Draws a number field that is kept in the address; empty means no bound."""
     return st.number_input(label, value=None, min_value=0.0, key=key, bind="query-params", on_change=first_page,
                            placeholder="any", format="%g", **more)  # type: ignore[call-overload]  # fmt: skip
 
@@ -32,6 +32,7 @@ def bound(label: str, key: str, **more: object) -> float | None:
 def trace_row(listed: Listed) -> Row:
     """One trace as a row."""
     run = runs()[listed.run]
+    # A run that was imported without token counts has words alone.
     length = listed.words if listed.tokens is None else listed.tokens
     question = " ".join(listed.question.split())
     return Row(
@@ -44,7 +45,7 @@ def trace_row(listed: Listed) -> Row:
             "cues": listed.cues,
             "density": listed.per_1k,
             "words": Lines(f"{length:,}", "words" if listed.tokens is None else "tokens"),
-            "finish": {"length": "cut off", "stop": "finished"}.get(listed.finish, "–"),
+            "finish": {"length": "cut off", "stop": "finished"}.get(listed.finish, "–"),  # unknown is no ending
         },
     )
 
@@ -74,6 +75,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key
                            placeholder="a word, a phrase, a pattern", width=200)  # fmt: skip
     kind = st.segmented_control("Search as", [s.value for s in SearchAs], default="text", required=True, key="as",
                                 bind="query-params", on_change=first_page)  # fmt: skip
+    # A closed popover hides filters that narrow the list: its label counts them.
     hidden = sum(name in st.query_params for name in ("min", "max", "dmin", "dmax", "entry"))
     with st.popover(f"More · {hidden} set" if hidden else "More", icon=":material/tune:", key="more"):
         left, right = st.columns(2)
@@ -98,11 +100,8 @@ sort = st.query_params.get("sort", "run")
 descending = sort.startswith("-")
 asked = st.session_state.get("page") or st.query_params.get("page", "")  # its field stands below the table
 number = int(asked) if str(asked).isdecimal() else 1
-try:
+with error_notice(stop=True):  # a pattern that is no regular expression, a column that is none
     found = services().trace_list.page(wanted, number, sort.removeprefix("-"), descending)
-except UserError as error:
-    notice(str(error), "error")
-    st.stop()
 
 header.text(f"{found.total:,} traces")
 columns = [

@@ -1,14 +1,13 @@
-"""Compare: two to four runs, problem by problem, and the pair as a whole."""
+"""Compare: two to four runs problem by problem, and the figures of the first two as a pair."""
 
 import streamlit as st
 
-from backend.domain import UserError
-from backend.services.traces.comparison import Comparison, ProblemFilter
+from backend.services.traces.comparison import ProblemFilter
 from pages.components.charts.chart_view import forget_picks
 from pages.components.charts.pair_section import Picked, all_runs, big_numbers, pair_section
 from pages.components.frame.chrome import numbers_strip, page_header
 from pages.components.frame.gate import require_person
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import (
     choose_grader,
     choose_lexicon,
@@ -38,11 +37,8 @@ chosen = shown_runs()
 with header:
     chosen = run_picker(chosen)
     grader, lexicon = choose_grader(), choose_lexicon()
-try:
-    compared: Comparison = comparison(chosen, lexicon, grader)
-except UserError as error:
-    notice(str(error), "error")
-    st.stop()
+with error_notice(stop=True):
+    compared = comparison(chosen, lexicon, grader)
 
 pair = statistics(chosen[:2], lexicon, grader) if len(chosen) > 1 else None
 if pair:
@@ -50,6 +46,8 @@ if pair:
 if known := caveats(compared):
     notice(known, "warning", key="caveats")
 
+# A bar that was picked in a chart narrows the list. The charts stand below: what is picked there counts from the next
+# run on, so it waits in the session.
 picked: Picked | None = st.session_state.get("picked")
 mode = ProblemFilter(query["mode"]) if query.get("mode") in set(ProblemFilter) else ProblemFilter.ALL
 listed = compared.listed(mode)
@@ -59,8 +57,8 @@ if picked and pair:
 current = compared.problem(query.get("problem", "")) or (listed[0] if listed else compared.problems[0])
 
 body = st.container(horizontal=True, wrap=False, gap="medium", key="sth-body")
-rail, work = body.container(width=236), body.container(width="stretch")
-with rail:
+list_column, trace_column = body.container(width=236), body.container(width="stretch")
+with list_column:
     if picked and st.button(f"✕ {picked.text()}", key="unpick", type="tertiary"):
         st.session_state.picked = None
         forget_picks("spread-length", "spread-density")
@@ -70,12 +68,13 @@ with rail:
         mode=mode.value, runs=TAGS[: len(chosen)], empty="No problem of this kind.",
         on_choice=go_to,
     )  # fmt: skip
-with work:
+with trace_column:
     with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
         with st.container(key="sth-question"):
             st.text(f"Problem {current.number}   {current.question}")
             st.text(f"gold {current.gold}" if current.gold is not None else "no gold answer")
         regenerate(current.id, [runs()[run] for run in chosen])
+    # "0.2.0" in the address: which sample of the problem each pane shows.
     places = [int(p) if p.isdecimal() else 0 for p in query.get("samples", "").split(".")] + [0] * len(chosen)
     panes = []
     for tag, run_id, place in zip(TAGS, chosen, places, strict=False):
@@ -95,6 +94,7 @@ if view.step:
     st.rerun()
 
 if pair:
+    # The charts are cached by this: everything that the figures follow from.
     made_from = f"{services().runs.version()} {chosen[:2]} {lexicon} {grader}"
     found = pair_section(pair, compared.unit, grader, made_from, [run_labels()[run] for run in chosen[:2]])
     if len(chosen) > 2:

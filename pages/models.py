@@ -36,7 +36,7 @@ if not models:
     )
     st.stop()
 
-# Links name a model by its name, jobs and older links by its id; the tree alone knows ids.
+# An address may hold the name or, as from the page of a training, the id.
 by_name = {info.model.name: info for info in models}
 names = {info.model.id: info.model.name for info in models}
 asked = st.query_params.get("model", "")

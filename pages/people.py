@@ -1,12 +1,11 @@
-"""People: who works here, how they are known, and what they may do."""
+"""People: everybody known here with the role they have, and the form with which an admin gives roles."""
 
 import streamlit as st
 
 from backend.annotation import Role
-from backend.domain import UserError
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person, signs_in
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.table.table import data_table
 from pages.components.table.table_model import Column, Lines, Row
@@ -55,18 +54,17 @@ if not person.role.covers(Role.ADMIN) or not person.id:
     st.text("An admin with a name gives roles." if person.role.covers(Role.ADMIN) else "An admin gives roles.")
     st.stop()
 with st.form("role", border=False), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    # People that came with imported labels never work here: a role would mean nothing.
     changeable = [one for one in everybody if one.source != "imported"]
     names = {one.id: one.name for one in changeable}
     whom = st.selectbox("Who", list(names), format_func=lambda key: names[key], width=260)
     role = st.selectbox("becomes", [role.value for role in Role], index=1, width=160)
     asked = st.form_submit_button("Give the role", type="primary")
 if asked and whom:
-    try:
+    with error_notice():
         changed = services().people.set_role(person.id, whom, Role(role))
-    except UserError as error:
-        notice(str(error), "error")
-    else:
+        # Kept over the rerun that shows the role in the table above.
         st.session_state["role-given"] = f"{changed.name} is {changed.role} now."
         st.rerun()
-if said := st.session_state.pop("role-given", None):
-    notice(said, "done")
+if news := st.session_state.pop("role-given", None):
+    notice(news, "done")

@@ -1,4 +1,4 @@
-"""Projects: what is to be annotated, by whose rules, and how far it is."""
+"""Projects: the annotation projects with their progress, one in detail, and the form of a new one."""
 
 import streamlit as st
 
@@ -18,13 +18,12 @@ header = page_header("Projects")
 infos = services().projects.all()
 admin = person.role.covers(Role.ADMIN)
 with header:
-    making = bool(st.query_params.get("new"))
-    if infos and admin and not making and st.button("New project", icon=":material/add:", type="primary"):
-        st.query_params.clear()
-        st.query_params["new"] = "1"
+    form_open = bool(st.query_params.get("new"))
+    if infos and admin and not form_open and st.button("New project", icon=":material/add:", type="primary"):
+        st.query_params.from_dict({"new": "1"})
         st.rerun()
 
-if st.query_params.get("new") and admin:
+if form_open and admin:
     new_project(person)
     st.stop()
 if not infos:

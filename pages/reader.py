@@ -1,14 +1,13 @@
-"""Reader: one trace, with its doubts marked, its tokens coloured, its verdicts, where it came from and what goes on."""
+"""Reader: one trace with its cues marked and its tokens coloured, its verdicts, its source and its forks."""
 
 import json
 from dataclasses import replace
 
 import streamlit as st
 
-from backend.domain import UserError
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import choose_grader, choose_lexicon, run_labels, services
 from pages.components.live.token_jobs import go_on_dialog, regenerate, score_with
 from pages.components.viewer.panes import pane_of
@@ -32,11 +31,8 @@ with header:
             open_trace(target or "")
     grader, lexicon = choose_grader(), choose_lexicon()
 
-try:
+with error_notice(stop=True):
     trace = services().traces.open(trace_id, services().lexicons.get(lexicon).id)
-except UserError as error:
-    notice(str(error), "error")
-    st.stop()
 
 with st.container(key="sth-question"):
     st.text(f"Problem {trace.number}   {trace.question}")
@@ -56,9 +52,9 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                     )
     with st.popover("Verdicts", icon=":material/gavel:"):
         for verdict in trace.verdicts:
-            said = {True: "right", False: "wrong", None: "unknown"}[verdict.correct]
+            word = {True: "right", False: "wrong", None: "unknown"}[verdict.correct]
             st.text(
-                f"{verdict.grader}: {said}, answer {verdict.answer or '–'}"
+                f"{verdict.grader}: {word}, answer {verdict.answer or '–'}"
                 + (f" ({verdict.note})" if verdict.note else "")
             )
         if trace.disagreement:
@@ -71,6 +67,7 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if not trace.roles_known:
             notice("The source doesn't say which part is the prompt and which the response's thinking.", "info")
         st.text("Everything else the source says of it:")
+        # Fields of a file may be as long as the trace itself, and the popover's body is sent even while it is closed.
         st.code(json.dumps(trace.extra, ensure_ascii=False, indent=1)[:20_000], language=None, height=300)
     score_with(trace.run)
     regenerate(trace.problem, [trace.run])
@@ -78,7 +75,7 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
 
 pane = replace(pane_of(trace, grader, link=False), tokens=layer)
 forks = services().traces.forks(trace.id)
-options = Options(go_on=True, reserve=48 if forks else 16)
+options = Options(go_on=True, reserve=48 if forks else 16)  # the height left below the viewer for the list of forks
 view = trace_view([pane], key="reader", active=read_range(st.query_params.to_dict(), [pane]), options=options)
 children(forks, grader)
 if view.go_on:

@@ -1,4 +1,4 @@
-"""The router: page configuration, style, navigation, then the page that was asked for."""
+"""The router: page configuration, style, sign-in, navigation, then the page that the address names."""
 
 import streamlit as st
 
@@ -8,6 +8,7 @@ from pages.parts.shell.job_card import job_card
 
 configure_page()
 load_style()
+# Before the navigation: whoever isn't signed in sees no list of pages either.
 person = require_person()
 page = navigation(
     {
@@ -37,6 +38,7 @@ page = navigation(
         ],
     }
 )
+# Before the page: a page may stop the script, and its sidebar would lack what comes after.
 job_card()
 person_foot(person)
 page.run()

@@ -57,7 +57,6 @@ def page_links(job: Job, runs: Mapping[str, Run], labels: Mapping[str, str]) -> 
     # Runs of an import needn't share problems; those of one generation or evaluation do.
     if 1 < len(found) <= _MOST_COMPARED and job.kind in (JobKind.GENERATE, JobKind.EVALUATE):
         listed.append(PageLink("Compare", "compare.py", (("runs", ",".join(run.id for run in found)),)))
-    # Browse doesn't offer runs that were made live or in a training.
     browsed = [run.id for run in found if not run.aside][:_MOST_BROWSED]
     if browsed:
         listed.append(PageLink("Browse", "browse.py", tuple(("run", labels[id_]) for id_ in browsed if id_ in labels)))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from backend.annotation import Person, ProjectState, Role
 from backend.services.annotation.records import ProjectInfo
+from pages.components.frame.session import services
 
 
-def choose_project(projects: Sequence[ProjectInfo]) -> ProjectInfo:
-    """The select box of projects, and the project the address names; without one there, the newest open one."""
+def choose_project(person: Person, header: DeltaGenerator) -> ProjectInfo:
+    """Draws the select box of projects in the page's header; returns the project of the address or the newest open one.
+
+    Without any project the page stops with the empty state.
+    """
+    projects = services().projects.all()
+    if not projects:
+        no_projects(person)
+        st.stop()
     known = {info.project.id: info for info in projects}
     default = next((p.project.id for p in projects if p.project.state is ProjectState.OPEN), projects[0].project.id)
     asked = st.query_params.get("project", "")
@@ -19,7 +26,7 @@ def choose_project(projects: Sequence[ProjectInfo]) -> ProjectInfo:
     st.query_params["project"] = chosen
     places = list(known)
     # The key changes with the project: under one key the widget's old state would overrule the address of a link.
-    st.selectbox(
+    header.selectbox(
         "Project", places, index=places.index(chosen), format_func=lambda key: known[key].project.name,
         key=f"project-{chosen}", label_visibility="collapsed", width=280, on_change=_other_project, args=(chosen,),
     )  # fmt: skip

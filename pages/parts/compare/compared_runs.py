@@ -1,6 +1,6 @@
-"""The parts of Compare between the store and the screen: choosing runs, the list's items, the CSV.
+"""The compared runs of the page Compare: their choice, their caveats, the items of the problem list, and the CSV.
 
-Owns how a comparison is kept in the page's address. Knows nothing of statistics.
+Owns how a comparison is kept in the page's address.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ _CHIPS = {
     ProblemFilter.CUE_DROP: "cues ↓",
     ProblemFilter.CUT_OFF: "cut off",
 }
+# A spreadsheet runs a cell that begins so: questions and names come from files.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def shown_runs() -> list[str]:
-    """The runs the address asks for, as far as they exist; else the surest pair; else any two that share problems."""
+    """The runs the address names, as far as they exist; else the surest pair of runs, or the first two of the store."""
+    # Links may be old or typed: unknown runs and repetitions are passed over.
     asked = [run for run in st.query_params.get("runs", "").split(",") if run in runs()]
     asked = list(dict.fromkeys(asked))[:MOST]
     if len(asked) > 1:
@@ -44,6 +46,7 @@ def shown_runs() -> list[str]:
 
 
 def _remember(chosen: Sequence[str]) -> None:
+    # Sample, range, pane and the picked bar belong to the runs that were shown before.
     st.query_params["runs"] = ",".join(chosen)
     for name in ("samples", "range", "pane"):
         st.query_params.pop(name, None)
@@ -51,7 +54,7 @@ def _remember(chosen: Sequence[str]) -> None:
 
 
 def go_to(choice: ListEvent) -> None:
-    """Put a choice in the list of problems into the address: a problem, or a mode with its first problem."""
+    """Puts a choice in the list of problems into the address: a problem, or a mode with its first problem."""
     query = st.query_params
     for name in ("samples", "range", "pane", *(("problem",) if choice.mode else ())):
         query.pop(name, None)
@@ -59,7 +62,7 @@ def go_to(choice: ListEvent) -> None:
 
 
 def run_picker(chosen: list[str]) -> list[str]:
-    """A box a run, the swap, and one more run; every change goes to the address."""
+    """Draws a select box for each run, the swap and the way to a further run; every change goes to the address."""
     labels = run_labels()
 
     def change() -> None:
@@ -67,6 +70,7 @@ def run_picker(chosen: list[str]) -> list[str]:
         _remember(list(dict.fromkeys(run for run in picked if run)))
 
     for i, run in enumerate(chosen):
+        # The address rules: after a swap the boxes would otherwise keep their own values.
         st.session_state[f"side-{i}"] = run
         st.selectbox(TAGS[i], list(labels), format_func=lambda run, tag=TAGS[i]: f"{tag}   {labels[run]}",
                      key=f"side-{i}", on_change=change, label_visibility="collapsed", width=250,
@@ -86,27 +90,27 @@ def run_picker(chosen: list[str]) -> list[str]:
 
 
 def caveats(compared: Comparison) -> str:
-    """What to know before trusting the comparison: how the runs differ, and which problems were left out."""
-    said = list(compared.warnings)
+    """The sentences to read before trusting the comparison: how the runs differ, and which problems are left out."""
+    sentences = list(compared.warnings)
     for tag, lacking in zip(TAGS, compared.unpaired, strict=False):
         if lacking:
-            said.append(f"{lacking} of {tag}'s problems are left out: not every run here holds them.")
-    return " ".join(said)
+            sentences.append(f"{lacking} of {tag}'s problems are left out: not every run here holds them.")
+    return " ".join(sentences)
 
 
 def mode_chips(compared: Comparison) -> list[Chip]:
-    """The list's modes with how many problems each lets through."""
+    """The list's modes, each with the number of problems it lets through."""
     return [Chip(mode.value, label, mode.value, len(compared.listed(mode))) for mode, label in _CHIPS.items()]
 
 
 def item_of(problem: ComparedProblem, mode: ProblemFilter) -> ProblemItem:
-    """A problem as the list shows it; the cue drop stands beside it in that mode."""
+    """A problem as the list shows it; in the mode of cue drops with its drop beside it."""
     figure = f"−{problem.cue_drop:,.0f}" if mode is ProblemFilter.CUE_DROP else ""
     return ProblemItem(problem.id, problem.number, problem.question, tuple(s.right for s in problem.sides), figure)
 
 
 def export_csv(compared: Comparison) -> str:
-    """Every problem of a comparison, one row each, with the settings that made the figures."""
+    """The comparison as CSV: a row for each problem, with the settings that its figures were made by."""
     out = io.StringIO()
     writer = csv.writer(out)
     sides = list(zip(TAGS, compared.runs, strict=False))
@@ -118,7 +122,8 @@ def export_csv(compared: Comparison) -> str:
         figures = [value for side in problem.sides for value in _figures(side)]
         named = [f"{run.id} {run.label}" for _, run in sides]
         row = [problem.id, problem.number, problem.gold, compared.unit, compared.lexicon, compared.grader]
-        writer.writerow([_plain(cell) for cell in (*row, *figures, *named, problem.question)])
+        cells = (*row, *figures, *named, problem.question)
+        writer.writerow([_as_text(cell) for cell in cells])
     return out.getvalue()
 
 
@@ -126,6 +131,6 @@ def _figures(side: Side) -> list[float | int | None]:
     return [side.samples, side.known, side.correct, side.length, side.cues, side.per_1k, side.cut]
 
 
-def _plain(cell: object) -> object:
-    """Text that a spreadsheet would take for a formula is marked as text."""
+def _as_text(cell: object) -> object:
+    """The cell, with an apostrophe before text that a spreadsheet would take for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

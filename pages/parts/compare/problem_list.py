@@ -1,8 +1,7 @@
-"""The list of problems beside the compared traces: modes with counts, a verdict a run, one problem chosen.
+"""The list of problems beside the compared traces: modes with counts, a verdict for each run, one problem selected.
 
 Owns the list's look and keyboard (j and k anywhere on the page, arrows and Enter inside it) and the check of what
-the browser sends back. The page passes the problems of the mode it shows. Questions are hostile text and become text
-nodes.
+the browser sends back. Questions are hostile text and become text nodes.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class ProblemItem:
 
 @dataclass(frozen=True, slots=True)
 class ListEvent:
-    """What a person chose: a problem or a mode; the other is None."""
+    """The problem or the mode that a person chose; the other is None."""
 
     problem: str | None = None
     mode: str | None = None
@@ -69,11 +68,12 @@ def problem_list(
 ) -> ListEvent | None:
     """Draws the list and returns what the person chose since the last run, or None.
 
-    `on_choice` is called before the page runs again, so that the page can be drawn once, with the choice in it.
-    `selected` and `mode` are the ids shown now; `runs` are the letters over the columns of verdicts. `height` is in
-    pixels; None fills the window from where the list begins to its lower edge.
+    `items` are the problems of the present mode. `on_choice` is called before the page runs again. `selected` and
+    `mode` are the ids shown now; `runs` are the letters over the columns of verdicts. `height` is in pixels; None fills
+    the window from where the list begins to its lower edge.
     """
 
+    # With a callback the page is drawn once with the choice in it; with the result alone it would be drawn twice.
     def report() -> None:
         chosen = list_event(st.session_state[key].get("event"), items, modes)
         if on_choice and chosen:

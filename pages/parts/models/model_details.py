@@ -116,7 +116,6 @@ def _runs(made: list[Run]) -> None:
     for run in made:
         label, size = labels.get(run.id, run.label), run.traces
         href = f"/browse?{urlencode({'run': label})}"
-        # Browse offers no live runs, so a link there would show nothing.
         small = f"{run.created[:16].replace('T', ' ')}{' · live' if run.live else ''}"
         rows.append(Row(run.id, {"run": Lines(label, small, None if run.live else href), "traces": size}))
     data_table(columns, rows, key="model-runs", caption="Runs made with this model", height=_RUNS_HEIGHT,

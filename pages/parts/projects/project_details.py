@@ -1,33 +1,35 @@
-"""One project: its people, guidelines, labels and sample, and what an admin may do to it.
-
-Owns how a project is shown and changed on its page. Knows nothing of how it is made.
-"""
+"""The details of a project: its people, guidelines, labels, sample and files, and the changes an admin may make."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import streamlit as st
 
 from backend.annotation import Person, ProjectState, Role
-from backend.domain import UserError
 from backend.report.numbers import Form
 from backend.services.annotation.records import ProjectInfo, Stratum
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.table.table import data_table
 from pages.components.table.table_model import Column, Kind, Row
 from pages.parts.projects.project_files import project_files
 from pages.parts.projects.project_form import scheme_editor, strata_table
 
+# A heading is read as Markdown: what has a meaning there is taken out of a project's name.
+_MARKUP_TO_SPACE = str.maketrans(dict.fromkeys("*_`[]()<>$:#~!|", " "))
+
 
 def project_details(info: ProjectInfo, person: Person) -> None:
-    """Everything about one project."""
+    """Draws everything about one project; an admin with a name may change it."""
     project = info.project
     admin = person.role.covers(Role.ADMIN) and bool(person.id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.header(project.name.replace("\\", "").translate(_PLAIN), anchor=False)
-        _doors(info)
+        st.header(project.name.replace("\\", "").translate(_MARKUP_TO_SPACE), anchor=False)
+        if st.button("Annotate", icon=":material/ink_highlighter:", type="primary", key="open-annotate"):
+            st.switch_page("annotate.py", query_params={"project": project.id})
         if admin:
-            _switches(info, person)
+            _state_buttons(info, person)
     lexicon = project.lexicon.partition("@")[0] or "none"
     st.text(
         f"{info.items:,} items, {info.finished:,} with all {project.annotators} annotators, {info.settled:,} "
@@ -46,18 +48,8 @@ def project_details(info: ProjectInfo, person: Person) -> None:
         project_files(info, person)
 
 
-# A title passes through Markdown: what it would read there is taken away.
-_PLAIN = str.maketrans(dict.fromkeys("*_`[]()<>$:#~!|", " "))
-
-
-def _doors(info: ProjectInfo) -> None:
-    here = {"project": info.project.id}
-    if st.button("Annotate", icon=":material/ink_highlighter:", type="primary", key="open-annotate"):
-        st.switch_page("annotate.py", query_params=here)
-
-
-def _switches(info: ProjectInfo, person: Person) -> None:
-    """Close, reopen, delete."""
+def _state_buttons(info: ProjectInfo, person: Person) -> None:
+    """Draws the buttons that close, reopen and delete the project."""
     project, service = info.project, services().projects
     closed = project.state is ProjectState.CLOSED
     if st.button("Reopen" if closed else "Close", key="project-state", type="tertiary"):
@@ -69,15 +61,13 @@ def _switches(info: ProjectInfo, person: Person) -> None:
             _do(lambda: service.delete(person.id, project.id), leave=True)
 
 
-def _do(action: object, *, leave: bool = False) -> None:
-    try:
-        action()  # type: ignore[operator]
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    if leave:
-        st.query_params.clear()
-    st.rerun()
+def _do(action: Callable[[], object], *, leave: bool = False) -> None:
+    with error_notice():
+        action()
+        # The deleted project must not stay in the address: the page would look for it.
+        if leave:
+            st.query_params.clear()
+        st.rerun()
 
 
 def _people(info: ProjectInfo) -> None:
@@ -118,6 +108,7 @@ def _guidelines(info: ProjectInfo, person: Person, admin: bool) -> None:
 
 def _scheme(info: ProjectInfo, person: Person, admin: bool) -> None:
     project = info.project
+    # The version is in the key: after a save the editor starts from the saved labels, not from its kept edits.
     changed = scheme_editor(project.scheme, key=f"scheme-{project.id}-{project.scheme_version}", disabled=not admin)
     if admin and st.button("Save the labels", key="scheme-save", disabled=changed in (None, project.scheme)):
         _do(lambda: services().projects.change(person.id, project.id, scheme=changed))
@@ -125,6 +116,7 @@ def _scheme(info: ProjectInfo, person: Person, admin: bool) -> None:
 
 def _sample(info: ProjectInfo) -> None:
     sampling = info.project.sampling
+    # An imported project's texts weren't sampled here: it keeps the files' names, and what couldn't be taken.
     if sampling.get("source") != "traces":
         files = ", ".join(sampling.get("files", ()))
         st.text(f"These texts were imported with their annotations{f': {files}' if files else ''}.")

@@ -1,7 +1,4 @@
-"""A project's labels as files, and files as a new project.
-
-Owns the choice of a format, the downloads and the upload. Knows nothing of what formats hold.
-"""
+"""A project's labels as files to download, and files of labels as a new project."""
 
 from __future__ import annotations
 
@@ -10,17 +7,16 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend.annotation import Person, Role
-from backend.domain import UserError
 from backend.services.annotation.label_files import Upload
 from backend.services.annotation.records import ProjectInfo
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 
 _LARGEST = 200  # MB, as the server takes them
 
 
 def project_files(info: ProjectInfo, person: Person) -> None:
-    """Export of this project, and import of another."""
+    """Draws the export of this project beside the import of another one."""
     left, right = st.columns(2, gap="large")
     with left:
         _export(info, person)
@@ -46,7 +42,8 @@ def _export(info: ProjectInfo, person: Person) -> None:
 
 
 def _button(info: ProjectInfo, person: Person, form: str, title: str, traces: bool, history: bool) -> None:
-    """A file is made when it is asked for, and what its format couldn't hold is said."""
+    """Draws the button that makes the file of a format; once made, its download and what the format couldn't hold."""
+    # One file is kept, for one state of the project: any change makes the key another, and the file is made anew.
     made = st.session_state.get("exported")
     key = (info.project.id, form, traces, history, services().projects.version(info.project.id))
     if made and made[0] == key:
@@ -56,17 +53,14 @@ def _button(info: ProjectInfo, person: Person, form: str, title: str, traces: bo
             notice(note, "info")
         return
     if st.button(title, key=f"export-{form}", icon=":material/description:"):
-        try:
+        with error_notice():
             made = services().label_files.export(person.id, info.project.id, form, traces=traces, history=history)
-        except UserError as error:
-            notice(str(error), "error")
-            return
-        st.session_state["exported"] = (key, made)
-        st.rerun()
+            st.session_state["exported"] = (key, made)
+            st.rerun()
 
 
 def import_project(person: Person) -> None:
-    """Files of annotations become a project of their own."""
+    """Draws the form that makes a project of files of labels."""
     st.caption("Labels made elsewhere, or a project exported here, become a project of their own.")
     if not (person.id and person.role.covers(Role.ADMIN)):
         st.text("Importing takes a name and the role of an admin.")
@@ -86,12 +80,8 @@ def import_project(person: Person) -> None:
 
 
 def _import(person: Person, files: Sequence[Upload], gold: bool) -> None:
-    try:
+    with error_notice():
         with st.spinner("Importing"):
             made = services().label_files.import_uploads(person.id, files, gold=gold)
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    st.query_params.clear()
-    st.query_params["project"] = made.id
-    st.rerun()
+        st.query_params.from_dict({"project": made.id})
+        st.rerun()

@@ -1,6 +1,6 @@
-"""Making a project: what it is called, which traces it samples, who sees what, which labels there are.
+"""The form of a new annotation project: its sample with a preview, its annotators, its labels and guidelines.
 
-Owns the form and its preview. Knows nothing of how a sample is drawn.
+Owns the editor of a labelling scheme and the table of a sample, which the details of a project show too.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from backend.domain import GRADERS, Group, TraceFilter, UserError
 from backend.report.numbers import Form
 from backend.services.annotation.records import Drawn, ProjectSpec, Stratum
 from pages.components.frame.gate import needs_name
-from pages.components.frame.notice import notice
-from pages.components.frame.session import run_labels, runs, services
+from pages.components.frame.notice import error_notice, notice
+from pages.components.frame.session import cached_by_version, run_labels, runs, services
 from pages.components.table.table import data_table
 from pages.components.table.table_model import Column, Kind, Row
 
 _WINDOWS = {"4,000 characters": 4_000, "8,000 characters": 8_000, "2,000 characters": 2_000, "the whole trace": 0}
-_NO_GROUP = "none"
+_NO_GROUP = "none"  # a select box takes no None as an option
 
 
 def new_project(person: Person) -> None:
-    """The form. Goes to the new project once it is made."""
+    """Draws the form, and shows the new project once it is made."""
+    # No st.form: the preview follows every change.
     needs_name(person)
     st.header("New project", anchor=False)
     if not runs():
         st.text("A project samples traces, and there are none yet: import some first, or import annotations below.")
     left, right = st.columns([3, 2], gap="large")
     with left:
-        spec = _asked()
+        spec = _fields()
     with right, st.container(key="project-preview"):
         _preview(spec)
     scheme = scheme_editor(DEFAULT_SCHEME, key="new-scheme")
@@ -50,8 +51,8 @@ def new_project(person: Person) -> None:
             st.rerun()
 
 
-def _asked() -> dict[str, Any]:
-    """What is asked for, as fields of ProjectSpec; scheme and guidelines come later."""
+def _fields() -> dict[str, Any]:
+    """Draws the fields of a sample and its annotators; returns them as fields of ProjectSpec."""
     name = st.text_input("Name", key="new-name", max_chars=120, placeholder="Doubts of R1 on AIME24")
     labels = {label: key for key, label in run_labels().items() if not runs()[key].live}
     chosen = st.multiselect("Runs", sorted(labels), key="new-runs", placeholder="all runs")
@@ -81,36 +82,37 @@ def _asked() -> dict[str, Any]:
 
 
 def _preview(spec: dict[str, Any]) -> None:
-    """What the sample would hold."""
+    """Draws the size of the sample and its strata."""
     if not runs():
         return
     try:
-        drawn = _drawn(services().runs.version(), ProjectSpec(**spec))
+        sample = _sample(ProjectSpec(**spec))
     except UserError as error:
-        notice(str(error), "warning")
+        notice(str(error), "warning")  # the form isn't sent yet: no error so far
         return
-    st.text(f"{drawn.traces:,} traces make {drawn.items:,} items, {drawn.blind:,} of them blind.")
-    strata_table(drawn.strata, key="preview-strata", height=380)
+    st.text(f"{sample.traces:,} traces make {sample.items:,} items, {sample.blind:,} of them blind.")
+    strata_table(sample.strata, key="preview-strata", height=380)
 
 
 def strata_table(strata: Sequence[Stratum], *, key: str, height: int | None = None) -> None:
-    """The cells of a sample: how many traces there are, how many are taken, and the items they make."""
-    numbers = (("available", "of"), ("taken", "traces"), ("items", "items"), ("blind", "blind"))
+    """Draws the strata of a sample: how many traces there are, how many are taken, and the items they make."""
+    numbers = (("taken", "traces"), ("available", "of"), ("items", "items"), ("blind", "blind"))
     columns = [
         Column("name", "From", width="56%"),
-        *(Column(name, label, Kind.NUMBER, Form.COUNT) for name, label in (numbers[1], numbers[0], *numbers[2:])),
+        *(Column(name, label, Kind.NUMBER, Form.COUNT) for name, label in numbers),
     ]
     rows = [Row(str(place), stratum._asdict()) for place, stratum in enumerate(strata)]
     data_table(columns, rows, key=key, caption="Sample", height=height)
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
-def _drawn(version: int, spec: ProjectSpec) -> Drawn:
+# The seed is in the specification: the same sample is drawn when the project is made.
+@cached_by_version(16)
+def _sample(spec: ProjectSpec) -> Drawn:
     return services().projects.preview(spec)
 
 
 def scheme_editor(scheme: Scheme, *, key: str, disabled: bool = False) -> Scheme | None:
-    """The labels as a table to change; None, and a notice, where they make no scheme."""
+    """Draws the labels as a table to edit; returns the edited scheme, or None, and a notice, where it has no label."""
     st.caption("Labels, in the order of the keys 1 to 9. “Not a cue” labels say that nothing is meant here.")
     frame = pd.DataFrame(
         [
@@ -134,30 +136,23 @@ def scheme_editor(scheme: Scheme, *, key: str, disabled: bool = False) -> Scheme
     labels = []
     for row in edited.to_dict("records"):
         name = str(row["name"] or "").strip()
+        # A row that was just added is empty.
         if not name:
             continue
         group = None if row["group"] in (None, _NO_GROUP) else Group(row["group"])
-        labels.append(
-            LabelKind(keys.get(name, _slug(name)), name, group, bool(row["not a cue"]), row["description"] or "")
-        )
+        # Labels that were set refer to the key: a label keeps it while its name stays, a new one gets one of its name.
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "label"
+        labels.append(LabelKind(keys.get(name, slug), name, group, bool(row["not a cue"]), row["description"] or ""))
     if not labels:
         notice("A scheme needs at least one label.", "warning")
         return None
     return Scheme(tuple(labels), scheme.flags or tuple(Flag))
 
 
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "label"
-
-
 def _make(person: Person, spec: dict[str, Any], scheme: Scheme | None, guidelines: str) -> None:
     if scheme is None:
         return
-    try:
+    with error_notice():
         made = services().projects.create(person.id, ProjectSpec(**spec, scheme=scheme, guidelines=guidelines or ""))
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    st.query_params.clear()
-    st.query_params["project"] = made.id
-    st.rerun()
+        st.query_params.from_dict({"project": made.id})
+        st.rerun()

@@ -1,6 +1,6 @@
-"""The Reader's choice of colour: what a token's background means, and whose figures it shows.
+"""The Reader's token colours: the choice of the figure that a token's background shows, and of the scorer it is from.
 
-Owns these controls, their place in the address and the names of scorers. Knows nothing of how colours are drawn.
+Owns these controls, their place in the address and the names of scorers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pages.components.viewer.token_layer import Colour, TokenLayer, layer_of
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _scores(trace: str, parts: tuple[str, ...]) -> list[TokenScores]:
-    """Never changed, so every session may hold the same ones; `parts` are other ones after a scoring."""
+    # Shared and not copied: 30,000 tokens with their alternatives, which nobody changes. After a further scoring the
+    # trace has other `parts`, and with them another key.
     return services().traces.tokens(trace)
 
 
@@ -32,13 +33,13 @@ def _layer(
 
 
 def scorer_name(scores: TokenScores) -> str:
-    """Who saw the tokens: "written by lab-base", "read by lab-sft-guided, shown the full solution"."""
+    """A scorer's name: "written by lab-base", "read by lab-sft-guided, shown the full solution"."""
     shown = "" if scores.context is Context.NONE else f", shown {CONTEXTS[scores.context]}"
     return f"{'written' if scores.generated else 'read'} by {visible(scores.model, 80)}{shown}"
 
 
 def token_controls(trace: OpenTrace) -> TokenLayer | None:
-    """Draw the controls, where the trace has tokens, and return the layer asked for; None leaves the text blank."""
+    """Draws the controls, where the trace has tokens; returns the chosen layer, None where only cues are marked."""
     parts = services().traces.token_parts(trace.id)
     scores = _scores(trace.id, parts) if parts else []
     if not scores:
@@ -56,13 +57,18 @@ def token_controls(trace: OpenTrace) -> TokenLayer | None:
         hinted = next((place for place in everyone if scores[place].context is not Context.NONE), 0)
         first = _scorer("With", "with", scores, everyone, hinted)
         others = [place for place in everyone if place != first]
-        places = (first, _scorer("Over", "over", scores, others, _partner(scores, first, others)))
+        # At first the same model that was shown nothing, else the same model, else anybody: their difference is what
+        # the context did.
+        own = [place for place in others if scores[place].model == scores[first].model]
+        plain = [place for place in own if scores[place].context is Context.NONE]
+        places = (first, _scorer("Over", "over", scores, others, (plain or own or others)[0]))
     elif len(scores) > 1:
         places = (_scorer("Scorer", "scorer", scores, everyone, 0),)
     return _layer(trace.id, parts, colour, places, trace.response_cues)
 
 
 def _colours(scores: Sequence[TokenScores]) -> list[str]:
+    # The first token stands for all: a scorer gives entropies for every token or for none.
     known = any(entropy is not None for each in scores for entropy in each.entropies[:1])
     return [
         colour.value
@@ -72,7 +78,8 @@ def _colours(scores: Sequence[TokenScores]) -> list[str]:
 
 
 def _scorer(label: str, key: str, scores: Sequence[TokenScores], places: list[int], default: int) -> int:
-    """The place of the scorer a person picks, by name, which the address keeps."""
+    """Draws the choice of a scorer; returns its place in `scores`."""
+    # Names and not places stand in the address: a further scoring may move the places.
     by_name = {scorer_name(scores[place]): place for place in places}
     names = list(by_name)
     picked = st.selectbox(
@@ -80,10 +87,3 @@ def _scorer(label: str, key: str, scores: Sequence[TokenScores], places: list[in
         width=240, help="Whose are taken off" if key == "over" else "Whose log-probabilities are shown",
     )  # fmt: skip
     return by_name.get(picked or names[0], default)
-
-
-def _partner(scores: Sequence[TokenScores], first: int, others: list[int]) -> int:
-    """Whom to compare with at first: the same model that was shown nothing, else the same model, else anybody."""
-    own = [place for place in others if scores[place].model == scores[first].model]
-    plain = [place for place in own if scores[place].context is Context.NONE]
-    return (plain or own or others)[0]

@@ -1,6 +1,6 @@
-"""Where a trace leaves another: the line to its parent, the list of those that go on from it.
+"""The forks of a trace in the Reader: the line to its parent, and the list of the traces that continue it.
 
-Owns these lines. Words come from traces and names from files, so they are plain text alone.
+Words come from traces and names from files, so they are plain text alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _ROWS = 6
 
 
 def open_trace(trace: str) -> None:
-    """Show another trace in the Reader; what was marked in this one is forgotten."""
+    """Shows another trace in the Reader."""
+    # A range is of one text: in another trace it would mark something else.
     for part in ("range", "pane"):
         st.query_params.pop(part, None)
     st.query_params["trace"] = trace
@@ -25,7 +26,7 @@ def open_trace(trace: str) -> None:
 
 
 def parent_line(link: ForkLink, grader: str) -> None:
-    """What the trace goes on from, and the way there."""
+    """Draws the trace that this one continues, with the button that opens it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if st.button("Parent", key="fork-parent", type="tertiary", icon=":material/call_split:"):
             open_trace(link.trace)
@@ -33,7 +34,7 @@ def parent_line(link: ForkLink, grader: str) -> None:
 
 
 def children(links: Sequence[ForkLink], grader: str) -> None:
-    """The traces that go on from the one shown, each with its verdict and the way to it."""
+    """Draws the traces that continue the one shown, each with its verdict and the button that opens it."""
     if not links:
         return
     st.text("1 trace goes on from here" if len(links) == 1 else f"{len(links):,} traces go on from here")
@@ -48,9 +49,8 @@ def children(links: Sequence[ForkLink], grader: str) -> None:
 def _line(link: ForkLink, grader: str) -> str:
     word = visible(link.inserted.strip(), 60)
     place = f"left at character {link.at:,}" + (f" with “{word}”" if word else "")
-    return (
-        f"{visible(link.run.info.model, 60)}, sample {link.sample + 1}, {place}: {_verdict_words(link.verdict(grader))}"
-    )
+    verdict = _verdict_words(link.verdict(grader))
+    return f"{visible(link.run.info.model, 60)}, sample {link.sample + 1}, {place}: {verdict}"
 
 
 def _verdict_words(verdict: TraceVerdict) -> str:
