@@ -5,12 +5,12 @@ Owns how a comparison is kept in the page's address.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
 import streamlit as st
 
+from backend.report.files import csv_text
+from backend.report.model import Record
 from backend.services.traces.comparison import ComparedProblem, Comparison, ProblemFilter, Side
 from pages.components.frame.session import run_labels, runs, services
 from pages.components.viewer.panes import TAGS
@@ -26,8 +26,6 @@ _CHIPS = {
     ProblemFilter.CUE_DROP: "cues ↓",
     ProblemFilter.CUT_OFF: "cut off",
 }
-# A spreadsheet runs a cell that begins so: questions and names come from files.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def shown_runs() -> list[str]:
@@ -111,26 +109,21 @@ def item_of(problem: ComparedProblem, mode: ProblemFilter) -> ProblemItem:
 
 def export_csv(compared: Comparison) -> str:
     """The comparison as CSV: a row for each problem, with the settings that its figures were made by."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    sides = list(zip(TAGS, compared.runs, strict=False))
-    fields = ("samples", "judged", "right", "length", "cues", "per_1k", "cut")
-    writer.writerow(["problem", "number", "gold", "unit", "lexicon", "grader",
-                     *(f"{f} {t}" for t, _ in sides for f in fields),
-                     *(f"run {t}" for t, _ in sides), "question"])  # fmt: skip
+    settings = {"unit": compared.unit, "lexicon": compared.lexicon, "grader": compared.grader}
+    runs = {f"run {tag}": f"{run.id} {run.label}" for tag, run in zip(TAGS, compared.runs, strict=False)}
+    rows: list[Record] = []
     for problem in compared.problems:
-        figures = [value for side in problem.sides for value in _figures(side)]
-        named = [f"{run.id} {run.label}" for _, run in sides]
-        row = [problem.id, problem.number, problem.gold, compared.unit, compared.lexicon, compared.grader]
-        cells = (*row, *figures, *named, problem.question)
-        writer.writerow([_as_text(cell) for cell in cells])
-    return out.getvalue()
+        figures: dict[str, float | None] = {}
+        for tag, side in zip(TAGS, problem.sides, strict=False):
+            figures |= {f"{name} {tag}": value for name, value in _figures(side).items()}
+        row = {"problem": problem.id, "number": problem.number, "gold": problem.gold, **settings}
+        rows.append({**row, **figures, **runs, "question": problem.question})
+    return csv_text(rows)
 
 
-def _figures(side: Side) -> list[float | int | None]:
-    return [side.samples, side.known, side.correct, side.length, side.cues, side.per_1k, side.cut]
-
-
-def _as_text(cell: object) -> object:
-    """The cell, with an apostrophe before text that a spreadsheet would take for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+def _figures(side: Side) -> dict[str, float | None]:
+    """A side's figures by the names of their columns, which scripts of readers rely on."""
+    return {
+        "samples": side.samples, "judged": side.known, "right": side.correct, "length": side.length,
+        "cues": side.cues, "per_1k": side.per_1k, "cut": side.cut,
+    }  # fmt: skip
