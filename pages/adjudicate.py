@@ -38,6 +38,7 @@ with header:
         st.rerun()
 with error_notice(stop=True):
     sheet = services().adjudication.sheet(person.id, asked)
+# Previous and next follow the order of the table: one who settles item by item meets the worst first.
 places = [row.item for row in walking_order(queue)]
 here = places.index(asked) if asked in places else -1
 words = next((agreement_words(row) for row in queue if row.item == asked), "")

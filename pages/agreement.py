@@ -39,4 +39,5 @@ by_label(report)
 by_pair(report)
 undefined(report)
 worst_items(info, adjudication_queue(info.project.id), person)
+# Gamma takes minutes, so it is a job and never holds up the figures above.
 gamma_section(person, info.project.id)

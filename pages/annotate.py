@@ -33,6 +33,7 @@ except UserError as error:
         st.rerun()
     st.stop()
 
+# An old link may name an item of another project than the one that is chosen.
 if sheet is None or sheet.project.id != project.id:
     done = sum(state.state == "done" for state in mine)
     st.header("Nothing left for you here", anchor=False)
@@ -54,6 +55,7 @@ history = labelling.history(sheet.item.id, person.id)
 result = annotate_view(sheet, history, person.id, key="annotate")
 if result.finished or result.move:
     target = item_address(labelling.mine(person.id, project.id), sheet.item.id, result.move)
+    # Without an item in the address the next run takes the next one that is open.
     if target:
         st.query_params["item"] = target
     else:

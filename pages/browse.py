@@ -96,6 +96,7 @@ wanted = TraceFilter(
     correct={"right": True, "wrong": False}.get(verdict or ""), unknown=verdict == "unknown",
     disagree=verdict == "disputed",
 )  # fmt: skip
+# The order is the store's: the table holds one page of it and couldn't sort the rest.
 sort = st.query_params.get("sort", "run")
 descending = sort.startswith("-")
 asked = st.session_state.get("page") or st.query_params.get("page", "")  # its field stands below the table

@@ -20,6 +20,7 @@ from pages.parts.imports.uploads import (
 
 require_person()
 page_header("Import")
+# Uploads fill the disk and paths read files of this machine: without the role there are no fields for either.
 if why := barred():
     notice(f"Only admins bring traces in. {why}", "info")
     kept_runs()

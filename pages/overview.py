@@ -40,6 +40,7 @@ if not runs():
     st.code("python -m backend import PATH...", language=None)
     st.stop()
 
+# The choice of the lexicon is drawn below the title, and the title depends on the pair: the session knows it already.
 hero = telling(chosen_lexicon(), st.session_state.get("grader") or None, st.session_state.get("turn", 0))
 # The title claims no more than the pair shows: of imported runs nobody knows what trained them.
 lab = hero is not None and is_lab(hero.pair.base)

@@ -62,6 +62,7 @@ if event and event.kind == "action" and event.row:
 if event and event.kind == "row" and event.row:
     st.query_params["project"] = event.row
     st.rerun()
+# A project of the address may have been deleted.
 shown = next((info for info in infos if info.project.id == chosen), None)
 if shown:
     project_details(shown, person)

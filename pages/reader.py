@@ -73,6 +73,7 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     regenerate(trace.problem, [trace.run])
     layer = token_controls(trace)
 
+# Without the link to the Reader that a pane has on every other page.
 pane = replace(pane_of(trace, grader, link=False), tokens=layer)
 forks = services().traces.forks(trace.id)
 options = Options(go_on=True, reserve=48 if forks else 16)  # the height left below the viewer for the list of forks

@@ -33,6 +33,7 @@ class PageLink:
 
 def made(job: Job, runs: Mapping[str, Run]) -> list[Run]:
     """The runs a job made, or read, that are still in the store."""
+    # The result is JSON that a worker wrote: what is no list names no runs.
     named = job.result.get("runs")
     return [runs[run] for run in named if run in runs] if isinstance(named, list) else []
 

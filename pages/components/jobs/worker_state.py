@@ -48,6 +48,7 @@ def worker_state(*, needed: bool, quiet: bool = False) -> bool:
 
 def _start() -> None:
     with error_notice():
+        # A worker that holds the store's lock and reports nothing is busy, and a second one would end at once.
         if services().jobs.start_worker() is None:
             notice("A worker process is there and holds this store, but is too busy to answer. Wait a moment.", "info")
             return

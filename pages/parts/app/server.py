@@ -50,7 +50,7 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass through, adding the headers where a response starts."""
+        """Passes a request on and adds the headers where its response starts."""
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -59,6 +59,7 @@ class SecurityHeaders:
                     headers[name] = value
             await send(message)
 
+        # A WebSocket has no response to add to.
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
@@ -70,6 +71,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Starts a worker and imports what every page needs; ends the worker when the app ends."""
     import pages.components.frame.session  # noqa: F401, PLC0415 - here, so that a bare import of this module stays cheap
 
+    # In a thread: the start opens the store and waits for a process, and the event loop would serve nobody meanwhile.
     worker = await to_thread.run_sync(_start_worker)
     # Streamlit collects garbage after every rerun. Frozen, the 114,000 objects of what was imported are no longer
     # walked each time: a rerun of a small page takes 5 ms of the processor instead of 62.

@@ -57,6 +57,7 @@ def kept_runs() -> None:
         for run in runs().values()
     ]
     event = data_table(columns, rows, key="kept-runs", caption="Runs in the store", height=360)
+    # For a viewer the link isn't drawn; whoever sends its event all the same is refused by the service.
     if event and event.action == "delete" and event.row:
         _confirm_run(event.row)
 

@@ -92,6 +92,7 @@ def versions(person: Person, name: str, project: str | None) -> None:
                 notice("It is being done: see Jobs.", "info")
     if lexicon.learned and project:
         _least_certain(person, name, project)
+    # Figures of a shipped lexicon are compared across papers and stores, so it never changes.
     own = [one for one in services().lexicons.own() if one.name == name]
     if not own:
         st.text("This one is shipped: its figures never change their meaning. What is made from it gets its own name.")

@@ -58,6 +58,7 @@ class Branch:
 def tree(nodes: Sequence[Node]) -> list[Branch]:
     """The family trees of `nodes`, in their order; a model whose parent isn't among them is a root."""
     known = {node.id: node for node in nodes}
+    # A parent may be none of them: models can be removed from the list.
     below: dict[str | None, list[Node]] = {}
     for node in nodes:
         below.setdefault(node.parent if node.parent in known else None, []).append(node)

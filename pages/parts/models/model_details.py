@@ -66,6 +66,7 @@ def _origins(info: ModelInfo) -> list[str]:
 
 def made_by(info: ModelInfo) -> str:
     """The title of the job that made a model; "" where none did or it was removed from the history."""
+    # A model outlives its job, whose row a person may remove from the history.
     try:
         return visible(services().jobs.get(info.model.job).title, 120) if info.model.job else ""
     except UserError:

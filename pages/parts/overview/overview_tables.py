@@ -18,6 +18,7 @@ MOST_PAIRS = 6
 
 def pair_table(pairs: Sequence[Pair], figures: Mapping[str, RunSummary], grader: str) -> str | None:
     """Draws the pairs in their order; returns "A,B" (run ids) of the one a person opened."""
+    # "Show all" stands below the table: its press is known from the session in the run that draws the whole table.
     everything = bool(st.session_state.get("all_pairs")) or len(pairs) <= MOST_PAIRS
     shown = pairs if everything else pairs[:MOST_PAIRS]
     columns = [

@@ -32,6 +32,7 @@ def _export(info: ProjectInfo, person: Person) -> None:
         st.text("Exports show everybody’s labels: they take the role of an adjudicator.")
         return
     admin = person.role.covers(Role.ADMIN)
+    # Annotators label blind to the model; an export that names runs is for who may see everything.
     traces = st.toggle("Say which trace and run a text is from", key="export-traces", disabled=not admin)
     history = st.toggle("With the history of every label (JSON Lines and Parquet)", key="export-history")
     for form in services().label_files.formats():

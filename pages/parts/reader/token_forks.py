@@ -47,6 +47,7 @@ def children(links: Sequence[ForkLink], grader: str) -> None:
 
 
 def _line(link: ForkLink, grader: str) -> str:
+    # A trace may also be continued with nothing inserted, only sampled anew from there.
     word = visible(link.inserted.strip(), 60)
     place = f"left at character {link.at:,}" + (f" with “{word}”" if word else "")
     verdict = _verdict_words(link.verdict(grader))
