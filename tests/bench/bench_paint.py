@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import json
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.components.trace_view_cases import long_text, pane
+from tests.browser.conftest import CHROMIUM, FLAGS, start_server
+
 _BROWSER_TESTS = Path(__file__).resolve().parents[1] / "browser"
-sys.path.insert(0, str(_BROWSER_TESTS))
-
-from conftest import CHROMIUM, FLAGS, start_server  # noqa: E402 - the folder isn't a package
-
-from tests.browser.components.trace_view_cases import long_text, pane  # noqa: E402
-
 LONG, SHORT, LOADS = 80_000, 2_000, 5
 
 
