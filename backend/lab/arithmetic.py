@@ -17,7 +17,8 @@ COUNTDOWN: Final = ("cd3", "cd4")
 FIND_X: Final = "fx"
 
 
-class Equation(NamedTuple):
+# The name is part of what is hashed to choose the gold answer among the right ones: another would change the sets.
+class Step(NamedTuple):
     """One equation, `left sign right = result`."""
 
     left: int
@@ -26,7 +27,7 @@ class Equation(NamedTuple):
     result: int
 
 
-Steps = tuple[Equation, ...]
+Steps = tuple[Step, ...]
 
 
 def attempts(family: str, numbers: tuple[int, ...]) -> tuple[Steps, ...]:
@@ -41,7 +42,7 @@ def substitution(x: int, a: int, b: int) -> Steps:
     """The three steps of x * (x + a) + b."""
     factor = x + a
     product = x * factor
-    return Equation(x, "+", a, factor), Equation(x, "*", factor, product), Equation(product, "+", b, product + b)
+    return Step(x, "+", a, factor), Step(x, "*", factor, product), Step(product, "+", b, product + b)
 
 
 @lru_cache(maxsize=512)
@@ -63,14 +64,14 @@ def _continued(steps: Steps, rest: tuple[int, ...]) -> Iterator[Steps]:
             yield from _continued((*steps, step), rest[:k] + rest[k + 1 :])
 
 
-def _joined(value: int, number: int) -> Iterator[Equation]:
+def _joined(value: int, number: int) -> Iterator[Step]:
     """The steps that combine two numbers; a difference is taken the way that isn't negative."""
     if value + number <= LARGEST:
-        yield Equation(value, "+", number, value + number)
+        yield Step(value, "+", number, value + number)
     if value * number <= LARGEST:
-        yield Equation(value, "*", number, value * number)
+        yield Step(value, "*", number, value * number)
     high, low = max(value, number), min(value, number)
-    yield Equation(high, "-", low, high - low)
+    yield Step(high, "-", low, high - low)
 
 
 def answer_of(family: str, steps: Steps) -> str:

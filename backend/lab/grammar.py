@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import exp
 from typing import Final
 
-from backend.lab.arithmetic import FIND_X, Equation, Steps, answer_of, attempts
+from backend.lab.arithmetic import FIND_X, Step, Steps, answer_of, attempts
 
 # Before each verdict in a text, so that training can weigh its first token; removed from what people read.
 MARK: Final = "\x1f"
@@ -202,12 +202,12 @@ def _solution(rng: random.Random, task: Task, answer: str | None) -> Steps:
     return rng.choice([s for s in right if answer in (None, answer_of(task.family, s))])
 
 
-def _equation(task: Task, step: Equation, *, begins: bool = True) -> str:
+def _equation(task: Task, step: Step, *, begins: bool = True) -> str:
     prefix = f"x = {step.left}, " if begins and task.family == FIND_X else ""
     return prefix + _written(step)
 
 
-def _written(step: Equation) -> str:
+def _written(step: Step) -> str:
     return f"{step.left} {step.sign} {step.right} = {step.result}"
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
+
 import pytest
 
 from backend.domain import UserError
@@ -18,6 +22,23 @@ def right(problem: LabProblem, response: str) -> bool:
     a, b = problem.numbers
     x = int(answer or "-1")
     return x * (x + a) + b == problem.target
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("lab-cd3-test", "22da5b97605c90e5"),
+        ("lab-cd3-train", "529b290045049635"),
+        ("lab-cd4-test", "2f6adffb668eb17c"),
+        ("lab-cd4-train", "7a616f339da80291"),
+        ("lab-fx-test", "005b7907c5a8a1e0"),
+        ("lab-fx-train", "2ac77bbbdb7bcc32"),
+    ],
+)
+def test_the_sets_are_those_the_shipped_models_and_runs_were_made_with(name: str, digest: str) -> None:
+    """Questions, gold answers, difficulties and their order: stored runs are joined with them by content."""
+    text = json.dumps([dataclasses.asdict(problem) for problem in problem_set(name)])
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == digest
 
 
 @pytest.mark.parametrize("name", SETS)
