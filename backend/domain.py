@@ -19,7 +19,8 @@ class Section(StrEnum):
 
     PROMPT = "prompt"  # offsets of this one run into the prompt, those of the others into the text
     THINK = "think"
-    ANSWER = "answer"
+    ANSWER = "answer"  # what follows thinking, or comes before it
+    RESPONSE = "response"  # the whole of a text without any mark of thinking
 
 
 class Group(StrEnum):
@@ -38,6 +39,8 @@ class Finish(StrEnum):
 
     STOP = "stop"  # by itself
     LENGTH = "length"  # at the token limit
+    REFUSAL = "refusal"  # the text says no
+    TOOL_CALL = "tool call"  # the text is the call
     UNKNOWN = "unknown"  # the source doesn't say
 
 
@@ -94,8 +97,7 @@ class JobState(StrEnum):
 class Lane(StrEnum):
     """A queue of its own: jobs of one lane run one after the other."""
 
-    # Apart from the others, so that what a person is watching never waits for a batch.
-    LIVE = "live"
+    LIVE = "live"  # apart, so that what a person is watching never waits for a batch
     BATCH = "batch"
     FILES = "files"
 
@@ -165,7 +167,7 @@ class SourceRef:
 class TraceDraft:
     """One response as an importer or an engine delivers it, before it is graded, matched and stored.
 
-    `question` is the problem as the source words it, `prompt` what the model was really shown ("" where unknown).
+    `question` is as the source words it, `prompt` what the model was really shown ("" where unknown).
     """
 
     question: str
@@ -222,7 +224,6 @@ _BOXED_INSTRUCTION = re.compile(
     r"(?:please\s|let'?s\s)?\s?(?:reason|think) step by step,?[^\n]*?\\boxed\s?\{\s?\}\.?$", re.IGNORECASE
 )
 _INSTRUCTION_LENGTH = 400
-_BLANK = re.compile(r"\s+")
 
 
 def bare_question(question: str) -> str:
@@ -235,7 +236,7 @@ def bare_question(question: str) -> str:
 def problem_id(question: str) -> str:
     """Content hash of a problem: equal for wordings that differ in whitespace or the boxed instruction alone."""
     # All white space goes: data sets wrap and space the same LaTeX differently.
-    return digest(_BLANK.sub("", bare_question(question)))
+    return digest("".join(bare_question(question).split()))
 
 
 def digest(*parts: str, size: int = 8) -> str:
@@ -271,7 +272,6 @@ class Run:
     """A stored run. `length_unit` is "tokens" where every trace has a token count, else "words"."""
 
     # Lengths of one run are never mixed: a mean over tokens of some traces and words of others means nothing.
-
     id: str
     info: RunInfo
     problems: int

@@ -97,6 +97,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("n", pa.int32()),
             ("think", pa.int32()),
             ("answer", pa.int32()),
+            ("response", pa.int32()),  # parts of earlier releases lack it
             ("prompt", pa.int32()),
             *[(column, pa.int32()) for column in GROUP_COLUMNS.values()],
         ]

@@ -90,7 +90,7 @@ def _tables(database: duckdb.DuckDBPyConnection, view: _View, folder: Path) -> d
         # Empty first: a store without any part gets its tables too.
         _create(database, kind, SCHEMAS[kind].empty_table())
         if paths := [str(folder / part.path) for part in view.parts if part.kind == kind]:
-            parts = "read_parquet($paths, hive_partitioning=false)"
+            parts = "read_parquet($paths, hive_partitioning=false, union_by_name=true)"
             database.execute(f"INSERT INTO {kind} BY NAME SELECT * FROM {parts}", {"paths": paths})
     run_schema = pa.schema([(name, _TYPES.get(name, pa.string())) for name in _RUN_COLUMNS])
     problem_schema = pa.schema([(name, pa.string()) for name in ProblemRow._fields])

@@ -202,7 +202,7 @@ class CueColumns:
     def _count_table(self, counts: Hits, trace: Hits, lexicon: Hits) -> pa.Table:
         names = [section.value for section in _SECTIONS] + [GROUP_COLUMNS[group] for group in _GROUPS]
         columns = {name: counts[:, i] for i, name in enumerate(names)}
-        columns["n"] = columns[Section.THINK.value] + columns[Section.ANSWER.value]
+        columns["n"] = counts[:, : len(_SECTIONS)].sum(axis=1) - columns[Section.PROMPT.value]
         numbers = {name: pa.array(column, pa.int32()) for name, column in columns.items()}
         return pa.table(self._labels("counts", trace, lexicon) | numbers).select(SCHEMAS["counts"].names)
 
