@@ -6,7 +6,8 @@ that a page may name them without importing a reader.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from backend.domain import Context, ImportProblem, ProblemDraft, RunInfo, Sampli
 
 Row = dict[str, Any]
 Draft = TraceDraft | ProblemDraft
+# What a person says of a table: part -> column, or the columns of several arms. Parts are the fields of ColumnMapping.
+Said = Mapping[str, str | Sequence[str]]
 
 
 class Shape(StrEnum):
@@ -35,8 +38,18 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """Which column of a table holds what; dotted names reach into nested objects and lists. None: no column does."""
+    """Which column of a table holds what. None: no column does.
 
+    A dotted name reaches into objects; a number in it is a place in a list (`resps.0.0`); through a list without a
+    number it means every item (`generations.text` is a list of responses). `rows` is the place of the rows inside a
+    file or inside each of its rows: lists on the way are expanded at any depth, and a row keeps the fields of what is
+    around it. `*` stands for every key of an object: `rows=tasks.*`.
+
+    Of several arms (`text` = two columns, or `answers.*`) each becomes a source of its own, with one column as `text`;
+    the other parts may name as many columns, or a `*` too.
+    """
+
+    # Without a question rows are told apart by `id`, or else by their place.
     question: str | None = None
     # Without it the rows are problems, not traces. It may hold a list of responses; the other columns are then taken
     # per response where they hold lists.
@@ -50,6 +63,8 @@ class ColumnMapping:
     verdict: str | None = None
     reasoning: str | None = None
     model: str | None = None  # divides the rows into runs
+    rows: str | None = None
+    id: str | None = None  # names the problem where no question does
 
     def used(self) -> dict[str, str]:
         """Part -> column, for the parts that have one."""
@@ -107,21 +122,99 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class TableColumn:
+    """A column of a table, judged by its first rows.
+
+    `kind` is "text", "texts" (a list of them), "messages", "number", "true or false", "object" or "list"; `length` the
+    median of its characters (of one text in a list); `sample` the first value, cut; `used` the part that the guess
+    takes it for, "" where it is left over.
+    """
+
+    name: str
+    kind: str
+    length: int
+    sample: str
+    used: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlace:
+    """A place where rows may lie inside a file, as `ColumnMapping.rows` takes it, and how many are there."""
+
+    path: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """The first rows of any table as a person maps it: its columns, a guess, and where else rows may lie.
+
+    Rows and columns are those at `guess.rows`. `arms` are the columns that the guess takes for responses of several
+    models in one row; `guess.text` is then empty.
+    """
+
+    columns: tuple[TableColumn, ...]
+    rows: list[Row]
+    guess: ColumnMapping
+    arms: tuple[str, ...] = ()
+    places: tuple[RowPlace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """Files whose rows could be traces, with the question which column is the response: they need a word of a person.
+
+    The files of a folder that have the same columns are asked about together. `long` are the unused columns of text
+    that could be responses; `shown` names the files, `reason` is a clause that says what isn't known.
+    """
+
+    paths: tuple[Path, ...]
+    shown: str
+    reason: str
+    long: tuple[TableColumn, ...]
+    guess: ColumnMapping
+    places: tuple[RowPlace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """How many rows were read, how many traces (or problems) they became, and how many were left out, by reason."""
+
+    rows: int = 0
+    made: int = 0
+    left: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """What a scan found: sources to import, files left aside, and files that can't be imported."""
+    """What a scan found: sources to import, files left aside, files that can't be imported, and files to ask about."""
 
     sources: list[Source]
     skipped: list[Skipped]
     failed: list[ImportProblem]
+    questions: list[Unmapped] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The first rows as they stand, their columns (dotted), and the drafts they become."""
+    """The first rows as they stand, their columns (dotted), the drafts they become, and the counts of both."""
 
     columns: tuple[str, ...]
     rows: list[Row]
     drafts: list[Draft]
+    counts: RowCounts = RowCounts()
+
+
+@dataclass(frozen=True, slots=True)
+class MappingEffect:
+    """What a mapping would do: the sources it makes with a preview of each, or the `problem` why it can't be used.
+
+    Previews stop before the first row that can't be read; `problem` then says which it is.
+    """
+
+    sources: list[Source]
+    previews: list[Preview]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

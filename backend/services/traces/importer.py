@@ -6,7 +6,7 @@ Owns the order of these steps, the recognition of what is already stored, and th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, cast
@@ -29,7 +29,19 @@ from backend.exchange.traces.read import preview, read
 from backend.exchange.traces.scan import peek, scan, with_mapping
 from backend.grading.pool import GraderPool
 from backend.grading.verdicts import Verdicts
-from backend.import_plan import ColumnMapping, ImportPlan, Overrides, Preview, Source, SourceKind
+from backend.import_plan import (
+    ColumnMapping,
+    ImportPlan,
+    MappingEffect,
+    Overrides,
+    Preview,
+    RowCounts,
+    Said,
+    Source,
+    SourceKind,
+    TableColumn,
+    TableView,
+)
 from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.file_tokenizer import FileTokenizer
@@ -43,17 +55,22 @@ from backend.store.trace_columns import TokenCounter, mapping_key
 # Called with (bytes read, bytes in all, what is being read).
 Progress = Callable[[int, int, str], None]
 
-State = Literal["imported", "present", "planned", "skipped", "failed"]
+# "asked": the file needs a word of a person; `sentence` names its unused long columns and how to map them.
+State = Literal["imported", "present", "planned", "skipped", "failed", "asked"]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOutcome:
-    """The outcome of one source: a `sentence` for people, and the id of the `run` or `problem_set` stored now."""
+    """The outcome of one source: a `sentence` for people, and the id of the `run` or `problem_set` stored now.
+
+    `counts` are those of the rows read, where rows were read; the sentence says them too.
+    """
 
     state: State
     sentence: str
     run: str | None = None
     problem_set: str | None = None
+    counts: RowCounts | None = None
 
 
 class ImportService:
@@ -64,12 +81,11 @@ class ImportService:
         self._store, self._lexicons, self._graders = store, lexicons, graders
 
     @needs(Role.ADMIN)
-    def plan(
-        self, paths: Sequence[Path], mapping: Mapping[str, str] | None = None, base: Path | None = None
-    ) -> ImportPlan:
-        """The sources these paths hold, files that are skipped and why, and files that can't be read; imports nothing.
+    def plan(self, paths: Sequence[Path], mapping: Said | None = None, base: Path | None = None) -> ImportPlan:
+        """The sources these paths hold, files that are skipped and why, that can't be read, and that need a word.
 
-        `mapping` (field -> column) reads them as tables of no known format. Names are shown relative to `base`.
+        With `mapping` every file of the paths (folders are walked) whose rows have its columns is read by it; those
+        that haven't are skipped, or fail where they were named directly. Names are shown relative to `base`.
         """
         if not mapping:
             return scan(paths, base)
@@ -79,7 +95,7 @@ class ImportService:
                 f"There is no field {visible(unknown[0], 40)!r} to map; there are {', '.join(sorted(known))}."
             )
         named = [(path, RunInfo(visible(path.stem), visible(path.parent.name))) for path in paths]
-        chosen = ColumnMapping(**mapping)
+        chosen = ColumnMapping(**{part: name if isinstance(name, str) else name[0] for part, name in mapping.items()})
         return ImportPlan([s for path, info in named for s in with_mapping(path, chosen, info)], [], [])
 
     @needs(Role.ADMIN)
@@ -88,10 +104,26 @@ class ImportService:
         return preview(source)
 
     @needs(Role.ADMIN)
-    def peek(self, path: Path) -> tuple[Preview, dict[str, str]]:
-        """The first rows of a table of no known format, and a guess which column is what. Raises ImportProblem."""
+    def peek(self, path: Path, rows: str | None = None) -> TableView:
+        """The first rows of any table, known format or not, with a guess which column is what. Raises ImportProblem.
+
+        `rows` is a place of rows inside the file; None takes the likeliest. Always answers for a readable table, so
+        that a mapping can be offered for any file.
+        """
         found = peek(path)
-        return found, guess_mapping(found.columns).used()
+        guess = guess_mapping(found.columns)
+        used = {column: part for part, column in guess.used().items()}
+        columns = tuple(TableColumn(name, "text", 0, "", used.get(name, "")) for name in found.columns)
+        return TableView(columns, found.rows, guess)
+
+    @needs(Role.ADMIN)
+    def effect(self, paths: Sequence[Path], mapping: Said, base: Path | None = None, rows: int = 20) -> MappingEffect:
+        """What a mapping would make of the first rows of these paths, before anything is imported. Raises nothing."""
+        try:
+            sources = self.plan(paths, mapping, base).sources
+            return MappingEffect(sources, [preview(source, rows) for source in sources])
+        except UserError as error:
+            return MappingEffect([], [], str(error))
 
     @needs(Role.ADMIN)
     def run(
@@ -99,7 +131,7 @@ class ImportService:
         paths: Sequence[Path],
         overrides: Overrides | None = None,
         *,
-        mapping: Mapping[str, str] | None = None,
+        mapping: Said | None = None,
         tokenizer: Path | None = None,
         dry_run: bool = False,
     ) -> Iterator[ImportOutcome]:

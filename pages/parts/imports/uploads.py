@@ -168,15 +168,16 @@ def _short(value: Any) -> Any:
 def mapping_form(path: Path) -> None:
     """Asks which column of an unknown table holds what; the answer is kept for the next run of the page."""
     try:
-        found, guess = services().imports.peek(path)
+        found = services().imports.peek(path)
     except UserError:
         return  # no table at all; the plan's own sentence says what it is
+    guess, names = found.guess.used(), [column.name for column in found.columns]
     st.text("The format isn't known. Say which column holds what:")
     with st.form("mapping-form"):
         grid, chosen = st.columns(4), {}
         for i, part in enumerate(PARTS):
-            at = found.columns.index(guess[part]) if part in guess else None
-            chosen[part] = grid[i % 4].selectbox(part, found.columns, at, placeholder="none", key=f"map-{part}")
+            at = names.index(guess[part]) if guess.get(part) in names else None
+            chosen[part] = grid[i % 4].selectbox(part, names, at, placeholder="none", key=f"map-{part}")
         if st.form_submit_button("Read it so"):
             st.session_state.mapping = {part: column for part, column in chosen.items() if column}
             st.rerun()
