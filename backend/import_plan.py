@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from backend.domain import Context, ImportProblem, ProblemDraft, RunInfo, Sampling, TraceDraft
+from backend.domain import Context, ImportProblem, ProblemDraft, RunInfo, Sampling, TraceDraft, visible
 
 Row = dict[str, Any]
 Draft = TraceDraft | ProblemDraft
@@ -183,6 +183,12 @@ class RowCounts:
     rows: int = 0
     made: int = 0
     left: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The counts as a clause: rows read, and what was left out of them and why."""
+        left = "".join(f", {number:,} left out: {visible(reason)}" for reason, number in self.left)
+        return f"{self.rows:,} {'row' if self.rows == 1 else 'rows'} read{left}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ Owns the numbering of samples across rows, progress, and the naming of file and 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from backend.domain import ImportProblem, SourceRef, TraceDraft, problem_id
@@ -14,14 +15,32 @@ from backend.exchange.traces.detection import named
 from backend.exchange.traces.formats.mapped import columns_of
 from backend.exchange.traces.rows import rows_of
 from backend.exchange.traces.scan import part_of
-from backend.exchange.traces.trace_format import Advance, Format, RowError
-from backend.import_plan import Draft, Preview, Row, Source
+from backend.exchange.traces.trace_format import Advance, Format, LeftOut, RowError
+from backend.import_plan import Draft, Preview, Row, RowCounts, Source
 
 _REPORT_EVERY = 2**18  # bytes between two calls of on_progress
 
 
-def read(source: Source, *, on_progress: Callable[[int], None] | None = None) -> Iterator[Draft]:
+@dataclass(slots=True)
+class RowTally:
+    """Counts of a reading: rows, what they became, and what was left out, by reason."""
+
+    rows: int = 0
+    made: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def counts(self) -> RowCounts:
+        """The counts so far, the most frequent reason first."""
+        return RowCounts(self.rows, self.made, tuple(self.left.most_common()))
+
+
+def read(
+    source: Source, *, on_progress: Callable[[int], None] | None = None, tally: RowTally | None = None
+) -> Iterator[Draft]:
     """The source's traces, or its problems. `on_progress` gets the bytes read so far, ending with source.size.
+
+    `tally` is filled on the way: every row is read into a draft, or left out for a reason.
 
     Rows of the same problem are samples of it, numbered in the order of the file unless the source numbers them.
     Raises ImportProblem, naming file, row and reason, for the first row that can't be imported.
@@ -30,12 +49,11 @@ def read(source: Source, *, on_progress: Callable[[int], None] | None = None) ->
     # it were whole.
     form, numbering = named(source.format), _Numbering()
     explicit = form.explicit or bool(source.mapping and source.mapping.sample)
-    taken = 0
+    tally = tally or RowTally()
     for row, ref in _records(form, source, _progress(source.size, on_progress)):
-        drafts = _drafts(form, row, ref, source)
-        taken += len(drafts)
+        drafts = _drafts(form, row, ref, source, tally)
         yield from numbering.checked(drafts) if explicit else numbering.numbered(drafts)
-    if not taken:
+    if not tally.rows:
         raise ImportProblem(source.files[0].shown, "it holds no rows of this run")
     if on_progress:
         on_progress(source.size)
@@ -46,8 +64,9 @@ def preview(source: Source, rows: int = 5) -> Preview:
     form = named(source.format)
     first = list(islice(_records(form, source, lambda size: None), rows))
     columns = dict.fromkeys(name for row, _ in first for name in columns_of(row))
-    drafts = [draft for row, ref in first for draft in _drafts(form, row, ref, source)]
-    return Preview(tuple(columns), [row for row, _ in first], drafts)
+    tally = RowTally()
+    drafts = [draft for row, ref in first for draft in _drafts(form, row, ref, source, tally)]
+    return Preview(tuple(columns), [row for row, _ in first], drafts, tally.counts)
 
 
 def _records(form: Format, source: Source, advance: Advance) -> Iterator[tuple[Row, SourceRef]]:
@@ -69,11 +88,16 @@ def _plain(source: Source, advance: Advance) -> Iterator[tuple[Row, SourceRef]]:
             yield row, SourceRef(file.shown, file.sha256, number)
 
 
-def _drafts(form: Format, row: Row, ref: SourceRef, source: Source) -> Sequence[Draft]:
+def _drafts(form: Format, row: Row, ref: SourceRef, source: Source, tally: RowTally) -> Sequence[Draft]:
     try:
-        return list(form.drafts(row, ref, source))
+        found = list(form.drafts(row, ref, source))
     except RowError as error:
         raise ImportProblem(ref.file, str(error), error.row or ref.row) from None
+    drafts = [each for each in found if not isinstance(each, LeftOut)]
+    tally.rows += 1
+    tally.made += len(drafts)
+    tally.left.update(each.reason for each in found if isinstance(each, LeftOut))
+    return drafts
 
 
 def _progress(size: int, report: Callable[[int], None] | None) -> Advance:

@@ -25,6 +25,17 @@ class RowError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row, or one response of a row, that becomes no trace, and why, as a clause. The reader counts them by reason.
+
+    For what is no trace by its nature (a failed request, another filter of the same response); what can't be read is a
+    RowError, which refuses the file.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScannedFile:
     """A file with its first row. `names` are the parts of its path, from which models and data sets are guessed."""
 
@@ -63,8 +74,8 @@ class Format:
     matches: Callable[[Row], bool]
     # The runs a file becomes.
     describe: Callable[[ScannedFile], Iterable[Proposal]]
-    # The drafts of one row. Raises RowError.
-    drafts: Callable[[Row, SourceRef, Source], Iterable[Draft]]
+    # The drafts of one row, and what of it is left out. Raises RowError.
+    drafts: Callable[[Row, SourceRef, Source], Iterable[Draft | LeftOut]]
     kind: SourceKind = SourceKind.RUN
     # The part of the file a row belongs to, where parts are runs of their own: a step, a model. `describe` is then
     # called once for each part, with that part's first row.

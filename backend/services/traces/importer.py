@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -15,6 +15,7 @@ from backend.annotation import Role
 from backend.domain import (
     ImportProblem,
     ProblemDraft,
+    Run,
     RunInfo,
     TraceDraft,
     UserError,
@@ -25,7 +26,7 @@ from backend.domain import (
     visible,
 )
 from backend.exchange.traces.formats.mapped import guess_mapping
-from backend.exchange.traces.read import preview, read
+from backend.exchange.traces.read import RowTally, preview, read
 from backend.exchange.traces.scan import peek, scan, with_mapping
 from backend.grading.pool import GraderPool
 from backend.grading.verdicts import Verdicts
@@ -196,14 +197,16 @@ class ImportService:
         if dry_run:
             return ImportOutcome("planned", f"{where}: {source.format} would become {name}.")
         # What is written before a failure is never registered, and the writer removes it: there are no half runs.
-        work = RunBuilder(identity, source.info, self._lexicons.matchers(), counter)
+        work, tally = RunBuilder(identity, source.info, self._lexicons.matchers(), counter), RowTally()
         with PartWriter(self._store.folder, identity) as writer:
             try:
-                for draft, verdicts in _graded(_with_progress(source, on_progress), graders):
+                for draft, verdicts in _graded(_with_progress(source, on_progress, tally), graders):
                     work.add(draft, verdicts, writer)
                 if not work.count:
-                    raise ImportProblem(source.files[0].shown, "it holds no response")
-                run = work.close(writer)
+                    return ImportOutcome(
+                        "skipped", f"{where}: nothing to import; {tally.counts.words}.", counts=tally.counts
+                    )
+                run = _noted(work.close(writer), tally.counts)
                 sources = [SourceRow(file.sha256, file.shown, file.size) for file in (*source.files, *source.beside)]
                 stored = work.register(self._store, writer, run, sources, self._lexicons.contents())
             except ImportProblem:
@@ -213,9 +216,8 @@ class ImportService:
                 raise UserError(f"{where}, row {work.row}: {error}") from error
         if not stored:
             return ImportOutcome("present", f"{where}: another process has just stored it as {name}.", identity)
-        return ImportOutcome(
-            "imported", f"{where}: {name}, {run.traces:,} traces of {run.problems:,} problems.", identity
-        )
+        told = f"{run.traces:,} traces of {run.problems:,} problems; {tally.counts.words}"
+        return ImportOutcome("imported", f"{where}: {name}, {told}.", identity, counts=tally.counts)
 
     # -- problem sets -------------------------------------------------------------------------------
 
@@ -226,9 +228,11 @@ class ImportService:
             return ImportOutcome("present", f"{where}: already in the store, by its content.", problem_set=identity)
         if dry_run:
             return ImportOutcome("planned", f"{where}: would become the problem set {visible(name)}.")
-        drafts = [cast(ProblemDraft, draft) for draft in read(source)]
+        tally = RowTally()
+        drafts = [cast(ProblemDraft, draft) for draft in read(source, tally=tally)]
         if not drafts:
-            raise ImportProblem(source.files[0].shown, "it holds no problem")
+            told = tally.counts.words
+            return ImportOutcome("skipped", f"{where}: no problem in it; {told}.", counts=tally.counts)
         rows = [ProblemRow(problem_id(d.question), bare_question(d.question), d.gold) for d in drafts]
         unique = len({row.id for row in rows})
         first = source.files[0]
@@ -236,16 +240,24 @@ class ImportService:
         if not self._store.ledger.add_problem_set(entry, rows, [dict(d.extra) for d in drafts]):
             return ImportOutcome("present", f"{where}: another process has just stored it.", problem_set=identity)
         repeats = "" if unique == len(rows) else f" in {len(rows):,} rows"
-        sentence = f"{where}: problem set {visible(name)}, {unique:,} problems{repeats}."
-        return ImportOutcome("imported", sentence, problem_set=identity)
+        sentence = f"{where}: problem set {visible(name)}, {unique:,} problems{repeats}; {tally.counts.words}."
+        return ImportOutcome("imported", sentence, problem_set=identity, counts=tally.counts)
 
 
-def _with_progress(source: Source, on_progress: Progress | None) -> Iterator[TraceDraft]:
+def _noted(run: Run, counts: RowCounts) -> Run:
+    """The run with a note of what was left out of its files: whoever compares it has to know."""
+    if not counts.left:
+        return run
+    note = "; ".join(filter(None, (run.info.note, counts.words)))
+    return replace(run, info=replace(run.info, note=note))
+
+
+def _with_progress(source: Source, on_progress: Progress | None, tally: RowTally) -> Iterator[TraceDraft]:
     def report(done: int) -> None:
         if on_progress:
             on_progress(done, max(source.size, 1), source.files[0].shown)
 
-    return cast("Iterator[TraceDraft]", read(source, on_progress=report))
+    return cast("Iterator[TraceDraft]", read(source, on_progress=report, tally=tally))
 
 
 def _graded(drafts: Iterable[TraceDraft], graders: GraderPool) -> Iterator[tuple[TraceDraft, Verdicts]]:

@@ -1,0 +1,180 @@
+"""Paths into rows: the value a dotted name leads to, the rows inside a row, and the places where rows may lie.
+
+A number in a path is a place in a list, `*` every key of an object, and a list without a number means all its items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from backend.exchange.traces import fields
+from backend.exchange.traces.json_text import type_name
+from backend.exchange.traces.trace_format import RowError
+from backend.import_plan import Row
+
+_DEPTH = 6
+_MISSING = object()
+
+
+def steps_of(path: str) -> list[str]:
+    """The steps of a path; `results[].x` and `results[*].x` say the same as `results.x`, and `a[0]` as `a.0`."""
+    plain = path.replace("[]", "").replace("[*]", "").replace("[", ".").replace("]", "")
+    return [step for step in plain.split(".") if step]
+
+
+def value_at(row: Any, column: str) -> Any:
+    """The field of that name, or else what a dotted name leads to. Raises RowError where there is none."""
+    found = row[column] if isinstance(row, dict) and column in row else _follow(row, steps_of(column))
+    if found is _MISSING:
+        raise RowError(f"the column '{column[:60]}' is missing (it has {fields.listed(row)})")
+    return found
+
+
+def _follow(here: Any, steps: Sequence[str]) -> Any:
+    if not steps:
+        return here
+    if isinstance(here, list):
+        if _is_place(steps[0]):
+            return _follow(here[int(steps[0])], steps[1:]) if int(steps[0]) < len(here) else _MISSING
+        found = [_follow(item, steps) for item in here]
+        # What one item lacks is unknown there; what all lack isn't a column.
+        return _MISSING if all(each is _MISSING for each in found) else [None if v is _MISSING else v for v in found]
+    if not isinstance(here, dict):
+        return _MISSING
+    # A name with dots in it may be a field's own: flattened tables have such, and version numbers in models' names.
+    for size in range(len(steps), 0, -1):
+        if (name := ".".join(steps[:size])) in here:
+            return _follow(here[name], steps[size:])
+    return _MISSING
+
+
+def _is_place(step: str) -> bool:
+    return step.isascii() and step.isdigit() and len(step) < 9
+
+
+def only_one(row: Any, column: str, what: str) -> None:
+    """Raises RowError where a number in a path takes one item of a list and leaves others that hold the same.
+
+    A list of messages is no such list: one of its turns is the response.
+    """
+    here, steps = row, [] if isinstance(row, dict) and column in row else steps_of(column)
+    for place, step in enumerate(steps):
+        if isinstance(here, list) and _is_place(step) and not is_messages(here):
+            others = sum(_holds(_follow(item, steps[place + 1 :])) for item in here)
+            if others > 1:
+                whole = ".".join((*steps[:place], *steps[place + 1 :]))
+                raise RowError(f"'{column}' takes one of {others} {what}; '{whole}' takes them all")
+        here = _follow(here, [step])
+        if here is _MISSING:
+            return
+
+
+def _holds(value: Any) -> bool:
+    return value is not _MISSING and value is not None
+
+
+def is_messages(value: Any) -> bool:
+    """Whether a list holds the turns of a chat: OpenAI's `role` or ShareGPT's `from`."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(turn, dict) and isinstance(turn.get("role", turn.get("from")), str) for turn in value)
+    )
+
+
+def expand(row: Row, path: str) -> list[Row]:
+    """The rows that lie at `path` inside a row, each with the fields of what is around it. Raises RowError.
+
+    A field of the same name further out is kept as `above.NAME`; items that are no objects stand under the list's name.
+    """
+    steps = steps_of(path)
+    only_one(row, path, "lists of rows")
+    found = list(_rows_at(row, steps, {}, steps[-1] if steps else "row"))
+    if not found and _follow(row, [step for step in steps if step != "*"][:1]) is _MISSING:
+        raise RowError(f"there are no rows at '{path[:60]}' (it has {fields.listed(row)})")
+    return found
+
+
+def _rows_at(here: Any, steps: Sequence[str], around: Row, name: str) -> Iterator[Row]:
+    if isinstance(here, list) and not (steps and _is_place(steps[0])):
+        for item in here:
+            yield from _rows_at(item, steps, around, name)
+    elif not steps:
+        yield _merged(around, here if isinstance(here, dict) else {name: here})
+    elif isinstance(here, list):
+        yield from _rows_at(here[int(steps[0])], steps[1:], around, name) if int(steps[0]) < len(here) else ()
+    elif isinstance(here, dict) and steps[0] == "*":
+        for key, inner in here.items():
+            yield from _rows_at(inner, steps[1:], {**around, "key": key}, name)
+    elif isinstance(here, dict):
+        size = next((n for n in range(len(steps), 0, -1) if ".".join(steps[:n]) in here), 0)
+        if size:
+            key = ".".join(steps[:size])
+            # Lists beside the one that is expanded are other tables: they would be copied into every row.
+            kept = {k: v for k, v in here.items() if k != key and not _is_table(v)}
+            yield from _rows_at(here[key], steps[size:], _merged(around, kept), key)
+
+
+def _merged(around: Row, inner: Row) -> Row:
+    clashes = {f"above.{key}": value for key, value in around.items() if key in inner and value != inner[key]}
+    return {**around, **clashes, **inner}
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict | list) for item in value) and not is_messages(value)
+
+
+def places(row: Row) -> dict[str, int]:
+    """Path -> number of rows, for every list of objects (or object of alike objects) inside a row, outermost first."""
+    found: dict[str, int] = {}
+    level: list[tuple[str, list[Row]]] = [("", [row])]
+    for _ in range(_DEPTH):
+        deeper: list[tuple[str, list[Row]]] = []
+        for prefix, objects in level:
+            for path, inner in _inside(prefix, objects):
+                if not path.endswith("&"):
+                    found[path] = len(inner)
+                deeper.append((path.removesuffix("&"), inner))
+        level = deeper
+    return found
+
+
+def _inside(prefix: str, objects: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """Paths one step below some objects with the objects there; a single object's path is marked with "&"."""
+    keys = dict.fromkeys(key for each in objects[:50] for key, value in each.items() if isinstance(value, dict | list))
+    if prefix and not prefix.endswith("*") and len(keys) > 1 and _alike(objects):
+        yield f"{prefix}.*", [value for each in objects for value in each.values()]
+        return
+    if not prefix and _alike(objects):
+        yield "*", [value for each in objects for value in each.values()]
+        return
+    for key in keys:
+        values = [each[key] for each in objects if key in each]
+        path = f"{prefix}.{key}" if prefix else key
+        flat = [item for value in values for item in _flat(value) if isinstance(item, dict)]
+        if flat and not any(is_messages(value) for value in values):
+            yield (path if any(isinstance(value, list) for value in values) else f"{path}&"), flat
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _flat(item)
+    else:
+        yield value
+
+
+def _alike(objects: Sequence[Row]) -> bool:
+    """Whether objects map ids to objects of one kind, so that they are lists in other clothes."""
+    values = [value for each in objects for value in each.values()]
+    if len(values) < 2 or not all(isinstance(value, dict) for value in values):
+        return False
+    return all(value.keys() == values[0].keys() for value in values) or all(
+        key.isdigit() for each in objects for key in each
+    )
+
+
+def describe_value(value: Any) -> str:
+    """What a value is, in words, with the fields of an object."""
+    return f"an object with {fields.listed(value, 6)}" if isinstance(value, dict) else type_name(value)
