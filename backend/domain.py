@@ -390,6 +390,7 @@ class TraceFilter:
     min_density: float | None = None
     max_density: float | None = None
     cut: bool | None = None
+    looping: bool | None = None
     search: str = ""
     search_as: SearchAs = SearchAs.TEXT
     lexicon: str = ""

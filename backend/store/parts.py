@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backend.domain import Group, UserError
+from backend.domain import Group, Section, UserError
 from backend.files import replacing
 from backend.store.ledger import PartRow
 
@@ -36,10 +36,19 @@ GROUP_COLUMNS: Mapping[Group, str] = {
     Group.VERIFICATION: "verification",
     Group.IGNORANCE: "ignorance",
 }
+# What is counted of a response: all its cues, those of each section, those of each group.
+COUNT_COLUMNS = ("n", *(section.value for section in Section if section is not Section.PROMPT), *GROUP_COLUMNS.values())
+
+
+def loop_column(counted: str) -> str:
+    """The column of those that lie in loops, beside the one that counts all; what is left is the loop-free count."""
+    return f"loop_{counted}"
+
 
 # Numbered by Arrow: a run's id or an entry's name stands there once, not in each of a million rows.
 _label = pa.dictionary(pa.int32(), pa.string())
 
+# Columns that came after the first release are missing in parts of earlier ones; readers see NULL there, unknown.
 SCHEMAS: Mapping[str, pa.Schema] = {
     "traces": pa.schema(
         [
@@ -54,6 +63,10 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("tokens", pa.int32()),
             ("think_words", pa.int32()),
             ("think_tokens", pa.int32()),
+            # Of the lengths above, what lies in loops. Tokens are shared out by characters where no tokenizer counts.
+            ("loop_chars", pa.int32()),
+            ("loop_words", pa.int32()),
+            ("loop_tokens", pa.int32()),
             ("finish", pa.string()),
             ("gold", pa.string()),
             ("file_answer", pa.string()),
@@ -73,6 +86,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("prompt", pa.string()),
             ("text", pa.string()),
             ("sections", pa.list_(pa.struct([("section", pa.string()), ("start", pa.int32()), ("end", pa.int32())]))),
+            ("loops", pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32())]))),
             ("extra", pa.string()),
         ]
     ),
@@ -87,6 +101,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("section", _label),
             ("start", pa.int32()),
             ("end", pa.int32()),
+            ("looped", pa.bool_()),  # it starts in a loop of the response
         ]
     ),
     "counts": pa.schema(
@@ -94,12 +109,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("trace_id", pa.string()),
             ("run_id", _label),
             ("lexicon", _label),
-            ("n", pa.int32()),
-            ("think", pa.int32()),
-            ("answer", pa.int32()),
-            ("response", pa.int32()),  # parts of earlier releases lack it
-            ("prompt", pa.int32()),
-            *[(column, pa.int32()) for column in GROUP_COLUMNS.values()],
+            *[(column, pa.int32()) for column in (*COUNT_COLUMNS, "prompt", *map(loop_column, COUNT_COLUMNS))],
         ]
     ),
     # A row for each trace and scorer; the lists run in parallel over its tokens. The log-probabilities are those of

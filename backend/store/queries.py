@@ -22,8 +22,19 @@ import pyarrow.parquet as pq
 from backend.domain import GRADERS, Context, SearchAs, TraceFilter, UserError, visible
 from backend.lexicon.folding import continues_word
 from backend.store.ledger import Ledger
-from backend.store.parts import GROUP_COLUMNS, ROW_GROUP, disk_errors
-from backend.store.trace_numbers import ATTEMPTS, Numbers
+from backend.store.parts import ROW_GROUP, disk_errors
+from backend.store.trace_numbers import (
+    ATTEMPTS,
+    COUNTS,
+    CUE_SUMS,
+    GROUP_SUMS,
+    LENGTH_SUMS,
+    LOOPING,
+    MEDIANS,
+    Numbers,
+    looped,
+    parts_of,
+)
 
 # Grader, by the name that people choose it by -> the column that holds its verdict.
 VERDICTS = {"file": "file_correct", "paper": "paper_correct", "math-verify": "verify_correct"}
@@ -41,14 +52,13 @@ SORTS = {
     "density": _PER_1K,
     "correct": "{verdict}",
     "finish": "t.finish",
+    "loops": "t.loop_chars / nullif(t.chars, 0)",
 }
 
 _LISTED = f"""t.trace_id, t.run_id, t.problem_id, t.problem_ordinal, t.sample, t.words, t.tokens, t.chars, t.finish,
+    t.loop_chars, t.loop_words, t.loop_tokens,
     t.file_answer, t.file_correct, t.paper_answer, t.paper_correct, t.verify_answer, t.verify_correct,
-    coalesce(c.n, 0) AS cues, {_PER_1K} AS per_1k"""
-
-_GROUPS = ", ".join(f"coalesce(c.{column}, 0) AS {column}" for column in GROUP_COLUMNS.values())
-_GROUP_SUMS = ", ".join(f"sum(coalesce(c.{column}, 0))::BIGINT AS {column}" for column in GROUP_COLUMNS.values())
+    coalesce(c.n, 0) AS cues, {looped("n")} AS loop_cues, {_PER_1K} AS per_1k"""
 
 # A left join: a trace without any cue of the lexicon has no row in counts.
 _FROM = "FROM traces t LEFT JOIN counts c ON c.key = t.key AND c.lexicon = $lexicon"
@@ -120,9 +130,8 @@ class Queries:
 
     def _parts_of(self, sql: str, kind: str, runs: Sequence[str] | None, **values: Any) -> pa.Table | None:
         """Rows of a statement over the parts of one kind, read as `PARTS`; None where there are none."""
-        # Paths from the ledger, never a glob: one half-written file would make the whole query fail. And no
-        # Hive partitioning: a folder on the way that is called a=b would become a column.
-        statement = sql.replace("PARTS", "read_parquet($paths, hive_partitioning=false)")
+        # Paths from the ledger, never a glob: one half-written file would make the whole query fail.
+        statement = sql.replace("PARTS", parts_of(kind))
         for attempt in range(ATTEMPTS):
             version = self._ledger.version()
             paths = [str(self._folder / part.path) for part in self._ledger.parts(kind, runs)]
@@ -191,25 +200,41 @@ class Queries:
             raise UserError(f"The search {visible(pattern, 80)} is no regular expression: {reason}.") from error
 
     def per_trace(self, runs: Sequence[str], lexicon: str) -> list[dict[str, Any]]:
-        """A row for each trace of these runs: lengths, verdicts and cue counts by group, without text."""
-        sql = f"""SELECT {_LISTED}, t.think_words, t.think_tokens, t.ordinal,
-            coalesce(c.think, 0) AS think, coalesce(c.answer, 0) AS answer, {_GROUPS}
+        """A row for each trace of these runs, without text: lengths, verdicts, cue counts by section and group.
+
+        `loop_X` is what lies in loops of each length and count X, None where that is unknown; `loop_cues` of `cues`.
+        """
+        sql = f"""SELECT {_LISTED}, t.think_words, t.think_tokens, t.ordinal, {COUNTS}
             {_FROM} WHERE {_OF_RUNS} ORDER BY t.run_id, t.problem_ordinal, t.sample, t.ordinal"""
         return self._numbers_of(sql, runs=list(runs), lexicon=lexicon)
 
     def per_problem(self, runs: Sequence[str] | None, lexicon: str) -> list[dict[str, Any]]:
-        """Traces, lengths, cues by group and verdicts by grader, summed up: a row for each run and problem."""
+        """Traces, lengths, cues by group and verdicts by grader, summed up: a row for each run and problem.
+
+        Beside each length and count X stands `loop_X`, what lies in loops of it, None where that is unknown for any
+        trace; `looping` counts the traces that hold a loop, `largest` is the most cues of any one trace.
+        """
         verdicts = ", ".join(
             f"count(t.{column}) AS {column}_known, count(*) FILTER (t.{column}) AS {column}_right"
             for column in VERDICTS.values()
         )
         sql = f"""SELECT t.run_id, t.problem_id, min(t.problem_ordinal) AS ordinal, count(*) AS n,
-            sum(t.chars)::BIGINT AS chars, sum(t.words)::BIGINT AS words, sum(t.tokens)::BIGINT AS tokens,
+            {LENGTH_SUMS}, {LOOPING} AS looping,
             count(*) FILTER (t.finish = 'length') AS cut, count(*) FILTER (t.finish <> 'unknown') AS finish_known,
-            sum(coalesce(c.n, 0))::BIGINT AS cues, {_GROUP_SUMS}, {verdicts},
+            {CUE_SUMS}, {GROUP_SUMS}, {verdicts},
             count(*) FILTER ({_DISAGREE}) AS disagree
             {_FROM} WHERE {_OF_RUNS if runs is not None else "true"}
             GROUP BY t.run_id, t.problem_id ORDER BY t.run_id, ordinal"""
+        return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
+
+    def per_run(self, runs: Sequence[str] | None, lexicon: str) -> list[dict[str, Any]]:
+        """What one trace can do to a run's figures: sums, the largest trace, and medians over traces; a row a run.
+
+        As in `per_problem`, with `median_X` of `cues`, `words` and `tokens`, and `median_free_X` of what of them lies
+        outside loops. `largest / cues` is the share of a run's cues that one trace holds.
+        """
+        sql = f"""SELECT t.run_id, count(*) AS n, {LENGTH_SUMS}, {LOOPING} AS looping, {CUE_SUMS}, {MEDIANS}
+            {_FROM} WHERE {_OF_RUNS if runs is not None else "true"} GROUP BY t.run_id ORDER BY t.run_id"""
         return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
 
     def entry_counts(self, runs: Sequence[str], lexicon: str) -> list[dict[str, Any]]:
@@ -252,8 +277,8 @@ class Queries:
         return found[0] if found else None
 
     def texts_of(self, trace_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Trace id -> its text, sections and the text's hash, for the ids that exist."""
-        sql = """SELECT trace_id, text, text_sha256, sections FROM PARTS
+        """Trace id -> its text, sections, loops (None: unknown) and the text's hash, for the ids that exist."""
+        sql = """SELECT trace_id, text, text_sha256, sections, loops FROM PARTS
             WHERE trace_id IN (SELECT unnest($ids::VARCHAR[]))"""
         runs = sorted({run_of(trace_id) for trace_id in trace_ids})
         found = _rows(self._parts_of(sql, "traces", runs, ids=list(trace_ids))) if runs else []
@@ -261,7 +286,7 @@ class Queries:
 
     def cues(self, trace_id: str, lexicon: str) -> list[dict[str, Any]]:
         """A trace's cues under one lexicon, prompt first, in order of place."""
-        sql = """SELECT entry, grp, section, "start", "end" FROM PARTS
+        sql = """SELECT entry, grp, section, "start", "end", looped FROM PARTS
             WHERE trace_id = $id AND lexicon = $lexicon ORDER BY section = 'prompt' DESC, "start", "end" """
         return _rows(self._parts_of(sql, "cues", [run_of(trace_id)], id=trace_id, lexicon=lexicon))
 
@@ -345,6 +370,8 @@ def _conditions(wanted: TraceFilter) -> tuple[list[str], dict[str, Any]]:
         tests.append(verdict if wanted.correct else f"NOT {verdict}")
     if wanted.disagree:
         tests.append(f"({_DISAGREE})")
+    if wanted.looping is not None:
+        tests.append(f"t.loop_chars {'>' if wanted.looping else '='} 0")
     if wanted.cut is not None:
         tests.append("t.finish = 'length'" if wanted.cut else "t.finish <> 'length'")
     return tests, values

@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 from backend.domain import Group, Section, SectionSpan, TraceDraft, digest
 from backend.grading.verdicts import Verdicts
 from backend.lexicon.finder import CueFinder
+from backend.lexicon.loops import LoopSpan, inside
 from backend.lexicon.sections import split_sections
-from backend.store.parts import GROUP_COLUMNS, SCHEMAS
+from backend.store.parts import GROUP_COLUMNS, SCHEMAS, loop_column
 
 # Matches [n, 3] as form, start, end; or one number a row [n].
 Hits = NDArray[Any]
 
 _SECTIONS = tuple(Section)
 _GROUPS = tuple(Group)
+_COUNTED = (*(section.value for section in _SECTIONS), *(GROUP_COLUMNS[group] for group in _GROUPS), "n")
 _EMPTY = np.zeros((0, 3), np.int32)
 _NONE = np.zeros(0, np.int32)
 
@@ -65,39 +67,59 @@ def trace_id(run: str, ordinal: int) -> str:
 
 
 def length_columns(
-    text: str, sections: Iterable[SectionSpan], tokens: int | None, counter: TokenCounter | None
+    text: str,
+    sections: Iterable[SectionSpan],
+    loops: Iterable[LoopSpan],
+    tokens: int | None,
+    counter: TokenCounter | None,
 ) -> dict[str, Any]:
-    """Code points, whitespace words and tokens of a response, and of its thinking."""
+    """Code points, whitespace words and tokens of a response, of its thinking, and of its loops.
+
+    Without a `counter`, the source's `tokens` are shared out over loops by characters.
+    """
     words = think_words = think_tokens = 0
     for span in sections:
         part = text[span.start : span.end]
-        count = len(part.split())
-        # A section may begin in the middle of a word ("</think>So"): the section before has counted that word.
-        joined = span.start > 0 and not text[span.start].isspace() and not text[span.start - 1].isspace()
-        words += count - joined
+        words += _words(text, span.start, span.end)
         if span.section is Section.THINK:
-            think_words += count
+            think_words += len(part.split())
             think_tokens += counter.count(part) if counter else 0
+    tokens = counter.count(text) if counter else tokens
+    looped = sum(loop.end - loop.start for loop in loops)
+    loop_tokens = sum(counter.count(text[loop.start : loop.end]) for loop in loops) if counter else None
+    if tokens is not None:
+        # A slice may have a token more than it had in the whole.
+        loop_tokens = min(tokens, round(tokens * looped / max(len(text), 1)) if loop_tokens is None else loop_tokens)
     return {
         "chars": len(text),
         "words": words,
-        "tokens": counter.count(text) if counter else tokens,
+        "tokens": tokens,
         "think_words": think_words,
         "think_tokens": think_tokens if counter else None,
+        "loop_chars": looped,
+        "loop_words": sum(_words(text, loop.start, loop.end) for loop in loops),
+        "loop_tokens": loop_tokens,
     }
+
+
+def _words(text: str, start: int, end: int) -> int:
+    """How many words begin in a stretch; it may begin amid one ("</think>So") that was counted before it."""
+    joined = start > 0 and not text[start].isspace() and not text[start - 1].isspace()
+    return len(text[start:end].split()) - joined
 
 
 def trace_row(
     draft: TraceDraft,
     verdicts: Verdicts,
     sections: Sequence[SectionSpan],
+    loops: Sequence[LoopSpan],
     place: Mapping[str, Any],
     counter: TokenCounter | None,
 ) -> dict[str, Any]:
     """One row of the traces part. `place` holds ids and ordinals."""
     return {
         **place,
-        **length_columns(draft.text, sections, draft.tokens, counter),
+        **length_columns(draft.text, sections, loops, draft.tokens, counter),
         "sample": draft.sample,
         "finish": draft.finish.value,
         "gold": draft.gold,
@@ -118,6 +140,7 @@ def trace_row(
         "prompt": draft.prompt,
         "text": draft.text,
         "sections": [{"section": s.section.value, "start": s.start, "end": s.end} for s in sections],
+        "loops": [loop._asdict() for loop in loops],
         # Rows of other programs hold dates and decimals, which JSON doesn't have.
         "extra": orjson.dumps(dict(draft.extra), default=str).decode(),
     }
@@ -150,10 +173,21 @@ class CueColumns:
         self._places: list[Mapping[str, Any]] = []
         self._hits: list[Hits] = []
         self._sections: list[Hits] = []
+        self._looped: list[Hits] = []
         self._counts: list[Hits] = []
 
-    def add(self, place: Mapping[str, Any], prompt: str, text: str, sections: Sequence[SectionSpan]) -> None:
-        """Match one trace; `place` holds trace_id, run_id and problem_id. A cue belongs to the section it starts in."""
+    def add(
+        self,
+        place: Mapping[str, Any],
+        prompt: str,
+        text: str,
+        sections: Sequence[SectionSpan],
+        loops: Sequence[LoopSpan],
+    ) -> None:
+        """Match one trace; `place` holds trace_id, run_id and problem_id.
+
+        A cue belongs to the section it starts in, and to the loop.
+        """
         starts = np.array([span.start for span in sections], dtype=np.int32)
         kinds = np.array([_SECTIONS.index(span.section) for span in sections], dtype=np.int32)
         self._places.append(place)
@@ -161,19 +195,20 @@ class CueColumns:
             before, within = finder.hits(prompt) if prompt else _EMPTY, finder.hits(text)
             section = kinds[np.searchsorted(starts, within[:, 1], side="right") - 1] if len(within) else _NONE
             section = np.concatenate([np.full(len(before), _SECTIONS.index(Section.PROMPT), np.int32), section])
+            looped = np.concatenate([np.zeros(len(before), bool), inside(loops, within[:, 1])])
             # Groups count the response alone; cues in the prompt are not the model's.
-            by_section = np.bincount(section, minlength=len(_SECTIONS))
-            by_group = np.bincount(finder.group[within[:, 0]], minlength=len(_GROUPS))
+            group = np.concatenate([np.full(len(before), len(_GROUPS), np.int32), finder.group[within[:, 0]]])
             self._hits.append(np.concatenate([before, within]) if len(before) else within)
             self._sections.append(section)
-            self._counts.append(np.concatenate([by_section, by_group]))
+            self._looped.append(looped)
+            self._counts.append(np.concatenate([_tally(section, group), _tally(section[looped], group[looped])]))
 
     def tables(self) -> dict[str, pa.Table]:
         """The rows so far, by kind of part."""
         # Matches were appended trace by trace, and lexicon by lexicon within a trace.
         each = len(self._finders)
         owners = [np.repeat(np.arange(len(self._places)), each), np.tile(np.arange(each), len(self._places))]
-        counts = np.stack(self._counts) if self._counts else np.zeros((0, len(_SECTIONS) + len(_GROUPS)), np.int64)
+        counts = np.stack(self._counts) if self._counts else np.zeros((0, 2 * len(_COUNTED)), np.int64)
         return {"cues": self._cues(*owners), "counts": self._count_table(counts, *owners)}
 
     def _labels(self, kind: str, trace: Hits, lexicon: Hits) -> dict[str, pa.Array]:
@@ -196,15 +231,21 @@ class CueColumns:
             "section": _label(np.concatenate([_NONE, *self._sections]), [section.value for section in _SECTIONS]),
             "start": pa.array(hits[:, 1]),
             "end": pa.array(hits[:, 2]),
+            "looped": pa.array(np.concatenate([np.zeros(0, bool), *self._looped])),
         }
         return pa.table(columns).select(SCHEMAS["cues"].names).cast(SCHEMAS["cues"])
 
     def _count_table(self, counts: Hits, trace: Hits, lexicon: Hits) -> pa.Table:
-        names = [section.value for section in _SECTIONS] + [GROUP_COLUMNS[group] for group in _GROUPS]
-        columns = {name: counts[:, i] for i, name in enumerate(names)}
-        columns["n"] = counts[:, : len(_SECTIONS)].sum(axis=1) - columns[Section.PROMPT.value]
+        columns = {name: counts[:, i] for i, name in enumerate((*_COUNTED, *map(loop_column, _COUNTED)))}
         numbers = {name: pa.array(column, pa.int32()) for name, column in columns.items()}
         return pa.table(self._labels("counts", trace, lexicon) | numbers).select(SCHEMAS["counts"].names)
+
+
+def _tally(section: Hits, group: Hits) -> Hits:
+    """How many cues there are of each of `_COUNTED`."""
+    by_section = np.bincount(section, minlength=len(_SECTIONS))
+    whole = by_section.sum() - by_section[_SECTIONS.index(Section.PROMPT)]
+    return np.concatenate([by_section, np.bincount(group, minlength=len(_GROUPS) + 1)[: len(_GROUPS)], [whole]])
 
 
 def _label(numbers: Hits, names: Sequence[str]) -> pa.Array:

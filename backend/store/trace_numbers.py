@@ -1,7 +1,8 @@
 """In-memory tables with the numbers of every registered trace, over which lists and figures are computed.
 
 Owns the tables `traces` and `counts` of the process's DuckDB database, filled from the Parquet parts that the ledger
-names. Parts never change, so keeping up means reading new ones and deleting the rows of those that are gone. No texts.
+names, and what figures are made of over them (t is `traces`, c is `counts`). No texts. Parts
+never change, so keeping up means reading new ones and deleting the rows of those that are gone.
 """
 
 # ruff: noqa: S608 - statements are put together from the names in this module alone; values are bound
@@ -17,25 +18,75 @@ import pyarrow as pa
 
 from backend.domain import UserError, visible
 from backend.store.ledger import Ledger, PartRow
-from backend.store.parts import GROUP_COLUMNS, SCHEMAS
+from backend.store.parts import COUNT_COLUMNS, GROUP_COLUMNS, SCHEMAS, loop_column
 
 # Characters of an answer shown in a list; a broken or hostile trace may have a whole text for one.
 _ANSWER = 200
 _TRACE_COLUMNS = (
     *("trace_id", "run_id", "problem_id", "problem_ordinal", "ordinal", "sample", "chars", "words", "tokens"),
-    *("think_words", "think_tokens", "finish", "file_correct", "paper_correct", "verify_correct"),
+    *("think_words", "think_tokens", "loop_chars", "loop_words", "loop_tokens"),
+    *("finish", "file_correct", "paper_correct", "verify_correct"),
 )
 _ANSWERS = ("file_answer", "paper_answer", "verify_answer")
-_COUNT_COLUMNS = ("n", "think", "answer", *GROUP_COLUMNS.values())
+_COUNT_COLUMNS = (*COUNT_COLUMNS, *map(loop_column, COUNT_COLUMNS))
 ATTEMPTS = 5  # each fails only where another run was deleted at that very moment
+
+
+def parts_of(kind: str) -> str:
+    """The parts `$paths` of one kind as a table: columns that the parts of earlier releases lack are NULL in them."""
+    # An empty table of all columns comes first, for where no part has one. No Hive partitioning: a folder on the way
+    # that is called a=b would become a column.
+    files = "read_parquet($paths, hive_partitioning=false, union_by_name=true)"
+    return f"(SELECT * FROM no_{kind} UNION ALL BY NAME SELECT * FROM {files})"
+
 
 _SELECT_TRACES = f"""SELECT {", ".join(_TRACE_COLUMNS)},
     {", ".join(f"left({name}, {_ANSWER}) AS {name}" for name in _ANSWERS)}"""
 # Rows are joined by a number: ids are text, and joining on text takes most of a query's time.
 _ADD_TRACES = f"""INSERT INTO traces SELECT nextval('keys') AS key, *
-    FROM ({_SELECT_TRACES} FROM read_parquet($paths, hive_partitioning=false))"""
+    FROM ({_SELECT_TRACES} FROM {parts_of("traces")})"""
 _ADD_COUNTS = f"""INSERT INTO counts SELECT t.key, c.lexicon, {", ".join(f"c.{name}" for name in _COUNT_COLUMNS)}
-    FROM read_parquet($paths, hive_partitioning=false) c JOIN traces t USING (trace_id)"""
+    FROM {parts_of("counts")} c JOIN traces t USING (trace_id)"""
+
+
+def looped(column: str) -> str:
+    """How many of a trace's cues that `column` counts lie in loops; NULL, unknown, for parts of earlier releases."""
+    return f"CASE WHEN c.key IS NULL AND t.loop_chars IS NOT NULL THEN 0 ELSE c.{loop_column(column)} END"
+
+
+def _whole(expression: str) -> str:
+    """The sum of `expression` over traces, NULL where it is unknown for any of them."""
+    return f"CASE WHEN count({expression}) = count(*) THEN sum({expression})::BIGINT END"
+
+
+def _median(expression: str) -> str:
+    """The median of `expression` over traces, NULL where it is unknown for any of them."""
+    return f"CASE WHEN count({expression}) = count(*) THEN median({expression}) END"
+
+
+COUNTS = ", ".join(
+    f"coalesce(c.{column}, 0) AS {column}, {looped(column)} AS {loop_column(column)}" for column in COUNT_COLUMNS[1:]
+)
+GROUP_SUMS = ", ".join(
+    f"sum(coalesce(c.{column}, 0))::BIGINT AS {column}, {_whole(looped(column))} AS {loop_column(column)}"
+    for column in GROUP_COLUMNS.values()
+)
+LENGTH_SUMS = ", ".join(
+    f"sum(t.{column})::BIGINT AS {column}, {_whole(f't.loop_{column}')} AS loop_{column}"
+    for column in ("chars", "words", "tokens")
+)
+
+LOOPING = _whole("(t.loop_chars > 0)::INT")
+CUE_SUMS = f"""sum(coalesce(c.n, 0))::BIGINT AS cues, {_whole(looped("n"))} AS loop_cues,
+    max(coalesce(c.n, 0)) AS largest"""
+MEDIANS = ", ".join(
+    f"{_median(whole)} AS median_{name}, {_median(f'{whole} - {part}')} AS median_free_{name}"
+    for name, whole, part in (
+        ("cues", "coalesce(c.n, 0)", looped("n")),
+        ("words", "t.words", "t.loop_words"),
+        ("tokens", "t.tokens", "t.loop_tokens"),
+    )
+)
 
 
 class Numbers:
@@ -48,6 +99,10 @@ class Numbers:
         self._version = -1
         self._loaded: dict[str, str] = {}
         database.execute("CREATE SEQUENCE keys")
+        for kind, schema in SCHEMAS.items():
+            database.register("empty", schema.empty_table())
+            database.execute(f"CREATE TABLE no_{kind} AS SELECT * FROM empty")
+            database.unregister("empty")
         database.execute(f"CREATE TABLE traces (key BIGINT, {_columns('traces', (*_TRACE_COLUMNS, *_ANSWERS))})")
         database.execute(f"CREATE TABLE counts (key BIGINT, {_columns('counts', ('lexicon', *_COUNT_COLUMNS))})")
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from backend.config import Settings
 from backend.domain import SearchAs, TraceFilter, UserError, problem_id
 from backend.store import Store
-from backend.store.parts import GROUP_COLUMNS
+from backend.store.parts import COUNT_COLUMNS, GROUP_COLUMNS, SCHEMAS, loop_column
 from backend.store.queries import SORTS, VERDICTS
 from tests.store.store_cases import LEXICON, counted, put, trace
 
@@ -364,6 +365,54 @@ def test_groups_are_kept_apart(store: Store) -> None:
     ] * 2
     summed = store.queries.per_problem(None, LEXICON)[0]
     assert {column: summed[column] for column in groups} == {column: 2 * n for column, n in groups.items()}
+
+
+def _looping(row: dict[str, Any], n: int, looped: int) -> dict[str, Any]:
+    """A row of counts for a trace with `n` hesitations, `looped` of them in loops."""
+    none = dict.fromkeys(map(loop_column, COUNT_COLUMNS), 0)
+    some = dict.fromkeys(map(loop_column, ("n", "answer", "hesitation")), looped)
+    return counted(row, n, hesitation=n) | none | some
+
+
+def test_what_lies_in_loops_stands_beside_the_whole_and_is_unknown_for_older_parts(store: Store) -> None:
+    loops = {"loop_chars": 0, "loop_words": 0, "loop_tokens": None}
+    rows = [trace("a", i, text="wait " * 10, **loops) for i in range(3)]
+    rows[2] |= {"loop_chars": 40, "loop_words": 8, "loops": [{"start": 10, "end": 50}]}
+    put(store, "a", rows, [_looping(rows[0], 1, 0), _looping(rows[2], 10, 8)])
+    put(store, "old", [trace("old", 0)], [counted(trace("old", 0), 5)])
+    per_trace = {row["trace_id"]: row for row in store.queries.per_trace(["a", "old"], LEXICON)}
+    assert [row["loop_cues"] for row in per_trace.values()] == [0, 0, 8, None]
+    assert per_trace["a-00002"]["loop_hesitation"] == 8 and per_trace["a-00002"]["loop_words"] == 8
+    summed, old = store.queries.per_problem(["a", "old"], LEXICON)
+    assert (summed["cues"], summed["loop_cues"], summed["loop_words"], summed["looping"]) == (11, 8, 8, 1)
+    assert summed["largest"] == 10 and summed["loop_hesitation"] == 8 and summed["loop_tokens"] is None
+    assert old["loop_cues"] is old["loop_words"] is old["loop_hesitation"] is old["looping"] is None
+    assert (old["cues"], old["words"]) == (5, 3)
+    run, old = store.queries.per_run(["a", "old"], LEXICON)
+    assert (run["n"], run["cues"], run["loop_cues"], run["largest"], run["median_cues"]) == (3, 11, 8, 10, 1)
+    assert (run["median_free_cues"], run["median_words"], run["median_free_words"]) == (1, 10, 10)
+    assert run["median_tokens"] is None and (old["median_cues"], old["median_free_cues"]) == (5, None)
+    found = {wanted: store.queries.page(TraceFilter(looping=wanted, lexicon=LEXICON))[1] for wanted in (True, False)}
+    assert found == {True: 1, False: 2}
+    texts = store.queries.texts_of(["a-00002", "old-00000"])
+    assert texts["a-00002"]["loops"] == [{"start": 10, "end": 50}] and texts["old-00000"]["loops"] is None
+
+
+def test_parts_of_earlier_releases_are_read_beside_those_of_this_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schemas = {
+        kind: pa.schema([field for field in schema if "loop" not in field.name]) for kind, schema in SCHEMAS.items()
+    }
+    with monkeypatch.context() as earlier:
+        earlier.setattr("backend.store.parts.SCHEMAS", schemas)
+        put(store, "old", [trace("old", 0)], [counted(trace("old", 0), 5)])
+    assert store.queries.per_trace(["old"], LEXICON)[0]["loop_cues"] is None
+    assert store.queries.texts_of(["old-00000"])["old-00000"]["loops"] is None
+    row = trace("new", 0, loop_chars=4, loop_words=1, loops=[{"start": 0, "end": 4}])
+    put(store, "new", [row], [_looping(row, 2, 1)])
+    assert [row["loop_cues"] for row in store.queries.per_trace(["new", "old"], LEXICON)] == [1, None]
+    assert len(store.queries.texts_of(["new-00000", "old-00000"])) == 2
 
 
 def test_cues_are_listed_in_order_of_place_prompt_first(store: Store) -> None:

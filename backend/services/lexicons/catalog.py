@@ -17,6 +17,7 @@ from backend.annotation import Role
 from backend.domain import Run, Section, SectionSpan, UserError, visible
 from backend.lexicon.entries import Lexicon, from_yaml, load, load_all
 from backend.lexicon.finder import CueFinder
+from backend.lexicon.loops import find_loops
 from backend.lexicon.matcher import Matcher
 from backend.lexicon.serialization import to_yaml
 from backend.services.access.authorization import needs
@@ -249,7 +250,7 @@ class LexiconService:
         for row in self._store.queries.texts(run.id):
             sections = [SectionSpan(Section(s["section"]), s["start"], s["end"]) for s in row["sections"]]
             place = {"trace_id": row["trace_id"], "run_id": run.id, "problem_id": row["problem_id"]}
-            found.add(place, row["prompt"], row["text"], sections)
+            found.add(place, row["prompt"], row["text"], sections, find_loops(row["text"]))
         with PartWriter(self._store.folder, run.id) as writer:
             for kind, rows in found.tables().items():
                 writer.write(kind, rows)

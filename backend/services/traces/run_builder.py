@@ -12,6 +12,7 @@ from typing import Any
 from backend.domain import ImportProblem, Run, RunInfo, TraceDraft, bare_question, problem_id
 from backend.engines.protocol import Token
 from backend.grading.verdicts import Verdicts
+from backend.lexicon.loops import find_loops
 from backend.store import Store
 from backend.store.database import now
 from backend.store.ledger import ProblemRow, SourceRow
@@ -93,14 +94,13 @@ class RunBuilder:
         # Some files give the answer with one sample of a problem only.
         if self.problems.get(problem) is None or (self.problems[problem].gold is None and draft.gold is not None):
             self.problems[problem] = ProblemRow(problem, bare_question(draft.question), draft.gold)
-        sections = sections_of(draft)
+        sections, loops = sections_of(draft), find_loops(draft.text)
         names = {"trace_id": trace_id(self._id, number), "run_id": self._id, "problem_id": problem}
-        row = trace_row(
-            draft, verdicts, sections, {**names, "problem_ordinal": ordinal, "ordinal": number}, self._counter
-        )
+        where = {**names, "problem_ordinal": ordinal, "ordinal": number}
+        row = trace_row(draft, verdicts, sections, loops, where, self._counter)
         self._all_tokens &= row["tokens"] is not None
         self._traces.add(row)
-        self._cues.add(names, draft.prompt, draft.text, sections)
+        self._cues.add(names, draft.prompt, draft.text, sections, loops)
         if scored:
             self._tokens.append(token_row(names["trace_id"], self._id, scored))
         self._order.append((ordinal, draft.sample, number))
