@@ -138,10 +138,7 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """The sampling configuration of a run. None means that the source doesn't say.
-
-    `prefix` is a forced start of every response; `hush` is the id of a lexicon whose words were suppressed.
-    """
+    """The sampling configuration of a run. None means that the source doesn't say."""
 
     temperature: float | None = None
     top_p: float | None = None
@@ -150,8 +147,8 @@ class Sampling:
     seed: int | None = None
     template: str | None = None
     system: str | None = None
-    prefix: str | None = None
-    hush: str | None = None
+    prefix: str | None = None  # a forced start of every response
+    hush: str | None = None  # the id of a lexicon whose words were suppressed
 
 
 @dataclass(frozen=True, slots=True)
