@@ -187,7 +187,7 @@ class TraceDraft:
 class RunInfo:
     """What defines a run: one model x one problem set x one context x one sampling configuration.
 
-    `model_id` and `job` are those of a run made here. `planned` is how many traces a cancelled run should have had.
+    `model_id` and `job` are those of a run made here; one that lacks traces was `planned` to have more: see `losses`.
     """
 
     model: str
@@ -203,6 +203,7 @@ class RunInfo:
     model_id: str | None = None
     job: str | None = None
     planned: int | None = None
+    losses: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)

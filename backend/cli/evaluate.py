@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from typing import Final
 
 from backend.cli.job_follower import follow
 from backend.cli.models import model_named
+from backend.cli.runs import run_line
 from backend.cli.verb import AddVerb
-from backend.domain import Context, JobKind, JobState, visible
+from backend.domain import Context, JobKind, JobState
 from backend.engines.protocol import Decoding
 from backend.services import Services
 from backend.services.generation.specs import GenerationSpec, RunArm
+
+# The exit code of an evaluation that is done but lacks some responses: a script must not take it for whole.
+RESPONSES_LOST: Final = 4
 
 
 def add_verb(verb: AddVerb) -> None:
@@ -60,5 +66,9 @@ def _evaluate(services: Services, options: argparse.Namespace) -> int:
     for summary in services.runs.summaries():
         if summary.run.id in job.result.get("runs", ()):
             row = services.runs.as_json(summary, densities[summary.run.id])
-            print(json.dumps(row, ensure_ascii=False) if options.json else f"{row['id']}  {visible(summary.run.label)}")
-    return 0 if job.state is JobState.DONE else 2
+            print(json.dumps(row, ensure_ascii=False) if options.json else run_line(row, summary.run))
+    if not job.result.get("failed"):
+        return 0 if job.state is JobState.DONE else 2
+    print("\n".join([job.result["reason"], *job.result["reasons"]]), file=sys.stderr)
+    print(f"`python -m backend jobs retry {job.id}` asks for those that failed once more.", file=sys.stderr)
+    return RESPONSES_LOST

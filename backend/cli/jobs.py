@@ -30,4 +30,5 @@ def _jobs(services: Services, options: argparse.Namespace) -> None:
     else:
         print(services.jobs.worker().sentence, file=sys.stderr)
         for job in services.jobs.all():
-            print(f"{job.id}  {job.state:10} {job.done:>6,} of {job.total:<6,} {visible(job.title, 80)}  {job.error}")
+            said = job.error or job.result.get("reason", "")
+            print(f"{job.id}  {job.state:10} {job.done:>6,} of {job.total:<6,} {visible(job.title, 80)}  {said}")

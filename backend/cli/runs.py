@@ -8,9 +8,10 @@ import json
 from pathlib import Path
 
 from backend.cli.verb import AddVerb
-from backend.domain import RunInfo, visible
+from backend.domain import Run, visible
 from backend.measure.bootstrap import Estimate
 from backend.services import Services
+from backend.services.traces.losses import answered_text
 
 
 def add_verbs(verb: AddVerb) -> None:
@@ -32,16 +33,16 @@ def _runs(services: Services, options: argparse.Namespace) -> None:
     densities = services.runs.densities()
     for summary in services.runs.summaries():
         row = services.runs.as_json(summary, densities[summary.run.id])
-        print(json.dumps(row, ensure_ascii=False) if options.json else _run_line(row, summary.run.info))
+        print(json.dumps(row, ensure_ascii=False) if options.json else run_line(row, summary.run))
 
 
-def _run_line(row: dict[str, object], info: RunInfo) -> str:
+def run_line(row: dict[str, object], run: Run) -> str:
+    """A run in one line: its id, model, data set, traces and accuracy."""
     accuracy = row["accuracy"]
     assert isinstance(accuracy, dict)
+    info = run.info
     shown = next((f"{value:6.1%} {grader}" for grader, value in accuracy.items() if value is not None), "no verdict")
-    return (
-        f"{row['id']}  {visible(info.model, 44):44} {visible(info.dataset, 16):16} {row['traces']:>6} traces  {shown}"
-    )
+    return f"{run.id}  {visible(info.model, 44):44} {visible(info.dataset, 16):16} {answered_text(run):>13}  {shown}"
 
 
 def _measures(services: Services, options: argparse.Namespace) -> None:

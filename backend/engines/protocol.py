@@ -94,10 +94,14 @@ class Done(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The response `key` can't be generated, others may be; `reason` is a whole sentence."""
+    """The response `key` can't be generated, others may be; `reason` is a whole sentence, `kind` says it in few words.
+
+    What came of it before is in its pieces.
+    """
 
     key: str
     reason: str
+    kind: str = "not answered"
 
 
 Event = Piece | Done | Failed

@@ -51,6 +51,15 @@ class JobCancelled(Exception):
         self.result: dict[str, Any] = dict(result or {})
 
 
+class JobFailed(UserError):
+    """A job failed for a reason a person can mend. `result` says what was stored before it did."""
+
+    def __init__(self, reason: str, result: Mapping[str, Any]) -> None:
+        """`result` becomes the result of the failed job."""
+        super().__init__(reason)
+        self.result = dict(result)
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
     """Whether jobs are being done. `age` is seconds since the worker's last heartbeat; None where there was none."""
@@ -119,12 +128,14 @@ class JobService:
 
     @needs(Role.ADMIN)
     def retry(self, job_id: str) -> Job:
-        """The same again, as a new job. Raises UserError for a job that neither failed nor was cancelled."""
+        """The same again, as a new job, which repeats only what failed where the job keeps the rest.
+
+        Raises UserError for a job of which nothing failed and that wasn't cancelled.
+        """
         job = self.get(job_id)
-        if job.state not in (JobState.FAILED, JobState.CANCELLED):
-            raise UserError(
-                f"The job {job.title!r} is {job.state}: only one that failed or was cancelled can be retried."
-            )
+        if not retriable(job):
+            which = "only one that failed, in part or wholly, or was cancelled can be retried"
+            raise UserError(f"The job {job.title!r} is {job.state}: {which}.")
         return self.submit(job.kind, job.title, job.spec, job.lane, retry_of=job.id)
 
     @needs(Role.ADMIN)
@@ -181,6 +192,11 @@ class JobService:
                 return False
         except Timeout:
             return True
+
+
+def retriable(job: Job) -> bool:
+    """Whether a job ended without its result or without a part of it, so that it may be done again."""
+    return job.state in (JobState.FAILED, JobState.CANCELLED) or bool(job.state.final and job.result.get("failed"))
 
 
 def worker_lock(store: Path, seconds: float = 0) -> AcquireReturnProxy:

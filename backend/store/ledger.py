@@ -332,7 +332,7 @@ def _part_columns(query: Select[Any]) -> Select[Any]:
 
 def _run(row: Row[Any]) -> Run:
     info = field_values(row, RunInfo)
-    info |= {"context": Context(row.context), "sampling": Sampling(**row.sampling)}
+    info |= {"context": Context(row.context), "sampling": Sampling(**row.sampling), "losses": tuple(row.losses or ())}
     return Run(row.id, RunInfo(**info), row.problems, row.traces, row.length_unit, row.created)
 
 

@@ -6,6 +6,7 @@ A migration is never edited once released: a later change is a new function at t
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, inspect, select
 
@@ -25,12 +26,7 @@ def m001_initial(connection: Connection) -> None:
 def m002_models_and_jobs(connection: Connection) -> None:
     """The registry of models, jobs with their logs and streams, and which job and model a run came from."""
     tables.metadata.create_all(connection)
-    # A store made today has these columns from m001, which creates the tables as they are now.
-    present = {column["name"] for column in inspect(connection).get_columns(tables.runs.name)}
-    for column in (tables.runs.c.model_id, tables.runs.c.job, tables.runs.c.planned):
-        if column.name not in present:
-            kind = column.type.compile(connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {tables.runs.name} ADD COLUMN {column.name} {kind}")
+    _add_columns(connection, tables.runs.c.model_id, tables.runs.c.job, tables.runs.c.planned)
 
 
 def m003_trainings(connection: Connection) -> None:
@@ -49,12 +45,28 @@ def m005_own_lexicons(connection: Connection) -> None:
     tables.own_lexicons.create(connection, checkfirst=True)
 
 
+def m006_losses(connection: Connection) -> None:
+    """Which responses a run lacks, and why."""
+    _add_columns(connection, tables.runs.c.losses)
+
+
+def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
+    """Add the columns of `runs` that aren't there."""
+    # A store made today has them from m001, which creates the tables as they are now.
+    present = {column["name"] for column in inspect(connection).get_columns(tables.runs.name)}
+    for column in columns:
+        if column.name not in present:
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {tables.runs.name} ADD COLUMN {column.name} {kind}")
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m001_initial,
     m002_models_and_jobs,
     m003_trainings,
     m004_annotations,
     m005_own_lexicons,
+    m006_losses,
 )
 
 

@@ -313,12 +313,12 @@ class Queries:
         sql = "SELECT trace_id FROM PARTS WHERE NOT generated AND model = $model AND context = $context"
         return {row["trace_id"] for row in _rows(self._parts_of(sql, "tokens", [run], model=model, context=context))}
 
-    def texts(self, run: str) -> Iterator[dict[str, Any]]:
-        """Every trace of a run as matching needs it: id, problem, prompt, text, sections.
+    def texts(self, run: str, more: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+        """Every trace of a run as matching needs it: id, problem, prompt, text, sections; and `more` of its columns.
 
         Not by DuckDB: read row group by row group, a run of any size takes little memory.
         """
-        columns = ["trace_id", "problem_id", "prompt", "text", "sections"]
+        columns = ["trace_id", "problem_id", "prompt", "text", "sections", *more]
         for part in self._ledger.parts("traces", [run]):
             with disk_errors(), pq.ParquetFile(self._folder / part.path) as file:
                 for batch in file.iter_batches(batch_size=ROW_GROUP, columns=columns):

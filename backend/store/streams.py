@@ -70,11 +70,13 @@ class Streams(Database):
             return [Kept(*row) for row in rows]
 
     def places(self, job_id: str) -> list[Kept]:
-        """The traces of a job that are in the inbox, without their bodies."""
+        """The traces of a job that are in the inbox; of their bodies only `failed`, of those that have it."""
         columns = tables.inbox.c
-        query = select(columns.arm, columns.problem, columns.sample).where(columns.job_id == job_id)
+        failed = columns.body["failed"].as_string()
+        query = select(columns.arm, columns.problem, columns.sample, failed).where(columns.job_id == job_id)
         with self.reading() as connection:
-            return [Kept(*row, {}) for row in connection.execute(query)]
+            rows = connection.execute(query)
+            return [Kept(arm, problem, n, {"failed": kind} if kind else {}) for arm, problem, n, kind in rows]
 
     def empty(self, job_id: str, arm: int) -> None:
         """Empty the inbox of an arm whose run is stored."""

@@ -40,7 +40,7 @@ class Text(TypeDecorator[str]):
 
 
 # A run is immutable once complete. `id` is a hash of what makes it the same run, so that two imports of a file meet;
-# `planned` is how many traces a cancelled one should have had.
+# `planned` is how many traces one that lacks some should have had, `losses` why it lacks them.
 runs = Table(
     "runs",
     metadata,
@@ -58,6 +58,7 @@ runs = Table(
     Column("model_id", String(32)),
     Column("job", String(32)),
     Column("planned", Integer),
+    Column("losses", JSON),
     Column("length_unit", String(10), nullable=False),
     Column("problems", Integer, nullable=False),
     Column("traces", Integer, nullable=False),

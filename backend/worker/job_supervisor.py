@@ -12,7 +12,7 @@ from contextlib import suppress
 from threading import Event
 from typing import Any, Final
 
-from backend.domain import Job, JobState, UserError
+from backend.domain import Job, JobKind, JobState, UserError
 from backend.services import Services
 from backend.worker.lanes import Lanes
 from backend.worker.runner_process import RunnerProcess
@@ -75,6 +75,10 @@ class JobSupervisor:
                 self._jobs.log(job_id, f"The job's process broke off: {crash}.", "error")
         what = f"The job's process broke off {_ATTEMPTS} times: {crash}."
         mend = "Its last words are in the job's log. Try again with fewer samples or a smaller model."
+        job = self._jobs.get(job_id)
+        # Traces wait in the inbox of a job that answers; other kinds store their parts as they go.
+        if job and job.kind in (JobKind.GENERATE, JobKind.EVALUATE):
+            self._settle(job, JobState.FAILED, f"{what} {mend}")
         self._jobs.finish(job_id, JobState.FAILED, f"{what} {mend}")
 
     def _run(self, job: Job) -> None:
@@ -105,12 +109,12 @@ class JobSupervisor:
                     return False
         return True
 
-    def _settle(self, job: Job) -> None:
-        """A cancelled job ends here; what it had finished is kept."""
+    def _settle(self, job: Job, state: JobState = JobState.CANCELLED, error: str = "") -> None:
+        """A job that nobody goes on with ends here; what it had finished is kept."""
         result: Mapping[str, Any] = {}
         try:
             result = settle(self._services, job)
-        except Exception as error:  # a job that can't be settled must still be over, or its lane would never go on
+        except Exception as problem:  # a job that can't be settled must still be over, or its lane would never go on
             _log.exception("Job %s could not be settled", job.id)
-            self._jobs.log(job.id, f"What was finished could not be stored: {error}", "error")
-        self._jobs.finish(job.id, JobState.CANCELLED, result=result)
+            self._jobs.log(job.id, f"What was finished could not be stored: {problem}", "error")
+        self._jobs.finish(job.id, state, error, result)

@@ -22,7 +22,7 @@ from backend.engines.compatibility import look_for_vllm
 from backend.engines.factory import open_engine
 from backend.engines.protocol import Engine, Family
 from backend.services import Services, build_services
-from backend.services.jobs import JobCancelled, JobProgress
+from backend.services.jobs import JobCancelled, JobFailed, JobProgress
 from backend.worker.engine_cache import EngineCache, OnProgress
 from backend.worker.tasks import carry_out, preload
 
@@ -69,7 +69,8 @@ def _carry_out(services: Services, engines: EngineCache, job: Job) -> None:
         progress.flush()
         jobs.finish(job.id, JobState.CANCELLED, result=stop.result)
     except UserError as error:
-        jobs.finish(job.id, JobState.FAILED, str(error))
+        progress.flush()
+        jobs.finish(job.id, JobState.FAILED, str(error), error.result if isinstance(error, JobFailed) else None)
     except Exception as error:
         engines.close()  # an engine that raised may be in any state
         for line in traceback.format_exc().splitlines():

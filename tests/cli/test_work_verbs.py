@@ -14,6 +14,7 @@ import pytest
 
 from backend.cli.main import main
 from backend.config import ROOT
+from tests.engines.openai.faulty_server import FaultyServer
 from tests.patience import PATIENCE
 
 ENV = {"SECOND_THOUGHTS_DEMO": "off", "OMP_NUM_THREADS": "1"}
@@ -42,6 +43,30 @@ def test_evaluate_prints_what_runs_prints(tmp_path: Path) -> None:
     jobs = backend(tmp_path, "jobs")
     assert " done " in jobs.stdout and "No worker is running" in jobs.stderr
     assert re.search(r"running  \d+ of 12 traces", done.stderr), done.stderr
+
+
+def test_an_evaluation_that_loses_responses_says_which_and_why(tmp_path: Path) -> None:
+    """A real worker and a server that fails by the question: how many, which and why, an exit code of its own, a retry."""
+    store, problems, server = tmp_path / "store", tmp_path / "faults.jsonl", FaultyServer()
+    words = ("plain", "halfway", "heavy", "strange")
+    problems.write_text("\n".join(json.dumps({"question": f"{word}: 3 + 4?", "answer": "7"}) for word in words))
+    try:
+        assert backend(store, "import", str(problems), "--dataset", "faults").returncode == 0
+        assert backend(store, "models", "add", server.address, "--served", "chain", "--name", "m").returncode == 0
+        done = backend(store, "evaluate", "--model", "m", "--problems", "faults")
+        assert done.returncode == 4 and "1 of 4 answered" in done.stdout, done.stderr
+        told = "1 of 4 answered; 3 failed: 1 connection cut, 1 error of the server, 1 request refused."
+        assert told in done.stderr and "1 connection cut (problem 2): " in done.stderr
+        (listed,) = (json.loads(line) for line in backend(store, "runs", "--json").stdout.splitlines())
+        assert (listed["planned"], listed["answered"], listed["lost"]["connection cut"]) == (4, 1, 1)
+        server.healed = True
+        (job,) = re.findall(r"jobs retry (\w+)", done.stderr)
+        assert backend(store, "jobs", "retry", job).returncode == 0
+        assert backend(store, "worker", "--once").returncode == 0
+        runs = [json.loads(line) for line in backend(store, "runs", "--json").stdout.splitlines()]
+        assert sorted((run["answered"], run["planned"]) for run in runs) == [(1, 4), (4, 4)]
+    finally:
+        server.close()
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,12 @@ _NO_KEY = "none"  # the package insists on one, and servers that want none take 
 
 
 class BrokenResponse(Exception):
-    """A response that can't go on; the message is a sentence for people."""
+    """A response that can't go on; the message is a sentence for people, `kind` says it in few words."""
+
+    def __init__(self, reason: str, kind: str = "request refused") -> None:
+        """`kind` is what losses are grouped by."""
+        super().__init__(reason)
+        self.kind = kind
 
 
 class ServerClient:
@@ -120,7 +125,7 @@ class ServerClient:
                     yield self._chunk(orjson.loads(data))
         except httpx2.TimeoutException as error:
             raise openai.APITimeoutError(error.request) from error
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise openai.APIConnectionError(request=error.request) from error
 
     @contextmanager
@@ -129,7 +134,7 @@ class ServerClient:
         try:
             yield
         except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
-            raise BrokenResponse(self.sentence(error)) from error
+            raise BrokenResponse(self.sentence(error), kind_of(error)) from error
 
     def sentence(self, error: BaseException) -> str:
         """An error as a sentence for people: what went wrong, and what to do."""
@@ -188,17 +193,18 @@ class ServerClient:
                 async for event in answer:
                     put(event)
             except BrokenResponse as error:
-                put(Failed(key, str(error)))
+                put(Failed(key, str(error), error.kind))
             except (openai.OpenAIError, json.JSONDecodeError) as error:
-                put(Failed(key, self.sentence(error)))
+                put(Failed(key, self.sentence(error), kind_of(error)))
 
     def _chunk(self, chunk: Any) -> dict[str, Any]:
         if not isinstance(chunk, dict):
-            raise BrokenResponse(self.sentence(TypeError()))
+            raise BrokenResponse(self.sentence(TypeError()), kind_of(TypeError()))
         # An error in the middle of a stream comes as a chunk: the status of the answer was sent long before.
         if reported := chunk.get("error"):
             message = reported.get("message") if isinstance(reported, dict) else reported
-            raise BrokenResponse(f"The server at {self.address} reported an error: {self._reason(str(message))}.")
+            reason = f"The server at {self.address} reported an error: {self._reason(str(message))}."
+            raise BrokenResponse(reason, "error of the server")
         return chunk
 
     def _refusal(self, server: str, error: openai.APIStatusError) -> str:
@@ -225,3 +231,18 @@ class ServerClient:
         # Some servers repeat the key they refuse.
         plain = _CODE.sub("", message.replace(self._key, "…") if self._key else message)
         return visible(plain.strip().rstrip("."), 240) or "it gave no reason"
+
+
+_KINDS = {401: "key refused", 403: "key refused", 404: "not found", 408: "timed out", 429: "rate limit"}
+
+
+def kind_of(error: BaseException) -> str:
+    """An error in few words, by which failed responses are grouped."""
+    if isinstance(error, openai.APITimeoutError):
+        return "timed out"
+    if isinstance(error, openai.APIConnectionError):
+        return "no connection" if isinstance(error.__cause__, httpx2.ConnectError) else "connection cut"
+    if isinstance(error, openai.APIStatusError):
+        other = "error of the server" if error.status_code >= 500 else "request refused"
+        return _KINDS.get(error.status_code, other)
+    return "not JSON" if isinstance(error, json.JSONDecodeError) else "unexpected form"

@@ -150,7 +150,7 @@ class OpenAIEngine:
             async for chunk in self._server.chunks(response):
                 with self._server.reading():
                     part = read_chunk(chunk, thinking, request.decoding.top)
-                finish, tokens = part.finish or finish, part.tokens or tokens
+                finish, tokens = part.finish or finish, tokens if part.tokens is None else part.tokens
                 if part.text and not part.logprobs:
                     self._lacks.add("logprobs")
                 if piece := built.add(part.text, part.served):
@@ -159,9 +159,7 @@ class OpenAIEngine:
                 if built.stopped:
                     break
         if not (finish or built.stopped):
-            raise BrokenResponse(
-                f"The server at {self._server.address} ended the response half-way; what came of it is kept."
-            )
+            raise BrokenResponse(f"The server at {self._server.address} ended the response half-way.", "connection cut")
         # The server's count leaves a prefix out, or covers more than what was kept.
         counted = None if request.prefix or built.stopped else tokens
         yield Done(request.key, Finish.STOP if built.stopped else FINISHES.get(finish, Finish.UNKNOWN), "", counted)

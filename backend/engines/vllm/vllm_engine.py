@@ -197,9 +197,7 @@ class VllmEngine:
                 if growing.stopped:
                     break
         if not (finish or growing.stopped):
-            raise BrokenResponse(
-                f"The server at {self._served.address} ended the response half-way; what came of it is kept."
-            )
+            raise BrokenResponse(f"The server at {self._served.address} ended the response half-way.", "connection cut")
         # The mark that ends a turn comes as a token too, but isn't one of the response.
         tokens = growing.tokens - (not growing.stopped and finish == "stop")
         if not growing.stopped and (rest := texts.finish()) and (piece := growing.add(rest, [ServedToken(rest)])):

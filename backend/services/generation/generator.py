@@ -5,7 +5,7 @@ Owns a job's order of steps, and how a half-made job goes on or is settled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,10 +18,11 @@ from backend.services.generation.models import ModelService
 from backend.services.generation.presets import Preset, presets
 from backend.services.generation.problems import Problem, ProblemService
 from backend.services.generation.prompts import Turns, opening, single_words
-from backend.services.generation.recorder import TraceRecorder, settle_arm
+from backend.services.generation.recorder import TraceRecorder, adopt, settle_arm
 from backend.services.generation.specs import GenerationSpec, RunArm, names
-from backend.services.jobs import JobCancelled, JobProgress, JobService
+from backend.services.jobs import JobCancelled, JobFailed, JobProgress, JobService
 from backend.services.lexicons.catalog import LexiconService
+from backend.services.traces.losses import merged, reasons, sentence
 from backend.store import Store
 
 # Of more traces nobody unfolds the prompts while they are written, and each may be long; the store has them all.
@@ -90,25 +91,36 @@ class GenerationService:
         is finished.
         """
         plan = self._plan(job)
-        kept = plan.finished(self._store)
-        progress.begin(plan.size, "traces", len(kept))
+        own = any(plan.finished(self._store).values())
         with GraderPool(self._graders) as graders:
-            recorder = TraceRecorder(self._store, plan, self._lexicons, graders, progress, len(kept))
+            # What is watched is asked for anew: a stream without its words would show nothing.
+            if job.retry_of and not plan.spec.live:
+                adopt(self._store, plan, graders)
+            kept = plan.finished(self._store)
+            done = sum(kept.values())
+            progress.begin(plan.size, "traces", done)
+            recorder = TraceRecorder(self._store, plan, self._lexicons, graders, progress, done)
             try:
                 # All traces may be there, and only storing them was cut off: then no engine is opened.
                 if len(kept) < plan.size:
                     self._generate(plan, kept, engines, recorder, progress)
-            except UserError:
-                self._settle(plan, recorder.failures)
+                # Some failures are described in the result; a job that made nothing has failed.
+                if recorder.failed and not (recorder.made or own or progress.cancelled()):
+                    raise UserError(recorder.reason)
+            except UserError as error:
+                result = self._settle(plan)
+                raise JobFailed(f"{error} {result.get('reason', '')}".rstrip(), result) from error
+            except Exception:
+                self._settle(plan)  # whatever broke, what is finished is kept
                 raise
-            result = self._settle(plan, recorder.failures)
+            result = self._settle(plan)
         if progress.cancelled():
             raise JobCancelled(result)
         return result
 
     def settle(self, job: Job) -> dict[str, Any]:
         """Store the traces in the inbox as runs marked unfinished, for a job nobody goes on with."""
-        return self._settle(self._plan(job), [])
+        return self._settle(self._plan(job))
 
     def _plan(self, job: Job) -> JobPlan:
         spec = GenerationSpec.from_json(job.spec)
@@ -135,7 +147,7 @@ class GenerationService:
     def _generate(
         self,
         plan: JobPlan,
-        kept: set[Place],
+        kept: Collection[Place],
         engines: Engines,
         recorder: TraceRecorder,
         progress: JobProgress,
@@ -144,7 +156,7 @@ class GenerationService:
         # All engines before any trace: one that can't be opened must not leave half a comparison.
         opened: dict[int, Engine] = {}
         for family, served in self._families(plan):
-            progress.step(len(kept), f"loading {visible(family.base.name, 60)}")
+            progress.note(f"loading {visible(family.base.name, 60)}")
             engine = engines(family, plan.spec.engine)
             opened |= dict.fromkeys(served, engine)
         arms = list(enumerate(plan.spec.arms))
@@ -165,9 +177,6 @@ class GenerationService:
         for event in _in_turn(streams):
             recorder.take(event)
         recorder.flush()
-        # Some failures are told in the result; a job that made nothing has failed.
-        if recorder.failures and not recorder.made and not progress.cancelled():
-            raise UserError(recorder.failures[0])
 
     def _families(self, plan: JobPlan) -> list[tuple[Family, list[int]]]:
         """The arms that one engine serves: those of a base and of the adapters on it."""
@@ -186,7 +195,7 @@ class GenerationService:
         return [(s.id, s.text, s.word) for s in engine.starters(words)]
 
     def _requests(
-        self, plan: JobPlan, arm: int, engine: Engine, kept: set[Place], progress: JobProgress
+        self, plan: JobPlan, arm: int, engine: Engine, kept: Collection[Place], progress: JobProgress
     ) -> list[Request]:
         """The traces of an arm that are still to be made."""
         missing = [place for place in plan.places(arm) if place not in kept]
@@ -224,11 +233,12 @@ class GenerationService:
         progress.check()
         return list(texts.values())
 
-    def _settle(self, plan: JobPlan, failures: Sequence[str]) -> dict[str, Any]:
-        runs = [run for i in range(len(plan.spec.arms)) if (run := settle_arm(self._store, plan, i, self._lexicons))]
-        result: dict[str, Any] = {"runs": runs}
-        if failures:
-            result |= {"failed": len(failures), "reason": failures[0]}
+    def _settle(self, plan: JobPlan) -> dict[str, Any]:
+        arms = [settle_arm(self._store, plan, i, self._lexicons) for i in range(len(plan.spec.arms))]
+        result: dict[str, Any] = {"runs": [arm.run for arm in arms if arm.run]}
+        if losses := merged(loss for arm in arms for loss in arm.losses):
+            result |= {"failed": sum(loss.count for loss in losses), "reasons": reasons(losses)}
+            result["reason"] = sentence(sum(arm.whole for arm in arms), plan.size, losses)
         return result
 
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from backend.codec import encode
 from backend.domain import GENERATED, LIVE, Job, Model, RunInfo, Sampling, digest, problem_id
 from backend.engines.protocol import Decoding
 from backend.services.generation.problems import Problem
 from backend.services.generation.specs import GenerationSpec
+from backend.services.traces.losses import Loss
 from backend.store import Store
 from backend.store.trace_columns import trace_id
 
@@ -71,9 +73,9 @@ class JobPlan:
         arm, problem = divmod(rest, len(self.problems))
         return arm, problem, sample
 
-    def run_id(self, arm: int) -> str:
-        """The identity of an arm's run."""
-        return digest("job", self.job.id, str(arm), size=6)
+    def run_id(self, arm: int, job: str = "") -> str:
+        """The identity of an arm's run, in this job or in `job`, which asked for the same."""
+        return digest("job", job or self.job.id, str(arm), size=6)
 
     def trace_id(self, place: Place) -> str:
         """The identity a trace will have in the store."""
@@ -96,16 +98,16 @@ class JobPlan:
         words = self.spec.arms[arm].prefix
         return opening() + words if words else ""
 
-    def finished(self, store: Store) -> set[Place]:
-        """The traces that are made already: in the inbox, or in a stored run."""
-        found = {(kept.arm, kept.problem, kept.sample) for kept in store.streams.places(self.job.id)}
+    def finished(self, store: Store) -> dict[Place, bool]:
+        """The traces that are made already, in the inbox or in a stored run, or have failed: whether each is whole."""
+        found = {(kept.arm, kept.problem, kept.sample): not kept.body for kept in store.streams.places(self.job.id)}
         for arm in range(len(self.spec.arms)):
             if store.ledger.find_run(self.run_id(arm)):
-                found.update(self.places(arm))
+                found |= dict.fromkeys(self.places(arm), True)
         return found
 
-    def info(self, arm: int, made: int) -> RunInfo:
-        """The description of an arm's run; `made` is how many of its traces there are."""
+    def info(self, arm: int, whole: int, losses: Sequence[Loss]) -> RunInfo:
+        """The description of an arm's run, of whose traces so many are `whole`."""
         chosen, model, decoding = self.spec.arms[arm], self.models[arm], self.spec.decoding
         sampling = Sampling(
             temperature=decoding.temperature,
@@ -128,7 +130,8 @@ class JobPlan:
             tokenizer=self.tokenizers[arm],
             model_id=model.id,
             job=self.job.id,
-            planned=self.arm_size if made < self.arm_size else None,
+            planned=self.arm_size if whole < self.arm_size else None,
+            losses=encode(tuple(losses)),
         )
 
     def payload(self) -> dict[str, Any]:

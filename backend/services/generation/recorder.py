@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from backend.domain import Finish, SourceRef, TraceDraft
+from backend.domain import Finish, Job, SourceRef, TraceDraft, problem_id
 from backend.engines.protocol import Alternative, Done, Event, Failed, Piece, Token
 from backend.grading.pool import GraderPool
 from backend.grading.verdicts import Verdict as GraderVerdict
@@ -21,6 +21,7 @@ from backend.grading.verdicts import Verdicts
 from backend.services.generation.job_plan import JobPlan, Place
 from backend.services.jobs import JobProgress
 from backend.services.lexicons.catalog import LexiconService
+from backend.services.traces.losses import BROKEN_OFF, Loss, LostResponse, answered, grouped, losses_of
 from backend.services.traces.run_builder import RunBuilder, Scored
 from backend.store import Store
 from backend.store.ledger import SourceRow
@@ -32,6 +33,8 @@ from backend.store.streams import Kept
 _FLUSH_SECONDS: Final = 0.08
 # Beyond this many traces nobody watches each: their ends are streamed, their words are not.
 STREAMED_TRACES: Final = 400
+_NOT_GRADED: Final = GraderVerdict(None, None, "not graded: the response broke off")
+_UNGRADED: Final = Verdicts(_NOT_GRADED, _NOT_GRADED)
 
 
 @dataclass(slots=True)
@@ -63,7 +66,7 @@ class TraceRecorder:
         self._pieces: dict[str, list[Piece]] = {}
         self._flushed = 0.0
         self._done, self.made = done, 0
-        self.failures: list[str] = []
+        self.failed, self.reason = 0, ""
         self._prompts: dict[str, str] = {}
         self._streamed = plan.spec.live and plan.size <= STREAMED_TRACES
 
@@ -142,15 +145,33 @@ class TraceRecorder:
         if self._store.streams.keep(self._plan.job.id, Kept(*place, body), [*self._held_back(), entry]):
             self._done, self.made = self._done + 1, self.made + 1
             self._progress.step(self._done)
+            if not text.strip():
+                self._progress.log(f"The response to problem {place[1] + 1} is empty.")
 
     def _fail(self, failed: Failed) -> None:
-        self._growing.pop(failed.key, None)
-        self.failures.append(failed.reason)
-        self.flush()  # its words come before its end
-        names = self._names(self._plan.place(int(failed.key)))
-        self._waiting.append({"k": "failed", "i": names["i"], "reason": failed.reason})
-        if len(self.failures) <= 20:  # the log is for people
-            self._progress.log(failed.reason, "error")
+        growing, place = self._growing.pop(failed.key, None) or _Response(), self._plan.place(int(failed.key))
+        tokens = growing.tokens
+        body = {
+            # A forced beginning is ours: where no token of the model's own followed, nothing came.
+            "text": "".join(growing.text) if any(not token.forced for token in tokens) else "",
+            "prompt": "",
+            "finish": Finish.UNKNOWN.value,
+            # Without log-probabilities a token is only a chunk of the server's stream, and not to be counted.
+            "tokens": len(tokens) if any(token.logprob is not None for token in tokens) else None,
+            "seconds": round(time.monotonic() - growing.begun, 3),
+            "engine": self._plan.engines[place[0]],
+            "verdicts": asdict(_UNGRADED),
+            "scored": _lists(tokens) if self._plan.spec.logprobs else None,
+            "failed": failed.kind,
+            "reason": failed.reason,
+        }
+        entry = {"k": "failed", "i": self._plan.number(place), "reason": failed.reason}
+        # Kept like a finished one: whoever settles the job, in whichever process, has to know why it is missing.
+        if self._store.streams.keep(self._plan.job.id, Kept(*place, body), [*self._held_back(), entry]):
+            self.failed, self.reason = self.failed + 1, self.reason or failed.reason
+            self._progress.step(self._done, f"{self.failed:,} failed, the last one: {failed.kind}")
+            if self.failed <= 20:  # the log is for people
+                self._progress.log(f"Problem {place[1] + 1}, {failed.kind}: {failed.reason}", "error")
 
     def _names(self, place: Place) -> dict[str, int]:
         return {"i": self._plan.number(place), "arm": place[0], "problem": place[1], "sample": place[2]}
@@ -183,20 +204,29 @@ def _tokens(lists: list[list[Any]]) -> list[Token]:
     ]
 
 
-def settle_arm(store: Store, plan: JobPlan, arm: int, lexicons: LexiconService) -> str | None:
-    """Store an arm's traces in the inbox as its run; returns the run's id, or None where nothing was made.
+class SettledArm(NamedTuple):
+    """An arm whose traces are stored: its run (None where nothing was made), how many are whole, and what was lost."""
 
-    Safe to do again: a run that is stored stays as it is.
-    """
+    run: str | None
+    whole: int
+    losses: Sequence[Loss]
+
+
+def settle_arm(store: Store, plan: JobPlan, arm: int, lexicons: LexiconService) -> SettledArm:
+    """Store an arm's traces in the inbox as its run. Safe to do again: a run that is stored stays as it is."""
     # Stored, then emptied: a process that dies in between leaves traces that the next attempt finds in the run.
     identity = plan.run_id(arm)
-    if store.ledger.find_run(identity):
+    if run := store.ledger.find_run(identity):
         store.streams.empty(plan.job.id, arm)
-        return identity
-    kept = store.streams.kept(plan.job.id, arm)
-    if not kept:
-        return None
-    info = plan.info(arm, len(kept))
+        return SettledArm(identity, answered(run), losses_of(run.info.losses))
+    inbox = store.streams.kept(plan.job.id, arm)
+    whole = [trace for trace in inbox if "failed" not in trace.body]
+    losses = grouped((t.body["failed"], t.body["reason"], _lost(plan, t)) for t in inbox if "failed" in t.body)
+    kept = [trace for trace in inbox if "failed" not in trace.body or trace.body["text"]]
+    # A second try that added nothing would be the first one's run again.
+    if not kept or (whole and all("adopted" in trace.body for trace in whole)):
+        return SettledArm(None, len(whole), losses)
+    info = plan.info(arm, len(whole), losses)
     with PartWriter(store.folder, identity) as writer:
         builder = RunBuilder(identity, info, lexicons.matchers())
         source = _source(plan)
@@ -210,7 +240,50 @@ def settle_arm(store: Store, plan: JobPlan, arm: int, lexicons: LexiconService) 
         places = [(arm, trace.problem, trace.sample) for trace in kept]
         store.registry.add_forks([Fork(plan.trace_id(place), fork.trace, fork.at, fork.insert) for place in places])
     store.streams.empty(plan.job.id, arm)
-    return identity
+    return SettledArm(identity, len(whole), losses)
+
+
+def _lost(plan: JobPlan, kept: Kept) -> LostResponse:
+    place, question = (kept.arm, kept.problem, kept.sample), plan.problems[kept.problem].question
+    trace = plan.trace_id(place) if kept.body["text"] else ""
+    return LostResponse(kept.problem + 1, kept.sample + 1, problem_id(question), question[:80], trace)
+
+
+def adopt(store: Store, plan: JobPlan, graders: GraderPool) -> None:
+    """Put the whole traces of the job that this one repeats into the inbox: only the others are asked for again."""
+    job: Job | None = plan.job
+    earlier: list[str] = []
+    while job and job.retry_of:
+        earlier.append(job.retry_of)
+        job = store.jobs.get(job.retry_of)
+    for arm in range(len(plan.spec.arms)):
+        runs = [run for one in earlier if store.ledger.find_run(run := plan.run_id(arm, one))]
+        if runs and not store.ledger.find_run(plan.run_id(arm)):
+            for row in store.queries.texts(runs[0], ("ordinal", "finish", "tokens", "extra")):
+                _adopt(store, plan, graders, arm, row)
+
+
+def _adopt(store: Store, plan: JobPlan, graders: GraderPool, arm: int, row: Mapping[str, Any]) -> None:
+    extra = orjson.loads(row["extra"])
+    _, number, sample = plan.place(row["ordinal"])
+    # The set may have been imported anew since, in another order.
+    if BROKEN_OFF in extra or problem_id((problem := plan.problems[number]).question) != row["problem_id"]:
+        return
+    scored = store.queries.tokens(row["trace_id"]) if plan.spec.logprobs else []
+    body = {
+        **{name: row[name] for name in ("text", "prompt", "finish", "tokens")},
+        **{"seconds": extra.get("seconds"), "engine": extra.get("engine"), "adopted": row["trace_id"]},
+        "verdicts": asdict(next(iter(graders.grade([(row["text"], problem.gold, problem.question)])))),
+        "scored": next((_stored_lists(one) for one in scored if one["generated"]), None),
+    }
+    store.streams.keep(plan.job.id, Kept(arm, number, sample, body))
+
+
+def _stored_lists(row: Mapping[str, Any]) -> list[list[Any]]:
+    """A row of the tokens part in the inbox's form."""
+    names = ("starts", "ends", "ids", "logprobs", "entropies", "forced", "top")
+    columns = zip(*(row[name] for name in names), strict=True)
+    return [[*rest, [[a["text"], a["logprob"]] for a in top]] for *rest, top in columns]
 
 
 def _source(plan: JobPlan) -> SourceRow:
@@ -230,6 +303,10 @@ def _from_inbox(plan: JobPlan, arm: int, kept: Kept, source: SourceRow) -> tuple
         "seconds": body["seconds"],
         "engine": body["engine"],
     }
+    if "failed" in body:
+        extra[BROKEN_OFF] = body["reason"]
+    if "adopted" in body:
+        extra["taken from"] = body["adopted"]
     if plan.spec.fork:
         extra["forked from"] = asdict(plan.spec.fork)
     draft = TraceDraft(

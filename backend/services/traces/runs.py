@@ -19,6 +19,7 @@ from backend.measure.cues import summarise as summarise_cues
 from backend.measure.run_figures import ProblemMeans, density_estimate, known_mean, passes
 from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
+from backend.services.traces.losses import answered, losses_of
 from backend.services.traces.problem_rows import by_problem, grader_accuracy, verdicts
 from backend.services.traces.run_pairs import Pair, find_pairs
 from backend.store import Store
@@ -170,6 +171,9 @@ class RunService:
             "format": info.format,
             "problems": run.problems,
             "traces": run.traces,
+            "planned": info.planned or run.traces,
+            "answered": answered(run),
+            "lost": {loss.kind: loss.count for loss in losses_of(info.losses)},
             "accuracy": {grader: estimate and estimate.value for grader, estimate in graded.items()},
             "accuracy_interval": {g: [e.low, e.high] if e else None for g, e in graded.items()},
             "pass_at_k": {str(k): estimate and estimate.value for k, estimate in summary.pass_k.items()},

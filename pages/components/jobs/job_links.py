@@ -1,4 +1,4 @@
-"""Links from a job to other pages: the runs it made, the page it is watched on. Also whether it may be done again."""
+"""Links from a job to other pages: the runs it made, the page it is watched on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from backend.domain import Job, JobKind, JobState, Run
+from backend.domain import Job, JobKind, Run
 from pages.components.table.table_model import Link
 
 _MOST_COMPARED = 4  # Compare holds four runs
@@ -62,8 +62,3 @@ def page_links(job: Job, runs: Mapping[str, Run], labels: Mapping[str, str]) -> 
     if browsed:
         listed.append(PageLink("Browse", "browse.py", tuple(("run", labels[id_]) for id_ in browsed if id_ in labels)))
     return listed
-
-
-def retriable(job: Job) -> bool:
-    """Whether a job ended without its result, so that it may be done again."""
-    return job.state in (JobState.FAILED, JobState.CANCELLED)

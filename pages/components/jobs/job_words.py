@@ -135,7 +135,7 @@ def failures(job: Job) -> Sequence[str]:
     lost = result.get("failed")
     if isinstance(lost, list):
         return [str(sentence) for sentence in lost]
-    return [str(result["reason"])] if lost and result.get("reason") else []
+    return [str(result["reason"]), *map(str, result.get("reasons", ()))] if lost and result.get("reason") else []
 
 
 def joined(*parts: str) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from backend.domain import Finish, Run, visible
 from backend.services.traces.comparison import SampleRef
+from backend.services.traces.losses import BROKEN_OFF
 from backend.services.traces.trace_reader import OpenTrace
 from pages.components.viewer.trace_view import Fact, Pane, PaneVerdict, SamplePosition
 
@@ -56,6 +57,13 @@ def facts_of(trace: OpenTrace, unit: str) -> list[Fact]:
     ]
 
 
+def ending_of(trace: OpenTrace) -> str:
+    """Why a trace's text ends where it does, "" where it ended by itself or nobody knows."""
+    if broken := trace.extra.get(BROKEN_OFF):
+        return f"Broke off here: {visible(str(broken))}"
+    return "Cut off at the token limit" if trace.finish is Finish.LENGTH else ""
+
+
 def reader_link(trace: str, **more: str) -> str:
     """The address of a trace's own page."""
     return "/reader?" + urlencode({"trace": trace, **more})
@@ -96,5 +104,5 @@ def pane_of(
         cues=trace.cues,
         download=f"{visible(trace.run.info.model, 60)} {trace.run.info.dataset} {trace.number}.{trace.sample}.txt",
         link=reader_link(trace.id) if link else None,
-        ending="Cut off at the token limit" if trace.finish is Finish.LENGTH else "",
+        ending=ending_of(trace),
     )

@@ -12,6 +12,7 @@ import streamlit as st
 from backend.report.files import csv_text
 from backend.report.model import Record
 from backend.services.traces.comparison import ComparedProblem, Comparison, ProblemFilter, Side
+from backend.services.traces.losses import missing_sentence
 from pages.components.frame.session import run_labels, runs, services
 from pages.components.viewer.panes import TAGS
 from pages.parts.compare.problem_list import ListEvent, ProblemItem
@@ -93,6 +94,9 @@ def caveats(compared: Comparison) -> str:
     for tag, lacking in zip(TAGS, compared.unpaired, strict=False):
         if lacking:
             sentences.append(f"{lacking} of {tag}'s problems are left out: not every run here holds them.")
+    for tag, run in zip(TAGS, compared.runs, strict=False):
+        if missing := missing_sentence(run):
+            sentences.append(f"{tag}: {missing}")
     return " ".join(sentences)
 
 

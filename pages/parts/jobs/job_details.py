@@ -10,10 +10,11 @@ import json
 import streamlit as st
 
 from backend.domain import Job
+from backend.services.jobs import retriable
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import run_labels, runs, services
-from pages.components.jobs.job_links import page_links, retriable
+from pages.components.jobs.job_links import page_links
 from pages.components.jobs.job_words import (
     KINDS,
     LANES,

@@ -12,10 +12,11 @@ import streamlit as st
 
 from backend.domain import Job, JobState, UserError, visible
 from backend.report.numbers import Form
+from backend.services.jobs import retriable
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import error_notice
 from pages.components.frame.session import run_labels, runs, services
-from pages.components.jobs.job_links import made, page_links, retriable, traces_made
+from pages.components.jobs.job_links import made, page_links, traces_made
 from pages.components.jobs.job_words import KINDS, LANES, ago, doing, joined, progress_line, share, state_words, took
 from pages.components.jobs.worker_state import starting, worker_state
 from pages.components.table.table import Select, TableEvent, data_table

@@ -9,10 +9,11 @@ import streamlit as st
 
 from backend.domain import Job, UserError
 from backend.services.generation.specs import GenerationSpec, RunArm
+from backend.services.jobs import retriable
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import error_notice
 from pages.components.frame.session import runs, services
-from pages.components.jobs.job_links import made, retriable
+from pages.components.jobs.job_links import made
 from pages.components.jobs.job_words import ago, state_words
 from pages.components.jobs.worker_state import worker_state
 from pages.components.live.live_setup import MOST_ARMS, gone_on, new_seed, take

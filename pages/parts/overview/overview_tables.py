@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from backend.report.numbers import Form, interval_text, number
+from backend.services.traces.losses import answered_text
 from backend.services.traces.run_pairs import Pair
 from backend.services.traces.runs import RunSummary
 from pages.components.table.table import Select, data_table
@@ -97,7 +98,7 @@ def _run_row(summary: RunSummary, grader: str) -> Row:
 def _traces_text(summary: RunSummary) -> str:
     """The numbers of traces and problems; with several samples a problem also pass@k for the largest k."""
     run = summary.run
-    text = f"{run.traces:,} traces, n = {run.problems:,}"
+    text = f"{answered_text(run)}, n = {run.problems:,}"
     k = max(summary.pass_k, default=1)
     if k > 1 and (chance := summary.pass_k[k]):
         text += (

@@ -13,7 +13,7 @@ import streamlit as st
 
 from backend.domain import Job, JobState, UserError, visible
 from pages.components.frame.session import services
-from pages.components.jobs.job_words import amount, joined, left, share
+from pages.components.jobs.job_words import amount, failures, joined, left, share
 
 _STYLE = Path(__file__).with_name("job_style.css")
 # Two fragments, so that no page runs again because of the card: a slow one that notices a job begun elsewhere, and a
@@ -48,6 +48,8 @@ def _follow() -> None:
     with st.container(key="sth-job-card"):
         if news:
             _title(news[-1].title, _ENDED[news[-1].state] + ":")
+            if lost := failures(news[-1])[:1]:
+                _figures(visible(lost[0].partition(":")[0], 90))
         if jobs:
             _open(next((job for job in jobs if job.state is not JobState.QUEUED), jobs[0]))
         st.page_link("jobs.py", label=f"Jobs, {more} more" if more > 0 else "Jobs")
