@@ -100,16 +100,16 @@ class AnnotateView:
             at = text.index(words, at + 1)
         return at, at + len(words)
 
-    def drag(self, start: int, end: int, *, shift: bool = False, release: bool = True) -> None:
-        """Draw the mouse from the first to the last of these characters."""
+    def drag(self, start: int, end: int, *, shift: bool = False, release: bool = True, reach: int = 2) -> None:
+        """Draw the mouse over these characters, from `reach` pixels within the left edge to as many within the right."""
         left, top, right, bottom = self.root.evaluate("(root, [a, b]) => (" + PLACE + ")([root, a, b])", [start, end])
         mouse = self.page.mouse
         if shift:
             self.page.keyboard.down("Shift")
-        mouse.move(left + 2, top)
+        mouse.move(left + reach, top)
         mouse.down()
         mouse.move((left + right) / 2, (top + bottom) / 2, steps=3)
-        mouse.move(right - 2, bottom, steps=3)
+        mouse.move(right - reach, bottom, steps=3)
         if release:
             self.release(shift)
 

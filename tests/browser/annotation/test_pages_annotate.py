@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from backend.annotation import Op
 from backend.config import Settings
+from backend.domain import TraceFilter
 from backend.services import Services, build_services
 from tests.browser.annotation.annotate_parts import TEXT, AnnotateView, as_person, fill, project
 from tests.browser.app_pages import ROOT, App
@@ -251,3 +253,27 @@ def test_an_item_is_finished_and_the_next_one_comes(view: AnnotateView, services
     expect(view.root.locator(".palette")).to_contain_text("This project is closed")
     view.press("2")
     expect(view.root.locator(".status")).to_contain_text("This project is closed")
+
+
+def test_a_drag_over_a_word_written_from_right_to_left_chooses_that_word(
+    view: AnnotateView, services: Services, tmp_path: Path
+) -> None:
+    lines = (
+        "maybe مرحبا انتظر wait 41, (שלום רגע) then.",
+        "אולי wait שלום maybe עולם 42 end.",
+        "ربما maybe انتظرت 41 wait قال.",
+    )
+    (tmp_path / "model-b").mkdir()
+    file = tmp_path / "model-b" / "directions.jsonl"
+    row = {"question": "Which way?", "generated_responses": ["\n".join(lines)], "gold_answer": "42"}
+    file.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    [outcome] = services.imports.run([file])
+    made = project(services, "Directions", wanted=TraceFilter(runs=(outcome.run or "",)))
+    view.open(made.id)
+    words = [word.strip("().,") for line in lines for word in line.split()]
+    for nth, word in enumerate(words):
+        start, end = view.where(word, words[:nth].count(word))
+        for reach in (2, -1):  # from within the word's edges, and from beside them
+            view.drag(start, end, reach=reach)
+            assert view.chosen() == word
+            view.press("Escape")

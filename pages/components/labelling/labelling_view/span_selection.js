@@ -9,6 +9,8 @@ import { trimmed, wholeCharacters } from "./words.js";
 
 // A press becomes a drag after that many pixels: a click on a trackpad wanders by two or three.
 const DRAG_PX = 4;
+// A drag from edge to edge begins and ends beside the word as often as on it.
+const BESIDE_PX = 6;
 // Of 16 px text at a line height of about two; the style sheet has both.
 const LINE_PX = 32;
 
@@ -39,7 +41,10 @@ export class SpanSelection {
     this.anchor = null;
     /** @type {number | null} the word it has come to */
     this.head = null;
-    /** @type {{at: number, x: number, y: number, moved: boolean, last?: number} | null} where the button went down */
+    /**
+     * Where the button went down: `gap` between characters, and `edges`, which it may mean for a drag over words.
+     * @type {{gap: number, edges: Span[], x: number, y: number, top: number, moved: boolean, span: Span | null} | null}
+     */
     this.press = null;
     /** @type {Range | null} what is highlighted */
     this.range = null;
@@ -61,25 +66,48 @@ export class SpanSelection {
   /** @param {PointerEvent} event */
   down(event) {
     if (event.button !== 0) return;
-    const at = this.view.unitAt(event.clientX, event.clientY);
-    if (at === null) return;
+    const { clientX: x, clientY: y } = event;
+    const gap = this.view.unitAt(x, y);
+    if (gap === null) return;
     event.preventDefault(); // no selection of the browser's beside ours
     this.view.focus();
     // A drag that leaves the text goes on, and its end is heard.
     this.view.scroller.setPointerCapture(event.pointerId);
-    this.press = { at, x: event.clientX, y: event.clientY, moved: false };
+    const edges = [-1, 0, 1].map((side) => this.edge(x, y, side, gap));
+    this.press = { gap, edges, x, y, top: this.view.scroller.scrollTop, moved: false, span: null };
+  }
+
+  /**
+   * What a point means as an end of a drag over words: the character under it, or, beside a word, the word `side`wards. Not
+   * the nearest gap: where writing directions meet, neighbours on the screen needn't be neighbours in the text.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} side where the other end lies: -1 to the left, 1 to the right, 0 on another line
+   * @param {number} gap the gap between characters nearest to the point
+   * @returns {Span}
+   */
+  edge(x, y, side, gap) {
+    for (let by = 0; by <= (side && BESIDE_PX); by += 1) {
+      const unit = this.view.characterAt(x + side * by, y);
+      if (this.words?.covers(unit)) return [unit, unit + 1];
+    }
+    return [gap, gap];
   }
 
   /** @param {PointerEvent} event */
-  move(event) {
+  move({ clientX: x, clientY: y, shiftKey }) {
     const { press } = this;
     if (!press) return;
-    press.moved ||= Math.hypot(event.clientX - press.x, event.clientY - press.y) > DRAG_PX;
+    press.moved ||= Math.hypot(x - press.x, y - press.y) > DRAG_PX;
     if (!press.moved) return;
-    const at = this.view.unitAt(event.clientX, event.clientY) ?? press.last;
-    if (at === undefined) return;
-    press.last = at;
-    this.show(this.between(press.at, at, event.shiftKey), "keyboard");
+    const down = y + this.view.scroller.scrollTop - press.y - press.top;
+    const side = Math.abs(down) > LINE_PX / 2 ? 0 : Math.sign(press.x - x);
+    const gap = this.view.unitAt(x, y);
+    if (gap !== null) {
+      const [one, other] = shiftKey ? [[gap], [press.gap]] : [this.edge(x, y, side, gap), press.edges[1 - side]];
+      press.span = this.between(Math.min(...one, ...other), Math.max(...one, ...other), shiftKey);
+    }
+    this.show(press.span, "keyboard");
   }
 
   /** @param {PointerEvent} event */
@@ -88,7 +116,7 @@ export class SpanSelection {
     this.press = null;
     if (!press) return;
     if (press.moved) {
-      this.choose(this.between(press.at, press.last ?? press.at, event.shiftKey));
+      this.choose(press.span);
       return;
     }
     // Pointer capture makes the scroller the event's target: what lies under the point has to be asked for.
@@ -96,12 +124,13 @@ export class SpanSelection {
     const mark = /** @type {HTMLElement | null} */ (root.elementFromPoint(event.clientX, event.clientY)?.closest(".on, .badge") ?? null);
     const keys = mark?.dataset.keys ?? mark?.dataset.badge;
     if (keys && this.onPointed(keys.split(" "))) return;
-    this.choose(this.between(press.at, press.at, false));
+    // The character and not the nearest gap, which behind a word's last letter is no longer the word's.
+    const at = this.view.characterAt(event.clientX, event.clientY);
+    this.choose(this.between(at < 0 ? press.gap : at, at < 0 ? press.gap : at + 1, false));
   }
 
-  /** @param {number} a @param {number} b @param {boolean} byCharacter @returns {Span | null} */
-  between(a, b, byCharacter) {
-    const [start, end] = [Math.min(a, b), Math.max(a, b)];
+  /** @param {number} start @param {number} end @param {boolean} byCharacter @returns {Span | null} */
+  between(start, end, byCharacter) {
     if (!byCharacter) return this.words?.snap(start, end) ?? null;
     const { text } = this.view;
     const [from, to] = wholeCharacters(text, start, end);

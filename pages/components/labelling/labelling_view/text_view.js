@@ -2,11 +2,13 @@
 // label and cue. Owns the way between places in the text (UTF-16 units) and points of the window.
 
 import { button } from "../../browser/button.js";
+import { unitUnder } from "../../browser/caret.js";
 import { count } from "../../browser/count.js";
 import { el } from "../../browser/element.js";
 import { partition } from "../../browser/partition.js";
 import { appendText } from "../../browser/text_nodes.js";
 import { blocksOf, stretches, withLevels } from "./text_marks.js";
+import { wholeCharacters } from "./words.js";
 
 /** @import { Mark, PlacedMark } from "./text_marks.js" */
 
@@ -14,6 +16,7 @@ import { blocksOf, stretches, withLevels } from "./text_marks.js";
 /** @typedef {{start: number, end: number, element: HTMLElement, carriers: Carrier[], drawn: string}} Block */
 
 const SHOWN_AROUND = 12_000;
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/;
 
 export class TextView {
   /** @param {HTMLElement} scroller */
@@ -127,10 +130,37 @@ export class TextView {
     // Without the shadow root the browser answers with the component's host, as if it had no text.
     const shadowRoots = root instanceof ShadowRoot ? [root] : [];
     const found = document.caretPositionFromPoint?.(x, y, { shadowRoots });
-    const element = found?.offsetNode.parentElement?.closest(".block");
+    const carrier = found && this.carrierOf(found.offsetNode);
+    if (!carrier) return null;
+    const unit = carrier.start + Math.min(found.offset, carrier.node.length);
+    const drawn = this.characterAt(x, y);
+    const [from, to] = drawn < 0 ? [unit, unit] : wholeCharacters(this.text, drawn, drawn + 1);
+    if (unit >= from && unit <= to) return unit;
+    // Where writing directions meet, the browser may name the far end of the other direction's stretch.
+    const box = this.box(from, to);
+    const right = box !== null && x > box.left + box.width / 2;
+    return right === this.leftwards(from) ? from : to;
+  }
+
+  /**
+   * The character drawn under a point of the window; -1 where there is none.
+   * @param {number} x
+   * @param {number} y
+   */
+  characterAt(x, y) {
+    return unitUnder(this.scroller.getRootNode(), x, y, (node) => this.carrierOf(node)?.start);
+  }
+
+  /** @param {number} unit @returns {boolean} whether the character is of a script written from right to left */
+  leftwards(unit) {
+    return RIGHT_TO_LEFT.test(this.text.charAt(unit));
+  }
+
+  /** @param {Node} node @returns {Carrier | undefined} */
+  carrierOf(node) {
+    const element = node.parentElement?.closest(".block");
     const block = element && this.blockOf.get(element);
-    const carrier = block?.carriers.find(({ node }) => node === found?.offsetNode);
-    return carrier && found ? carrier.start + Math.min(found.offset, carrier.node.length) : null;
+    return block?.carriers.find((carrier) => carrier.node === node) ?? undefined;
   }
 
   /** @param {number} start @param {number} end */

@@ -37,6 +37,11 @@ export class Words {
     return Math.max(0, Math.min(k, this.size - 1));
   }
 
+  /** @param {number} unit */
+  covers(unit) {
+    return this.size > 0 && this.starts[this.at(unit)] <= unit && unit < this.ends[this.at(unit)];
+  }
+
   /** @param {number} k @returns {Span} */
   span(k) {
     return this.size ? [this.starts[k], this.ends[k]] : [this.from, this.from];
