@@ -21,6 +21,7 @@ from backend.services.training.trainings import TrainingInfo
 
 _ACTIONS: Final = ("pause", "resume", "remove")
 _ENDED: Final = {JobState.DONE: 0}
+NOTHING_LEARNED: Final = 4
 _TRUE, _FALSE = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 
 
@@ -89,7 +90,8 @@ def _follow(services: Services, job: Job, options: argparse.Namespace) -> int:
         print(_line(info))
         for row in last:
             print(_row_line(row))
-    return _ENDED.get(job.state, 2)
+    # Done, and still not what was asked for: a script must not go on as if there were a trained model.
+    return NOTHING_LEARNED if job.result.get("untrained") else _ENDED.get(job.state, 2)
 
 
 # -- what is asked for ------------------------------------------------------------------------------

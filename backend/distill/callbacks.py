@@ -16,10 +16,10 @@ from backend.distill.evaluator import Emit, Evaluator
 from backend.distill.reply_reader import Reader, Reply
 from backend.distill.rollouts import Sampler
 from backend.distill.settings import Method, Teacher
-from backend.distill.train_plan import TrainPlan
+from backend.distill.train_plan import WHOLE, TrainPlan
+from backend.distill.weight_change import why_untrained
 from backend.domain import UserError
 
-WHOLE: Final = "whole.json"
 TEACHER: Final = "teacher.safetensors"
 # What only the newest checkpoint needs; the optimizer's state is twice the size of the weights.
 _RESUMING: Final = ("optimizer.pt", "scheduler.pt", "rng_state*.pth", TEACHER, "scaler.pt")
@@ -123,8 +123,10 @@ class Watch(TrainerCallback):
         # TRL 1.16 saves no moving teacher, and starts it at the base again when a training resumes.
         if settings.teacher is Teacher.EMA and settings.method in (Method.SDFT, Method.SDPO):
             save_model(self.trainer.accelerator.unwrap_model(self.trainer.teacher_model), str(folder / TEACHER))
+        untrained = why_untrained(Path(self._plan.base), folder, TEACHER)
         # Last: a process that dies while it saves leaves a checkpoint without this file.
-        (folder / WHOLE).write_text(json.dumps({"step": state.global_step}), encoding="utf-8")
+        whole = {"step": state.global_step} | ({"untrained": untrained} if untrained else {})
+        (folder / WHOLE).write_text(json.dumps(whole), encoding="utf-8")
         self._emit({"k": "checkpoint", "step": state.global_step, "folder": folder.name})
         for older in folder.parent.glob("checkpoint-*"):
             if older != folder:

@@ -33,6 +33,8 @@ from backend.domain import Context
 from backend.files import write_file
 
 PLAN: Final = "plan.json"
+# In a checkpoint that is whole: its step, and as `untrained` why it is no trained model, where it is none.
+WHOLE: Final = "whole.json"
 
 # What a step's values may hold. Cue counts and densities are per lexicon (its name), density per 1,000 tokens, pooled;
 # entropies and divergence are means over response tokens in nats; `cue_share` is the share of the divergence that

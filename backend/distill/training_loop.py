@@ -19,12 +19,12 @@ from transformers.utils import logging as transformers_logging
 
 from backend.child_process import follow_input, json_output
 from backend.distill import arguments, length_check, own_responses, trainers
-from backend.distill.callbacks import WHOLE, Watch, newest_checkpoint, restore_teacher
+from backend.distill.callbacks import Watch, newest_checkpoint, restore_teacher
 from backend.distill.evaluator import Emit, Evaluator, Prompts
 from backend.distill.reply_reader import Reader
 from backend.distill.rollouts import Sampler, ends
 from backend.distill.settings import Method
-from backend.distill.train_plan import TrainingProblem, TrainPlan
+from backend.distill.train_plan import WHOLE, TrainingProblem, TrainPlan
 from backend.domain import UserError, visible
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import torch
 from torch.nn.utils import clip_grad_norm_
 
+from backend.domain import UserError
 from backend.lab import lab_model as models
 from backend.lab import tokenizer
 from backend.lab.corpus import TrainingBatch
@@ -55,6 +56,10 @@ def sft(
     torch.set_num_threads(1)
     model, words = models.load(base)
     pairs = [(problem, texts[guided]) for problem, texts in kept(model, words, problems, seed)]
+    if not pairs:
+        raise UserError(
+            f"None of {problems:,} problems was answered right: there is nothing to fine-tune {base.name} on."
+        )
     optimiser = torch.optim.AdamW(model.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.0)
     last, began, tokens = None, time.monotonic(), 0
     for step, rows in enumerate(_rows(pairs, steps, seed)):

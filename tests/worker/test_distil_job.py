@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,10 +110,29 @@ def test_a_killed_runner_takes_the_training_with_it_and_it_goes_on(opened: tuple
     assert len(services.trainings.get(training).models) == 30
 
 
+def test_a_training_without_a_signal_says_so_and_enters_no_model(tmp_path: Path) -> None:
+    """Every rollout is cut off and wrong: a sentence, an exit code of its own, a record, and nothing called a variant."""
+    words = ["distill", "--model", "lab-base", "--problems", "lab-cd3-train", "--method", "GRPO", "--size", "8", "--steps",
+             "2", "--set", "max_tokens=4", "samples=4", "prompts=2", "--name", "cut", "--every", "1"]  # fmt: skip
+    env = {**os.environ, "SECOND_THOUGHTS_DEMO": "off", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-m", "backend", *words, "--store", str(tmp_path)], cwd=ROOT, env=env,
+                          capture_output=True, text=True, timeout=PATIENCE)  # fmt: skip
+    why = (
+        "Nothing was learned: every rollout was cut off at 4 tokens and none was right; its weights are those it began"
+    )
+    assert done.returncode == 4 and why in done.stdout, done.stderr
+    with build_services(Settings(store=tmp_path)) as services:
+        (info,) = services.trainings.all()
+        assert (info.state, info.step, info.models) == ("done", 2, []) and info.reason.startswith(why)
+        assert [row.step for row in services.trainings.steps(info.training.id)] == [0, 1, 2]
+        assert not [one for one in services.models.all() if one.model.name.startswith("cut")]
+        job = services.jobs.get(info.training.job or "")
+        assert job.result["untrained"] == info.reason
+        assert "no model is made of step 1" in "".join(line.text for line in services.jobs.lines(job.id))
+
+
 def test_the_shipped_model_is_taught_on_the_command_line(tmp_path: Path) -> None:
     """The whole way, with the real trainer: a verb, a worker, a runner, a training; two steps."""
-    import subprocess
-
     words = ["distill", "--model", "lab-base", "--problems", "lab-cd3-train", "--size", "8", "--steps", "2", "--name",
              "taught", "--set", "prompts=4", "max_tokens=48", "--evaluate", "lab-cd3-test", "--limit", "3",
              "--every", "1", "--json", "--store", str(tmp_path)]  # fmt: skip

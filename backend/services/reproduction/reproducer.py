@@ -178,7 +178,8 @@ class ReproductionService:
         except JobCancelled:
             raise JobCancelled(self.settle(job)) from None
         named = {training.id: training.name for training in trainings}
-        failed += [f"{named[one.training_id]}: {one.reason or one.state}" for one in outcomes if one.state != DONE]
+        ended = [one for one in outcomes if one.state != DONE or one.reason]
+        failed += [f"{named[one.training_id]}: {one.reason or one.state}" for one in ended]
         for sentence in failed:
             progress.log(f"Not finished: {sentence}", "error")
         if failed and len(failed) == asked:

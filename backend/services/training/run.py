@@ -40,7 +40,9 @@ _SHARED: Final = "shared"
 
 @dataclass(frozen=True, slots=True)
 class TrainingOutcome:
-    """How a training ended: `state` is "done", "paused" or "failed" (then `reason` is a sentence); `models` are ids."""
+    """How a training ended: `state` is "done", "paused" or "failed"; `reason` is a sentence where it failed or taught
+    nothing; `models` are ids.
+    """
 
     training_id: str
     state: str
@@ -64,7 +66,8 @@ class TrainingRunner:
 
     def carry_out(self, job: Job, progress: JobProgress) -> dict[str, Any]:
         """Train what a job names, or go on with it. Returns {"training", "step", "models", "runs"}, ids, the runs being
-        the last step's evaluations; and "paused" with the step where somebody wanted that.
+        the last step's evaluations; "paused" with the step where somebody wanted that, "untrained" with a sentence
+        where it taught nothing.
 
         Raises UserError with the reason where it failed, and JobCancelled where it was cancelled.
         """
@@ -76,8 +79,8 @@ class TrainingRunner:
             raise JobCancelled(self._result(training.id)) from None
         if outcome.state == FAILED:
             raise UserError(outcome.reason)
-        paused = {"paused": outcome.step} if outcome.state == PAUSED else {}
-        return self._result(training.id) | paused
+        more = {"paused": outcome.step} if outcome.state == PAUSED else {}
+        return self._result(training.id) | more | ({"untrained": outcome.reason} if outcome.reason else {})
 
     def train(
         self, trainings: Sequence[Training], processes: int, progress: JobProgress, on_event: OnEvent | None = None
@@ -88,7 +91,7 @@ class TrainingRunner:
         once all processes are gone.
         """
         standings = self._store.trainings.standings()
-        ends = {one.id: (DONE, "") for one in trainings if standings[one.id].outcome == DONE}
+        ends = {one.id: (DONE, standings[one.id].reason) for one in trainings if standings[one.id].outcome == DONE}
         # One pool for all: its processes are shared by trainings that run beside each other.
         with GraderPool(self._settings.graders) as graders:
 

@@ -42,6 +42,7 @@ from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.problem_rows import by_problem, grader_accuracy
 from backend.services.traces.run_builder import RunBuilder
 from backend.services.training.training_specs import SEEN, TrainingSpec
+from backend.services.training.untrained import sentence, why_untrained
 from backend.store import Store
 from backend.store.ledger import SourceRow
 from backend.store.parts import PartWriter
@@ -121,6 +122,18 @@ class TrainingRecorder:
         # A checkpoint on the disk must be known as a model. Traces have to be graded: they wait for whoever goes on.
         if event["k"] in ("step", "checkpoint"):
             self.take(event)
+
+    def conclusion(self) -> str:
+        """A sentence on a training that has come to its end without having taught anything, "" on others."""
+        subject = self._subject
+        clause = self._untrained(subject.steps, f"checkpoint-{subject.steps}")
+        return sentence(clause, self._updates(subject.steps), subject.spec.settings) if clause else ""
+
+    def _untrained(self, step: int, folder: str) -> str:
+        return why_untrained(self._subject.folder / folder, self._updates(step)) if step else ""
+
+    def _updates(self, step: int) -> list[Mapping[str, Any]]:
+        return [row.values for row in self._store.trainings.steps(self._training.id, 0) if row.step <= step]
 
     def _named(self, text: str) -> str:
         return f"{visible(self._training.name, 80)}: {visible(text)}"
@@ -223,6 +236,8 @@ class TrainingRecorder:
         registry = self._store.registry
         if registry.model(identity):
             return
+        if untrained := self._untrained(step, folder):
+            return self._progress.log(self._named(f"no model is made of step {step}: {untrained}"))
         model = Model(
             id=identity,
             name=subject.name_at(step),

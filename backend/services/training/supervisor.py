@@ -38,6 +38,10 @@ class EventRecorder(Protocol):
         """Take in an event that a process wrote before it was ended, if that is quickly done."""
         ...
 
+    def conclusion(self) -> str:
+        """A sentence on a training that is done and taught nothing, "" on others."""
+        ...
+
 
 class PreparedTraining(NamedTuple):
     """A training that can be carried out: its journal, who records it, and what starts its process."""
@@ -141,7 +145,7 @@ class TrainingSupervisor:
 
     def _take(self, running: _Running, event: Event) -> None:
         if event["k"] == "done":
-            running.end = (DONE, "")
+            running.end = (DONE, running.prepared.recorder.conclusion())
         elif event["k"] == "paused":
             running.end = (PAUSED, "")
         elif event["k"] == "failed":

@@ -34,7 +34,7 @@ PAUSE: Final = "pause"
 class TrainingInfo:
     """A training as a list shows it. `step` of `steps` is the last recorded one; `models` are its checkpoints by step.
 
-    `state` is queued, running, paused, done, failed or cancelled; `reason` says why it failed.
+    `state` is queued, running, paused, done, failed or cancelled; `reason` says why it failed or taught nothing.
     """
 
     training: Training

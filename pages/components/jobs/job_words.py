@@ -126,13 +126,17 @@ def state_words(job: Job) -> str:
     """A job's state in words; of a finished one also how much of it failed."""
     # Experiments list what failed, generations count it.
     lost = len(failures(job)) if isinstance(job.result.get("failed"), list) else int(job.result.get("failed") or 0)
-    return f"{_STATES[job.state]}, {lost:,} failed" if lost and job.state is JobState.DONE else _STATES[job.state]
+    if job.state is JobState.DONE and (lost or job.result.get("untrained")):
+        return f"{_STATES[job.state]}, {f'{lost:,} failed' if lost else 'nothing learned'}"
+    return _STATES[job.state]
 
 
 def failures(job: Job) -> Sequence[str]:
     """The sentences that say why parts of a job failed, as far as its result holds them."""
     result: Mapping[str, Any] = job.result
     lost = result.get("failed")
+    if result.get("untrained"):
+        return [str(result["untrained"])]
     if isinstance(lost, list):
         return [str(sentence) for sentence in lost]
     return [str(result["reason"]), *map(str, result.get("reasons", ()))] if lost and result.get("reason") else []

@@ -42,7 +42,8 @@ def head(info: TrainingInfo, rows: Sequence[Any]) -> None:
         with st.container(horizontal=True, horizontal_alignment="right", gap="small", key="sth-distil-actions"):
             _actions(info, rows)
     if info.reason:
-        notice(visible(info.reason, 600), "error" if info.state == "failed" else "info", key="reason")
+        tone: Any = {"failed": "error", "done": "warning"}.get(info.state, "info")
+        notice(visible(info.reason, 600), tone, key="reason")
 
 
 def _state(training: str, shown: str) -> None:

@@ -131,7 +131,7 @@ def state_word(info: TrainingInfo) -> str:
     """A training's state in a word or two."""
     if info.training.wish == "pause" and info.state in ("queued", "running"):
         return "pauses"
-    return _STATES.get(info.state, info.state)
+    return _STATES.get(info.state, info.state) + (", nothing learned" if info.state == "done" and info.reason else "")
 
 
 def pace(seconds: Sequence[float]) -> float | None:
