@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from backend.domain import Context, UserError
+from backend.domain import Context, Section, UserError
+from backend.lexicon.sections import split_sections
 
 # "evaluation" is the prompt of the paper's section 3, "teacher" that of its self-distillation.
 TEMPLATES: Mapping[str, str] = {
@@ -23,8 +24,11 @@ _OPENED_IN_PROMPT = re.compile(r"^.*?</think>\s*", re.DOTALL)
 
 
 def without_thinking(response: str) -> str:
-    """A response without its thinking, by the paper's two rules."""
-    return _OPENED_IN_PROMPT.sub("", _THOUGHT.sub("", response))
+    """A response without its thinking: by the paper's two rules, then by the marks of other models."""
+    rest = _OPENED_IN_PROMPT.sub("", _THOUGHT.sub("", response))
+    answer = "".join(rest[s.start : s.end] for s in split_sections(rest) if s.section is not Section.THINK)
+    # Where nothing but thinking is left the response was cut off: the paper shows it as it is.
+    return answer.lstrip() if answer.strip() and answer != rest else rest
 
 
 def user_turn(
