@@ -29,6 +29,7 @@ ALLOWED = {
     "annotation": {"domain"},
     "config": {"domain"},
     "import_plan": {"domain"},
+    "messages": {"domain"},
     "child_process": set(),
     "codec": set(),
     "files": set(),
@@ -37,10 +38,10 @@ ALLOWED = {
     "grading": {"domain", "child_process"},
     "detect": {"domain", "annotation", "lexicon", "measure"},
     "report": {"domain", "files", "measure"},
-    "exchange": {"domain", "annotation", "import_plan", "files", "lexicon", "measure", "grading", "detect"},
+    "exchange": {"domain", "annotation", "import_plan", "messages", "files", "lexicon", "measure", "grading", "detect"},
     "store": {"domain", "annotation", "config", "files", "lexicon", "measure", "grading"},
     # Of these three, services use the modules that load no model library; test_pages_load_no_model_library sees to it.
-    "engines": {"domain", "child_process", "files"},
+    "engines": {"domain", "messages", "child_process", "files"},
     "lab": {"domain", "files", "grading", "measure", "distill"},
     "distill": {"domain", "child_process", "codec", "files", "lexicon", "measure", "grading", "engines"},
     "services": {

@@ -14,12 +14,8 @@ from backend.domain import Finish
 from backend.exchange.traces.json_text import type_name
 from backend.exchange.traces.trace_format import RowError
 from backend.import_plan import Row
+from backend.messages import finish_of
 
-# Words of vLLM, SGLang, OpenAI, Anthropic and transformers. What isn't here is unknown: "abort", "content_filter".
-_FINISHES = {
-    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "finished", "complete"), Finish.STOP),
-    **dict.fromkeys(("length", "max_tokens", "max_length", "max_new_tokens", "truncated"), Finish.LENGTH),
-}
 _TRUE = {"true", "1", "1.0", "yes", "correct", "right"}
 _FALSE = {"false", "0", "0.0", "no", "incorrect", "wrong"}
 
@@ -114,7 +110,7 @@ def count(value: Any, name: str) -> int | None:
 
 def finish(value: Any) -> Finish:
     """The finish reason as ours; unknown for any other word."""
-    return _FINISHES.get(value.strip().lower(), Finish.UNKNOWN) if isinstance(value, str) else Finish.UNKNOWN
+    return finish_of(value)
 
 
 def unknown_finish(key: str, value: Any) -> Row:

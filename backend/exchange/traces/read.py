@@ -75,7 +75,7 @@ def _records(form: Format, source: Source, advance: Advance) -> Iterator[tuple[R
     for row, ref in form.rows(source, advance) if form.rows else _plain(source, advance):
         # Each run of a file reads all of its rows: a source is a stream, and runs are few.
         try:
-            mine = not parted or part_of(form, row, source.mapping) == source.key
+            mine = not parted or part_of(form, row, source.mapping) in (None, source.key)
         except RowError as error:
             raise ImportProblem(ref.file, str(error), ref.row) from None
         if mine:

@@ -221,23 +221,25 @@ def _parts(
     for found, file in zip(members, files, strict=True):
         for number, row in rows_of(file):
             part = _part(form, row, mapping, file, number)
-            if part in seen:
+            if part is None or part in seen:
                 continue
             seen.add(part)
             if len(seen) > _MOST_PARTS:
                 raise ImportProblem(file.shown, f"it holds more than {_MOST_PARTS} runs, one a model or step", number)
             yield ScannedFile(found.path, found.shown, found.names, found.shape, row)
+    if not seen:
+        yield members[0]
 
 
-def _part(form: Format, row: Row, mapping: ColumnMapping | None, file: SourceFile, number: int) -> str:
+def _part(form: Format, row: Row, mapping: ColumnMapping | None, file: SourceFile, number: int) -> str | None:
     try:
         return part_of(form, row, mapping)
     except RowError as error:
         raise ImportProblem(file.shown, str(error), number) from None
 
 
-def part_of(form: Format, row: Row, mapping: ColumnMapping | None) -> str:
-    """Which run of its file a row belongs to. Raises RowError."""
+def part_of(form: Format, row: Row, mapping: ColumnMapping | None) -> str | None:
+    """Which run of its file a row belongs to, None for every one. Raises RowError."""
     if mapping and mapping.model:
         return mapped.model_of(row, mapping)
     return form.split(row) if form.split else ""

@@ -78,8 +78,8 @@ class Format:
     drafts: Callable[[Row, SourceRef, Source], Iterable[Draft | LeftOut]]
     kind: SourceKind = SourceKind.RUN
     # The part of the file a row belongs to, where parts are runs of their own: a step, a model. `describe` is then
-    # called once for each part, with that part's first row.
-    split: Callable[[Row], str] | None = None
+    # called once for each part, with that part's first row. A row of None belongs to every part.
+    split: Callable[[Row], str | None] | None = None
     # Files with the same text become one source.
     group: Callable[[ScannedFile], str] | None = None
     # Why a file next to a source of this format isn't imported by itself (it is read with it, or left); None: it is.

@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from backend.domain import Context, Finish, ProblemDraft, TraceDraft
-from backend.exchange.traces.read import read
+from backend.exchange.traces.read import RowTally, read
 from backend.exchange.traces.scan import scan
 from backend.import_plan import ImportPlan, SourceKind
 
@@ -216,8 +217,9 @@ def test_chat_puts_the_reasoning_back(tmp_path: Path) -> None:
     ]
     assert [draft.sample for draft in traces(plan)] == [0, 1, 2]
     assert traces(plan)[2].finish is Finish.LENGTH and traces(plan)[0].gold == "18"
-    extra = traces(plan, 1)[0].extra
-    assert extra == {"finish_reason": "tool_calls", "message": {"tool_calls": [1]}}
+    called = traces(plan, 1)[0]
+    assert called.text == "6\n<tool_call>\n1\n</tool_call>" and called.finish is Finish.TOOL_CALL
+    assert called.extra == {"message": {"tool_calls": [1]}}
 
 
 def test_conversations_of_several_turns(tmp_path: Path) -> None:
@@ -251,6 +253,89 @@ def test_batch_joined_with_its_requests(tmp_path: Path) -> None:
     assert [draft.question for draft in drafts] == [ASK, "q2", "q2"]
     assert [draft.tokens for draft in drafts] == [5, None, None]  # usage counts all choices together
     assert plan.sources[0].info.model == "ant-mini" and drafts[0].finish is Finish.STOP
+
+
+def left_of(plan: ImportPlan, number: int = 0) -> list[tuple[str, int]]:
+    tally = RowTally()
+    list(read(plan.sources[number], tally=tally))
+    return tally.left.most_common()
+
+
+def test_failed_and_missing_requests_are_counted_with_their_reason(tmp_path: Path) -> None:
+    failed = {"custom_id": "q2", "response": None, "error": {"code": "batch_expired", "message": "too late"}}
+    asked = [
+        {"custom_id": f"q{n}", "body": {"messages": [{"role": "user", "content": f"Ask {n}"}]}} for n in range(1, 7)
+    ]
+    # The failed one stands first: its model isn't known, and it makes no second run.
+    lay(tmp_path / "out.jsonl", failed, batch(["18"]), {**failed, "custom_id": "q3"}, batch([], "q4"))
+    lay(
+        tmp_path / "errors.jsonl",
+        {"custom_id": "q5", "response": {"status_code": 400, "body": {"error": {"code": None}}}},
+    )
+    lay(tmp_path / "in.jsonl", *asked)
+    plan = scan([tmp_path])
+    assert len(plan.sources) == 1 and not plan.failed and len(plan.skipped) == 2
+    assert [draft.question for draft in traces(plan)] == ["Ask 1"]
+    assert left_of(plan) == [
+        ("the request failed (batch_expired), the first is 'q2'", 2),
+        ("its answer can't be read: it holds no response (model, choices, usage)", 1),
+        ("the request failed (status 400), the first is 'q5'", 1),
+        ("the request failed (no line of the output answers it), the first is 'q6'", 1),
+    ]
+
+
+def test_a_batch_without_any_response_says_so(tmp_path: Path) -> None:
+    path = lay(tmp_path / "out.jsonl", {"custom_id": "q2", "response": {"status_code": 500, "body": {}}, "error": None})
+    plan = scan([path])
+    assert traces(plan) == [] and left_of(plan) == [("the request failed (status 500), the first is 'q2'", 1)]
+
+
+@pytest.mark.parametrize(
+    ("request_body", "answer"),
+    [
+        (
+            {"input": ASK, "instructions": "Be brief."},
+            {"output": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]},
+                        {"type": "message", "content": [{"type": "output_text", "text": "18"}]}], "status": "completed"},
+        ),
+        ({"prompt": ASK}, {"choices": [{"text": "<think>hm</think>18", "finish_reason": "stop"}]}),
+    ],
+)  # fmt: skip
+def test_batches_of_responses_and_completions(
+    tmp_path: Path, request_body: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    row = {"custom_id": "q1", "response": {"status_code": 200, "body": {"model": "ant", **answer}}, "error": None}
+    lay(tmp_path / "out.jsonl", row)
+    lay(tmp_path / "in.jsonl", {"custom_id": "q1", "body": request_body})
+    (draft,) = traces(scan([tmp_path]))
+    assert (draft.question, draft.text, draft.finish) == (ASK, "<think>hm</think>18", Finish.STOP)
+
+
+def test_batches_of_anthropic_and_gemini(tmp_path: Path) -> None:
+    said = [{"type": "thinking", "thinking": "hm", "signature": "x"}, {"type": "text", "text": "18"}]
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    lay(
+        tmp_path / "a" / "out.jsonl",
+        {"custom_id": "1", "result": {"type": "expired"}},
+        {
+            "custom_id": "2",
+            "result": {"type": "succeeded", "message": {"model": "ant", "content": said, "stop_reason": "refusal"}},
+        },
+    )
+    lay(tmp_path / "a" / "in.jsonl", {"custom_id": "2", "params": {"messages": [{"role": "user", "content": ASK}]}})
+    parts = [{"text": "hm", "thought": True}, {"text": "18"}]
+    found = {"candidates": [{"content": {"parts": parts, "role": "model"}, "finishReason": "MAX_TOKENS"}]}
+    lay(tmp_path / "b" / "out.jsonl", {"key": "1", "response": {**found, "modelVersion": "bee"}})
+    lay(
+        tmp_path / "b" / "in.jsonl", {"key": "1", "request": {"contents": [{"role": "user", "parts": [{"text": ASK}]}]}}
+    )
+    plan = scan([tmp_path])
+    assert [source.info.model for source in plan.sources] == ["ant", "bee"]
+    first, second = traces(plan)[0], traces(plan, 1)[0]
+    assert (first.question, first.text, first.finish) == (ASK, "<think>hm</think>18", Finish.REFUSAL)
+    assert (second.question, second.text, second.finish) == (ASK, "<think>hm</think>18", Finish.LENGTH)
+    assert left_of(plan) == [("the request failed (expired), the first is '1'", 1)]
 
 
 def test_generations_with_short_and_absent_lists(tmp_path: Path) -> None:

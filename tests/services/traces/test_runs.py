@@ -129,7 +129,8 @@ def test_measures_add_up_by_group_section_and_entry(services: Services, tmp_path
         "maybe": 0.25,
         "perhaps": 0.25,
     }
-    assert {name: figures.count.value for name, figures in found["section"].items()} == {"think": 0.75, "answer": 0.75}
+    found_by_section = {name: figures.count.value for name, figures in found["section"].items()}
+    assert found_by_section == {"think": 0.75, "answer": 0.25, "response": 0.5}
     for names in found.values():
         assert sum(figures.count.value for figures in names.values()) == pytest.approx(1.5)
     group = found["group"]["self-correction"]

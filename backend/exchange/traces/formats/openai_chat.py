@@ -14,9 +14,11 @@ from backend.exchange.traces.json_text import type_name
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file
 from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
 from backend.import_plan import Row, Source
+from backend.messages import Composed, MessageError, PieceKind, compose, pieces_of
 
 # Roles of ShareGPT, of its variants, of Gemini and of OpenAI's newer models.
 _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "developer": "system"}
+_READ = ("role", "content", "reasoning_content", "reasoning", "thinking", "refusal", "from", "value")
 _GOLD = ("gold_answer", "gold", "ground_truth", "expected_answer", "answer")
 
 
@@ -59,44 +61,27 @@ def turns_of(value: Any, name: str) -> list[Row]:
 
 
 def content_of(turn: Row) -> str:
-    """The text of one message. Parts that are no text (images, sound) are an error."""
-    content = turn.get("content")
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, list):
-        raise RowError(f"a message's 'content' should be text, but is {type_name(content)}")
-    return "".join(_part(part, "text") for part in content if not _is_reasoning(part))
+    """The text of one message of a prompt. Parts that are no text (images, sound) are an error."""
+    content = turn.get("parts") if turn.get("content") is None else turn["content"]
+    parts = content if isinstance(content, list) else [content or ""]
+    for part in parts:
+        if not isinstance(part, str) and not (isinstance(part, dict) and isinstance(part.get("text"), str)):
+            kind = part.get("type", "no type") if isinstance(part, dict) else type_name(part)
+            raise RowError(f"a message holds a part that is not text ({kind!s:.40})")
+    return "".join(part if isinstance(part, str) else part["text"] for part in parts)
+
+
+def reply_of(turn: Row, reason: Any = None) -> Composed:
+    """A response with its reasoning in `<think>` tags, and how it ended. Raises RowError."""
+    try:
+        return compose(turn, reason)
+    except MessageError as error:
+        raise RowError(str(error)) from None
 
 
 def response_of(turn: Row) -> str:
-    """A response with its reasoning in `<think>` tags, the closing one left out where no answer followed."""
-    # Servers put it in three places: `reasoning_content`, `reasoning` (newer vLLM), or parts of the content.
-    parts = turn["content"] if isinstance(turn.get("content"), list) else []
-    inside = "".join(_part(part, "reasoning", "thinking", "text") for part in parts if _is_reasoning(part))
-    reasoning = turn.get("reasoning_content") or turn.get("reasoning") or inside
-    if not isinstance(reasoning, str):
-        raise RowError(f"a message's reasoning should be text, but is {type_name(reasoning)}")
-    answer = content_of(turn)
-    # Some servers send the reasoning twice: apart, and in the content.
-    if not reasoning or answer.lstrip().startswith("<think>"):
-        return answer
-    return f"<think>{reasoning}</think>{answer}" if answer else f"<think>{reasoning}"
-
-
-def _is_reasoning(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") in ("reasoning", "thinking")
-
-
-def _part(part: Any, *keys: str) -> str:
-    if isinstance(part, str):
-        return part
-    found = (
-        next((part[key] for key in keys if isinstance(part.get(key), str)), None) if isinstance(part, dict) else None
-    )
-    if found is None:
-        kind = part.get("type", "no type") if isinstance(part, dict) else type_name(part)
-        raise RowError(f"a message holds a part that is not text ({kind!s:.40})")
-    return found
+    """The text of `reply_of`."""
+    return reply_of(turn).text
 
 
 def asked(turns: Sequence[Row]) -> tuple[str, str]:
@@ -107,7 +92,15 @@ def asked(turns: Sequence[Row]) -> tuple[str, str]:
     # Roles are written out in the prompt, where a system message would otherwise read as the user's.
     if len(turns) == 1:
         return question, question
-    return question, "\n\n".join(f"[{turn['role']}]\n{content_of(turn)}" for turn in turns)
+    return question, "\n\n".join(f"[{turn['role']}]\n{_shown(turn)}" for turn in turns)
+
+
+def _shown(turn: Row) -> str:
+    # Templates leave the thinking of earlier turns out.
+    try:
+        return "".join(words for kind, words in pieces_of(turn) if kind is not PieceKind.THOUGHT)
+    except MessageError as error:
+        raise RowError(str(error)) from None
 
 
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
@@ -119,14 +112,16 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
         raise RowError(f"'{key}' holds no message of the assistant")
     question, prompt = asked(turns[:last])
     gold = next((name for name in _GOLD if row.get(name) is not None), "")
-    kept = fields.rest(turns[last], ("role", "content", "reasoning_content", "reasoning", "from", "value"))
+    reply = reply_of(turns[last], row.get("finish_reason"))
+    # Ids and signatures of calls and thoughts stay with the trace, beside the words that were read out of them.
+    kept = fields.rest(turns[last], _READ)
     yield TraceDraft(
         question,
-        response_of(turns[last]),
+        reply.text,
         ref,
         gold=fields.optional_text(row, gold) if gold else None,
         prompt=prompt,
-        finish=fields.finish(row.get("finish_reason")),
+        finish=reply.finish,
         extra={
             **fields.rest(row, (key, "model", "finish_reason", gold)),
             **fields.unknown_finish("finish_reason", row.get("finish_reason")),
