@@ -76,6 +76,7 @@ class JobKind(StrEnum):
     REPRODUCE = "reproduce"
     AGREE = "agree"
     DETECT = "detect"
+    REFRESH = "refresh"
 
 
 class JobState(StrEnum):

@@ -1,22 +1,28 @@
-"""The verb `demo`: the shipped demo runs brought in, taken out, or made anew to ship, with a table of their figures."""
+"""The verb `demo`: the shipped runs brought in, taken out, made anew to ship with a table of figures, or read anew."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from backend.cli.job_follower import follow
 from backend.cli.verb import AddVerb
+from backend.config import Settings
 from backend.domain import GRADERS, JobKind
 from backend.measure.bootstrap import Estimate
-from backend.services import Services
+from backend.services import Services, build_services
 from backend.services.generation.presets import demo_specs
 from backend.services.traces.runs import RunSummary
 
 
 def add_verb(verb: AddVerb) -> None:
     """Add the verb to the parser behind `verb`."""
-    sub = verb("demo", _demo, "Bring the shipped demo runs, take them out, or make them anew to ship.")
-    sub.add_argument("action", choices=["bring", "remove", "make"], metavar="bring | remove | make")
+    sub = verb("demo", _demo, "Bring the shipped demo runs, take them out, make them anew to ship, or read them anew.")
+    sub.add_argument(
+        "action", choices=["bring", "remove", "make", "refresh"], metavar="bring | remove | make | refresh"
+    )
 
 
 def _demo(services: Services, options: argparse.Namespace) -> None:
@@ -24,6 +30,8 @@ def _demo(services: Services, options: argparse.Namespace) -> None:
         print(f"brought  {len(services.demo.restore())} runs")
     elif options.action == "remove":
         print(f"removed  {services.demo.remove()} runs")
+    elif options.action == "refresh":
+        _refresh(options.settings)
     else:
         models = {info.model.name: info.model.id for info in services.models.all()}
         jobs = [services.generation.submit(spec, kind=JobKind.EVALUATE) for spec in demo_specs(models)]
@@ -31,6 +39,16 @@ def _demo(services: Services, options: argparse.Namespace) -> None:
         print(f"wrote  {len(runs)} runs, {services.demo.ship(runs):,} bytes, to {options.settings.lab / 'demo'}")
         figures = {summary.run.id: summary for summary in services.runs.summaries("kim2026")}
         print("\n".join(_table_row(figures[run]) for run in runs))
+
+
+def _refresh(settings: Settings) -> None:
+    """Read the shipped traces anew, in a store of their own, and ship them as they are read now."""
+    with TemporaryDirectory() as folder:
+        aside = replace(settings, store=Path(folder), ledger_url="")
+        with build_services(aside) as services:
+            runs = services.demo.install()
+            services.refresh.run_all()
+            print(f"wrote  {len(runs)} runs, {services.demo.ship_all(runs):,} bytes, to {settings.lab / 'demo'}")
 
 
 def _table_row(summary: RunSummary) -> str:

@@ -1,4 +1,4 @@
-"""The verbs on stored runs: list, measure, pair, delete, and write all of them as one DuckDB file."""
+"""The verbs on stored runs: list, measure, pair, delete, refresh, and write all of them as one DuckDB file."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ def add_verbs(verb: AddVerb) -> None:
     verb("pairs", _pairs, "List the runs that belong side by side.")
     sub = verb("delete", _delete, "Delete runs and reclaim their files.")
     sub.add_argument("ids", nargs="+", metavar="RUN")
+    sub = verb("refresh", _refresh, "Read the traces of stored runs anew, where they were read by earlier rules.")
+    sub.add_argument("ids", nargs="*", metavar="RUN", help="only these runs (default: all that are out of date)")
+    sub.add_argument("--dry-run", action="store_true", help="say which runs are out of date and why")
     sub = verb("snapshot", _snapshot, "Write the store as one plain DuckDB file.")
     sub.add_argument("file", type=Path, metavar="FILE.duckdb")
 
@@ -72,6 +75,15 @@ def _pairs(services: Services, _options: argparse.Namespace) -> None:
 def _delete(services: Services, options: argparse.Namespace) -> None:
     for run in options.ids:
         print(f"deleted  {visible(services.runs.delete(run).label)}")
+
+
+def _refresh(services: Services, options: argparse.Namespace) -> None:
+    done = services.refresh.outdated(options.ids) if options.dry_run else services.refresh.run(options.ids)
+    for each in done:
+        state = "out of date" if options.dry_run else "refreshed"
+        print(
+            f"{state}  {each.run.id}  {visible(each.run.label)}: {each.run.traces:,} traces, {each.reason}", flush=True
+        )
 
 
 def _snapshot(services: Services, options: argparse.Namespace) -> None:

@@ -27,6 +27,7 @@ from backend.services.reproduction.reproducer import ReproductionService
 from backend.services.traces.comparison import ComparisonService
 from backend.services.traces.demo import DemoService
 from backend.services.traces.importer import ImportService
+from backend.services.traces.refresh import RefreshService
 from backend.services.traces.runs import RunService
 from backend.services.traces.trace_list import TraceListService
 from backend.services.traces.trace_reader import TraceService
@@ -44,6 +45,7 @@ class Services:
     lexicons: LexiconService
     runs: RunService
     imports: ImportService
+    refresh: RefreshService
     trace_list: TraceListService
     traces: TraceService
     comparison: ComparisonService
@@ -100,6 +102,7 @@ def build_services(settings: Settings) -> Services:
         lexicons=lexicons,
         runs=RunService(store, lexicons),
         imports=ImportService(store, lexicons, settings.graders),
+        refresh=RefreshService(store, lexicons, jobs, settings.graders),
         trace_list=TraceListService(store, lexicons),
         traces=traces,
         comparison=comparison,
@@ -112,7 +115,7 @@ def build_services(settings: Settings) -> Services:
         training_runner=training_runner,
         reproduction=reproduction,
         reports=ReportService(store, settings, lexicons, reproduction, comparison, traces),
-        demo=DemoService(store, lexicons, settings.lab),
+        demo=DemoService(store, settings.lab),
         people=people,
         projects=projects,
         labelling=labelling,

@@ -85,14 +85,15 @@ class Ledger(Database):
         problems: Sequence[ProblemRow],
         parts: Sequence[PartRow],
         lexicons: Mapping[str, Mapping[str, Any]],
+        rules: int = 1,
     ) -> bool:
-        """Register a complete run: from this transaction on, every reader sees it whole.
+        """Register a complete run, read by `rules`: from this transaction on, every reader sees it whole.
 
         False, and nothing changed, where another process stored the same run meanwhile.
         """
         info = dataclasses.asdict(run.info)
         row = {**info, "id": run.id, "problems": run.problems, "traces": run.traces}
-        row |= {"length_unit": run.length_unit, "created": run.created}
+        row |= {"length_unit": run.length_unit, "created": run.created, "rules": rules}
         # The table's key is run and file: a file that is named twice is kept once.
         named = {source.file: source for source in sources}.values()
         with self.writing() as connection:
@@ -120,6 +121,37 @@ class Ledger(Database):
             insert_rows(connection, tables.parts, [p._asdict() for p in parts])
             _add_run_lexicons(connection, run_id, lexicons)
         return True
+
+    def replace_parts(
+        self,
+        run_id: str,
+        old: Sequence[PartRow],
+        new: Sequence[PartRow],
+        rules: int,
+        lexicons: Mapping[str, Mapping[str, Any]],
+    ) -> bool:
+        """Put `new` parts, made by `rules` with these lexicons, in the place of `old` ones: readers see all or nothing.
+
+        False, and nothing changed, where the run was deleted meanwhile, or has other parts of these kinds by now.
+        """
+        held = tables.parts.c
+        mine = (held.run_id == run_id) & held.kind.in_({part.kind for part in old})
+        links = tables.run_lexicons
+        with self.writing() as connection:
+            present = set(connection.execute(select(held.path).where(mine)).scalars())
+            if not _has_run(connection, run_id) or present != {part.path for part in old}:
+                return False
+            connection.execute(delete(tables.parts).where(mine))
+            insert_rows(connection, tables.parts, [part._asdict() for part in new])
+            connection.execute(delete(links).where(links.c.run_id == run_id))
+            _add_run_lexicons(connection, run_id, lexicons)
+            connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(rules=rules))
+        return True
+
+    def run_rules(self) -> dict[str, int]:
+        """Run id -> the number of the rules by which its traces were read."""
+        with self.reading() as connection:
+            return {row.id: row.rules for row in connection.execute(select(tables.runs.c.id, tables.runs.c.rules))}
 
     def delete_run(self, run_id: str) -> list[PartRow]:
         """Delete a run and the problems nothing else holds; returns the parts whose files may now go."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, inspect, select
+from sqlalchemy.schema import CreateColumn
 
 from backend.store import annotation_tables, tables
 
@@ -50,14 +51,19 @@ def m006_losses(connection: Connection) -> None:
     _add_columns(connection, tables.runs.c.losses)
 
 
+def m007_rules(connection: Connection) -> None:
+    """By which rules the traces of a run were read; stored ones by the first."""
+    _add_columns(connection, tables.runs.c.rules)
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     """Add the columns of `runs` that aren't there."""
     # A store made today has them from m001, which creates the tables as they are now.
     present = {column["name"] for column in inspect(connection).get_columns(tables.runs.name)}
     for column in columns:
         if column.name not in present:
-            kind = column.type.compile(connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {tables.runs.name} ADD COLUMN {column.name} {kind}")
+            described = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {tables.runs.name} ADD COLUMN {described}")
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
@@ -67,6 +73,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m004_annotations,
     m005_own_lexicons,
     m006_losses,
+    m007_rules,
 )
 
 

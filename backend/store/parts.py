@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -210,6 +210,13 @@ class disk_errors:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "No space left" in str(error)
             reason = "the disk is full" if full else (error.strerror or str(error))
             raise UserError(f"The store could not be written: {reason}. Nothing was changed.") from error
+
+
+def read_rows(store: Path, part: PartRow) -> Iterator[dict[str, Any]]:
+    """Every row of a registered part, whole, with little of it in memory. Raises UserError where it can't be read."""
+    with disk_errors(), pq.ParquetFile(store / part.path) as file:
+        for batch in file.iter_batches(batch_size=ROW_GROUP):
+            yield from batch.to_pylist()
 
 
 def remove_parts(store: Path, parts: Iterable[PartRow]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -319,8 +319,12 @@ class Queries:
         Not by DuckDB: read row group by row group, a run of any size takes little memory.
         """
         columns = ["trace_id", "problem_id", "prompt", "text", "sections", *more]
-        for part in self._ledger.parts("traces", [run]):
-            with disk_errors(), pq.ParquetFile(self._folder / part.path) as file:
+        with ExitStack() as opened:
+            # All at once: a part that another process replaces or deletes stays readable once it is open.
+            parts = self._ledger.parts("traces", [run])
+            with disk_errors():
+                files = [opened.enter_context(pq.ParquetFile(self._folder / part.path)) for part in parts]
+            for file in files:
                 for batch in file.iter_batches(batch_size=ROW_GROUP, columns=columns):
                     yield from batch.to_pylist()
 

@@ -40,7 +40,8 @@ class Text(TypeDecorator[str]):
 
 
 # A run is immutable once complete. `id` is a hash of what makes it the same run, so that two imports of a file meet;
-# `planned` is how many traces one that lacks some should have had, `losses` why it lacks them.
+# `planned` is how many traces one that lacks some should have had, `losses` why it lacks them; `rules` by which rules
+# its traces were read (RULES).
 runs = Table(
     "runs",
     metadata,
@@ -63,6 +64,7 @@ runs = Table(
     Column("problems", Integer, nullable=False),
     Column("traces", Integer, nullable=False),
     Column("created", String(40), nullable=False),
+    Column("rules", Integer, nullable=False, server_default="1"),
 )
 
 sources = Table(

@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from backend.domain import Group, Section, SectionSpan, TraceDraft, digest
+from backend.domain import Finish, Group, Section, SectionSpan, SourceRef, TraceDraft, digest
 from backend.grading.verdicts import Verdicts
 from backend.lexicon.finder import CueFinder
 from backend.lexicon.loops import LoopSpan, inside
@@ -24,6 +24,12 @@ from backend.store.parts import GROUP_COLUMNS, SCHEMAS, loop_column
 
 # Matches [n, 3] as form, start, end; or one number a row [n].
 Hits = NDArray[Any]
+
+# The number of the rules by which a trace is read when it arrives. It grows with every change to what this module
+# computes or stores of a text: sections, loops, lengths, the graders' verdicts, how cues are found and counted (not
+# with a lexicon's new version, which has an id of its own). Runs of a smaller number are brought up to date by
+# services/traces/refresh.py.
+RULES: Final = 2
 
 _SECTIONS = tuple(Section)
 _GROUPS = tuple(Group)
@@ -144,6 +150,24 @@ def trace_row(
         # Rows of other programs hold dates and decimals, which JSON doesn't have.
         "extra": orjson.dumps(dict(draft.extra), default=str).decode(),
     }
+
+
+def draft_of(row: Mapping[str, Any]) -> TraceDraft:
+    """The draft that a stored row came from, to be read anew."""
+    return TraceDraft(
+        question=row["question"],
+        text=row["text"],
+        source=SourceRef(row["source_file"], row["source_sha256"], row["source_row"]),
+        gold=row["gold"],
+        prompt=row["prompt"],
+        sample=row["sample"],
+        tokens=row["tokens"],
+        finish=Finish(row["finish"]),
+        answer=row["file_answer"],
+        verdict=row["file_correct"],
+        roles_known=row["roles_known"],
+        extra=orjson.loads(row["extra"]),
+    )
 
 
 class _Finder:

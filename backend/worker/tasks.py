@@ -104,6 +104,9 @@ TASKS: Final[dict[JobKind, JobHandler]] = {
         lambda services, job, engines, progress: services.scores.carry_out(job, engines, progress), _nothing
     ),
     JobKind.IMPORT: JobHandler(_import, _nothing),
+    JobKind.REFRESH: JobHandler(
+        lambda services, job, _engines, progress: services.refresh.carry_out(job, progress), _nothing
+    ),
     # Trainings open no engine here: each is a process of its own.
     JobKind.DISTILL: JobHandler(
         lambda services, job, _engines, progress: services.training_runner.carry_out(job, progress),

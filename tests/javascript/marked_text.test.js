@@ -5,8 +5,8 @@ import { MarkedText } from "../../pages/components/viewer/trace_view/marked_text
 import { disjoint } from "../../pages/components/viewer/trace_view/spans.js";
 
 const GROUPS = [{ letter: "S", label: "self-correction" }, { letter: "H", label: "hedge" }];
-const marked = (text, cues = [], sections = []) =>
-  new MarkedText("text", { text, cues, entries: ["wait", "maybe"], mathematics: null }, GROUPS, sections);
+const marked = (text, cues = [], sections = [], loops = []) =>
+  new MarkedText("text", { text, cues, entries: ["wait", "maybe"], mathematics: null }, GROUPS, sections, loops);
 const drawn = ({ start, end }) => [start, end];
 const formulas = (...spans) => ({ spans: spans.map(([start, end]) => [start, end, 0, false]), trees: [["mi", null, "x"]], failed: 0, left: 0 });
 
@@ -23,13 +23,20 @@ test("cues outside the text are left out", () => {
 
 test("an absent text is an empty one", () => {
   assert.equal(marked(null).text, "");
-  assert.deepEqual(marked(null).segments, [{ name: "", start: 0, end: 0 }]);
+  assert.deepEqual(marked(null).segments, [{ name: "", start: 0, end: 0, loop: null }]);
 });
 
 test("sections and the text between them cover every character once", () => {
   const { segments } = marked("abcdefghij", [], [["answer", 6, 9], ["think", 1, 4], ["prompt", 0, 5]]);
   assert.deepEqual(segments.map(({ name, start, end }) => [name, start, end]),
     [["", 0, 1], ["think", 1, 4], ["", 4, 6], ["answer", 6, 9], ["", 9, 10]]);
+});
+
+test("a loop cuts the sections it lies in, and every character is still drawn once", () => {
+  const { segments, loops } = marked("🤔bcdefghij", [], [["think", 0, 6], ["answer", 6, 10]], [[2, 8], [-1, 3], [5, 99]]);
+  assert.deepEqual(loops.map(drawn), [[3, 9]], "what lies outside the text is left out");
+  assert.deepEqual(segments.map(({ name, start, end, loop }) => [name, start, end, loop !== null]),
+    [["think", 0, 3, false], ["think", 3, 7, true], ["answer", 7, 9, true], ["answer", 9, 11, false]]);
 });
 
 test("sections that overlap are cut, never drawn twice", () => {

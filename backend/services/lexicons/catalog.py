@@ -7,13 +7,14 @@ cues that runs hold of them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from backend.annotation import Role
+from backend.codec import decode
 from backend.domain import Run, Section, SectionSpan, UserError, visible
 from backend.lexicon.entries import Lexicon, from_yaml, load, load_all
 from backend.lexicon.finder import CueFinder
@@ -138,11 +139,33 @@ class LexiconService:
         if current := self.matchers().get(identity):
             return current
         row = next((row for row in reversed(self._shelf().rows) if row.id == identity), None)
-        return self._engine(row) if row else None
+        return self._engine(row) if row else self._former(identity)
+
+    def _former(self, identity: str) -> CueFinder | None:
+        """The engine of a list that was shipped once: the ledger keeps its content beside its cues."""
+        if (identity, 0) not in self._own:
+            content = self._store.ledger.lexicons().get(identity, {})
+            try:
+                lexicon = decode(Lexicon, content)
+                whole = lexicon.id == identity and not lexicon.learned
+            except (TypeError, ValueError, AttributeError):
+                whole = False
+            self._own[identity, 0] = Matcher(lexicon) if whole else None
+        return self._own[identity, 0]
+
+    @property
+    def shipped(self) -> list[str]:
+        """Ids of the lexicons that are shipped with this release."""
+        return [engine.lexicon.id for engine in self._shipped.values()]
 
     def contents(self) -> dict[str, dict[str, Any]]:
         """Lexicon id -> its whole content, which the ledger keeps beside the cues found with it."""
-        return {lexicon.id: dataclasses.asdict(lexicon) for lexicon in self.by_name.values()}
+        return self.contents_of(self.matchers())
+
+    @staticmethod
+    def contents_of(engines: Mapping[str, CueFinder]) -> dict[str, dict[str, Any]]:
+        """Lexicon id -> its whole content, of these engines."""
+        return {identity: dataclasses.asdict(engine.lexicon) for identity, engine in engines.items()}
 
     def overview(self) -> list[LexiconRow]:
         """Every lexicon with how many runs hold its cues."""
@@ -239,14 +262,14 @@ class LexiconService:
         # A run is stored whole before the next begins: who stops in between has lost nothing.
         missing = self.missing()
         for run in self._store.ledger.runs():
-            if ids := missing.get(run.id):
-                self._match(run, ids)
+            if (ids := missing.get(run.id)) and self.match(run, ids):
                 yield run.label, [identity.partition("@")[0] for identity in ids]
 
-    def _match(self, run: Run, ids: list[str]) -> None:
-        engines, contents = self.matchers(), self.contents()
-        ids = [identity for identity in ids if identity in engines]  # one may have been put away meanwhile
-        found = CueColumns({identity: engines[identity] for identity in ids})
+    def match(self, run: Run, ids: Sequence[str]) -> bool:
+        """Find and store a run's cues under the lexicons of these ids. False where it was deleted meanwhile."""
+        engines = self.matchers()
+        engines = {each: engines[each] for each in ids if each in engines}  # one may have been put away meanwhile
+        found = CueColumns(engines)
         for row in self._store.queries.texts(run.id):
             sections = [SectionSpan(Section(s["section"]), s["start"], s["end"]) for s in row["sections"]]
             place = {"trace_id": row["trace_id"], "run_id": run.id, "problem_id": row["problem_id"]}
@@ -254,5 +277,5 @@ class LexiconService:
         with PartWriter(self._store.folder, run.id) as writer:
             for kind, rows in found.tables().items():
                 writer.write(kind, rows)
-            held = {identity: contents[identity] for identity in ids}
-            writer.register(lambda parts: self._store.ledger.add_matches(run.id, parts, held))
+            held = self.contents_of(engines)
+            return writer.register(lambda parts: self._store.ledger.add_matches(run.id, parts, held))

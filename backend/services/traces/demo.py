@@ -17,7 +17,6 @@ from backend.codec import decode, encode
 from backend.domain import TRAINING, Run, RunInfo, UserError
 from backend.files import write_file
 from backend.services.access.authorization import needs
-from backend.services.lexicons.catalog import LexiconService
 from backend.store import Store
 from backend.store.ledger import PartRow, ProblemRow, SourceRow
 from backend.store.parts import PartWriter, disk_errors
@@ -29,9 +28,9 @@ _MARKER = "demo.json"
 class DemoService:
     """The demo runs of one store."""
 
-    def __init__(self, store: Store, lexicons: LexiconService, shipped: Path) -> None:
+    def __init__(self, store: Store, shipped: Path) -> None:
         """`shipped` is the folder of the lab's models; the demo lies in it."""
-        self._store, self._lexicons, self._folder = store, lexicons, shipped / FOLDER
+        self._store, self._folder = store, shipped / FOLDER
 
     def available(self) -> bool:
         """Whether a demo is shipped."""
@@ -75,6 +74,10 @@ class DemoService:
         (self._store.folder / _MARKER).unlink(missing_ok=True)
         return self.install()
 
+    def ship_all(self, runs: Sequence[str]) -> int:
+        """Replace all shipped runs with these of the store; returns the demo's size in bytes."""
+        return self._write(runs, lambda _format: False)
+
     def ship(self, runs: Sequence[str]) -> int:
         """Replace the shipped runs, except the answers of trainings, with these of the store; returns the demo's size
         in bytes.
@@ -94,7 +97,9 @@ class DemoService:
                 (self._folder / part["path"]).unlink(missing_ok=True)
         # Cues are shipped as they were found: the lexicons they were found with go along, whatever becomes of these.
         entries = [*kept, *(self._entry(run) for run in runs)]
-        found = {"runs": entries, "lexicons": json.loads(json.dumps(self._lexicons.contents(), default=str))}
+        used = {name for entry in entries for name in entry.get("lexicons", known.get("lexicons", {}))}
+        contents = known.get("lexicons", {}) | json.loads(json.dumps(self._store.ledger.lexicons(), default=str))
+        found = {"runs": entries, "lexicons": {name: contents[name] for name in sorted(used)}}
         write_file(listing, json.dumps(found, indent=1, ensure_ascii=False))
         return sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file())
 
@@ -112,6 +117,8 @@ class DemoService:
             "problems": encode(ledger.problems(run_id)),
             "sources": encode(ledger.sources(run_id)),
             "parts": encode(parts),
+            "lexicons": sorted(ledger.run_lexicons().get(run_id, ())),
+            "rules": ledger.run_rules()[run_id],
         }
 
     def _bring(self, entry: dict[str, Any], lexicons: dict[str, dict[str, Any]]) -> None:
@@ -120,7 +127,9 @@ class DemoService:
         with PartWriter(self._store.folder, run.id) as writer:
             for part in entry["parts"]:
                 writer.take(decode(PartRow, part), self._folder / part["path"])
-            writer.register(lambda parts: self._store.ledger.add_run(run, sources, problems, parts, lexicons))
+            held = {name: lexicons[name] for name in entry.get("lexicons", lexicons)}
+            rules = entry.get("rules", 1)
+            writer.register(lambda parts: self._store.ledger.add_run(run, sources, problems, parts, held, rules))
 
 
 def _without_origin(info: RunInfo) -> RunInfo:

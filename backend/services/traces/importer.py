@@ -200,7 +200,7 @@ class ImportService:
         work, tally = RunBuilder(identity, source.info, self._lexicons.matchers(), counter), RowTally()
         with PartWriter(self._store.folder, identity) as writer:
             try:
-                for draft, verdicts in _graded(_with_progress(source, on_progress, tally), graders):
+                for draft, verdicts in graded(_with_progress(source, on_progress, tally), graders):
                     work.add(draft, verdicts, writer)
                 if not work.count:
                     return ImportOutcome(
@@ -260,7 +260,7 @@ def _with_progress(source: Source, on_progress: Progress | None, tally: RowTally
     return cast("Iterator[TraceDraft]", read(source, on_progress=report, tally=tally))
 
 
-def _graded(drafts: Iterable[TraceDraft], graders: GraderPool) -> Iterator[tuple[TraceDraft, Verdicts]]:
+def graded(drafts: Iterable[TraceDraft], graders: GraderPool) -> Iterator[tuple[TraceDraft, Verdicts]]:
     """Each draft with its verdicts, in order."""
     # The pool reads a bounded window ahead: a file larger than memory can be imported.
     waiting: deque[TraceDraft] = deque()

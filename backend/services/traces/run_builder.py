@@ -17,7 +17,7 @@ from backend.store import Store
 from backend.store.database import now
 from backend.store.ledger import ProblemRow, SourceRow
 from backend.store.parts import PART_BYTES, PartWriter
-from backend.store.trace_columns import Columns, CueColumns, TokenCounter, sections_of, trace_id, trace_row
+from backend.store.trace_columns import RULES, Columns, CueColumns, TokenCounter, sections_of, trace_id, trace_row
 
 _MOST = 2**31 - 1  # Parquet columns of whole numbers have four bytes
 
@@ -134,4 +134,4 @@ class RunBuilder:
     ) -> bool:
         """Enter the run in the ledger. False where another process stored it meanwhile."""
         problems = list(self.problems.values())
-        return writer.register(lambda parts: store.ledger.add_run(run, sources, problems, parts, lexicons))
+        return writer.register(lambda parts: store.ledger.add_run(run, sources, problems, parts, lexicons, RULES))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from backend.domain import Context, Cue, Finish, Group, Run, Section, SectionSpan, UserError, visible
+from backend.lexicon.loops import LoopSpan, inside
 from backend.measure.bootstrap import Estimate, mean_estimate
 from backend.store import Store
 from backend.store.queries import run_of
@@ -48,6 +49,7 @@ class OpenTrace:
     prompt: str
     text: str
     sections: tuple[SectionSpan, ...]
+    loops: tuple[LoopSpan, ...] | None  # None: unknown, the run waits to be refreshed
     cues: tuple[Cue, ...]
     verdicts: tuple[TraceVerdict, ...]
     words: int
@@ -74,6 +76,19 @@ class OpenTrace:
     def per_1k(self) -> float:
         """Cues of the response per 1,000 units of its length."""
         return 1000.0 * len(self.response_cues) / self.length if self.length else 0.0
+
+    @property
+    def loop_free_cues(self) -> int | None:
+        """Cues of the response outside its loops; None where loops are unknown."""
+        if self.loops is None:
+            return None
+        starts = np.array([cue.start for cue in self.response_cues], dtype=np.int64)
+        return int(np.count_nonzero(~inside(self.loops, starts)))
+
+    @property
+    def loop_share(self) -> float | None:
+        """How much of the text lies in loops; None where that is unknown."""
+        return None if self.loops is None else sum(end - start for start, end in self.loops) / max(len(self.text), 1)
 
     @property
     def groups(self) -> Counter[Group]:
@@ -253,6 +268,7 @@ def _open(row: dict[str, Any], run: Run, cues: tuple[Cue, ...]) -> OpenTrace:
         prompt=row["prompt"],
         text=row["text"],
         sections=sections,
+        loops=None if row["loops"] is None else tuple(LoopSpan(**loop) for loop in row["loops"]),
         cues=cues,
         verdicts=_verdicts(row),
         words=row["words"],

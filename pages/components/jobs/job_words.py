@@ -22,6 +22,7 @@ KINDS: Mapping[JobKind, str] = {
     JobKind.REPRODUCE: "Experiments",
     JobKind.AGREE: "Agreement",
     JobKind.DETECT: "Detector",
+    JobKind.REFRESH: "Refresh",
 }
 LANES: Mapping[Lane, str] = {Lane.LIVE: "live lane", Lane.BATCH: "batch lane", Lane.FILES: "lane for files"}
 _STATES: Mapping[JobState, str] = {

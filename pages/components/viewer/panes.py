@@ -50,8 +50,10 @@ def facts_of(trace: OpenTrace, unit: str) -> list[Fact]:
     length = units_of(trace, unit)
     cues = len(trace.response_cues)
     density = 1000.0 * cues / length if length else 0.0
+    free = trace.loop_free_cues
     return [
         Fact(f"{cues:,}", "cue" if cues == 1 else "cues"),
+        *([Fact("–" if free is None else f"{free:,}", "outside loops")] if trace.loops is None or trace.loops else []),
         Fact(f"{density:.1f}", f"per 1,000 {unit}"),
         Fact(f"{length:,}", unit),
     ]
@@ -101,6 +103,7 @@ def pane_of(
         text=trace.text,
         prompt=trace.prompt,
         sections=trace.sections,
+        loops=trace.loops or (),
         cues=trace.cues,
         download=f"{visible(trace.run.info.model, 60)} {trace.run.info.dataset} {trace.number}.{trace.sample}.txt",
         link=reader_link(trace.id) if link else None,

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from backend.domain import Cue, Group, Section, SectionSpan
+from backend.lexicon.loops import LoopSpan
 from pages.components import palette
 from pages.components.browser.component import browser_component, encodable
 from pages.components.viewer.mathematics import mathematics
@@ -71,7 +72,7 @@ class Pane:
 
     `id` names the pane in permalinks and events. Offsets of `sections` and of cues run into `text`; those of cues
     in the section `prompt` run into `prompt`. `link` is an address inside the app that opens this trace alone.
-    `ending` stands after the last line ("cut off at the token limit"). `units` is the text's length in what densities
+    `loops` are stretches of `text` that repeat themselves, in order. `ending` stands after the last line ("cut off at the token limit"). `units` is the text's length in what densities
     are counted by; with it the group chips show their cues per 1,000. `tokens` colours the text's tokens.
     """
 
@@ -86,6 +87,7 @@ class Pane:
     units: int = 0
     prompt: str = ""
     sections: Sequence[SectionSpan] = ()
+    loops: Sequence[LoopSpan] = ()
     cues: Sequence[Cue] = ()
     download: str = "trace.txt"
     link: str | None = None
@@ -262,6 +264,7 @@ def _pane(pane: Pane, groups: tuple[Group, ...], rendered: bool) -> dict[str, An
         "prompt": _text(pane.prompt, [cue for cue in pane.cues if cue.section is Section.PROMPT], groups, rendered),
         "text": _text(pane.text, [cue for cue in pane.cues if cue.section is not Section.PROMPT], groups, rendered),
         "sections": [[span.section.value, span.start, span.end] for span in pane.sections],
+        "loops": [list(loop) for loop in pane.loops],
         "tokens": None if pane.tokens is None else {"key": pane.tokens.key, **pane.tokens.data},
     }  # fmt: skip
 

@@ -89,6 +89,10 @@ def _start_worker() -> subprocess.Popen[bytes] | None:
         return None
     try:
         with build_services(settings) as services:
+            if settings.demo != "off":
+                services.demo.install()
+            # What an earlier release stored, the demo included, is read anew while people already look at it.
+            services.refresh.submit_if_needed()
             return services.jobs.start_worker()
     except UserError:
         return None  # a store that can't be opened is no reason not to serve: every page shows the reason

@@ -103,9 +103,11 @@ export class Body {
    * @param {MarkedText} doc
    * @param {import("./marked_text.js").Segment} segment
    */
-  sectionPart(doc, { name, start, end }) {
-    const part = el("section", { "data-section": name || "outside", class: name ? null : "outside" });
-    if (name) part.append(el("div", { class: "sec" }, name));
+  sectionPart(doc, { name, start, end, loop }) {
+    const classes = [name ? "" : "outside", loop ? "looped" : ""].filter(Boolean).join(" ");
+    const part = el("section", { "data-section": name || "outside", class: classes || null });
+    const label = loop && el("span", { class: "loop-label" }, loopWords(doc, loop, start));
+    if (name || label) part.append(el("div", { class: "sec" }, label, name));
     part.append(...this.chunkParts(doc, start, end));
     this.sections.push({ name: name || "outside", el: part });
     return part;
@@ -335,6 +337,17 @@ export class Body {
     const { start, end } = chunks[k];
     return Math.round(start + Math.min(1, Math.max(0, share)) * (end - start));
   }
+}
+
+/**
+ * @param {MarkedText} doc
+ * @param {import("./marked_text.js").Loop} loop
+ * @param {number} start  of the piece of it that the words stand over
+ */
+function loopWords(doc, loop, start) {
+  const share = (100 * (loop.end - loop.start)) / Math.max(1, doc.text.length);
+  const size = share < 1 ? "under 1%" : `${Math.round(share)}%`;
+  return start > loop.start ? "still repeats itself" : `Repeats itself from here: ${size} of the text`;
 }
 
 /**

@@ -8,13 +8,20 @@ import { cueBins, tickPlaces } from "./cue_places.js";
 
 /** @param {MarkedText} doc */
 export function mapTicks(doc) {
-  return tickPlaces(doc.cues, doc.text.length).map(({ letter, top, left, width }) => {
+  const loops = doc.loops.map(({ start, end }) => {
+    const band = el("s", { class: "loop" });
+    band.style.top = `${(start / doc.text.length) * 100}%`;
+    band.style.height = `${((end - start) / doc.text.length) * 100}%`;
+    return band;
+  });
+  const ticks = tickPlaces(doc.cues, doc.text.length).map(({ letter, top, left, width }) => {
     const tick = el("i", { class: `c${letter}` });
     tick.style.top = `${top}%`;
     tick.style.left = `${left}%`;
     tick.style.width = `${width}%`;
     return tick;
   });
+  return [...loops, ...ticks];
 }
 
 /**

@@ -12,9 +12,11 @@ import { disjoint } from "./spans.js";
  * @typedef {{ spans: FormulaData[], trees: MathTree[], failed: number, left: number }} MathData
  * @typedef {{ text: string | null, entries: string[], cues: CueData[], mathematics: MathData | null }} TextData
  * @typedef {[name: string, start: number, end: number]} SectionData  in code points
+ * @typedef {[start: number, end: number]} LoopData  in code points
  * @typedef {{ kind: "cue", index: number, start: number, end: number, group: number, letter: string, entry: string }} Cue
  * @typedef {{ kind: "formula", start: number, end: number, tree: MathTree, display: boolean }} Formula
- * @typedef {{ name: string, start: number, end: number }} Segment  name "" lies outside every section
+ * @typedef {{ start: number, end: number }} Loop  a stretch that repeats itself
+ * @typedef {{ name: string, start: number, end: number, loop: Loop | null }} Segment  name "" lies outside every section
  */
 
 // Drawn whole, two panes of 512 KB take 2.1 s to paint and one of 128 KB 0.8 s: beyond this only a window is drawn.
@@ -29,8 +31,9 @@ export class MarkedText {
    * @param {TextData} data
    * @param {Group[]} groups
    * @param {SectionData[]} sections
+   * @param {LoopData[]} loops
    */
-  constructor(name, data, groups, sections) {
+  constructor(name, data, groups, sections, loops = []) {
     this.name = name;
     this.text = data.text ?? "";
     this.offsets = new Offsets(this.text);
@@ -51,7 +54,11 @@ export class MarkedText {
     /** @type {(Cue | Formula)[]} what is drawn, disjoint and in order */
     this.spans = this.cues;
     this.windowed = this.text.length > WINDOWED_FROM;
-    this.segments = segmentsOf(this.text.length, this.offsets, sections);
+    /** @type {Loop[]} */
+    this.loops = loops
+      .filter(([start, end]) => 0 <= start && start < end && end <= size)
+      .map(([start, end]) => ({ start: this.offsets.toUnits(start), end: this.offsets.toUnits(end) }));
+    this.segments = segmentsOf(this.text.length, this.offsets, sections).flatMap((segment) => cutByLoops(segment, this.loops));
   }
 
   /**
@@ -191,6 +198,26 @@ function cutAt(span, borders) {
 }
 
 /**
+ * A segment in pieces that lie in one of the loops or in none.
+ * @param {Segment} segment
+ * @param {Loop[]} loops
+ */
+export function cutByLoops(segment, loops) {
+  /** @type {Segment[]} */
+  const pieces = [];
+  let at = segment.start;
+  for (const loop of loops) {
+    const [start, end] = [Math.max(loop.start, at), Math.min(loop.end, segment.end)];
+    if (start >= end) continue;
+    if (start > at) pieces.push({ ...segment, start: at, end: start });
+    pieces.push({ ...segment, start, end, loop });
+    at = end;
+  }
+  if (at < segment.end || !pieces.length) pieces.push({ ...segment, start: at });
+  return pieces;
+}
+
+/**
  * Sections in order plus the text between them, so that every character is drawn once.
  * @param {number} size
  * @param {Offsets} offsets
@@ -208,10 +235,10 @@ function segmentsOf(size, offsets, sections) {
     const start = Math.max(section.start, at);
     const end = Math.min(section.end, size);
     if (start >= end) continue;
-    if (start > at) segments.push({ name: "", start: at, end: start });
-    segments.push({ name: section.name, start, end });
+    if (start > at) segments.push({ name: "", start: at, end: start, loop: null });
+    segments.push({ name: section.name, start, end, loop: null });
     at = end;
   }
-  if (at < size || segments.length === 0) segments.push({ name: "", start: at, end: size });
+  if (at < size || segments.length === 0) segments.push({ name: "", start: at, end: size, loop: null });
   return segments;
 }

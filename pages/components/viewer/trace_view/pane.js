@@ -39,6 +39,7 @@ import { TokenColours } from "./token_colours.js";
  * @property {import("./marked_text.js").TextData} prompt
  * @property {import("./marked_text.js").TextData} text
  * @property {import("./marked_text.js").SectionData[]} sections
+ * @property {import("./marked_text.js").LoopData[]} loops
  * @property {import("./tokens.js").TokenData | null} tokens
  * @typedef {import("./pane_title.js").Title & PaneFields} PaneData
  */
@@ -112,7 +113,7 @@ export class Pane {
     const moved = keep && scroller.scrollTop > 0;
     const open = scroller.querySelector("details")?.open ?? false;
     const prompt = new MarkedText("prompt", this.data.prompt, this.groups, []);
-    const text = new MarkedText("text", this.data.text, this.groups, this.data.sections);
+    const text = new MarkedText("text", this.data.text, this.groups, this.data.sections, this.data.loops);
     const edges = this.active ? [text.offsets.toUnits(this.active.start), text.offsets.toUnits(this.active.end)] : [];
     prompt.layOver(this.data.prompt.mathematics, []);
     text.layOver(this.data.text.mathematics, edges);
@@ -317,7 +318,7 @@ export class Pane {
 function sameText(old, data) {
   if (old.id !== data.id || old.text.text !== data.text.text || old.prompt.text !== data.prompt.text) return false;
   /** @param {PaneData} pane */
-  const drawn = ({ text, prompt, sections, ending }) =>
-    JSON.stringify([text.cues, text.entries, text.mathematics, prompt.cues, prompt.entries, prompt.mathematics, sections, ending]);
+  const drawn = ({ text, prompt, sections, loops, ending }) =>
+    JSON.stringify([text.cues, text.entries, text.mathematics, prompt.cues, prompt.entries, prompt.mathematics, sections, loops, ending]);
   return drawn(old) === drawn(data);
 }
