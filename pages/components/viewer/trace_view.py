@@ -18,7 +18,6 @@ from typing import Any, Literal
 import streamlit as st
 
 from backend.domain import Cue, Group, Section, SectionSpan
-from backend.lexicon.loops import LoopSpan
 from pages.components import palette
 from pages.components.browser.component import browser_component, encodable
 from pages.components.viewer.mathematics import mathematics
@@ -70,10 +69,10 @@ class SamplePosition:
 class Pane:
     """One trace as the viewer shows it.
 
-    `id` names the pane in permalinks and events. Offsets of `sections` and of cues run into `text`; those of cues
-    in the section `prompt` run into `prompt`. `link` is an address inside the app that opens this trace alone.
-    `loops` are stretches of `text` that repeat themselves, in order. `ending` stands after the last line ("cut off at the token limit"). `units` is the text's length in what densities
-    are counted by; with it the group chips show their cues per 1,000. `tokens` colours the text's tokens.
+    `id` names the pane in permalinks and events. Offsets of `sections`, `loops` (what repeats itself) and cues run into
+    `text`; those of cues in the section `prompt` run into `prompt`. `link` is an address inside the app that opens this
+    trace alone. `ending` stands after the last line ("cut off at the token limit"). `units` is the text's length in
+    what densities are counted by: with it the chips of groups show theirs. `tokens` colours the text's tokens.
     """
 
     id: str
@@ -87,7 +86,7 @@ class Pane:
     units: int = 0
     prompt: str = ""
     sections: Sequence[SectionSpan] = ()
-    loops: Sequence[LoopSpan] = ()
+    loops: Sequence[tuple[int, int]] = ()
     cues: Sequence[Cue] = ()
     download: str = "trace.txt"
     link: str | None = None
