@@ -7,6 +7,7 @@ import streamlit as st
 from backend.domain import SearchAs, TraceFilter
 from backend.report.numbers import Form
 from backend.services.traces.trace_list import Listed
+from pages.components.frame.address import absent
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice
@@ -62,6 +63,9 @@ if not runs():
 labels = run_labels()
 by_label = {label: run for run, label in labels.items()}
 datasets = Counter(run.info.dataset for run in runs().values())
+# Looked at before the fields are drawn: they take what they don't know out of the address, and would filter nothing.
+absent("run", st.query_params.get_all("run"), by_label, "Nothing is filtered by it.")
+absent("data set", st.query_params.get_all("dataset"), datasets, "Nothing is filtered by it.")
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="sth-filters"):
     chosen = st.multiselect("Runs", sorted(by_label), key="run", bind="query-params", on_change=first_page,
                             placeholder="all runs", width=250)  # fmt: skip

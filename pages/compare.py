@@ -5,6 +5,7 @@ import streamlit as st
 from backend.services.traces.comparison import ProblemFilter
 from pages.components.charts.chart_view import forget_picks
 from pages.components.charts.pair_section import Picked, all_runs, big_numbers, pair_section
+from pages.components.frame.address import absent, asked_for
 from pages.components.frame.chrome import numbers_strip, page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice, notice
@@ -54,6 +55,7 @@ listed = compared.listed(mode)
 if picked and pair:
     inside = picked.problems(pair)
     listed = [problem for problem in listed if problem.id in inside]
+absent("problem", asked_for("problem"), [problem.id for problem in compared.problems], "The first one is shown.")
 current = compared.problem(query.get("problem", "")) or (listed[0] if listed else compared.problems[0])
 
 body = st.container(horizontal=True, wrap=False, gap="medium", key="sth-body")

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.components.frame.address import absent, asked_for
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice, notice
@@ -16,6 +17,7 @@ person = require_person()
 header = page_header("Lexicons")
 projects = {info.project.id: info.project.name for info in services().projects.all()}
 asked = st.query_params.get("project", "")
+absent("project", asked_for("project"), projects, "The gold of all projects counts.")
 project = asked if asked in projects else None
 with header:
     if projects:

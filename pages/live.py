@@ -3,11 +3,12 @@
 import streamlit as st
 
 from backend.domain import UserError
+from pages.components.frame.address import absent, asked_for
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import barred, require_person
 from pages.components.frame.notice import error_notice, notice
-from pages.components.frame.session import choose_lexicon, models, services
-from pages.components.live.live_setup import setup, specification, take_query
+from pages.components.frame.session import choose_lexicon, models, presets, services
+from pages.components.live.live_setup import known_problem, setup, specification, take_query
 from pages.components.viewer.pair_hero import LAB_TRUTH
 from pages.parts.live.live_controls import (
     STYLE,
@@ -48,6 +49,10 @@ if given and st.session_state.get("live-given") != given:
     take_query(given)
 st.session_state["live-given"] = given
 
+absent("model", asked_for("models"), [info.model.id for info in models()], "Choose others below.")
+problem = given.get("problem", "")
+absent("problem", asked_for("problem"), [problem] if known_problem(problem) else [], "Choose one below.")
+absent("ready experiment", asked_for("preset"), [preset.name for preset in presets()])
 chosen = setup()
 if not chosen.arms:
     st.text("No model here can answer yet. Bring one: a checkpoint, an adapter, a hub name or an endpoint.")

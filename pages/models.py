@@ -3,6 +3,7 @@
 import streamlit as st
 
 from backend.services.generation.models import ModelInfo
+from pages.components.frame.address import absent
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import barred, require_person
 from pages.components.frame.session import services
@@ -40,6 +41,7 @@ if not models:
 by_name = {info.model.name: info for info in models}
 names = {info.model.id: info.model.name for info in models}
 asked = st.query_params.get("model", "")
+absent("model", st.query_params.get_all("model"), {*by_name, *names}, f"{models[0].model.name} is shown.")
 chosen = by_name.get(asked) or by_name.get(names.get(asked, "")) or models[0]
 
 

@@ -17,7 +17,7 @@ from pages.components.frame.session import (
     summaries,
     telling,
 )
-from pages.components.viewer.pair_hero import LAB_TRUTH, lead, next_steps, show_pair
+from pages.components.viewer.pair_hero import LAB_TRUTH, hero_title, lead, next_steps, show_pair
 from pages.parts.overview.overview_tables import pair_table, run_table
 
 require_person()
@@ -42,12 +42,15 @@ if not runs():
 
 # The choice of the lexicon is drawn below the title, and the title depends on the pair: the session knows it already.
 hero = telling(chosen_lexicon(), st.session_state.get("grader") or None, st.session_state.get("turn", 0))
-# The title claims no more than the pair shows: of imported runs nobody knows what trained them.
-lab = hero is not None and is_lab(hero.pair.base)
-header = page_header("A model that lost its second thoughts" if lab else "Where the doubts went")
+header = page_header(hero_title(hero, chosen_lexicon(), st.session_state.get("grader")) if hero else "Overview")
 with header:
-    if services().demo.present() and not barred() and st.button("Remove demo data", key="no_demo", type="tertiary"):
-        services().demo.remove()
+    demo = services().demo
+    if demo.present() and not barred() and st.button("Remove demo data", key="no_demo", type="tertiary"):
+        demo.remove()
+        st.rerun()
+    missing = demo.available() and not demo.present() and not barred()
+    if missing and st.button("Bring the demo runs", key="bring_demo", type="tertiary", icon=":material/science:"):
+        demo.restore()
         st.rerun()
     grader, lexicon = choose_grader(), choose_lexicon()
 if lacking := missing_cues(lexicon):

@@ -184,11 +184,44 @@ def test_one_wrong_filter_leaves_the_list_standing(names: str, small: Services) 
 
 def test_compare_with_runs_that_are_gone_or_alone(small: Services) -> None:
     runs = {run.info.dataset: run.id for run in small.runs.all()}
-    assert "Problem 1" in said(sound(opened("compare", runs="000000000000,111111111111")))
+    gone = said(sound(opened("compare", runs="000000000000,111111111111")))
+    assert "The link names runs that aren’t here: 000000000000, 111111111111." in gone and "Problem 1" not in gone
+    half = said(sound(opened("compare", runs=f"bogus,{runs['AIME24']}")))
+    assert "a run that isn’t here: bogus. It was removed" in half and "Another run stands beside" in half
+    other = said(sound(opened("compare", runs=f"{runs['AIME24']},{runs['AIME24']}", problem="gone")))
+    assert "a problem that isn’t here: gone" in other
     text = said(sound(opened("compare", runs=f"{runs['AIME24']},{runs['AMC23']}")))
     assert "These runs share no problem, so there is nothing to compare." in text
     same = said(sound(opened("compare", runs=f"{runs['AIME24']},{runs['AIME24']}")))
     assert "Problem 1" in same
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "words"),
+    [
+        ("browse", {"run": "bogus"}, "a run that isn’t here: bogus. It was removed or renamed"),
+        ("browse", {"dataset": "bogus"}, "a data set that isn’t here: bogus"),
+        ("experiments", {"source": "runs", "runs": "bogus,x"}, "runs that aren’t here: bogus, x. They were removed"),
+        ("models", {"model": "bogus"}, "a model that isn’t here: bogus"),
+        ("live", {"models": "bogus"}, "a model that isn’t here: bogus. It was removed or renamed, or the link is of"),
+        ("live", {"problem": "bogus"}, "a problem that isn’t here: bogus"),
+        ("live", {"preset": "bogus"}, "a ready experiment that isn’t here: bogus"),
+        ("live", {"job": "bogus"}, "There is no job 'bogus'"),
+        ("distil", {"training": "bogus"}, "There is no training 'bogus'"),
+        ("overview", {"lexicon": HOSTILE}, "a lexicon that isn’t here: <script>alert(1)</script>\\u202e"),
+    ],
+)
+def test_a_link_to_what_is_gone_says_so(page: str, query: dict[str, str], words: str, small: Services) -> None:
+    assert words in said(sound(opened(page, **query)))
+
+
+def test_the_demo_can_come_beside_own_runs(small: Services) -> None:
+    own = {run.id for run in small.runs.all()}
+    test = sound(opened("overview"))
+    test.button(key="bring_demo").click().run()
+    assert sound(test).button(key="no_demo") and own < {run.id for run in small.runs.all()}
+    test.button(key="no_demo").click().run()
+    assert {run.id for run in small.runs.all()} == own
 
 
 def test_an_import_can_go_on_without_the_page(tmp_path: Path, empty: None, settings: Settings) -> None:

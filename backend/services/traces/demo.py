@@ -36,14 +36,14 @@ class DemoService:
         """Whether a demo is shipped."""
         return (self._folder / "runs.json").is_file()
 
-    def install(self) -> list[str]:
+    def install(self, *, wanted: bool = False) -> list[str]:
         """Copy the demo into a store that has never had it and holds no run; returns the runs' ids.
 
-        A store from which somebody removed it doesn't get it again.
+        A store from which somebody removed it doesn't get it again, unless it is `wanted`.
         """
         listing, marker = self._folder / "runs.json", self._store.folder / _MARKER
         # Somebody's own runs are not to be mixed with ours without being asked.
-        if marker.exists() or not self.available() or self._store.ledger.runs():
+        if not self.available() or (not wanted and (marker.exists() or self._store.ledger.runs())):
             return []
         entries = json.loads(listing.read_text("utf-8"))
         found = [entry["run"]["id"] for entry in entries["runs"]]
@@ -70,9 +70,8 @@ class DemoService:
 
     @needs(Role.ADMIN)
     def restore(self) -> list[str]:
-        """Copy the demo in again after it was removed."""
-        (self._store.folder / _MARKER).unlink(missing_ok=True)
-        return self.install()
+        """Copy the demo in because somebody wants it: after it was removed, or beside runs of their own."""
+        return self.install(wanted=True)
 
     def ship_all(self, runs: Sequence[str]) -> int:
         """Replace all shipped runs with these of the store; returns the demo's size in bytes."""

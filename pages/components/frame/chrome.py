@@ -15,6 +15,8 @@ from streamlit.navigation.page import StreamlitPage
 from backend.domain import visible
 from backend.report.colours import LIGHT
 from backend.report.numbers import Change, Form, change_text, number
+from pages.components.frame.address import absent, asked_for
+from pages.components.frame.session import services
 from pages.components.palette import css_variables
 
 _STYLES = [Path(__file__).with_name(name) for name in ("style.css", "focus.css")]
@@ -98,6 +100,9 @@ def page_header(title: str, right: str | None = None) -> DeltaGenerator:
         actions = st.container(horizontal=True, horizontal_alignment="right", key="sth-right", gap="small")
     if right:
         actions.text(visible(right))
+    # Before the choices are drawn: those take a value they don't know out of the address, without a word.
+    if lexicon := asked_for("lexicon"):
+        absent("lexicon", lexicon, services().lexicons.by_name, "Another one counts.")
     return actions
 
 

@@ -141,7 +141,7 @@ def choose_lexicon() -> str:
         st.session_state.pop("lexicon", None)
     chosen = st.selectbox(
         "Lexicon", names, key="lexicon", bind="query-params", label_visibility="collapsed", width=190,
-        help="Which expressions count as doubt. " + "  \n".join(f"{k}: {_plain(v)}" for k, v in titles.items()),
+        help="Which expressions count as doubt. " + "  \n".join(f"{k}: {plain(v)}" for k, v in titles.items()),
     )  # fmt: skip
     return chosen or names[0]
 
@@ -152,8 +152,8 @@ def chosen_lexicon() -> str:
     return chosen if chosen in services().lexicons.by_name else services().lexicons.default
 
 
-def _plain(title: str) -> str:
-    """A lexicon's title with Markdown escaped: people write titles, and a widget's help reads Markdown."""
+def plain(title: str) -> str:
+    """A text with Markdown escaped: people write titles and names, and a widget's help reads Markdown."""
     return "".join(f"\\{sign}" if sign in _MARKUP else sign for sign in visible(title, 200))
 
 

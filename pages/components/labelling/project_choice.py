@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from backend.annotation import Person, ProjectState, Role
 from backend.services.annotation.records import ProjectInfo
+from pages.components.frame.address import absent, asked_for
 from pages.components.frame.session import services
 
 
@@ -22,6 +23,7 @@ def choose_project(person: Person, header: DeltaGenerator) -> ProjectInfo:
     known = {info.project.id: info for info in projects}
     default = next((p.project.id for p in projects if p.project.state is ProjectState.OPEN), projects[0].project.id)
     asked = st.query_params.get("project", "")
+    absent("project", asked_for("project"), known, f"{known[default].project.name} is shown.")
     chosen = asked if asked in known else default
     st.query_params["project"] = chosen
     places = list(known)

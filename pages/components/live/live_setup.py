@@ -119,12 +119,12 @@ def take_query(query: Mapping[str, str]) -> str | None:
     known = {info.model.id for info in models()}
     if named := [name for name in query.get("models", "").split(",") if name in known][:MOST_ARMS]:
         chosen.arms, chosen.edition = [RunArm(name) for name in named], chosen.edition + 1
-    if found := _problem(query.get("problem", "")):
+    if found := known_problem(query.get("problem", "")):
         chosen.source, chosen.stored, chosen.edition = "stored", found, chosen.edition + 1
     return None
 
 
-def _problem(identity: str) -> Problem | None:
+def known_problem(identity: str) -> Problem | None:
     """The problem with this id, of the store or of the first lab set."""
     if stored := services().problems.find(identity):
         return stored

@@ -108,8 +108,12 @@ def _drawn_alike(spec: GenerationSpec, trace: OpenTrace) -> GenerationSpec:
 
 def regenerate(problem: str, runs: Sequence[Run]) -> None:
     """A button that answers a problem (its id) anew, on the Live page, with the models of these runs."""
-    if not st.button("Regenerate this", icon=":material/refresh:", help="The same problem, live, with the same models"):
-        return
+    if st.button("Regenerate this", icon=":material/refresh:", help="The same problem, live, with the same models"):
+        run_live(problem, runs)
+
+
+def run_live(problem: str, runs: Sequence[Run]) -> None:
+    """Opens a problem on the Live page with the models of these runs; where one isn't here, says so and asks first."""
     found = {run.info.model: own_model(run) for run in runs}
     ready = list(dict.fromkeys(info.model.id for info in found.values() if info and info.ready))
     lacking = [
@@ -131,12 +135,15 @@ def _lacking_dialog(problem: str, ready: list[str], lacking: list[str]) -> None:
     with st.container(horizontal=True):
         if st.button("Models", icon=":material/account_tree:", key="regenerate-models"):
             st.switch_page("models.py")
-        if ready and st.button("Go on without", key="regenerate-rest"):
+        # Without any of them the Live page has others: to be chosen there, and never in their place unsaid.
+        words = "Go on without" if ready else "Choose other models"
+        if st.button(words, key="regenerate-rest"):
             _go_live(problem, ready)
 
 
 def _go_live(problem: str, models: Sequence[str]) -> None:
-    st.switch_page("live.py", query_params={"problem": problem, "models": ",".join(models)})
+    chosen = {"models": ",".join(models)} if models else {}
+    st.switch_page("live.py", query_params={"problem": problem, **chosen})
 
 
 # -- reading a run ----------------------------------------------------------------------------------

@@ -9,15 +9,17 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from backend.domain import UserError, visible
+from backend.domain import GRADERS, UserError, visible
 from backend.measure.bootstrap import Estimate
+from backend.report.headline import headline, lost_doubts
 from backend.report.numbers import Form, interval_text, number
 from backend.services.generation.presets import Preset
 from backend.services.traces.comparison import ComparedProblem, TellingProblem
 from backend.services.traces.runs import RunSummary
 from backend.services.traces.trace_reader import OpenTrace
 from pages.components.frame.notice import notice
-from pages.components.frame.session import is_lab, presets, services
+from pages.components.frame.session import is_lab, plain, presets, services, statistics
+from pages.components.live.token_jobs import run_live
 from pages.components.viewer.panes import TAGS, pane_of
 from pages.components.viewer.trace_view import Options, trace_view
 
@@ -29,32 +31,43 @@ LAB_TRUTH = (
 )
 
 
+def hero_title(hero: TellingProblem, lexicon: str, grader: str | None) -> str:
+    """The title over the pair, which claims no more than its figures do."""
+    found = statistics([hero.pair.base.id, hero.pair.variant.id], lexicon, grader or GRADERS[0])
+    # Of imported runs nobody knows what trained them.
+    if is_lab(hero.pair.base) and lost_doubts(found.cues.a, found.cues.b, found.cues.change):
+        return "A model that lost its second thoughts"
+    return headline(found.cues.change, found.accuracy.change)
+
+
 def lead(hero: TellingProblem, figures: Mapping[str, RunSummary], grader: str) -> str:
     """What the pair shows as a whole, in one sentence of its own figures."""
     a, b = figures.get(hero.pair.base.id), figures.get(hero.pair.variant.id)
     if a is None or b is None:
         return ""
     right_a, right_b = a.accuracy[grader], b.accuracy[grader]
-    hardly = "hardly " if b.cues.value < 0.1 < a.cues.value else ""
     cues_a, cues_b = number(a.cues.value, Form.DECIMAL), number(b.cues.value, Form.DECIMAL)
-    claim = f"{hardly}doubts ({cues_b} cues a trace, not {cues_a})"
-    # Lengths in words and in tokens don't compare.
+    claim = f"{cues_b} doubt cues per trace (A: {cues_a})"
     # Lengths in words and in tokens don't compare.
     if a.length.value and a.run.length_unit == b.run.length_unit:
-        claim = f"It answers {_times(b.length.value / a.length.value)}, " + claim
+        claim = f"B's answers are {_longer(b.length.value / a.length.value)}, with {claim}"
     else:
-        claim = "It " + claim
+        claim = f"B's answers have {claim}"
     if right_a and right_b:
-        claim += f", and is right on {_share(right_b)} of the problems instead of {_share(right_a)}"
-        claim += f" (n = {hero.pair.problems:,})"
-    start = (
-        "The same small model, before and after training." if is_lab(hero.pair.base) else "Before and after training."
-    )
+        claim += f", and {_share(right_b)} of its problems are right (A: {_share(right_a)}; n = {hero.pair.problems:,})"
+    trained = hero.pair.reason == "trained from"
+    start = "Before and after training." if trained else f"Two runs over the same problems ({hero.pair.reason})."
+    if trained and is_lab(hero.pair.base):
+        start = "The same small model, before and after training."
     return f"{start} {claim}."
 
 
-def _times(ratio: float) -> str:
-    return f"in {ratio:.0%} of the length" if ratio < 1.5 else f"at {ratio:.1f} times the length"
+def _longer(ratio: float) -> str:
+    """How long B's answers are, from their length as a multiple of A's."""
+    if ratio >= 1.995:
+        return f"{ratio:.1f} times as long"
+    percent = round(100 * abs(ratio - 1))
+    return f"{percent}% {'shorter' if ratio < 1 else 'longer'}" if percent else "as long as A's"
 
 
 def _share(right: Estimate) -> str:
@@ -78,16 +91,18 @@ def show_pair(hero: TellingProblem, lexicon: str, grader: str) -> None:
         place += f" · gold {problem.gold}" if brief else ""
         st.text(visible(place), width="content")
         st.button("another", key="another", type="tertiary", icon=":material/navigate_next:", on_click=_another)
-        if st.button("run it live", key="run_live", type="tertiary", icon=":material/play_arrow:"):
-            models = ",".join(filter(None, (pair.base.info.model_id, pair.variant.info.model_id)))
-            st.switch_page("live.py", query_params={"problem": problem.id, "models": models})
+        names = " and ".join(visible(run.info.model, 60) for run in (pair.base, pair.variant))
+        if st.button("run live", key="run_live", type="tertiary", icon=":material/play_arrow:",
+                     help=plain(f"This problem answered anew by {names}, where both are on this machine")):  # fmt: skip
+            run_live(problem.id, (pair.base, pair.variant))
         if st.button("compare the runs", key="open_pair", type="tertiary", icon=":material/compare:"):
             runs = f"{pair.base.id},{pair.variant.id}"
             st.switch_page("compare.py", query_params={"runs": runs, "problem": problem.id})
     panes = []
     for tag, run, side in zip(TAGS, (pair.base, pair.variant), problem.sides, strict=False):
         trace = _sample(run.id, problem, side.right, lexicon, grader)
-        panes.append(pane_of(trace, grader, tag=tag, words=None if side.right else "wrong, and sure"))
+        sure = side.right is False and not trace.response_cues
+        panes.append(pane_of(trace, grader, tag=tag, words="confidently wrong" if sure else None))
     short = all(len(pane.text) < _SHORT for pane in panes)
     trace_view(panes, key="telling", options=Options(fit="content") if short else Options(minimum=380, reserve=170))
 

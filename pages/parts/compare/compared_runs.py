@@ -13,6 +13,7 @@ from backend.report.files import csv_text
 from backend.report.model import Record
 from backend.services.traces.comparison import ComparedProblem, Comparison, ProblemFilter, Side
 from backend.services.traces.losses import missing_sentence
+from pages.components.frame.address import absent, asked_for
 from pages.components.frame.session import run_labels, runs, services
 from pages.components.viewer.panes import TAGS
 from pages.parts.compare.problem_list import ListEvent, ProblemItem
@@ -30,12 +31,20 @@ _CHIPS = {
 
 
 def shown_runs() -> list[str]:
-    """The runs the address names, as far as they exist; else the surest pair of runs, or the first two of the store."""
-    # Links may be old or typed: unknown runs and repetitions are passed over.
-    asked = [run for run in st.query_params.get("runs", "").split(",") if run in runs()]
-    asked = list(dict.fromkeys(asked))[:MOST]
+    """The runs the address names, as far as they exist; where it names none, the surest pair, or the first two runs.
+
+    Says which aren't there, and stops where none of them is: another pair would pass for the one that was linked.
+    """
+    named = asked_for("runs")
+    asked = list(dict.fromkeys(run for run in named if run in runs()))[:MOST]
+    lost = absent("run", named, runs(), "" if len(asked) != 1 else "Another run stands beside the one that is here.")
     if len(asked) > 1:
         return asked
+    if lost and not asked:
+        if st.button("Choose other runs", type="primary", icon=":material/compare:"):
+            st.query_params.clear()
+            st.rerun()
+        st.stop()
     pairs = services().runs.pairs()
     if asked:
         partner = next((p for p in pairs if asked[0] in (p.base.id, p.variant.id)), None)

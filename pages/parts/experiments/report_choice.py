@@ -17,6 +17,7 @@ from backend.services.reproduction.results import Results
 from backend.services.reproduction.sections.chosen_runs import MOST_RUNS
 from pages.components.charts.chart_parts import Chart
 from pages.components.charts.picture_charts import picture_chart
+from pages.components.frame.address import absent, asked_for
 from pages.components.frame.session import run_labels, services
 
 _SOURCES = {From.STORE: "This store", From.SHIPPED: "Shipped with the app", From.RUNS: "Any runs of the store"}
@@ -87,7 +88,9 @@ def _lexicon(source: From) -> str:
 def _choose_runs() -> list[str]:
     """Runs, the first as the base; in the address by their ids, as in Compare."""
     labels = run_labels()
-    asked = [run for run in st.query_params.get("runs", "").split(",") if run in labels][:MOST_RUNS]
+    named = asked_for("runs")
+    absent("run", named, labels)
+    asked = [run for run in named if run in labels][:MOST_RUNS]
     st.session_state["experiment-runs"] = list(dict.fromkeys(asked))
 
     def change() -> None:

@@ -89,7 +89,7 @@ def _actions(info: ModelInfo) -> None:
     with st.container(horizontal=True, gap="small", key="sth-model-actions"):
         kind: Literal["primary", "secondary"] = "primary" if info.ready else "secondary"
         if st.button("Answer live", type=kind, icon=":material/play_circle:", disabled=not info.ready):
-            st.switch_page("live.py", query_params={"model": info.model.name})
+            st.switch_page("live.py", query_params={"models": info.model.id})
         if st.button("Evaluate", icon=":material/checklist:", disabled=not info.ready or barred() is not None,
                      help=barred(), key="open-evaluate"):  # fmt: skip
             evaluate_dialog(info)
