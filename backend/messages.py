@@ -81,15 +81,16 @@ def compose(message: Message, reason: Any = None) -> Composed:
         else:
             # Words and call are parts of their own; inside one part nothing is added.
             text += ("\n" if kind is PieceKind.CALL and text and not text.endswith(("\n", "</think>")) else "") + words
-    return Composed(text, _ended([kind for kind, _ in pieces], reason), reason if isinstance(reason, str) else None)
+    return Composed(text, ending([kind for kind, _ in pieces], reason), reason if isinstance(reason, str) else None)
 
 
-def _ended(kinds: list[PieceKind], reason: Any) -> Finish:
+def ending(kinds: Sequence[PieceKind], reason: Any) -> Finish:
+    """How a response of these kinds of pieces ended, whose source says `reason`."""
     found = finish_of(reason)
     if PieceKind.REFUSAL in kinds:
         return Finish.REFUSAL
     # A call that the limit cut off is no call; one that words follow was answered by the server itself.
-    return Finish.TOOL_CALL if kinds[-1:] == [PieceKind.CALL] and found is not Finish.LENGTH else found
+    return Finish.TOOL_CALL if kinds and kinds[-1] is PieceKind.CALL and found is not Finish.LENGTH else found
 
 
 def pieces_of(message: Message) -> Pieces:

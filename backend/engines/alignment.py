@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from backend.engines.protocol import Alternative, Piece, Token
 
@@ -15,6 +16,11 @@ class ServedToken(NamedTuple):
     id: int | None = None
     logprob: float | None = None
     top: tuple[Alternative, ...] = ()
+
+
+def reported(logprob: Any) -> float | None:
+    """A log-probability as a server reports it; None, unknown, where it is null or no finite number."""
+    return float(logprob) if isinstance(logprob, int | float) and math.isfinite(logprob) else None
 
 
 def align(start: int, text: str, served: Sequence[ServedToken], *, forced: bool = False) -> tuple[Token, ...]:

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import openai
 
 from backend.domain import Finish, Model, UserError, visible
-from backend.engines.alignment import ResponseBuilder, ServedToken, align
+from backend.engines.alignment import ResponseBuilder, ServedToken, align, reported
 from backend.engines.openai.addresses import api_address, key_of
 from backend.engines.openai.client import BrokenResponse, ServerClient
 from backend.engines.protocol import Abilities, Alternative, Cancelled, Done, Event, Request, Starter, Token
+from backend.messages import REDACTED, Message, PieceKind, call_text, ending, pieces_of
 
 MOST_TOP = 20
-FINISHES = {"stop": Finish.STOP, "length": Finish.LENGTH}
 # What may be left out of a request, and the words by which a server that refuses one names it. "neutral" are settings
 # that change nothing: they are sent because many servers would else sample by defaults that come with the model.
 _OPTIONAL = {
@@ -141,7 +141,7 @@ class OpenAIEngine:
         if reason := self._refused(request):
             raise BrokenResponse(reason)
         built, thinking = ResponseBuilder(request.key, request.decoding.stop), Thinking()
-        finish, tokens = "", None
+        finish, ended, tokens = "", False, None
         async with AsyncExitStack() as opened:
             response = await self._begin(request, opened)
             if request.prefix:
@@ -151,6 +151,7 @@ class OpenAIEngine:
                 with self._server.reading():
                     part = read_chunk(chunk, thinking, request.decoding.top)
                 finish, tokens = part.finish or finish, tokens if part.tokens is None else part.tokens
+                ended |= part.ended
                 if part.text and not part.logprobs:
                     self._lacks.add("logprobs")
                 if piece := built.add(part.text, part.served):
@@ -158,11 +159,15 @@ class OpenAIEngine:
                 # Stop texts aren't sent: servers cut them off the response. Ours keep them, so we stop by ourselves.
                 if built.stopped:
                     break
-        if not (finish or built.stopped):
+        # Some servers give no reason for the end, but say that the stream is complete.
+        if not (finish or ended or built.stopped):
             raise BrokenResponse(f"The server at {self._server.address} ended the response half-way.", "connection cut")
+        rest = [] if built.stopped else thinking.rest()
+        if rest and (piece := built.add("".join(rest), [ServedToken(part) for part in rest])):
+            yield piece
         # The server's count leaves a prefix out, or covers more than what was kept.
         counted = None if request.prefix or built.stopped else tokens
-        yield Done(request.key, Finish.STOP if built.stopped else FINISHES.get(finish, Finish.UNKNOWN), "", counted)
+        yield Done(request.key, Finish.STOP if built.stopped else ending(thinking.kinds, finish), "", counted)
 
     async def _begin(self, request: Request, opened: AsyncExitStack) -> openai.AsyncAPIResponse[Any]:
         """Send a request, and again without the optional parts that the server refuses. Raises openai.OpenAIError."""
@@ -241,39 +246,75 @@ class StreamChunk(NamedTuple):
     finish: str = ""
     tokens: int | None = None
     logprobs: bool = False
+    ended: bool = False
 
 
 class Thinking:
-    """Joins the reasoning that a server sends apart with its answer, in `<think>` tags as the model writes them."""
+    """Joins what a server sends apart: reasoning in `<think>` tags, as models write them, then its answer and calls."""
 
     def __init__(self) -> None:
-        """No reasoning yet."""
-        self._thought = ""
+        """Nothing has come yet."""
+        self.kinds: list[PieceKind] = []
+        self._thought = ""  # the last words of a thought that is open
+        self._half = ""
+        self._calls: dict[Any, dict[str, str]] = {}
 
-    def read(self, delta: dict[str, Any]) -> list[str]:
+    def read(self, delta: Message) -> list[str]:
         """The text that a chunk adds, in parts: tags, reasoning, a piece of the answer."""
-        # Two names for the same: vLLM and DeepSeek began with the first, OpenRouter and newer vLLM have the second.
-        thought = delta.get("reasoning_content") or delta.get("reasoning") or ""
-        content = delta.get("content") or delta.get("refusal") or ""
+        self._gather(delta)
+        said = pieces_of({key: value for key, value in delta.items() if key not in ("tool_calls", "function_call")})
+        parts: list[str] = []
+        for kind, words in said:
+            # Behind reasoning that was sent in words comes its sealed form.
+            if words == REDACTED and PieceKind.THOUGHT in self.kinds:
+                continue
+            self.kinds += [kind] if kind not in self.kinds[-1:] else []
+            parts += self._tagged(kind is PieceKind.THOUGHT, self._whole(words))
+        return parts
+
+    def rest(self) -> list[str]:
+        """What is left when the stream is complete: tool calls, which came in fragments."""
+        calls = [
+            call_text({"name": call["name"] or "?", "arguments": call["arguments"]}) for call in self._calls.values()
+        ]
+        half, self._half = "\ufffd" if self._half else "", ""
+        if not calls:
+            return [half] if half else []
+        self.kinds.append(PieceKind.CALL)
+        return self._tagged(False, half + "\n".join(calls))
+
+    def _tagged(self, thought: bool, words: str) -> list[str]:
         opening = closing = ""
-        if thought and not self._thought:
-            opening = "<think>" if thought.startswith("\n") else "<think>\n"
-        self._thought = thought or self._thought
-        if content and self._thought:
+        if thought and not self._thought and words:
+            opening = "<think>" if words.startswith("\n") else "<think>\n"
+        elif words and not thought and self._thought:
             closing = "</think>" if self._thought.endswith("\n") else "\n</think>"
-            closing += "" if content.startswith("\n") else "\n\n"
-            self._thought = ""
-        return [part for part in (opening, thought, closing, content) if part]
+            closing += "" if words.startswith("\n") else "\n\n"
+        self._thought = (words or self._thought) if thought else "" if words else self._thought
+        return [part for part in (opening, closing, words) if part]
+
+    def _whole(self, words: str) -> str:
+        """`words` with what was held back before them; half a character at their end waits for its other half."""
+        words = self._half + words
+        self._half = words[-1:] if "\ud800" <= words[-1:] <= "\udbff" else ""
+        return words.removesuffix(self._half).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+    def _gather(self, delta: Message) -> None:
+        whole = delta.get("function_call")
+        for place, call in enumerate(delta.get("tool_calls") or ([{"function": whole}] if whole else [])):
+            made = self._calls.setdefault(call.get("index", place), {"name": "", "arguments": ""})
+            for key in made:
+                made[key] += (call.get("function") or {}).get(key) or ""
 
 
-def read_chunk(chunk: dict[str, Any], thinking: Thinking, top: int) -> StreamChunk:
+def read_chunk(chunk: Message, thinking: Thinking, top: int) -> StreamChunk:
     """Read one chunk of a chat completion's stream, with the `top` likeliest alternatives of each token.
 
     Raises what `ServerClient.reading` catches where the chunk has another shape.
     """
     tokens = (chunk.get("usage") or {}).get("completion_tokens")
     if not (choices := chunk.get("choices")):
-        return StreamChunk(tokens=tokens)
+        return StreamChunk(tokens=tokens, ended=bool(chunk.get("ended")))
     choice = choices[0]
     parts = thinking.read(choice.get("delta") or {})
     entries = (choice.get("logprobs") or {}).get("content") or ()
@@ -283,7 +324,13 @@ def read_chunk(chunk: dict[str, Any], thinking: Thinking, top: int) -> StreamChu
     return StreamChunk("".join(parts), tuple(served), choice.get("finish_reason") or "", tokens, bool(entries))
 
 
-def _token(entry: dict[str, Any], top: int) -> ServedToken:
-    others = [Alternative(str(other["token"]), float(other["logprob"])) for other in entry.get("top_logprobs") or ()]
-    best = sorted(others, key=lambda other: -other.logprob)[:top]
-    return ServedToken(str(entry["token"]), None, float(entry["logprob"]), tuple(best))
+def _token(entry: Message, top: int) -> ServedToken:
+    listed = ((_plain(other["token"]), reported(other["logprob"])) for other in entry.get("top_logprobs") or ())
+    known = [Alternative(text, logprob) for text, logprob in listed if logprob is not None]
+    best = sorted(known, key=lambda other: -other.logprob)[:top]
+    return ServedToken(_plain(entry["token"]), None, reported(entry["logprob"]), tuple(best))
+
+
+def _plain(token: Any) -> str:
+    # Half a surrogate pair can be kept nowhere.
+    return str(token).encode("utf-8", "replace").decode()

@@ -14,10 +14,10 @@ from typing import Any
 import openai
 
 from backend.domain import Finish, Model, UserError, visible
-from backend.engines.alignment import ResponseBuilder, ServedToken
+from backend.engines.alignment import ResponseBuilder, ServedToken, reported
 from backend.engines.openai.addresses import api_address
 from backend.engines.openai.client import BrokenResponse, ServerClient
-from backend.engines.openai.openai_engine import FINISHES, MOST_TOP, NEUTRAL
+from backend.engines.openai.openai_engine import MOST_TOP, NEUTRAL
 from backend.engines.protocol import (
     Abilities,
     Alternative,
@@ -32,6 +32,7 @@ from backend.engines.protocol import (
 )
 from backend.engines.texts import Stream, Texts
 from backend.engines.vllm.vllm_server import NAME, VllmServer
+from backend.messages import finish_of
 
 _NEVER = -100  # a bias below which no token is drawn; vLLM takes no less
 _KEY = "VLLM_API_KEY"  # vLLM's own name for it
@@ -202,7 +203,7 @@ class VllmEngine:
         tokens = growing.tokens - (not growing.stopped and finish == "stop")
         if not growing.stopped and (rest := texts.finish()) and (piece := growing.add(rest, [ServedToken(rest)])):
             yield piece
-        shown = Finish.STOP if growing.stopped else FINISHES.get(finish, Finish.UNKNOWN)
+        shown = Finish.STOP if growing.stopped else finish_of(finish)
         yield Done(request.key, shown, prompt, tokens)
 
     def _begin(
@@ -228,14 +229,14 @@ class VllmEngine:
         answer = await self._served.fetch("/completions", body | {"prompt_logprobs": min(top, MOST_TOP)})
         with self._served.reading():
             rows = answer["choices"][0]["prompt_logprobs"][-len(ids) :] if ids else []
-            logprobs = [float(row[str(token)]["logprob"]) for row, token in zip(rows, ids, strict=True)]
-            tops = [_best({int(i): float(entry["logprob"]) for i, entry in row.items()}, top) for row in rows]
+            logprobs = [reported(row[str(token)]["logprob"]) for row, token in zip(rows, ids, strict=True)]
+            tops = [_best({int(i): entry["logprob"] for i, entry in row.items()}, top) for row in rows]
         return tuple(
             Token(start, end, token, logprob, None, True, self._shown(best))
             for (token, start, end), logprob, best in zip(self._texts.spans(text), logprobs, tops, strict=True)
         )
 
-    def _chunk(self, chunk: dict[str, Any], top: int, stream: Stream) -> tuple[list[ServedToken], str]:
+    def _chunk(self, chunk: Mapping[str, Any], top: int, stream: Stream) -> tuple[list[ServedToken], str]:
         """The tokens of a chunk, and how the response ended if it did."""
         if not (choices := chunk.get("choices")):
             return [], ""
@@ -244,7 +245,7 @@ class VllmEngine:
         for place, token in enumerate(choice.get("token_ids") or ()):
             named = worths["top_logprobs"][place] if top else {}
             best = self._shown(_best({int(name.removeprefix("token_id:")): named[name] for name in named}, top))
-            tokens.append(ServedToken(stream.add(token), token, float(worths["token_logprobs"][place]), best))
+            tokens.append(ServedToken(stream.add(token), token, reported(worths["token_logprobs"][place]), best))
         if choice.get("text") and not tokens:
             raise BrokenResponse(
                 f"The server at {self._served.address} tells no token ids: it has to be vLLM 0.10 or newer."
@@ -255,9 +256,10 @@ class VllmEngine:
         return tuple(Alternative(self._texts.text_of(token), logprob) for token, logprob in best)
 
 
-def _best(logprobs: Mapping[int, float], top: int) -> list[tuple[int, float]]:
+def _best(logprobs: Mapping[int, Any], top: int) -> list[tuple[int, float]]:
     """The `top` likeliest: what was drawn or read is reported beside them, however unlikely it was."""
-    return sorted(logprobs.items(), key=lambda item: -item[1])[:top]
+    known = ((token, logprob) for token, value in logprobs.items() if (logprob := reported(value)) is not None)
+    return sorted(known, key=lambda item: -item[1])[:top]
 
 
 def _called(base: Model, listed: Sequence[Mapping[str, Any]]) -> str | None:
