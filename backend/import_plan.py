@@ -6,6 +6,7 @@ that a page may name them without importing a reader.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -174,6 +175,13 @@ class Unmapped:
     long: tuple[TableColumn, ...]
     guess: ColumnMapping
     places: tuple[RowPlace, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The mapping to say it with, ready for the command line: the guess with the longest unused column as text."""
+        text = self.guess.text or (self.long[0].name if self.long else "COLUMN")
+        said = {**self.guess.used(), "text": text}
+        return "--map " + " ".join(shlex.quote(f"{part}={column}") for part, column in said.items())
 
 
 @dataclass(frozen=True, slots=True)

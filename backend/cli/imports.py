@@ -14,6 +14,8 @@ from backend.domain import Context, UserError, visible
 from backend.import_plan import Overrides
 from backend.services import Services
 
+_NEEDS_A_WORD = 3  # exit code: nothing is wrong with the file, but a person has to say which column is the response
+
 
 def add_verb(verb: AddVerb) -> None:
     """Add the verb to the parser behind `verb`."""
@@ -21,7 +23,13 @@ def add_verb(verb: AddVerb) -> None:
     sub.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     _add_overrides(sub)
     sub.add_argument(
-        "--map", nargs="+", default=[], metavar="FIELD=COLUMN", help="columns of a file of no known format"
+        "--map",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=COLUMN",
+        help="columns of files of no known format: question, text (twice or more for several models), gold, ...; "
+        "dotted names reach inside, rows=PLACE says where the rows lie",
     )
     sub.add_argument("--count-with", type=Path, metavar="FILE", help="a tokenizer.json to count tokens with")
     sub.add_argument("--dry-run", action="store_true", help="say what would be imported, and change nothing")
@@ -41,12 +49,15 @@ def _text(word: str) -> str:
     return os.fsencode(word).decode("utf-8", "backslashreplace")
 
 
-def _mapping(items: Sequence[str]) -> dict[str, str]:
-    """Field -> column. Raises UserError for an item of another form."""
+def _mapping(items: Sequence[str]) -> dict[str, str | list[str]]:
+    """Field -> column, or columns where a field stands several times. Raises UserError for an item of another form."""
+    columns: dict[str, list[str]] = {}
     for item in items:
-        if not all(item.partition("=")):
+        part, _, column = item.partition("=")
+        if not (part and column):
             raise UserError(f"--map takes FIELD=COLUMN, as in question=problem; {visible(item, 60)!r} is no such pair.")
-    return dict(item.partition("=")[::2] for item in items)
+        columns.setdefault(part, []).append(_text(column))
+    return {part: names[0] if len(names) == 1 else names for part, names in columns.items()}
 
 
 def _import(services: Services, options: argparse.Namespace) -> int:
@@ -55,10 +66,17 @@ def _import(services: Services, options: argparse.Namespace) -> int:
     outcomes = services.imports.run(
         options.paths, overrides, mapping=mapping, tokenizer=options.count_with, dry_run=options.dry_run
     )
-    failed = False
+    states = set()
     for outcome in outcomes:
-        failed |= outcome.state == "failed"
-        stream = sys.stderr if outcome.state == "failed" else sys.stdout
+        states.add(outcome.state)
+        stream = sys.stderr if outcome.state in ("failed", "asked") else sys.stdout
         # Flushed: a folder takes minutes, and what is done is to be seen while the rest is read.
         print(f"{outcome.state:>9}  {outcome.sentence}", file=stream, flush=True)
-    return 2 if failed else 0
+    if "failed" in states:
+        return 2
+    if "asked" in states:
+        return _NEEDS_A_WORD
+    if states.isdisjoint(("imported", "present", "planned")):
+        print("Nothing was imported: there are no traces and no problems in it.", file=sys.stderr)
+        return 2
+    return 0

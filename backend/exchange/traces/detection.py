@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from backend.exchange.traces.formats import (
     companion,
+    evaluation_logs,
     generations,
     harness,
+    lm_eval,
     mapped,
     openai_batch,
     openai_chat,
@@ -17,6 +19,7 @@ from backend.exchange.traces.formats import (
     problem_sets,
     thip,
     thought_anchors,
+    training_rollouts,
     verl,
 )
 from backend.exchange.traces.trace_format import Format
@@ -33,10 +36,34 @@ KNOWN: tuple[Format, ...] = (
     thip.FORMAT,
     thought_anchors.FORMAT,
     verl.FORMAT,
+    training_rollouts.FORMAT,
+    training_rollouts.TRAJECTORIES,
+    lm_eval.FORMAT,
+    evaluation_logs.INSPECT,
+    evaluation_logs.EVALSCOPE,
+    evaluation_logs.PROMPTFOO,
     openai_batch.FORMAT,
     generations.FORMAT,
     problem_sets.FORMAT,
     openai_chat.FORMAT,
+)
+# Keys of files that tools write and that hold no traces we read -> what they are.
+_OTHERS: tuple[tuple[frozenset[str], str], ...] = tuple(
+    (frozenset(keys.split()), what)
+    for keys, what in (
+        ("resourceSpans", "OpenTelemetry spans, not read here; export the chats as JSON Lines"),
+        ("context.span_id", "spans of Phoenix, not read here; export the chats as JSON Lines with a column a part"),
+        ("span_kind context attributes", "spans of Phoenix, not read here; export the chats as JSON Lines"),
+        ("context attributes parent_id", "OpenTelemetry spans, not read here; export the chats as JSON Lines"),
+        ("eval plan results stats", "the head of an Inspect log; its samples hold the responses"),
+        ("eval plan version", "the head of an Inspect log; its samples hold the responses"),
+        ("id epoch input target", "a summary of an Inspect log; its samples hold the responses"),
+        ("scorer reducer samples", "a summary of an Inspect log; its samples hold the responses"),
+        ("prompt_tokens response_tokens advantage", "token ids without text (open-instruct); decode them first"),
+        ("env task traces", "episodes of verifiers, not read here; its older results.jsonl is"),
+        ("prompts providers tests", "the configuration of promptfoo; its results hold the responses"),
+        ("model_name dataset_name metrics", "a report of EvalScope; its predictions hold the responses"),
+    )
 )
 _BY_NAME = {each.name: each for each in (*KNOWN, mapped.FORMAT)}
 
@@ -44,6 +71,11 @@ _BY_NAME = {each.name: each for each in (*KNOWN, mapped.FORMAT)}
 def detect(row: Row) -> Format | None:
     """The format of a file, told by the keys of its first row; None where no format has such keys."""
     return next((each for each in KNOWN if each.matches(row)), None)
+
+
+def other_kind(row: Row) -> str | None:
+    """What a file is that some tool wrote and that holds no traces; None where it isn't known."""
+    return next((what for keys, what in _OTHERS if keys <= row.keys()), None)
 
 
 def named(name: str) -> Format:

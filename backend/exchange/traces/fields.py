@@ -16,8 +16,12 @@ from backend.exchange.traces.trace_format import RowError
 from backend.import_plan import Row
 from backend.messages import finish_of
 
-_TRUE = {"true", "1", "1.0", "yes", "correct", "right"}
-_FALSE = {"false", "0", "0.0", "no", "incorrect", "wrong"}
+# The last of each are those of program judges (AC: accepted, WA: wrong answer) and of Inspect's scorers (C, I).
+_TRUE = {"true", "1", "1.0", "yes", "correct", "right", "pass", "passed", "accepted", "ac", "c"}
+_FALSE = {
+    *("false", "0", "0.0", "no", "incorrect", "wrong", "fail", "failed", "rejected", "i"),
+    *("wa", "tle", "mle", "re", "rte", "ce", "ole", "wrong answer", "time limit exceeded", "runtime error"),
+}
 
 
 def text(row: Row, key: str) -> str:
@@ -103,7 +107,8 @@ def count(value: Any, name: str) -> int | None:
     # isascii, because isdigit takes superscripts too; 19 digits and more don't fit a column.
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 19:
         return int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 and value == int(value):
+    # Written so that Infinity, which has no whole part, is an error like any other.
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**63 and value == int(value):
         return int(value)
     raise RowError(f"'{name}' should be a whole number, but is {_short(value)}")
 

@@ -64,6 +64,13 @@ def describe_file(path: Path, shown: str, shape: Shape) -> SourceFile:
     return SourceFile(path, shown, sha256, state.st_size, state.st_mtime_ns, shape)
 
 
+def stamped_file(path: Path, shown: str, shape: Shape) -> SourceFile:
+    """Like `describe_file`, without the hash: for a look at the first rows."""
+    with open_regular(path, shown) as stream, reading(shown):
+        state = os.fstat(stream.fileno())
+    return SourceFile(path, shown, "", state.st_size, state.st_mtime_ns, shape)
+
+
 def open_unchanged(file: SourceFile) -> io.BufferedReader:
     """A scanned file, opened. Raises ImportProblem where its size or time has changed since."""
     stream = open_regular(file.path, file.shown)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from backend.domain import ImportProblem, SourceRef, TraceDraft, problem_id
+from backend.exchange.traces.columns import columns_of
 from backend.exchange.traces.detection import named
-from backend.exchange.traces.formats.mapped import columns_of
-from backend.exchange.traces.rows import rows_of
+from backend.exchange.traces.rows import rows_in
 from backend.exchange.traces.scan import part_of
 from backend.exchange.traces.trace_format import Advance, Format, LeftOut, RowError
 from backend.import_plan import Draft, Preview, Row, RowCounts, Source
@@ -63,34 +63,35 @@ def preview(source: Source, rows: int = 5) -> Preview:
     """The first rows as they stand and the drafts they become. Raises ImportProblem like `read`."""
     form = named(source.format)
     first = list(islice(_records(form, source, lambda size: None), rows))
-    columns = dict.fromkeys(name for row, _ in first for name in columns_of(row))
+    shown = [row for row, _ in first if not isinstance(row, LeftOut)]
     tally = RowTally()
     drafts = [draft for row, ref in first for draft in _drafts(form, row, ref, source, tally)]
-    return Preview(tuple(columns), [row for row, _ in first], drafts, tally.counts)
+    return Preview(tuple(column.name for column in columns_of(shown)), shown, drafts, tally.counts)
 
 
-def _records(form: Format, source: Source, advance: Advance) -> Iterator[tuple[Row, SourceRef]]:
+def _records(form: Format, source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, SourceRef]]:
     """The rows that belong to this run, with their places."""
     parted = bool(form.split or (source.mapping and source.mapping.model))
     for row, ref in form.rows(source, advance) if form.rows else _plain(source, advance):
         # Each run of a file reads all of its rows: a source is a stream, and runs are few.
         try:
-            mine = not parted or part_of(form, row, source.mapping) in (None, source.key)
+            mine = not parted or isinstance(row, LeftOut) or part_of(form, row, source.mapping) in (None, source.key)
         except RowError as error:
             raise ImportProblem(ref.file, str(error), ref.row) from None
         if mine:
             yield row, ref
 
 
-def _plain(source: Source, advance: Advance) -> Iterator[tuple[Row, SourceRef]]:
+def _plain(source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, SourceRef]]:
+    place = source.mapping.rows if source.mapping else None
     for file in source.files:
-        for number, row in rows_of(file, advance):
+        for number, row in rows_in(file, place, advance):
             yield row, SourceRef(file.shown, file.sha256, number)
 
 
-def _drafts(form: Format, row: Row, ref: SourceRef, source: Source, tally: RowTally) -> Sequence[Draft]:
+def _drafts(form: Format, row: Row | LeftOut, ref: SourceRef, source: Source, tally: RowTally) -> Sequence[Draft]:
     try:
-        found = list(form.drafts(row, ref, source))
+        found = [row] if isinstance(row, LeftOut) else list(form.drafts(row, ref, source))
     except RowError as error:
         raise ImportProblem(ref.file, str(error), error.row or ref.row) from None
     drafts = [each for each in found if not isinstance(each, LeftOut)]

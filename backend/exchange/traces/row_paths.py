@@ -53,6 +53,21 @@ def _is_place(step: str) -> bool:
     return step.isascii() and step.isdigit() and len(step) < 9
 
 
+def optional_value(row: Row, column: str | None) -> Any:
+    """Like `value_at`, but None where there is no such field."""
+    try:
+        return value_at(row, column) if column else None
+    except RowError:
+        return None
+
+
+def flat(value: Any) -> list[Any]:
+    """The items of a list of any depth, or the value itself; a list of messages is one item."""
+    if not isinstance(value, list) or is_messages(value):
+        return [value]
+    return [inner for item in value for inner in flat(item)]
+
+
 def only_one(row: Any, column: str, what: str) -> None:
     """Raises RowError where a number in a path takes one item of a list and leaves others that hold the same.
 
@@ -84,16 +99,14 @@ def is_messages(value: Any) -> bool:
 
 
 def expand(row: Row, path: str) -> list[Row]:
-    """The rows that lie at `path` inside a row, each with the fields of what is around it. Raises RowError.
+    """The rows that lie at `path` inside a row, each with the fields of what is around it; none where nothing does.
 
     A field of the same name further out is kept as `above.NAME`; items that are no objects stand under the list's name.
+    Raises RowError for a path that takes one list of several.
     """
     steps = steps_of(path)
     only_one(row, path, "lists of rows")
-    found = list(_rows_at(row, steps, {}, steps[-1] if steps else "row"))
-    if not found and _follow(row, [step for step in steps if step != "*"][:1]) is _MISSING:
-        raise RowError(f"there are no rows at '{path[:60]}' (it has {fields.listed(row)})")
-    return found
+    return list(_rows_at(row, steps, {}, steps[-1] if steps else "row"))
 
 
 def _rows_at(here: Any, steps: Sequence[str], around: Row, name: str) -> Iterator[Row]:
@@ -125,16 +138,16 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(item, dict | list) for item in value) and not is_messages(value)
 
 
-def places(row: Row) -> dict[str, int]:
-    """Path -> number of rows, for every list of objects (or object of alike objects) inside a row, outermost first."""
-    found: dict[str, int] = {}
-    level: list[tuple[str, list[Row]]] = [("", [row])]
+def places(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Path -> the objects there, for every list of objects inside some rows, outermost first."""
+    found: dict[str, list[Row]] = {}
+    level: list[tuple[str, list[Row]]] = [("", list(rows))]
     for _ in range(_DEPTH):
         deeper: list[tuple[str, list[Row]]] = []
         for prefix, objects in level:
             for path, inner in _inside(prefix, objects):
                 if not path.endswith("&"):
-                    found[path] = len(inner)
+                    found[path] = inner
                 deeper.append((path.removesuffix("&"), inner))
         level = deeper
     return found
@@ -152,17 +165,9 @@ def _inside(prefix: str, objects: Sequence[Row]) -> Iterator[tuple[str, list[Row
     for key in keys:
         values = [each[key] for each in objects if key in each]
         path = f"{prefix}.{key}" if prefix else key
-        flat = [item for value in values for item in _flat(value) if isinstance(item, dict)]
-        if flat and not any(is_messages(value) for value in values):
-            yield (path if any(isinstance(value, list) for value in values) else f"{path}&"), flat
-
-
-def _flat(value: Any) -> Iterator[Any]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _flat(item)
-    else:
-        yield value
+        found = [item for value in values for item in flat(value) if isinstance(item, dict)]
+        if found and not any(is_messages(value) for value in values):
+            yield (path if any(isinstance(value, list) for value in values) else f"{path}&"), found
 
 
 def _alike(objects: Sequence[Row]) -> bool:

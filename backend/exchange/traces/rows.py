@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import csv
 import math
+import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from itertools import chain
@@ -19,13 +20,15 @@ import pyarrow.parquet as pq
 
 from backend.domain import ImportProblem
 from backend.exchange.traces.input_files import ROW_LIMIT, lines, open_regular, open_unchanged, reading, whole
-from backend.exchange.traces.json_text import parse, parse_object, type_name
-from backend.exchange.traces.trace_format import Advance, RowError
+from backend.exchange.traces.json_text import as_object, parse, parse_object, type_name
+from backend.exchange.traces.row_paths import expand, is_messages
+from backend.exchange.traces.trace_format import Advance, LeftOut, RowError
 from backend.import_plan import Row, Shape, SourceFile
 
 JSON_LIMIT = 128 * 2**20  # bytes of a JSON file that isn't JSON Lines: it is parsed whole
 DATA_SUFFIXES = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq"}
 _SUFFIX_SHAPES = {".csv": Shape.CSV, ".tsv": Shape.CSV, ".parquet": Shape.PARQUET, ".pq": Shape.PARQUET}
+_QUOTED = re.compile(r'"[^"]*"')
 _BATCH = 32  # rows decoded at once: 16 samples of 100 kB a row are then 50 MB
 csv.field_size_limit(ROW_LIMIT)  # process-wide: the standard module has no other place for it
 
@@ -34,6 +37,24 @@ def rows_of(file: SourceFile, advance: Advance = lambda size: None) -> Iterator[
     """Numbered rows (JSON Lines: the line; others: 1 is the first record). Raises ImportProblem."""
     with open_unchanged(file) as stream, reading(file.shown):
         yield from _READERS[file.shape](stream, advance)
+
+
+def rows_in(
+    file: SourceFile, place: str | None, advance: Advance = lambda size: None
+) -> Iterator[tuple[int, Row | LeftOut]]:
+    """Like `rows_of`, but the rows at a place inside the file's own, numbered through; LeftOut where none lie there."""
+    if place is None:
+        yield from rows_of(file, advance)
+        return
+    count = 0
+    for number, outer in rows_of(file, advance):
+        try:
+            inner = expand(outer, place)
+        except RowError as error:
+            raise ImportProblem(file.shown, str(error), number) from None
+        for row in inner or (LeftOut(f"no rows at '{place}'"),):
+            count += 1
+            yield count, row
 
 
 def load_object(path: Path, shown: str) -> Row:
@@ -98,7 +119,9 @@ def _json_shape(stream: BinaryIO, suffix: str) -> Shape:
 def _jsonl_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
     for number, raw in lines(stream, advance):
         try:
-            row = parse_object(raw)
+            row = parse(raw)
+            # A line may be a chat, written as the list of its messages.
+            row = {"messages": row} if is_messages(row) else as_object(row)
         except RowError as error:
             raise RowError(str(error), number) from None
         yield number, row
@@ -106,12 +129,22 @@ def _jsonl_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]
 
 def _json_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
     raw = whole(stream, JSON_LIMIT)
-    value = parse(raw)
-    for number, row in enumerate(value if isinstance(value, list) else [value], 1):
+    for number, row in enumerate(_objects(parse(raw)), 1):
         if not isinstance(row, dict):
             raise RowError(f"it should be a JSON object, but is {type_name(row)}", number)
         yield number, row
     advance(len(raw))
+
+
+def _objects(value: Any) -> Iterator[Any]:
+    """The rows of a JSON value: lists of lists are one table, and a list of messages is one row."""
+    if is_messages(value):
+        yield {"messages": value}
+    elif isinstance(value, list):
+        for item in value:
+            yield from _objects(item)
+    else:
+        yield value
 
 
 def _csv_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
@@ -120,7 +153,8 @@ def _csv_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
     try:
         first = next(source, "")
         # By the header alone: csv.Sniffer guesses from quoted prose and is often wrong.
-        delimiter = max(",\t;", key=first.count)
+        unquoted = _QUOTED.sub("", first)
+        delimiter = max(",\t;|", key=unquoted.count)
         # strict: a quote in the wrong place would otherwise swallow the rows after it without a word.
         header = next(csv.reader(chain([first], source), delimiter=delimiter, strict=True), [])
         if repeated := next((name for name in header if header.count(name) > 1), None):
@@ -170,7 +204,7 @@ def _size(stream: BinaryIO) -> int:
 
 
 def jsonable(value: Any) -> Any:
-    """A Parquet value as JSON can hold it: NaN is null, dates are ISO 8601, bytes base64, decimals text."""
+    """A Parquet value as JSON can hold it: NaN is null, dates are ISO 8601, decimals and UTF-8 bytes text."""
     # Reward functions of TRL write NaN for "not scored".
     if value is None or isinstance(value, str | bool | int):
         return value
@@ -181,8 +215,17 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [jsonable(item) for item in value]
     if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
+        return _decoded(value)
     return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
+
+
+def _decoded(raw: bytes) -> Any:
+    # Many writers leave out the mark that a string is text. An image becomes an object, so that no column of binary
+    # data can be taken for text.
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(raw).decode()}
 
 
 _READERS: dict[Shape, Callable[[BinaryIO, Advance], Iterator[tuple[int, Row]]]] = {

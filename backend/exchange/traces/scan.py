@@ -1,34 +1,52 @@
-"""Scanning files and folders: which runs and problem sets are in them, and what is left aside and why.
+"""Scanning files and folders: which runs and problem sets are in them, what is left aside, and what needs a word.
 
-Owns detection by content and the forming of sources out of files. No rows beyond the first are read unless a file
-holds several runs.
+Owns detection by content and the forming of sources out of files. No rows beyond the first are read of a file of a
+known format, unless it holds several runs; of others, the first rows are looked at.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from backend.domain import ImportProblem, RunInfo
 from backend.exchange.traces import fields
-from backend.exchange.traces.detection import detect
+from backend.exchange.traces.columns import FAMILIES
+from backend.exchange.traces.detection import detect, other_kind
 from backend.exchange.traces.formats import mapped
-from backend.exchange.traces.input_files import describe_file, open_regular, shown_name
+from backend.exchange.traces.input_files import describe_file, open_regular
 from backend.exchange.traces.paths import WalkedFile, walk
-from backend.exchange.traces.rows import DATA_SUFFIXES, first_row, rows_of
-from backend.exchange.traces.source_names import UNNAMED, from_file, shard_name
-from backend.exchange.traces.trace_format import Format, RowError, ScannedFile
-from backend.import_plan import ColumnMapping, ImportPlan, Preview, Row, Skipped, Source, SourceFile, SourceKind
+from backend.exchange.traces.row_paths import expand, value_at
+from backend.exchange.traces.rows import DATA_SUFFIXES, first_row, rows_in, rows_of
+from backend.exchange.traces.source_names import UNNAMED, from_file, is_numbered, shard_name, with_training
+from backend.exchange.traces.tables import Arm, GuessedTable, arms_in, guessed, head, of_known_format
+from backend.exchange.traces.trace_format import Format, LeftOut, RowError, ScannedFile
+from backend.import_plan import (
+    ColumnMapping,
+    ImportPlan,
+    Row,
+    Skipped,
+    Source,
+    SourceFile,
+    SourceKind,
+    Unmapped,
+)
 
 _MOST_PARTS = 1000  # beyond it the column is an id, not a model
-_GUESSED = "columns were guessed from their names"
+_GUESSED = "columns were guessed from their names and values"
+_NO_QUESTION = "no question is known: problems are told apart by their place or id"
+_UNKNOWN = "it isn't known which column holds the responses"
+_NO_TABLE = "it is no table of rows: JSON Lines, JSON, CSV or Parquet are"
 _MAGIC = (
     (b"PK\x03\x04", "an archive, not read here; unpack it first"),
     (b"\x1f\x8b", "compressed; unpack it first"),
     (b"\x28\xb5\x2f\xfd", "compressed; unpack it first"),
     # The paper's completions/*.pkl and slime's dumps are such.
     (b"\x80", "pickled objects of a program, never opened: they can run code"),
+    (b"SQLite format 3", "a database; export its traces as JSON Lines or Parquet"),
     (b"\x89PNG", "an image"),
     (b"%PDF", "a PDF document"),
 )
@@ -57,66 +75,93 @@ def scan(paths: Sequence[Path], base: Path | None = None) -> ImportPlan:
     return plan
 
 
+def scan_mapped(
+    paths: Sequence[Path], arms: Sequence[Arm], base: Path | None = None, info: RunInfo | None = None
+) -> ImportPlan:
+    """Like `scan`, but every file whose rows have the columns of a mapping is read by it, an arm a mapping."""
+    plan = ImportPlan([], [], [])
+    groups: dict[str, list[ScannedFile]] = {}
+    for each in walk(paths, base):
+        try:
+            outcome = _fitting(each, arms) if isinstance(each, WalkedFile) else each
+        except ImportProblem as problem:
+            direct = isinstance(each, WalkedFile) and each.direct
+            outcome = problem if direct else Skipped(problem.file, problem.reason)
+        if isinstance(outcome, Skipped):
+            plan.skipped.append(outcome)
+        elif isinstance(outcome, ImportProblem):
+            plan.failed.append(outcome)
+        else:
+            groups.setdefault(_group(mapped.FORMAT, outcome, "mapped"), []).append(outcome)
+    for members in groups.values():
+        _add(mapped.FORMAT, members, [], GuessedTable(tuple(arms)), plan, info)
+    return plan
+
+
 def with_mapping(path: Path, mapping: ColumnMapping, info: RunInfo) -> list[Source]:
     """The sources of any table whose columns are named: one, or one a model where `mapping.model` names a column.
 
-    Raises ImportProblem for a file that is no table, and for columns its first row doesn't have.
+    Raises ImportProblem for a file that is no table, and for columns its first rows don't have.
     """
-    found = _found(WalkedFile(path, shown_name(path), path.absolute().parts[1:], True))
-    if found is None:
-        raise ImportProblem(shown_name(path), "it is no table of rows: JSON Lines, JSON, CSV or Parquet are")
-    for column in mapping.used().values():
-        try:
-            mapped.value_at(found.row, column)
-        except RowError as error:
-            raise ImportProblem(found.shown, str(error), 1) from None
-    return list(_sources(mapped.FORMAT, [found], (), mapping, info))
+    plan = scan_mapped([path], arms_in([path], mapping.used()), info=info)
+    if problem := next(iter(plan.failed), None):
+        raise problem
+    return plan.sources
 
 
-def peek(path: Path, rows: int = 5) -> Preview:
-    """Columns and first rows of any table, whatever its format. Raises ImportProblem."""
-    looked = first_row(path, shown_name(path))
+def _fitting(entry: WalkedFile, arms: Sequence[Arm]) -> ScannedFile | Skipped:
+    """The file with the first row that a mapping makes of it. Raises ImportProblem where columns are missing."""
+    looked = first_row(entry.path, entry.shown)
     if looked is None:
-        raise ImportProblem(shown_name(path), "it is no table of rows: JSON Lines, JSON, CSV or Parquet are")
-    file = describe_file(path, shown_name(path), looked[0])
-    first = [row for _, row in islice(rows_of(file), rows)]
-    columns = dict.fromkeys(name for row in first for name in mapped.columns_of(row))
-    return Preview(tuple(columns), first, [])
+        raise ImportProblem(entry.shown, _NO_TABLE)
+    found = ScannedFile(entry.path, entry.shown, entry.names, *looked)
+    place = arms[0][0].rows
+    try:
+        expand(found.row, place or "")
+    except RowError as error:
+        raise ImportProblem(entry.shown, str(error), 1) from None
+    rows = head(found, place)
+    if not rows:
+        raise ImportProblem(entry.shown, f"there are no rows at '{place}' (it has {fields.listed(found.row)})")
+    for column in (column for arm, _ in arms for part, column in arm.used().items() if part != "rows"):
+        problems = [problem for row in rows if (problem := _missing(row, column))]
+        # One of the first rows has to have it: what is optional may be missing from the very first.
+        if len(problems) == len(rows):
+            raise ImportProblem(entry.shown, problems[0], 1)
+    return replace(found, row=rows[0])
+
+
+def _missing(row: Row, column: str) -> str:
+    try:
+        value_at(row, column)
+    except RowError as error:
+        return str(error)
+    return ""
 
 
 def _look(entry: WalkedFile) -> ScannedFile | Skipped:
-    found = _found(entry)
-    if found is not None:
-        return found
+    looked = first_row(entry.path, entry.shown)
+    if looked is not None:
+        found = ScannedFile(entry.path, entry.shown, entry.names, *looked)
+        # A log may consist of JSON lines: a file that isn't named like data has to look like traces.
+        if entry.path.suffix.lower() in DATA_SUFFIXES or detect(found.row) or guessed(found, [found.row]).is_enough:
+            return found
     reason = _reason(entry)
     if entry.direct:
         raise ImportProblem(entry.shown, f"it is not a file of traces or problems: {reason}")
     return Skipped(entry.shown, reason)
 
 
-def _found(entry: WalkedFile) -> ScannedFile | None:
-    looked = first_row(entry.path, entry.shown)
-    if looked is None:
-        return None
-    found = ScannedFile(entry.path, entry.shown, entry.names, *looked)
-    # A log may consist of JSON lines: a file that isn't named like data has to look like traces.
-    if entry.path.suffix.lower() in DATA_SUFFIXES or detect(found.row) or mapped.is_enough(_guess(found)):
-        return found
-    return None
-
-
-def _guess(found: ScannedFile) -> ColumnMapping:
-    return mapped.guess_mapping(mapped.columns_of(found.row))
-
-
 def _reason(entry: WalkedFile) -> str:
     name, suffix = entry.path.name.upper(), entry.path.suffix.lower()
     with open_regular(entry.path, entry.shown) as stream:
-        head = stream.read(8)
-    if not head:
+        start = stream.read(16)
+    if not start:
         return "it is empty"
     # What people try to import and can't be read deserves its own sentence.
-    known = next((reason for magic, reason in _MAGIC if head.startswith(magic)), None)
+    if suffix == ".eval" and start.startswith(b"PK"):
+        return "an Inspect log; write it as JSON with `inspect log dump`, or unpack it"
+    known = next((reason for magic, reason in _MAGIC if start.startswith(magic)), None)
     if known:
         return known
     if name.startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE")):
@@ -124,44 +169,69 @@ def _reason(entry: WalkedFile) -> str:
     return "text, not traces" if name.startswith("README") or suffix in (".md", ".rst", ".txt") else "not a data file"
 
 
+_Groups = dict[tuple[str, str, tuple[Arm, ...]], tuple[Format, list[ScannedFile], GuessedTable | None]]
+
+
 def _settle(founds: Sequence[tuple[ScannedFile, bool]], plan: ImportPlan) -> None:
-    """Decide for each file: a run by its format, part of a neighbour, a run by guessed columns, or nothing."""
-    detected = [(found, detect(found.row)) for found, _ in founds]
+    """Decide for each file: a run by its format, part of a neighbour, a run by guessed columns, a question, nothing."""
+    detected = [of_known_format(found) for found, _ in founds]
     # A file may belong to one beside it (settings, requests), so that all are detected before any is decided on.
     neighbours: dict[Path, dict[str, tuple[Format, list[ScannedFile]]]] = {}
-    for found, form in detected:
+    for found, form, _ in detected:
         if form:
             folder = neighbours.setdefault(found.path.parent, {})
             folder.setdefault(form.name, (form, []))[1].append(found)
-    groups: dict[tuple[str, str], tuple[Format, list[ScannedFile], ColumnMapping | None]] = {}
+    groups: _Groups = {}
     aside: list[ScannedFile] = []
-    for (found, form), (_, direct) in zip(detected, founds, strict=True):
+    unknown: list[tuple[ScannedFile, bool, GuessedTable]] = []
+    for (found, form, table), (_, direct) in zip(detected, founds, strict=True):
         near = neighbours.get(found.path.parent, {}).values()
         reasons = (other.beside(found, members) for other, members in near if other.beside)
-        reason = next(filter(None, reasons), None)
-        guess = None if form or reason else _guess(found)
-        if reason:
+        if reason := next(filter(None, reasons), None):
             aside.append(found)
             plan.skipped.append(Skipped(found.shown, reason))
-        elif form or (guess and mapped.is_enough(guess)):
-            chosen = form or mapped.FORMAT
-            groups.setdefault((chosen.name, _group(chosen, found)), (chosen, [], guess))[1].append(found)
-        else:
-            _unknown(found, direct, plan)
-    for chosen, members, guess in groups.values():
-        _add(chosen, members, aside, guess, plan)
+            continue
+        if not form and (what := other_kind(found.row)):
+            _leave(found, direct, what, plan)
+            continue
+        try:
+            table = table or (None if form else guessed(found))
+            if form or (table and table.is_enough):
+                chosen = form or mapped.FORMAT
+                inner = bool(table and table.arms[0][0].rows)
+                together = str(found.path) if inner and not chosen.group else _group(chosen, found, chosen.name)
+                place = (chosen.name, together, table.arms if table else ())
+                groups.setdefault(place, (chosen, [], table))[1].append(table.placed(found) if table else found)
+            elif table:
+                unknown.append((found, direct, table))
+        except ImportProblem as problem:
+            plan.failed.append(problem)
+    for chosen, members, table in groups.values():
+        _add(chosen, members, aside, table, plan)
+    _ask(unknown, plan)
 
 
-def _group(form: Format, found: ScannedFile) -> str:
+def _group(form: Format, found: ScannedFile, kind: str) -> str:
+    """Files with the same text become one source."""
     if form.group:
         return form.group(found)
     # train-00000-of-00004.parquet and its like are pieces of one table.
-    shared = shard_name(found.stem)
-    return str(found.path.parent / shared) if shared else str(found.path)
+    if shared := shard_name(found.stem):
+        return str(found.path.parent / shared)
+    if found.path.suffix.lower() != ".json" and not is_numbered(found.stem):
+        return str(found.path)
+    # A file with a single row is a trace of many; the folder, or the one above folders like `problem_12`, is the run.
+    # Names of models stay apart, though: `qwen.json` and `llama.json` are two runs.
+    if len(list(islice(rows_of(describe_file(found.path, found.shown, found.shape)), 2))) > 1:
+        return str(found.path)
+    folder = found.path.parent
+    while is_numbered(folder.name):
+        folder = folder.parent
+    model = re.sub(r"[-_]?\d+$", "", found.stem) if FAMILIES.search(found.stem) else ""
+    return f"{folder}/{model}#{kind}"
 
 
-def _unknown(found: ScannedFile, direct: bool, plan: ImportPlan) -> None:
-    reason = f"no format known here (its columns: {fields.listed(found.row)}); it can be imported by mapping columns"
+def _leave(found: ScannedFile, direct: bool, reason: str, plan: ImportPlan) -> None:
     # Whoever names a file wants it imported; a folder may hold anything.
     if direct:
         plan.failed.append(ImportProblem(found.shown, reason))
@@ -169,20 +239,52 @@ def _unknown(found: ScannedFile, direct: bool, plan: ImportPlan) -> None:
         plan.skipped.append(Skipped(found.shown, reason))
 
 
+def _ask(unknown: Sequence[tuple[ScannedFile, bool, GuessedTable]], plan: ImportPlan) -> None:
+    """Files of no known format: a question where their rows could be traces, else skipped, or failed where named."""
+    asked: dict[tuple[Path, tuple[str, ...]], list[tuple[ScannedFile, GuessedTable]]] = {}
+    for found, direct, table in unknown:
+        if (table.left or table.guess.text) and (direct or table.seen > 1 or table.guess.question):
+            columns = tuple(column.name for column in table.columns)
+            asked.setdefault((found.path.parent, columns), []).append((found, table))
+        else:
+            known = f" (its columns: {fields.listed(found.row)})" if direct else ""
+            _leave(found, direct, f"no format known here{known}, and no rows of text in it", plan)
+    for pairs in asked.values():
+        first, table = pairs[0]
+        more = f" and {len(pairs) - 1} more" if len(pairs) > 1 else ""
+        paths = tuple(found.path for found, _ in pairs)
+        plan.questions.append(Unmapped(paths, first.shown + more, _UNKNOWN, table.left, table.guess, table.places))
+
+
 def _add(
-    form: Format, members: list[ScannedFile], aside: list[ScannedFile], guess: ColumnMapping | None, plan: ImportPlan
+    form: Format,
+    members: list[ScannedFile],
+    aside: list[ScannedFile],
+    table: GuessedTable | None,
+    plan: ImportPlan,
+    info: RunInfo | None = None,
 ) -> None:
     folders = {member.path.parent for member in members}
     beside = [found for found in aside if found.path.parent in folders and form.beside and form.beside(found, members)]
-    info = None
-    if guess:
-        model, dataset = from_file(members[0])
-        note = f"{_GUESSED}; {UNNAMED}" if not guess.model else _GUESSED
-        info = RunInfo(model, dataset, format=form.name, source=members[0].shown, note=note)
+    # A folder of single traces is named by its path: each file's name is that of a problem.
+    if len(members) > 1 and not shard_name(members[0].stem) and not form.group:
+        above = list(members[0].folders)
+        while above and is_numbered(above[-1]):
+            above.pop()
+        members = [replace(member, names=(*above, "traces.json")) for member in members]
     try:
-        plan.sources.extend(_sources(form, members, beside, guess, info))
+        for arm, name in table.arms if table else [(None, "")]:
+            plan.sources.extend(_sources(form, members, beside, arm, name, info))
     except ImportProblem as problem:
         plan.failed.append(problem)
+
+
+def _named(found: ScannedFile, mapping: ColumnMapping, arm: str) -> RunInfo:
+    model, dataset = from_file(found)
+    unnamed = "" if mapping.model or arm else UNNAMED
+    question = "" if mapping.question or not mapping.text else _NO_QUESTION
+    note = "; ".join(filter(None, (_GUESSED, unnamed, question)))
+    return RunInfo(arm or model, dataset, format=mapped.FORMAT.name, source=found.shown, note=note)
 
 
 def _sources(
@@ -190,22 +292,28 @@ def _sources(
     members: Sequence[ScannedFile],
     beside: Sequence[ScannedFile],
     mapping: ColumnMapping | None,
+    arm: str,
     info: RunInfo | None,
 ) -> Iterator[Source]:
     """The runs that some files become together."""
     # The whole file is hashed now, for a run's id follows from it, and so does whether it was imported before.
     files = tuple(describe_file(each.path, each.shown, each.shape) for each in members)
     extra = tuple(describe_file(each.path, each.shown, each.shape) for each in beside)
-    kind = SourceKind.PROBLEMS if mapping and not mapping.text else form.kind
+    by_columns = form is mapped.FORMAT and mapping is not None
+    kind = SourceKind.PROBLEMS if by_columns and mapping and not mapping.text else form.kind
     for found in _parts(form, members, files, mapping):
         try:
-            proposals = [mapped.proposal(info, found.row, mapping)] if mapping and info else form.describe(found)
+            if by_columns and mapping:
+                named = info or _named(found, mapping, arm)
+                proposals = [mapped.proposal(named, found.row, mapping, arm)]
+            else:
+                proposals = list(form.describe(found))
             for each in proposals:
-                named = each.info
+                run = with_training(each.info, found.folders)
                 if kind is SourceKind.PROBLEMS:
                     # Problems have no model, sampling or context, whatever the format guessed.
-                    named = RunInfo("", named.dataset, format=named.format, source=named.source, note=named.note)
-                yield Source(form.name, kind, files, named, each.key, mapping, extra)
+                    run = RunInfo("", run.dataset, format=run.format, source=run.source, note=run.note)
+                yield Source(form.name, kind, files, run, each.key, mapping, extra)
         except RowError as error:
             raise ImportProblem(found.shown, str(error), error.row) from None
 
@@ -219,14 +327,16 @@ def _parts(
         return
     seen: set[str] = set()
     for found, file in zip(members, files, strict=True):
-        for number, row in rows_of(file):
+        for number, row in rows_in(file, mapping.rows if mapping else None):
+            if isinstance(row, LeftOut):
+                continue
             part = _part(form, row, mapping, file, number)
             if part is None or part in seen:
                 continue
             seen.add(part)
             if len(seen) > _MOST_PARTS:
                 raise ImportProblem(file.shown, f"it holds more than {_MOST_PARTS} runs, one a model or step", number)
-            yield ScannedFile(found.path, found.shown, found.names, found.shape, row)
+            yield replace(found, row=row)
     if not seen:
         yield members[0]
 

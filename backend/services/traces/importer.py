@@ -16,7 +16,6 @@ from backend.domain import (
     ImportProblem,
     ProblemDraft,
     Run,
-    RunInfo,
     TraceDraft,
     UserError,
     bare_question,
@@ -25,9 +24,9 @@ from backend.domain import (
     run_id,
     visible,
 )
-from backend.exchange.traces.formats.mapped import guess_mapping
 from backend.exchange.traces.read import RowTally, preview, read
-from backend.exchange.traces.scan import peek, scan, with_mapping
+from backend.exchange.traces.scan import scan, scan_mapped
+from backend.exchange.traces.tables import arms_in, view
 from backend.grading.pool import GraderPool
 from backend.grading.verdicts import Verdicts
 from backend.import_plan import (
@@ -40,7 +39,6 @@ from backend.import_plan import (
     Said,
     Source,
     SourceKind,
-    TableColumn,
     TableView,
 )
 from backend.services.access.authorization import needs
@@ -95,9 +93,11 @@ class ImportService:
             raise UserError(
                 f"There is no field {visible(unknown[0], 40)!r} to map; there are {', '.join(sorted(known))}."
             )
-        named = [(path, RunInfo(visible(path.stem), visible(path.parent.name))) for path in paths]
-        chosen = ColumnMapping(**{part: name if isinstance(name, str) else name[0] for part, name in mapping.items()})
-        return ImportPlan([s for path, info in named for s in with_mapping(path, chosen, info)], [], [])
+        plan = scan_mapped(paths, arms_in(paths, mapping), base)
+        # Of a single file the problem is that of the mapping.
+        if plan.failed and not plan.sources and len(paths) == 1:
+            raise plan.failed[0]
+        return plan
 
     @needs(Role.ADMIN)
     def preview(self, source: Source) -> Preview:
@@ -111,11 +111,7 @@ class ImportService:
         `rows` is a place of rows inside the file; None takes the likeliest. Always answers for a readable table, so
         that a mapping can be offered for any file.
         """
-        found = peek(path)
-        guess = guess_mapping(found.columns)
-        used = {column: part for part, column in guess.used().items()}
-        columns = tuple(TableColumn(name, "text", 0, "", used.get(name, "")) for name in found.columns)
-        return TableView(columns, found.rows, guess)
+        return view(path, rows)
 
     @needs(Role.ADMIN)
     def effect(self, paths: Sequence[Path], mapping: Said, base: Path | None = None, rows: int = 20) -> MappingEffect:
@@ -136,10 +132,9 @@ class ImportService:
         tokenizer: Path | None = None,
         dry_run: bool = False,
     ) -> Iterator[ImportOutcome]:
-        """Import everything these paths hold; one outcome a source, skipped file or failure, as they come."""
+        """Import everything these paths hold; one outcome a source, question, failure or kind of skipped files."""
         plan = self.plan(paths, mapping)
-        yield from (ImportOutcome("skipped", f"{visible(s.file)}: {visible(s.reason)}.") for s in plan.skipped)
-        yield from (ImportOutcome("failed", str(problem)) for problem in plan.failed)
+        yield from outcomes_of(plan)
         sources = [overrides.on(source) for source in plan.sources] if overrides else plan.sources
         yield from self.take(sources, tokenizer=tokenizer, dry_run=dry_run)
 
@@ -242,6 +237,26 @@ class ImportService:
         repeats = "" if unique == len(rows) else f" in {len(rows):,} rows"
         sentence = f"{where}: problem set {visible(name)}, {unique:,} problems{repeats}; {tally.counts.words}."
         return ImportOutcome("imported", sentence, problem_set=identity, counts=tally.counts)
+
+
+def outcomes_of(plan: ImportPlan) -> Iterator[ImportOutcome]:
+    """What a scan left aside, a line a kind, what failed, and what it asks: all that isn't imported."""
+    kinds: dict[str, list[str]] = {}
+    for skipped in plan.skipped:
+        kinds.setdefault(skipped.reason, []).append(skipped.file)
+    for reason, files in kinds.items():
+        names = ", ".join(visible(file, 120) for file in files[:3])
+        more = f" and {len(files) - 3:,} more" if len(files) > 3 else ""
+        yield ImportOutcome("skipped", f"{names}{more}: {visible(reason)}.")
+    yield from (ImportOutcome("failed", sentence) for sentence in dict.fromkeys(map(str, plan.failed)))
+    for question in plan.questions:
+        columns = "; ".join(f"{visible(c.name, 60)} (about {c.length:,} characters)" for c in question.long[:6])
+        rows = f" Rows may lie at {', '.join(place.path for place in question.places[:6])}." if question.places else ""
+        yield ImportOutcome(
+            "asked",
+            f"{visible(question.shown)}: {question.reason}. Unused columns of text: {columns or 'none'}.{rows} "
+            f"Say it with {visible(question.words)} (without text= the rows are problems).",
+        )
 
 
 def _noted(run: Run, counts: RowCounts) -> Run:

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from backend.domain import Context, Finish, ImportProblem, ProblemDraft, RunInfo, TraceDraft
-from backend.exchange.traces.formats.mapped import guess_mapping
-from backend.exchange.traces.read import preview, read
-from backend.exchange.traces.scan import peek, scan, with_mapping
+from backend.exchange.traces.columns import guess_mapping
+from backend.exchange.traces.read import RowTally, preview, read
+from backend.exchange.traces.scan import scan, with_mapping
+from backend.exchange.traces.tables import view
 from backend.import_plan import ColumnMapping, Overrides, SourceKind
 
 INFO = RunInfo("ant", "zoo")
@@ -92,9 +93,12 @@ def test_mapping_to_absent_columns_says_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(ImportProblem, match=r"'zz' is missing \(it has a, b\)"):
         with_mapping(path, ColumnMapping(question="a", text="zz"), INFO)
     path.write_text('{"a": "q", "b": "t"}\n{"a": "q"}')
-    with pytest.raises(ImportProblem, match="row 2: the column 'b' is missing"):
-        traces(path, ColumnMapping(question="a", text="b"))
-    assert peek(path).columns == ("a", "b") and len(peek(path, 1).rows) == 1
+    (source,), tally = with_mapping(path, ColumnMapping(question="a", text="b"), INFO), RowTally()
+    assert (
+        len(list(read(source, tally=tally))) == 1
+        and tally.counts.words == "2 rows read, 1 left out: no response in 'b'"
+    )
+    assert [column.name for column in view(path).columns] == ["a", "b"]
 
 
 def test_guesses() -> None:

@@ -1,167 +1,179 @@
 """Any table whose columns are named: which one is the question, which one the response, and so on.
 
-Owns the guess from column names and the reading of mapped rows.
+Owns the reading of mapped rows; columns.py guesses the names.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
-from backend.domain import ProblemDraft, RunInfo, SourceRef, TraceDraft
+from backend.domain import ProblemDraft, RunInfo, Sampling, SourceRef, TraceDraft
 from backend.exchange.traces import fields
+from backend.exchange.traces.chat_prompts import question_of
+from backend.exchange.traces.formats.openai_chat import asked, response_of, turns_of
 from backend.exchange.traces.json_text import type_name
-from backend.exchange.traces.trace_format import Format, Proposal, RowError
+from backend.exchange.traces.row_paths import describe_value, flat, is_messages, only_one, optional_value
+from backend.exchange.traces.trace_format import Format, LeftOut, Proposal, RowError
 from backend.import_plan import ColumnMapping, Draft, Row, Source
 
-# Part -> column names, the likeliest first. The order of parts matters too: a column is taken once, so that "answer" is
-# the gold answer only where no other name says so, and "prompt" the question only where there is none.
-_NAMES: dict[str, tuple[str, ...]] = {
-    "question": ("question", "problem", "query", "instruction", "raw_problem", "task"),
-    "text": (
-        *("response", "responses", "generated_response", "generated_responses", "model_response", "model_output"),
-        *("generation", "generations", "generated_text", "completion", "completions", "output", "outputs"),
-        *("reasoning_trace", "trace", "cot", "text"),
-    ),
-    "prompt": ("prompt", "full_prompt", "input"),
-    "sample": ("sample", "sample_id", "sample_index", "sample_idx", "repeat", "epoch"),
-    "tokens": ("response_length", "response_tokens", "completion_tokens", "output_tokens", "num_tokens", "n_tokens"),
-    "finish": ("finish_reason", "finish_reasons", "stop_reason"),
-    "answer": ("extracted_answer", "generated_answer", "predicted_answer", "prediction", "pred", "model_answer"),
-    "verdict": ("is_correct", "correct", "correctness", "verdict", "passed", "acc"),
-    "reasoning": ("reasoning_content", "reasoning", "thinking"),
-    "model": ("model", "model_name", "model_id", "generator"),
-    "gold": (
-        *("gold_answer", "gold", "ground_truth", "gt_answer", "gt", "gts", "expected_answer", "reference_answer"),
-        *("target", "answer"),
-    ),
+# Settings that stand at the head of a file, around its rows.
+_SETTINGS = {
+    "temperature": ("temperature", "temp"),
+    "top_p": ("top_p",),
+    "top_k": ("top_k",),
+    "max_tokens": ("max_new_tokens", "max_tokens", "max_gen_toks"),
+    "seed": ("seed",),
 }
-_MOST_COLUMNS = 200
-
-
-def guess_mapping(columns: Sequence[str]) -> ColumnMapping:
-    """A mapping judged by the names of `columns` alone; a dotted name counts by its last part."""
-    plain = [(re.sub(r"[^a-z0-9]+", "_", column.lower().rsplit(".", 1)[-1]).strip("_"), column) for column in columns]
-    # Columns at the top win over nested ones of the same name.
-    plain.sort(key=lambda pair: pair[1].count("."))
-    chosen: dict[str, str] = {}
-    for part, names in _NAMES.items():
-        free = {name: column for name, column in reversed(plain) if column not in chosen.values()}
-        found = next((free[name] for name in names if name in free), None)
-        if found:
-            chosen[part] = found
-    if "question" not in chosen and "prompt" in chosen:
-        chosen["question"] = chosen.pop("prompt")
-    return ColumnMapping(**chosen)
-
-
-def is_enough(mapping: ColumnMapping) -> bool:
-    """Whether rows can be read by it: traces (a question and a response) or problems (a question and a gold answer)."""
-    return bool(mapping.question and (mapping.text or mapping.gold))
-
-
-def columns_of(row: Row, prefix: str = "", depth: int = 4) -> tuple[str, ...]:
-    """Names of a row's fields, those of nested objects dotted, the first 200 of them."""
-    names: list[str] = []
-    for name, value in row.items():
-        names.append(prefix + name)
-        if isinstance(value, dict) and depth > 1:
-            names += columns_of(value, f"{prefix}{name}.", depth - 1)
-    return tuple(names[:_MOST_COLUMNS])
-
-
-def value_at(row: Any, column: str) -> Any:
-    """The field of that name, or else the one a dotted name leads to. Raises RowError where there is none."""
-    # A name with a dot in it may be a column's own: flattened CSV files have such.
-    if isinstance(row, dict) and column in row:
-        return row[column]
-    here = row
-    for step in column.split("."):
-        if isinstance(here, dict) and step in here:
-            here = here[step]
-        elif isinstance(here, list) and step.isdigit() and len(step) < 9 and int(step) < len(here):
-            here = here[int(step)]
-        else:
-            raise RowError(f"the column '{column[:60]}' is missing (it has {fields.listed(row)})")
-    return here
 
 
 def model_of(row: Row, mapping: ColumnMapping) -> str:
     """The model a mapped row names; "" where no column holds one."""
-    return (fields.as_text(value_at(row, mapping.model), mapping.model) or "") if mapping.model else ""
+    return (fields.as_text(optional_value(row, mapping.model), mapping.model) or "") if mapping.model else ""
 
 
-def proposal(info: RunInfo, row: Row, mapping: ColumnMapping) -> Proposal:
-    """The run that the rows of the same model become."""
-    model = model_of(row, mapping)
-    info = RunInfo(
-        model or info.model,
-        info.dataset,
-        parent=info.parent,
-        variant=info.variant,
-        context=info.context,
-        sampling=info.sampling,
+def proposal(info: RunInfo, row: Row, mapping: ColumnMapping, key: str = "") -> Proposal:
+    """The run that the rows of the same model become, or those of the arm `key`."""
+    model = key or model_of(row, mapping)
+    name = model or info.model
+    info = replace(
+        info,
+        model=name,
         format=info.format or FORMAT.name,
-        source=info.source,
         # Token counts of a file are by its model's own tokenizer.
-        tokenizer=info.tokenizer or ((model or info.model) if mapping.tokens else None),
-        note=info.note,
+        tokenizer=info.tokenizer or (name if mapping.tokens else None),
+        sampling=_sampling(row) if mapping.rows and info.sampling == Sampling() else info.sampling,
     )
     return Proposal(info, model)
 
 
-def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[Draft]:
+def _sampling(row: Row) -> Sampling:
+    found: dict[str, Any] = {}
+    for part, names in _SETTINGS.items():
+        value = next((row[name] for name in names if name in row), None)
+        whole = part not in ("temperature", "top_p")
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**31:
+            found[part] = int(value) if whole else float(value)
+    return Sampling(**found)
+
+
+def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[Draft | LeftOut]:
     mapping = source.mapping
-    if mapping is None or not mapping.question:
-        raise RowError("no column is mapped to the question")
-    values = {part: value_at(row, column) for part, column in mapping.used().items()}
-    question = values["question"]
-    if not isinstance(question, str):
-        question = fields.as_text(question, mapping.question)
-    if not question:
-        raise RowError(f"'{mapping.question}' is empty, so there is no question")
+    if mapping is None:
+        raise RowError("no column is mapped")
+    values = {part: optional_value(row, column) for part, column in mapping.used().items() if part != "rows"}
     extra = fields.rest(row, mapping.used().values())
     if mapping.text is None:
-        yield ProblemDraft(question, fields.written(values.get("gold"), mapping.gold or ""), ref, extra)
+        yield _problem(values, mapping, ref, extra)
         return
-    texts = values["text"] if isinstance(values["text"], list) else [values["text"]]
-    if not texts:
-        raise RowError(f"'{mapping.text}' is an empty list")
-    for place in range(len(texts)):
+    only_one(row, mapping.text, "responses")
+    question, prompt = _question(values, mapping, ref, source)
+    texts = flat(values["text"])
+    if not texts or values["text"] is None:
+        yield LeftOut(f"no response in '{mapping.text}'")
+        return
+    for place, text in enumerate(texts):
         here = {part: _share(value, place, len(texts), mapping, part) for part, value in values.items()}
-        yield _trace(question, here, place, mapping, ref, extra)
+        here["prompt"] = prompt if prompt and not here.get("prompt") else here.get("prompt")
+        yield (
+            LeftOut("a response is null") if text is None else _trace(question, text, here, place, mapping, ref, extra)
+        )
+
+
+def _problem(values: Row, mapping: ColumnMapping, ref: SourceRef, extra: Row) -> Draft | LeftOut:
+    if not mapping.question:
+        raise RowError("no column is mapped to the question or to the response")
+    question, _ = _worded(values["question"], mapping.question)
+    if not question:
+        return LeftOut(f"no question in '{mapping.question}'")
+    return ProblemDraft(question, fields.written(values.get("gold"), mapping.gold or ""), ref, extra)
+
+
+def _question(values: Row, mapping: ColumnMapping, ref: SourceRef, source: Source) -> tuple[str, str]:
+    """(question, prompt); where no question is known, the problem's id or the row's place stands for it."""
+    if mapping.question and (found := _worded(values["question"], mapping.question))[0]:
+        return found
+    given = values.get("id")
+    if given is not None and not isinstance(given, dict | list):
+        return f"{mapping.id} {given} of {source.info.dataset}", ""
+    # The file's name without its folders: base and trained model lie in folders of their own and have the same rows.
+    return f"row {ref.row} of {PurePath(ref.file).name} ({source.info.dataset})", ""
+
+
+def _worded(value: Any, column: str) -> tuple[str, str]:
+    """(question, prompt) of a value: text, text with a chat template's marks, or messages."""
+    if is_messages(value):
+        return asked(turns_of(value, column))
+    if not isinstance(value, str):
+        return fields.written(value, column) or "", ""
+    question = question_of(value)
+    return (question, value) if question != value else (value, "")
 
 
 def _share(value: Any, place: int, count: int, mapping: ColumnMapping, part: str) -> Any:
-    if not isinstance(value, list) or part in ("gold", "question"):
+    if not isinstance(value, list) or part in ("gold", "question", "text", "prompt", "id"):
         return value
+    items = flat(value)
     # In a known format a short list means "unknown"; here the wrong column may have been named.
-    if len(value) != count:
-        raise RowError(f"'{mapping.used()[part]}' has {len(value)} items for {count} responses")
-    return value[place]
+    if len(items) != count:
+        raise RowError(f"'{mapping.used()[part]}' has {len(items)} items for {count} responses")
+    return items[place]
 
 
-def _trace(question: str, here: Row, place: int, mapping: ColumnMapping, ref: SourceRef, extra: Row) -> TraceDraft:
-    names, text, reasoning = mapping.used(), here["text"], here.get("reasoning")
-    if not isinstance(text, str):
-        raise RowError(f"'{mapping.text}' should be text, but is {type_name(text)}")
-    if reasoning:
-        text = f"<think>{fields.as_text(reasoning, names['reasoning'])}</think>{text}"
+def _text(value: Any, column: str) -> str:
+    if isinstance(value, str):
+        return value
+    if is_messages(value) or (isinstance(value, dict) and isinstance(value.get("role"), str)):
+        turns = turns_of(value if isinstance(value, list) else [value], column)
+        answers = [turn for turn in turns if turn["role"] == "assistant"]
+        if not answers:
+            raise RowError(f"'{column}' holds no message of the assistant")
+        return response_of(answers[-1])
+    raise RowError(f"'{column}' should be text, but is {describe_value(value)}")
+
+
+def _trace(
+    question: str, value: Any, here: Row, place: int, mapping: ColumnMapping, ref: SourceRef, extra: Row
+) -> TraceDraft:
+    names, text, reasoning = mapping.used(), _text(value, mapping.text or ""), here.get("reasoning")
+    if reasoning and not isinstance(reasoning, str):
+        raise RowError(f"'{names['reasoning']}' should be text, but is {type_name(reasoning)}")
+    # Some servers send the reasoning twice: apart, and in the response.
+    if reasoning and reasoning not in text:
+        text = f"<think>{reasoning}</think>{text}"
     sample = fields.count(here.get("sample"), names.get("sample", ""))
+    verdict, kept = _verdict(here.get("verdict"), names.get("verdict", ""))
+    prompt = here.get("prompt")
     return TraceDraft(
         question,
         text,
         ref,
         gold=fields.written(here.get("gold"), names.get("gold", "")) or None,
-        prompt=fields.written(here.get("prompt"), names.get("prompt", "")) or "",
+        prompt=(asked(turns_of(prompt, "prompt"))[1] if is_messages(prompt) else fields.written(prompt, "")) or "",
         sample=place if sample is None else sample,
-        tokens=fields.count(here.get("tokens"), names.get("tokens", "")),
+        tokens=_tokens(here.get("tokens")),
         finish=fields.finish(here.get("finish")),
-        answer=fields.as_text(here.get("answer"), names.get("answer", "")) or None,
-        verdict=fields.verdict(here.get("verdict"), names.get("verdict", "")),
-        extra={**extra, **fields.unknown_finish(names.get("finish", ""), here.get("finish"))},
+        answer=fields.written(here.get("answer"), names.get("answer", "")) or None,
+        verdict=verdict,
+        extra={**extra, **kept, **fields.unknown_finish(names.get("finish", ""), here.get("finish"))},
     )
+
+
+def _verdict(value: Any, name: str) -> tuple[bool | None, Row]:
+    """A verdict, and what can't be read as one, kept under its name: a reward of 0.3 says neither right nor wrong."""
+    try:
+        return fields.verdict(value, name), {}
+    except RowError:
+        return None, {name: value}
+
+
+def _tokens(value: Any) -> int | None:
+    try:
+        return fields.count(value, "")
+    except RowError:
+        return None
 
 
 FORMAT = Format("mapped columns", lambda row: False, lambda found: (), _drafts)

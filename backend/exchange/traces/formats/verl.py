@@ -5,17 +5,15 @@ Every step is a run of its own, for every step is another checkpoint.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from backend.domain import RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
+from backend.exchange.traces.chat_prompts import question_of
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, joined, model_label
 from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
 from backend.import_plan import Row, Source
 
-# What chat templates leave of the last user turn once their special tokens are gone.
-_LAST_USER = re.compile(r"(?:\A|.*\n)user\n(?P<question>.*?)(?:\nassistant\n?(?:<think>\n?)?)?\Z", re.DOTALL)
 _USED = ("input", "output", "gts", "acc", "score", "step", "pred")
 
 
@@ -50,11 +48,10 @@ def _describe(found: ScannedFile) -> Iterator[Proposal]:
 
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
     prompt = fields.text(row, "input")
-    last_user = _LAST_USER.match(prompt)
     # verl decodes with the special tokens left out: roles are gone, and `<think>` survives only where it is no special
     # token. Such traces are marked as of unknown roles.
     yield TraceDraft(
-        last_user["question"] if last_user else prompt,
+        question_of(prompt),
         fields.text(row, "output"),
         ref,
         gold=fields.written(row.get("gts"), "gts"),
@@ -80,4 +77,5 @@ def _verdict(row: Row) -> bool | None:
     return None
 
 
-FORMAT = Format("verl rollouts", _matches, _describe, _drafts, split=_step)
+# A step's file may hold a single row, but is a run all the same.
+FORMAT = Format("verl rollouts", _matches, _describe, _drafts, split=_step, group=lambda found: str(found.path))

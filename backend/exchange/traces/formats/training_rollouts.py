@@ -1,0 +1,133 @@
+"""Rollouts of trainings: TRL's completions (`completions_00010.parquet`) and tinker-cookbook's trajectories."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from backend.domain import Finish, RunInfo, SourceRef, TraceDraft
+from backend.exchange.traces import fields
+from backend.exchange.traces.chat_prompts import question_of
+from backend.exchange.traces.formats.openai_chat import asked, response_of, turns_of
+from backend.exchange.traces.row_paths import is_messages
+from backend.exchange.traces.source_names import dataset_label, from_file, joined
+from backend.exchange.traces.trace_format import Format, LeftOut, Proposal, RowError, ScannedFile
+from backend.import_plan import Row, Source
+
+_NO_NAME = "the model is not named in the source: the folder's name stands in for it"
+_GOLD = ("gold", "answer", "ground_truth", "solution", "target", "gold_answer")
+_RIGHT = re.compile(r"correct|accura|exact|verif", re.IGNORECASE)
+# What decoding leaves at the end of a response whose special tokens are kept.
+_END = re.compile(r"<\|(?:im_end|eot_id|endoftext|end_of_text|end)\|>\s*\Z")
+
+
+def _matches(row: Row) -> bool:
+    rewards = "advantage" in row or any("reward" in key for key in row)
+    return {"step", "prompt", "completion"} <= row.keys() and rewards
+
+
+def _step(row: Row) -> str:
+    step = fields.as_text(row.get("step"), "step")
+    return f"step {step}" if step else ""
+
+
+def _describe(found: ScannedFile) -> Iterator[Proposal]:
+    (model, _), step = from_file(found), _step(found.row)
+    note = joined("rollouts of a training; its rewards are kept with each trace", _NO_NAME)
+    yield Proposal(
+        RunInfo(
+            " · ".join(filter(None, (model, step))),
+            "training rollouts",
+            variant=step or None,
+            format=FORMAT.name,
+            source=found.shown,
+            note=note,
+        ),
+        step,
+    )
+
+
+def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:
+    prompt, text = row["prompt"], row["completion"]
+    if text is None:
+        yield LeftOut("no response in 'completion'")
+        return
+    earlier: list[Row] = []
+    if not isinstance(text, str):
+        turns = turns_of(text, "completion")
+        last = max((place for place, turn in enumerate(turns) if turn["role"] == "assistant"), default=None)
+        if last is None:
+            yield LeftOut("no message of the assistant in 'completion'")
+            return
+        text, earlier = response_of(turns[last]), turns[:last]
+    gold = next((name for name in _GOLD if row.get(name) is not None), "")
+    if is_messages(prompt):
+        question, prompt = asked([*turns_of(prompt, "prompt"), *earlier])
+    else:
+        prompt = fields.text(row, "prompt")
+        question = question_of(prompt)
+    yield TraceDraft(
+        question,
+        text,
+        ref,
+        gold=fields.written(row.get(gold), gold),
+        prompt=prompt,
+        verdict=_verdict(row),
+        extra=fields.rest(row, ("prompt", "completion", gold)),
+    )
+
+
+def _verdict(values: Any) -> bool | None:
+    """The reward of exactly 0 or 1 whose name says that it is for the right answer; others are for form or length."""
+    named = (value for name, value in values.items() if _RIGHT.search(name)) if isinstance(values, dict) else ()
+    return next((bool(value) for value in named if isinstance(value, int | float) and value in (0, 1)), None)
+
+
+def _describe_trajectory(found: ScannedFile) -> Iterator[Proposal]:
+    model, dataset = from_file(found)
+    named = fields.optional_text(found.row, "benchmark")
+    yield Proposal(
+        RunInfo(model, dataset_label(named or dataset), format=TRAJECTORIES.name, source=found.shown, note=_NO_NAME)
+    )
+
+
+def _trajectory(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:
+    turns = turns_of(row["turns"], "turns") if row["turns"] else []
+    last = max((place for place, turn in enumerate(turns) if turn["role"] == "assistant"), default=None)
+    if last is None:
+        yield LeftOut("the sample failed" if row.get("error") else "no message of the assistant")
+        return
+    logs = row.get("logs") if isinstance(row.get("logs"), dict) else {}
+    metrics = row.get("metrics") if isinstance(row.get("metrics"), dict) else {}
+    question, prompt = asked(turns[:last])
+    reward = row.get("reward")
+    verdict = bool(reward) if isinstance(reward, int | float) and reward in (0, 1) else _verdict(metrics)
+    yield TraceDraft(
+        question_of(question),
+        _END.sub("", response_of(turns[last])),
+        ref,
+        gold=fields.written((logs or {}).get("expected"), "logs.expected"),
+        prompt=prompt,
+        tokens=_count(turns[last].get("token_count")),
+        finish=Finish.LENGTH if (metrics or {}).get("truncated") == 1 else Finish.UNKNOWN,
+        answer=fields.written((logs or {}).get("extracted"), "logs.extracted") or None,
+        verdict=verdict,
+        extra=fields.rest(row, ("turns",)),
+    )
+
+
+def _count(value: Any) -> int | None:
+    try:
+        return fields.count(value, "token_count")
+    except RowError:
+        return None
+
+
+FORMAT = Format("TRL completions", _matches, _describe, _drafts, split=_step)
+TRAJECTORIES = Format(
+    "tinker trajectories",
+    lambda row: {"turns", "reward"} <= row.keys(),
+    _describe_trajectory,
+    _trajectory,
+)
