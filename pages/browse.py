@@ -16,6 +16,7 @@ from pages.components.table.table import Select, Sort, data_table
 from pages.components.table.table_model import Column, Kind, Lines, Row
 
 require_person()
+LOOPS = ("with loops", "without loops")
 VERDICTS = ("right", "wrong", "unknown", "disputed")
 
 
@@ -45,6 +46,7 @@ def trace_row(listed: Listed) -> Row:
             "answer": Lines((listed.answer or "–")[:40], "disputed" if listed.disagree else ""),
             "cues": listed.cues,
             "density": listed.per_1k,
+            "loops": listed.looped,
             "words": Lines(f"{length:,}", "words" if listed.tokens is None else "tokens"),
             "finish": {"length": "cut off", "stop": "finished"}.get(listed.finish, "–"),  # unknown is no ending
         },
@@ -80,7 +82,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key
     kind = st.segmented_control("Search as", [s.value for s in SearchAs], default="text", required=True, key="as",
                                 bind="query-params", on_change=first_page)  # fmt: skip
     # A closed popover hides filters that narrow the list: its label counts them.
-    hidden = sum(name in st.query_params for name in ("min", "max", "dmin", "dmax", "entry"))
+    hidden = sum(name in st.query_params for name in ("min", "max", "dmin", "dmax", "entry", "loops"))
     with st.popover(f"More · {hidden} set" if hidden else "More", icon=":material/tune:", key="more"):
         left, right = st.columns(2)
         with left:
@@ -88,6 +90,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key
         entries = [entry.name for entry in services().lexicons.get(lexicon).entries]
         entry = st.selectbox("Holds a cue of", entries, index=None, key="entry", bind="query-params",
                              on_change=first_page, placeholder="any entry of the lexicon")  # fmt: skip
+        loops = st.selectbox("Loops", LOOPS, index=None, key="loops", bind="query-params", on_change=first_page,
+                             placeholder="any", help="A loop is a stretch that repeats itself.")  # fmt: skip
         with right:
             high, sparse = bound("Words to", "max"), bound("Cues per 1,000 to", "dmax")
 
@@ -98,7 +102,7 @@ wanted = TraceFilter(
     min_density=dense, max_density=sparse, cut=None if finish is None else finish == "cut off",
     entry=entry or "", search=search or "", search_as=SearchAs(kind or "text"),
     correct={"right": True, "wrong": False}.get(verdict or ""), unknown=verdict == "unknown",
-    disagree=verdict == "disputed",
+    disagree=verdict == "disputed", looping=None if loops is None else loops == LOOPS[0],
 )  # fmt: skip
 # The order is the store's: the table holds one page of it and couldn't sort the rest.
 sort = st.query_params.get("sort", "run")
@@ -116,6 +120,7 @@ columns = [
     Column("answer", "Answer", sortable=False),
     Column("cues", "Cues", Kind.NUMBER, Form.COUNT),
     Column("density", "per 1,000", Kind.NUMBER),
+    Column("loops", "In loops", Kind.NUMBER, Form.PERCENT),
     Column("words", "Length"),
     Column("finish", "Ending"),
 ]

@@ -93,7 +93,7 @@ def build_services(settings: Settings) -> Services:
     training_runner = TrainingRunner(store, settings, lexicons, models, planner)
     comparison, traces = ComparisonService(store, lexicons), TraceService(store)
     reproduction = ReproductionService(store, settings, lexicons, models, problems, jobs, trainings, training_runner)
-    cues = LexiconCueFinder(store, lexicons)
+    cues = LexiconCueFinder(lexicons)
     projects = ProjectService(store, lexicons, people)
     labelling = LabellingService(store, people, projects, cues)
     models.enter_lab()

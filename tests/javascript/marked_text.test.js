@@ -35,6 +35,8 @@ test("sections and the text between them cover every character once", () => {
 test("a loop cuts the sections it lies in, and every character is still drawn once", () => {
   const { segments, loops } = marked("🤔bcdefghij", [], [["think", 0, 6], ["answer", 6, 10]], [[2, 8], [-1, 3], [5, 99]]);
   assert.deepEqual(loops.map(drawn), [[3, 9]], "what lies outside the text is left out");
+  assert.deepEqual(marked("ab cd\n\nef gh", [], [], [[1, 12]]).loops.map(drawn), [[7, 12]], "from a line's start");
+  assert.deepEqual(marked("ab cd", [], [], [[1, 5]]).loops.map(drawn), [[3, 5]], "or a word's");
   assert.deepEqual(segments.map(({ name, start, end, loop }) => [name, start, end, loop !== null]),
     [["think", 0, 3, false], ["think", 3, 7, true], ["answer", 7, 9, true], ["answer", 9, 11, false]]);
 });

@@ -2,64 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from threading import Lock
-from typing import Any
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
 
 from backend.annotation import Item
-from backend.domain import Group
-from backend.lexicon.entries import Entry, Lexicon, MatchMode, Overlap
-from backend.lexicon.finder import CueFinder
-from backend.lexicon.matcher import Matcher
+from backend.lexicon.loops import find_loops, inside
 from backend.services.annotation.records import ItemCue
 from backend.services.lexicons.catalog import LexiconService
-from backend.store import Store
+
+_AROUND: Final = 40  # characters on either side by which a repeated cue is known
 
 
 class LexiconCueFinder:
     """Finds cues by a lexicon's id. Threads may share it."""
 
-    def __init__(self, store: Store, lexicons: LexiconService) -> None:
-        """`lexicons` has the present ones; the ledger keeps the content of those that are gone."""
-        self._store, self._lexicons = store, lexicons
-        self._old: dict[str, Matcher | None] = {}
-        self._lock = Lock()
+    def __init__(self, lexicons: LexiconService) -> None:
+        """`lexicons` has the present ones and those that are gone."""
+        self._lexicons = lexicons
 
     def find(self, lexicon: str, text: str, item: Item) -> tuple[ItemCue, ...]:
-        """The cues that lie wholly in the item's stretch of `text`, in order; none for no lexicon."""
-        matcher = self._matcher(lexicon) if lexicon else None
+        """The cues that lie wholly in the item's stretch of `text`, in order; none for no lexicon.
+
+        Of those that a loop repeats, the first alone.
+        """
+        # A project keeps the lexicon it was made with, even after its file changed: labels answer its cues by place.
+        matcher = self._lexicons.finder(lexicon) if lexicon else None
         if matcher is None:
             return ()
         found = []
-        for form, start, end in matcher.find(text):
-            # The whole text is searched, so that a cue at the edge of a passage has its neighbours for word edges.
-            if item.start <= start and end <= item.end:
+        # The whole text is searched, so that a cue at the edge of a passage has its neighbours for word edges.
+        hits = matcher.find(text)
+        repeated = _repeated(text, hits)
+        for number, (form, start, end) in enumerate(hits):
+            if item.start <= start and end <= item.end and number not in repeated:
                 entry = matcher.entry_of[form]
                 found.append(ItemCue(lexicon, entry.name, entry.group, start, end))
         return tuple(found)
 
-    def _matcher(self, lexicon: str) -> CueFinder | None:
-        # A project keeps the lexicon it was made with, even after its file changed: labels answer its cues by place.
-        if current := self._lexicons.finder(lexicon):
-            return current
-        # A lexicon that is gone is compiled once, None included: each item of a project asks for it.
-        with self._lock:
-            if lexicon not in self._old:
-                content = self._store.ledger.lexicons().get(lexicon)
-                self._old[lexicon] = Matcher(_lexicon(content)) if content and content.get("entries") else None
-            return self._old[lexicon]
 
-
-def _lexicon(content: Mapping[str, Any]) -> Lexicon:
-    entries = (
-        Entry(
-            entry["name"],
-            Group(entry["group"]),
-            tuple(entry["forms"]),
-            tuple(entry["exceptions"]),
-            entry.get("why", ""),
-        )
-        for entry in content["entries"]
-    )
-    head = {name: content[name] for name in ("name", "version", "title", "description")}
-    return Lexicon(**head, mode=MatchMode(content["mode"]), overlap=Overlap(content["overlap"]), entries=tuple(entries))
+def _repeated(text: str, found: Sequence[tuple[int, int, int]]) -> set[int]:
+    """Which of the cues in loops stand in the same words as one before them: a person need judge those but once."""
+    places = np.array([start for _, start, _ in found], dtype=np.int64)
+    said: set[str] = set()
+    repeated = set()
+    for number in np.flatnonzero(inside(find_loops(text), places)).tolist():
+        _, start, end = found[number]
+        around = text[max(0, start - _AROUND) : end + _AROUND]
+        if around in said:
+            repeated.add(number)
+        said.add(around)
+    return repeated

@@ -21,7 +21,7 @@ class ProjectSpec:
 
     `lexicon` is a name ("" for none). `size` is the number of traces, `window` the most code points an item may have
     (0: whole texts). `wanted` says which traces may be drawn; `stratify` draws equally many of every run and verdict of
-    `grader`, as far as there are as many.
+    `grader`, as far as there are as many. What a trace repeats in a loop is left out unless `loops` is set.
     """
 
     name: str
@@ -37,6 +37,7 @@ class ProjectSpec:
     # Wrong answers of a good model are rare: drawn by chance alone they would hardly be in the sample.
     stratify: bool = True
     grader: str = GRADERS[0]
+    loops: bool = False
 
 
 class Stratum(NamedTuple):

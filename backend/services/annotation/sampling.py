@@ -14,6 +14,7 @@ from typing import Any
 
 from backend.annotation import Item
 from backend.domain import Section, SectionSpan, TraceFilter, UserError
+from backend.lexicon.loops import find_loops
 from backend.services.annotation.passages import windows
 from backend.services.annotation.records import Drawn, ProjectSpec, Stratum
 from backend.services.traces.trace_list import TraceListService
@@ -41,6 +42,7 @@ class _Trace:
     stratum: str
     sha256: str
     text: TextRow
+    free: tuple[tuple[int, int], ...]  # the stretches of it to be annotated
 
 
 def draw(store: Store, trace_list: TraceListService, spec: ProjectSpec, project: str) -> ItemSample:
@@ -54,9 +56,11 @@ def draw(store: Store, trace_list: TraceListService, spec: ProjectSpec, project:
     seen: set[str] = set()
     chosen: list[_Trace] = []
     for name in sorted(cells):
-        chosen += _take(store, name, _shuffled(cells[name], f"{spec.seed}:{name}"), quota[name], seen)
+        chosen += _take(store, name, _shuffled(cells[name], f"{spec.seed}:{name}"), quota[name], seen, spec.loops)
     if not chosen:
-        raise UserError("The traces that pass this filter are all without text, so that there is nothing to annotate.")
+        raise UserError(
+            "The traces that pass this filter hold no text outside loops, so that there is nothing to annotate."
+        )
     items = _items(_ordered(chosen, spec.seed), spec.window, project)
     blind = _blind(items, spec.blind_share, spec.seed)
     items = [replace(item, blind=item.id in blind) for item in items]
@@ -116,8 +120,8 @@ def _shuffled(ids: Sequence[str], seed: str) -> list[str]:
     return order
 
 
-def _take(store: Store, stratum: str, order: Sequence[str], count: int, seen: set[str]) -> list[_Trace]:
-    """The first `count` traces of `order` whose text is neither blank nor taken already."""
+def _take(store: Store, stratum: str, order: Sequence[str], count: int, seen: set[str], loops: bool) -> list[_Trace]:
+    """The first `count` traces of `order` whose text, loops aside, is neither blank nor taken already."""
     taken: list[_Trace] = []
     for start in range(0, len(order), _FETCH):
         if len(taken) == count:
@@ -126,12 +130,19 @@ def _take(store: Store, stratum: str, order: Sequence[str], count: int, seen: se
         rows = store.queries.texts_of(ids)
         for row in (rows[trace_id] for trace_id in ids if trace_id in rows):
             # Greedy samples of one problem are often the same text: nobody should label it twice.
-            if len(taken) < count and row["text_sha256"] not in seen and row["text"].strip():
+            free = _free(row["text"], loops)
+            if len(taken) < count and row["text_sha256"] not in seen and free:
                 seen.add(row["text_sha256"])
                 sections = tuple(SectionSpan(Section(s["section"]), s["start"], s["end"]) for s in row["sections"])
                 text = TextRow(row["text"], sections)
-                taken.append(_Trace(row["trace_id"], stratum, row["text_sha256"], text))
+                taken.append(_Trace(row["trace_id"], stratum, row["text_sha256"], text, free))
     return taken
+
+
+def _free(text: str, loops: bool) -> tuple[tuple[int, int], ...]:
+    """The stretches of a text that aren't blank, those outside its loops alone unless `loops` is set."""
+    edges = [0, *(() if loops else (edge for loop in find_loops(text) for edge in loop)), len(text)]
+    return tuple((a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if text[a:b].strip())
 
 
 def _ordered(traces: Sequence[_Trace], seed: int) -> list[_Trace]:
@@ -143,10 +154,11 @@ def _ordered(traces: Sequence[_Trace], seed: int) -> list[_Trace]:
 
 def _items(traces: Sequence[_Trace], window: int, project: str) -> list[Item]:
     places = [
-        (trace, start, end)
+        (trace, first + start, first + end)
         for trace in traces
-        for start, end in windows(trace.text.text, window)
-        if trace.text.text[start:end].strip()
+        for first, last in trace.free
+        for start, end in windows(trace.text.text[first:last], window)
+        if trace.text.text[first + start : first + end].strip()
     ]
     return [
         Item(

@@ -18,7 +18,10 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One trace in the list. `correct` and `answer` are the chosen grader's; `per_1k` is over tokens, else words."""
+    """One trace in the list. `correct` and `answer` are the chosen grader's; `per_1k` is over tokens, else words.
+
+    `looped` is the share of its text that lies in loops, None where that is unknown.
+    """
 
     id: str
     run: str
@@ -30,6 +33,7 @@ class Listed:
     tokens: int | None
     cues: int
     per_1k: float | None
+    looped: float | None
     finish: str
     correct: bool | None
     answer: str | None
@@ -104,6 +108,7 @@ def _listed(row: dict[str, Any], grader: str, questions: dict[str, str]) -> List
         tokens=row["tokens"],
         cues=row["cues"],
         per_1k=row["per_1k"],
+        looped=None if row["loop_chars"] is None else row["loop_chars"] / max(row["chars"], 1),
         finish=row["finish"],
         correct=row[column],
         answer=row[column.replace("_correct", "_answer")],

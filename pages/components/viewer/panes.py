@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from backend.domain import Finish, Run, visible
+from backend.report.numbers import Form, number
 from backend.services.traces.comparison import SampleRef
 from backend.services.traces.losses import BROKEN_OFF
 from backend.services.traces.trace_reader import OpenTrace
@@ -50,10 +51,11 @@ def facts_of(trace: OpenTrace, unit: str) -> list[Fact]:
     length = units_of(trace, unit)
     cues = len(trace.response_cues)
     density = 1000.0 * cues / length if length else 0.0
-    free = trace.loop_free_cues
+    free, share = trace.loop_free_cues, trace.loop_share
+    looped = "outside loops" + ("" if share is None else f", which are {number(share, Form.PERCENT)} of the text")
     return [
         Fact(f"{cues:,}", "cue" if cues == 1 else "cues"),
-        *([Fact("–" if free is None else f"{free:,}", "outside loops")] if trace.loops is None or trace.loops else []),
+        *([Fact("–" if free is None else f"{free:,}", looped)] if share != 0 else []),
         Fact(f"{density:.1f}", f"per 1,000 {unit}"),
         Fact(f"{length:,}", unit),
     ]

@@ -63,6 +63,9 @@ def _fields() -> dict[str, Any]:
                               help="Long traces are cut at ends of lines; the text around stays in view.")  # fmt: skip
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="new-seed", width=110)
     stratify = st.toggle("As many traces of every run, right and wrong, as can be", True, key="new-stratify")
+    loops = st.checkbox("Include loops", key="new-loops",
+                        help="A loop is a stretch that repeats itself. Loops are left out, their first round too, so "
+                        "that nobody labels the same words again and again.")  # fmt: skip
     with st.container(horizontal=True, gap="small"):
         people = st.number_input("Annotators an item", 1, 20, 2, key="new-people", width=160)
         blind = st.slider("Share of blind items, %", 0, 100, 20, 5, key="new-blind", width=240,
@@ -76,7 +79,7 @@ def _fields() -> dict[str, Any]:
     )  # fmt: skip
     return {
         "name": name or "Untitled", "annotators": int(people), "blind_share": blind / 100, "seed": int(seed),
-        "size": int(size), "window": _WINDOWS[window], "wanted": wanted, "stratify": stratify,
+        "size": int(size), "window": _WINDOWS[window], "wanted": wanted, "stratify": stratify, "loops": loops,
         "lexicon": "" if lexicon == _NO_GROUP else lexicon,
     }  # fmt: skip
 

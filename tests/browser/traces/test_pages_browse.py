@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backend.domain import SearchAs, TraceFilter
+from backend.report.numbers import Form, number
 from backend.services import Services
 from backend.services.traces.trace_list import PAGE
 from tests.browser.app_pages import App, same_figures, table_rows
@@ -59,6 +60,7 @@ def test_a_row_holds_what_the_store_holds(app: App, real_services: Services) -> 
         length = listed.words if listed.tokens is None else listed.tokens
         same_figures(row["Length"], [length])
         same_figures(row["per 1,000"], [1000 * listed.cues / length])
+        assert listed.looped is not None and row["In loops"] == number(listed.looped, Form.PERCENT)
     assert [listed.cues for listed in found.rows] == sorted((listed.cues for listed in found.rows), reverse=True)
 
 

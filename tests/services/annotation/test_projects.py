@@ -176,10 +176,31 @@ def test_texts_outlive_their_runs_and_a_text_is_taken_once(services: Services, p
     assert services.labelling.labelled(made.id)[0].by_person[people.ann.id][0].quote == "wait"
 
 
+def test_loops_are_left_out_unless_asked_for_and_their_cues_are_offered_once(
+    services: Services, people: Crowd, tmp_path: Path
+) -> None:
+    first, last = "Hmm, perhaps 1 + 1 is 2.\n", "So it is \\boxed{2}."
+    loop = "Wait, maybe that is wrong, let me see whether it is so. " * 30
+    take_one(services, write(tmp_path / "a.jsonl", [row("1 + 1?", first + loop + last), row("1 + 2?", loop)]))
+    made = services.projects.create(people.admin.id, spec(size=2, window=0, lexicon="doubts", blind_share=0))
+    items = services.projects.items(made.id)
+    texts = [services.labelling.open(people.ann.id, item.id).text[item.start : item.end] for item in items]
+    assert sum("Wait" in text for text in texts) <= 1, "at most a cut round at the edge"
+    assert "".join(texts).startswith(first[:-1]) and texts[-1].endswith(last) and len("".join(texts)) < 160
+    asked = services.projects.create(people.admin.id, spec(name="all", size=2, window=0, lexicon="doubts", loops=True))
+    assert {item.end - item.start for item in services.projects.items(asked.id)} == {
+        len(first + loop + last),
+        len(loop),
+    }
+    for item in services.projects.items(asked.id):
+        offered = [cue.entry for cue in services.labelling.open(people.ann.id, item.id).cues]
+        assert offered.count("wait") <= 2 and offered.count("maybe") <= 2
+
+
 def test_long_traces_become_several_items_with_all_their_text(
     services: Services, people: Crowd, tmp_path: Path
 ) -> None:
-    text = "Wait, let me think about this once more.\n\n" * 60
+    text = "".join(f"Wait, let me think about step {number} once more.\n\n" for number in range(60))
     take_one(services, write(tmp_path / "a.jsonl", [row("q?", text)]))
     made = services.projects.create(people.admin.id, spec(window=600, lexicon="doubts", blind_share=0))
     items = services.projects.items(made.id)

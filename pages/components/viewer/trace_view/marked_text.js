@@ -24,6 +24,7 @@ const WINDOWED_FROM = 200_000;
 const CHUNK = 4_000;
 const LONGEST_CHUNK = 16_000;
 const CONTEXT = 50;
+const HEAD = 80;
 
 export class MarkedText {
   /**
@@ -57,7 +58,7 @@ export class MarkedText {
     /** @type {Loop[]} */
     this.loops = loops
       .filter(([start, end]) => 0 <= start && start < end && end <= size)
-      .map(([start, end]) => ({ start: this.offsets.toUnits(start), end: this.offsets.toUnits(end) }));
+      .map(([start, end]) => beginAtLine(this.text, this.offsets.toUnits(start), this.offsets.toUnits(end)));
     this.segments = segmentsOf(this.text.length, this.offsets, sections).flatMap((segment) => cutByLoops(segment, this.loops));
   }
 
@@ -198,11 +199,24 @@ function cutAt(span, borders) {
 }
 
 /**
+ * A loop from the first line that begins near its start, or the first word: it may start amid one.
+ * @param {string} text
+ * @param {number} start
+ * @param {number} end
+ * @returns {Loop}
+ */
+function beginAtLine(text, start, end) {
+  const head = text.slice(start, Math.min(start + HEAD, end));
+  const blank = /\n\s*/.exec(head) ?? /\s+/.exec(head);
+  return { start: start && blank ? start + blank.index + blank[0].length : start, end };
+}
+
+/**
  * A segment in pieces that lie in one of the loops or in none.
  * @param {Segment} segment
  * @param {Loop[]} loops
  */
-export function cutByLoops(segment, loops) {
+function cutByLoops(segment, loops) {
   /** @type {Segment[]} */
   const pieces = [];
   let at = segment.start;
