@@ -5,7 +5,6 @@ These figures are for the lab's README and for tuning the corpus; the app's are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from backend.lab import lab_model as models
 from backend.lab.lab_problems import LabProblem, problem_set, solution
 from backend.lab.sampler import sample
 from backend.measure.bootstrap import Estimate, mean_estimate
+from backend.measure.shares import mean_share
 
 # The paper's ten words, counted by its rule: every occurrence in the lowered text, within words too.
 CUES: Final = ("wait", "hmm", "perhaps", "maybe", "actually", "alternatively", "seems", "might", "likely", "check")
@@ -52,7 +52,14 @@ def evaluate(
     texts = sample(model, words, prompts, seed=seed, opening=opening)
     right = [is_right(chosen[k // samples], text) for k, text in enumerate(texts)]
     lengths = [len(words(text).input_ids) for text in texts]
-    return EvaluationFigures(*(_mean(values, samples) for values in (right, lengths, [cues(text) for text in texts])))
+    # First over the samples of a problem: the intervals are over problems.
+    means = [
+        np.array(values, dtype=np.float64).reshape(-1, samples).mean(axis=1)
+        for values in (right, lengths, [cues(text) for text in texts])
+    ]
+    accuracy, tokens, found = mean_share(means[0], len(texts)), mean_estimate(means[1]), mean_estimate(means[2])
+    assert accuracy and tokens and found
+    return EvaluationFigures(accuracy, tokens, found)
 
 
 def prompt(problem: LabProblem, context: str = "none") -> str:
@@ -71,10 +78,3 @@ def cues(text: str) -> int:
     """Number of cues in the text by the paper's rule."""
     lowered = text.lower()
     return sum(lowered.count(cue) for cue in CUES)
-
-
-def _mean(values: Sequence[float], samples: int) -> Estimate:
-    # First over the samples of a problem: the intervals are over problems.
-    estimate = mean_estimate(np.array(values, dtype=np.float64).reshape(-1, samples).mean(axis=1))
-    assert estimate is not None
-    return estimate

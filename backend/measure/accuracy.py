@@ -5,17 +5,16 @@ It takes, per problem, the number of right samples and of samples with a verdict
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from backend.measure.bootstrap import Estimate, mean_estimate
+from backend.measure.bootstrap import Estimate
+from backend.measure.shares import mean_share
 
 Counts = NDArray[np.int64]
-_Z = 1.959964  # the normal distribution's 97.5% point
 
 
 def accuracy(correct: ArrayLike, samples: ArrayLike) -> Estimate | None:
@@ -28,7 +27,7 @@ def accuracy(correct: ArrayLike, samples: ArrayLike) -> Estimate | None:
     right, drawn = _counts(correct, samples)
     # A problem that nobody could grade is unknown, not wrong.
     known = drawn > 0
-    return mean_estimate(right[known] / drawn[known])
+    return mean_share(right[known] / drawn[known], drawn.sum())
 
 
 def pass_at_k(correct: ArrayLike, samples: ArrayLike, k: int) -> Estimate | None:
@@ -43,17 +42,7 @@ def pass_at_k(correct: ArrayLike, samples: ArrayLike, k: int) -> Estimate | None
     right, drawn = _counts(correct, samples)
     enough = drawn >= k
     pairs = zip(right[enough].tolist(), drawn[enough].tolist(), strict=True)
-    return mean_estimate(np.array([pass_chance(c, n, k) for c, n in pairs], dtype=np.float64))
-
-
-def wilson_interval(share: float, n: int) -> tuple[float, float]:
-    """The 95% interval of a share of `n` independent outcomes, in [0, 1] (Wilson 1927, score interval).
-
-    It stays within [0, 1] and has a width where every outcome is alike, which mean plus or minus error doesn't.
-    """
-    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n)) / (1 + _Z**2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return mean_share([pass_chance(c, n, k) for c, n in pairs], drawn[enough].sum())
 
 
 # Binomials as whole numbers are exact for any n. Problems share few pairs of counts: each is worked out once.

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from backend.annotation import Span
 from backend.measure.bootstrap import LEVEL, Floats, resampled_means, sorted_interval
+from backend.measure.shares import share
 from backend.measure.spans import Criterion, matched
 
 Codes = NDArray[np.int64]
@@ -240,18 +241,16 @@ def _nobody(who: tuple[str, str] | None) -> AgreementFigure:
 
 
 def _ratio(table: Floats, n: int) -> AgreementFigure:
-    value = float(table[:, 0].sum() / table[:, 1].sum())
-    if len(table) == 1:
-        return AgreementFigure(value, n=n)
-    means = resampled_means(table)
-    kept = means[:, 1] > 0
-    return _with_interval(value, (means[kept, 0] / means[kept, 1]).tolist(), len(means), n)
+    # A pair of spans counts twice in either column.
+    found = share(table[:, 0], table[:, 1], table[:, 1].sum() / 2)
+    assert found is not None
+    return AgreementFigure(found.value, found.low, found.high, n)
 
 
 def _with_interval(value: float, many: Sequence[float], of: int, n: int) -> AgreementFigure:
-    """The percentile interval; none where too many resamples are undefined."""
+    """The percentile interval; none where too many resamples are undefined, or all are the same."""
     # The bounds would come from the defined resamples alone, and they aren't a fair sample of all.
     if len(many) < LEVEL * of:
         return AgreementFigure(value, n=n)
     low, high = sorted_interval(np.sort(np.array(many))[:, None], 1 - LEVEL)
-    return AgreementFigure(value, float(low[0]), float(high[0]), n)
+    return AgreementFigure(value, float(low[0]), float(high[0]), n) if low[0] < high[0] else AgreementFigure(value, n=n)

@@ -28,8 +28,9 @@ from typing import Final
 
 import numpy as np
 
-from backend.measure.bootstrap import Estimate, Floats
-from backend.measure.paired import mean_difference, mean_ratio
+from backend.measure.bootstrap import FEWEST, Estimate, Floats
+from backend.measure.paired import mean_ratio
+from backend.measure.shares import share_difference, wilson_interval
 
 # What was trained with fewer seeds is undecided, whatever its interval: the interval is over problems alone.
 SEEDS_NEEDED: Final = 3
@@ -111,9 +112,16 @@ _Compare = Callable[[Floats, Floats], Estimate | None]
 def pooled_difference(seeds: Sequence[Paired]) -> PooledEffect | None:
     """Value minus baseline, averaged over the seeds that hold a problem, then over problems; None without problems.
 
-    `seeds` holds for each seed: problem -> (value, baseline). The interval is that of `bootstrap`, over problems.
+    `seeds` holds for each seed: problem -> (value, baseline), shares in percent. The interval is that of `shares`, over
+    problems.
     """
-    return _pooled(seeds, mean_difference, lambda values, baseline: float((values - baseline).mean()))
+
+    def difference(values: Floats, baseline: Floats) -> Estimate | None:
+        # Every seed answers a problem once at least.
+        found = share_difference(values / 100, baseline / 100, len(seeds) * len(values))
+        return found and _scaled(found, lambda points: 100 * points)
+
+    return _pooled(seeds, difference, lambda values, baseline: float((values - baseline).mean()))
 
 
 def pooled_change(seeds: Sequence[Paired]) -> PooledEffect | None:
@@ -168,11 +176,19 @@ def _ends(found: Estimate, direction: int) -> tuple[float, float] | None:
 
 
 def _change(values: Floats, baseline: Floats) -> Estimate | None:
-    ratio = mean_ratio(values, baseline)
+    ratio, n = mean_ratio(values, baseline), len(values)
     if ratio is None:
         return None
-    low, high = (None if end is None else 100 * (end - 1) for end in (ratio.low, ratio.high))
-    return Estimate(100 * (ratio.value - 1), low, high, ratio.n)
+    if ratio.low is None and n > 1 and (holding := int((values > 0).sum())) < min(n, FEWEST):
+        # What is gone from nearly every problem has no spread. At most, as many problems hold any as Wilson's upper end
+        # says, and these as much as before.
+        ratio = Estimate(ratio.value, 0.0, max(ratio.value, wilson_interval(holding / n, n)[1]), n)
+    return _scaled(ratio, lambda times: 100 * (times - 1))
+
+
+def _scaled(found: Estimate, scale: Callable[[float], float]) -> Estimate:
+    low, high = (None if end is None else scale(end) for end in (found.low, found.high))
+    return Estimate(scale(found.value), low, high, found.n, found.why)
 
 
 def _pooled(

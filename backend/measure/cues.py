@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from backend.domain import Cue
 from backend.measure.bootstrap import Estimate, Floats, as_vector, column_estimates, mean_estimate, ratio_estimates
+from backend.measure.shares import mean_share
 
 PER: Final = 1000
 By = Literal["entry", "group", "section"]
@@ -73,7 +74,7 @@ def fraction(flags: Sequence[bool | None], problems: Sequence[Hashable]) -> Esti
     Traces whose flag is None (unknown) are left out; None if none is left.
     """
     known = [(bool(flag), problem) for flag, problem in zip(flags, problems, strict=True) if flag is not None]
-    return mean_estimate(by_problem([flag for flag, _ in known], [problem for _, problem in known]))
+    return mean_share(by_problem([flag for flag, _ in known], [problem for _, problem in known]), len(known))
 
 
 def trace_density(counts: ArrayLike, units: ArrayLike, problems: Sequence[Hashable]) -> Estimate | None:
@@ -112,7 +113,7 @@ def summarise(
     counts = np.array([[found.get(name, 0) for name in names] for found in tallies], dtype=np.float64)
     table = counts.reshape(len(tallies), len(names))
     means = column_estimates(by_problem(table, problems))
-    shares = column_estimates(by_problem(table > 0, problems))
+    shares = [mean_share(column, len(table)) for column in by_problem(table > 0, problems).T]
     kept = lengths > 0
     chosen = [problem for problem, keep in zip(problems, kept, strict=True) if keep]
     # One call for all names, so that they share the resamples and the cost.

@@ -12,8 +12,9 @@ from functools import cached_property
 import numpy as np
 
 from backend.annotation import Span
-from backend.measure.bootstrap import LEVEL, Estimate, Floats, resampled_means, sorted_interval
-from backend.measure.gold import Compared
+from backend.measure.bootstrap import Estimate, Floats
+from backend.measure.gold import Compared, f1_by_unit, shares_of
+from backend.measure.shares import share_difference
 from backend.measure.spans import Criterion, pairs
 
 
@@ -57,29 +58,17 @@ class Contest:
         ours, theirs = self.figures[name].f1, self.figures[other].f1
         if ours is None or theirs is None:
             return None
-        value, n = ours.value - theirs.value, len(self._table)
-        return (
-            _estimate(value, _f1(self._part(one)) - _f1(self._part(two)), n)
-            if n > 1
-            else Estimate(value, None, None, n)
-        )
-
-    @cached_property
-    def _means(self) -> Floats:
-        return resampled_means(self._table)
+        values, others = (f1_by_unit(self._part(place)) for place in (one, two))
+        assert values is not None and others is not None
+        return share_difference(values, others, min(ours.n, theirs.n))
 
     # Each finder has four columns of the table, see `_counts`.
     def _part(self, place: int) -> Floats:
-        return self._means[:, 4 * place : 4 * place + 4]
+        return self._table[:, 4 * place : 4 * place + 4]
 
     def _figures(self, place: int) -> FinderFigures:
-        found, right, gold, hit = total = self._table[:, 4 * place : 4 * place + 4].sum(axis=0)
-        many = self._part(place) if len(self._table) > 1 else total[None]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            precision = _estimate(right / found, many[:, 1] / many[:, 0], int(found)) if found else None
-            recall = _estimate(hit / gold, many[:, 3] / many[:, 2], int(gold)) if gold else None
-        both = _estimate(_f1(total[None])[0], _f1(many), int(min(found, gold))) if precision and recall else None
-        return FinderFigures(precision, recall, both, int(found), int(right), int(gold), int(hit), len(self._table))
+        found, right, gold, hit = self._part(place).sum(axis=0).astype(int).tolist()
+        return FinderFigures(*shares_of(self._part(place)), found, right, gold, hit, len(self._table))
 
 
 def _counts(texts: Sequence[Compared], criterion: Criterion) -> Floats:
@@ -92,21 +81,3 @@ def _counts(texts: Sequence[Compared], criterion: Criterion) -> Floats:
         together = len(pairs(found, gold, criterion))
         table[units[text.unit]] += [len(found), together, len(gold) * text.blind, together * text.blind]
     return table
-
-
-def _f1(totals: Floats) -> Floats:
-    """F1 of rows of counts; NaN where nothing was found or there is nothing to find, 0 where nothing found is right."""
-    # By precision and recall, not by counts: they rest on different texts, recall on blind ones alone.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        precision, recall = totals[:, 1] / totals[:, 0], totals[:, 3] / totals[:, 2]
-        value: Floats = np.where(totals[:, 1] * totals[:, 3] > 0, 2 * precision * recall / (precision + recall), 0.0)
-    return np.where((totals[:, 0] > 0) & (totals[:, 2] > 0), value, np.nan)
-
-
-def _estimate(value: float, resampled: Floats, n: int) -> Estimate:
-    """The percentile interval; none where too many resamples are undefined, or where there is only one."""
-    kept = resampled[np.isfinite(resampled)]
-    if len(resampled) == 1 or len(kept) < LEVEL * len(resampled):
-        return Estimate(float(value), None, None, n)
-    low, high = sorted_interval(np.sort(kept)[:, None], 1 - LEVEL)
-    return Estimate(float(value), float(low[0]), float(high[0]), n)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from backend.annotation import Span
-from backend.measure.bootstrap import LEVEL, Estimate, Floats, resampled_means, sorted_interval
+from backend.measure.bootstrap import LEVEL, Estimate, Floats, mean_estimate, resampled_means, sorted_interval
+from backend.measure.shares import mean_share, share
 from backend.measure.spans import Criterion, pairs
 
 
@@ -146,58 +147,48 @@ class _Tables:
 
 def _score(table: Floats, texts: int, counts: Sequence[int], entry: bool = False) -> Score:
     found, gold, matched = counts
-    # Precision, recall and F1 come from the same resamples; a single unit has no spread to show.
-    means = resampled_means(table) if len(table) > 1 else None
-    precision = _ratio(table, means, _RIGHT, _FOUND)
-    recall = None if entry else _ratio(table, means, _HIT, _GOLD)
+    figures = shares_of(table)
+    precision, recall, f1 = figures[0], *((None, None) if entry else figures[1:])
     return Score(
-        precision,
-        recall,
-        _f1(table, means, precision, recall),
-        found,
-        gold,
-        matched,
-        0 if entry else int(table[:, _GOLD].sum()),
-        texts,
-        len(table),
+        precision, recall, f1, found, gold, matched, 0 if entry else int(table[:, _GOLD].sum()), texts, len(table)
     )
 
 
-def _ratio(table: Floats, means: Floats | None, top: int, bottom: int) -> Estimate | None:
-    total = table[:, bottom].sum()
-    if not total:
-        return None
-    value = float(table[:, top].sum() / total)
-    n = int(total)  # what the ratio rests on: marks or gold spans, not texts
-    if means is None:
-        return Estimate(value, None, None, n)
-    return _interval(value, means[:, top], means[:, bottom], n)
-
-
-def _interval(value: float, tops: Floats, bottoms: Floats, n: int) -> Estimate:
-    """The percentile interval of a ratio; none where too many resamples have nothing to divide by."""
-    kept = bottoms > 0
-    if kept.mean() < LEVEL:
-        return Estimate(value, None, None, n)
-    low, high = sorted_interval(np.sort(tops[kept] / bottoms[kept])[:, None], 1 - LEVEL)
-    return Estimate(value, float(low[0]), float(high[0]), n)
-
-
-def _f1(table: Floats, means: Floats | None, precision: Estimate | None, recall: Estimate | None) -> Estimate | None:
-    if precision is None or recall is None:
-        return None
-    total = precision.value + recall.value
-    value = 2 * precision.value * recall.value / total if total else 0.0
+def shares_of(table: Floats) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
+    """Precision, recall and F1 of counts [units, 4]: found, found and right, gold of blind texts, found of those."""
+    columns = table.T
+    precision = _share(columns[_RIGHT], columns[_FOUND])
+    recall = _share(columns[_HIT], columns[_GOLD])
+    values = f1_by_unit(table)
+    if precision is None or recall is None or values is None:
+        return precision, recall, None
     n = min(precision.n, recall.n)
-    if means is None:
-        return Estimate(value, None, None, n)
-    kept = (means[:, _FOUND] > 0) & (means[:, _GOLD] > 0)
-    if kept.mean() < LEVEL:
-        return Estimate(value, None, None, n)
-    p, r = (means[kept, top] / means[kept, bottom] for top, bottom in ((_RIGHT, _FOUND), (_HIT, _GOLD)))
-    both = np.where(p + r > 0, 2 * p * r / np.maximum(p + r, 1e-12), 0.0)
-    low, high = sorted_interval(np.sort(both)[:, None], 1 - LEVEL)
-    return Estimate(value, float(low[0]), float(high[0]), n)
+    f1 = mean_share(values, n)
+    return precision, recall, f1 and replace(f1, n=n)
+
+
+def _share(right: Floats, of: Floats) -> Estimate | None:
+    # `n` is what the share rests on: marks or gold spans, not texts.
+    found = share(right, of, of.sum())
+    return found and replace(found, n=int(of.sum()))
+
+
+def f1_by_unit(table: Floats) -> Floats | None:
+    """Values [units] whose mean is F1 and whose spread is that of F1 over units, by the delta method; None without F1.
+
+    It is formed of precision and recall, not of counts: they rest on different texts, recall on blind ones alone.
+    """
+    found, right, gold, hit = table.T
+    if not found.sum() or not gold.sum():
+        return None
+    precision, recall = right.sum() / found.sum(), hit.sum() / gold.sum()
+    total = precision + recall
+    if not total:
+        return np.zeros(len(table))
+    of_precision = (right - precision * found) / found.mean()
+    of_recall = (hit - recall * gold) / gold.mean()
+    f1: Floats = 2 * (precision * recall * total + recall**2 * of_precision + precision**2 * of_recall) / total**2
+    return f1
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,23 +217,19 @@ def corrected(
     """A run's `counts` [problems, entries] corrected: each entry's by its precision, all of them by recall.
 
     The precision of an entry that was checked n times is (right + PRIOR * p) / (n + PRIOR), with p that of all entries.
-    The interval resamples the run's problems and the judged texts' units, both. None without problems.
+    The interval, by percentiles, resamples the run's problems and the judged texts' units, both. None without problems.
     """
     if not len(counts):
         return None
     per_unit = _entry_tables(texts, entries, criterion)
     run = resampled_means(counts) if len(counts) > 1 else None
-    value_counts = counts.mean(axis=0)
-    total = float(value_counts.sum())
-    counted = Estimate(total, None, None, len(counts))
-    if run is not None:
-        low, high = sorted_interval(np.sort(run.sum(axis=1))[:, None], 1 - LEVEL)
-        counted = Estimate(total, float(low[0]), float(high[0]), len(counts))
+    counted = mean_estimate(counts.sum(axis=1))
+    assert counted is not None
     judged = int(per_unit[:, : len(entries)].sum())
     blind = int(per_unit[:, -2].sum())
     if not judged:
         return Corrected(counted, None, 0, blind, False)
-    value = _real(value_counts[None], per_unit.mean(axis=0)[None] * len(per_unit), len(entries))[0]
+    value = _real(counts.mean(axis=0)[None], per_unit.mean(axis=0)[None] * len(per_unit), len(entries))[0]
     real = Estimate(float(value), None, None, judged)
     if run is not None and len(per_unit) > 1:
         gold = resampled_means(per_unit) * len(per_unit)

@@ -7,7 +7,7 @@ mean length u of its responses there. A side's density is
 
     per * sum(w * c) / sum(w * u)    over the matched strata,
 
-and the difference is that of the two, with the percentile bootstrap over problems of `paired.density_difference` (bin
+and the difference is that of the two, with the bootstrap-t over problems of `paired.density_difference` (bin
 edges are kept, not drawn anew).
 """
 

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from backend.measure.accuracy import pass_at_k
-from backend.measure.bootstrap import Estimate, Floats, column_estimates, mean_estimate
+from backend.measure.bootstrap import Estimate, Floats, column_estimates
 from backend.measure.cues import PER
 from backend.measure.paired import mean_ratio
+from backend.measure.shares import mean_share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,10 +24,11 @@ class ProblemMeans:
     """A run by problem: means over each problem's samples, all [problems] in parallel; NaN where nothing is known.
 
     `length` is in the run's unit and `cues` are a response, by whatever they were counted by (a lexicon, a group).
-    `accuracy` is the share of right responses among the judged ones; `cut` and `finished` are the shares that hit the
-    token limit and that ended by themselves, among the responses whose ending is known.
+    `samples` counts its responses. `accuracy` is the share of right ones among the judged; `cut` and `finished` are the
+    shares that hit the token limit and that ended by themselves, among the responses whose ending is known.
     """
 
+    samples: Floats
     length: Floats
     cues: Mapping[str, Floats]
     accuracy: Floats
@@ -62,6 +64,7 @@ def problem_means(
     # Each mean within its problem first: a problem with more samples must not weigh more.
     limit, known = np.asarray(cut, dtype=np.float64), np.asarray(ended, dtype=np.float64)
     return ProblemMeans(
+        samples=np.asarray(samples, dtype=np.float64),
         length=_share(length, samples),
         cues={name: _share(counts, samples) for name, counts in cues.items()},
         accuracy=_share(right, judged),
@@ -70,9 +73,9 @@ def problem_means(
     )
 
 
-def known_mean(values: Floats) -> Estimate | None:
-    """The mean over the problems whose value is known (not NaN), with its interval; None where none is."""
-    return mean_estimate(values[~np.isnan(values)])
+def known_share(shares: Floats, samples: Floats) -> Estimate | None:
+    """The mean share over the problems where it is known (not NaN), with its interval; None where none is."""
+    return mean_share(shares, samples[~np.isnan(shares)].sum())
 
 
 def density_estimate(cues: Floats, length: Floats) -> Estimate | None:

@@ -41,7 +41,7 @@ def test_evaluate_as_json_is_one_object(gold: Path, capsys: pytest.CaptureFixtur
     for score in one["scores"]:
         assert list(score["figures"]) == ["overlap", "exact"]
     learned = one["scores"][-1]
-    assert learned["figures"]["exact"]["f1"].keys() == {"value", "low", "high", "n"}
+    assert learned["figures"]["exact"]["f1"].keys() == {"value", "low", "high", "n", "why"}
     assert learned["figures"]["exact"]["f1"]["value"] > 0.8 and learned["how"] == "5 folds by document"
     assert one["scores"][0]["figures"]["overlap"]["precision"] is None, "the shipped lists find nothing in it"
 

@@ -19,7 +19,8 @@ from backend.measure.claim_tests import (
     together,
     verdict,
 )
-from backend.measure.paired import mean_difference, mean_ratio
+from backend.measure.paired import mean_ratio
+from backend.measure.shares import share_difference
 
 FALL = Effect(-1, 5)
 YES, NO, OPEN = ClaimVerdict.REPRODUCED, ClaimVerdict.NOT_REPRODUCED, ClaimVerdict.UNDECIDED
@@ -113,16 +114,16 @@ values = st.floats(0, 100, allow_nan=False)
 
 @settings(max_examples=20)
 @given(st.lists(st.lists(st.tuples(values, values), min_size=2, max_size=2), min_size=2, max_size=12))
-def test_pooling_is_the_paired_bootstrap_of_means_over_seeds(table: list[list[tuple[float, float]]]) -> None:
-    """Against numpy's means and the measures' own intervals, on two seeds of the same problems."""
+def test_pooling_is_the_paired_difference_of_means_over_seeds(table: list[list[tuple[float, float]]]) -> None:
+    """Against numpy's means and the measures' own intervals, on two seeds of the same problems, in percent."""
     seeds = [{f"p{i}": row[seed] for i, row in enumerate(table)} for seed in (0, 1)]
     means = np.array(table).mean(axis=1)
     pooled = pooled_difference(seeds)
     assert pooled is not None
-    expected = mean_difference(means[:, 0], means[:, 1])
-    assert expected is not None and pooled.estimate.n == len(table)
-    assert pooled.estimate.value == pytest.approx(expected.value)
-    assert (pooled.estimate.low, pooled.estimate.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    expected = share_difference(means[:, 0] / 100, means[:, 1] / 100, 2 * len(table))
+    assert expected is not None and expected.low is not None and expected.high is not None
+    assert pooled.estimate.n == len(table) and pooled.estimate.value == pytest.approx(100 * expected.value)
+    assert (pooled.estimate.low, pooled.estimate.high) == pytest.approx((100 * expected.low, 100 * expected.high))
     own = np.array(table)[:, :, 0].mean(axis=0) - np.array(table)[:, :, 1].mean(axis=0)
     assert pooled.seeds == pytest.approx(tuple(own))
 
@@ -137,15 +138,24 @@ def test_pooling_over_seeds_with_problems_of_their_own() -> None:
 
 
 def test_a_relative_change_is_in_percent_of_the_baseline() -> None:
-    seeds = [{"a": (40, 100), "b": (60, 140)}, {"a": (44, 100), "b": (56, 140)}]
-    pooled = pooled_change(seeds)
-    expected = mean_ratio([42, 58], [100, 140])
+    first = {"a": (40, 100), "b": (60, 140), "c": (20, 90), "d": (70, 130), "e": (90, 140)}
+    second = {"a": (44, 100), "b": (56, 140), "c": (30, 90), "d": (50, 130), "e": (90, 140)}
+    pooled = pooled_change([first, second])
+    expected = mean_ratio([42, 58, 25, 60, 90], [100, 140, 90, 130, 140])
     assert pooled is not None and expected is not None
     assert expected.low is not None and expected.high is not None
-    assert pooled.estimate.value == pytest.approx(100 * (100 / 240 - 1))
+    assert pooled.estimate.value == pytest.approx(100 * (275 / 600 - 1))
     assert pooled.estimate.low == pytest.approx(100 * (expected.low - 1))
-    assert pooled.seeds == pytest.approx((100 * (100 / 240 - 1),) * 2)
+    assert pooled.seeds == pytest.approx((100 * (280 / 600 - 1), 100 * (270 / 600 - 1)))
     assert pooled_change([{"a": (1, 0)}]) is None
+
+
+def test_what_is_gone_everywhere_is_surely_less() -> None:
+    """None of 100 problems holds a cue any more: Wilson's upper end of 0 of 100 is 3.7 %, with as many as before."""
+    pooled = pooled_change([{f"p{i}": (0.0, 5.0 + i % 4) for i in range(100)}])
+    assert pooled is not None
+    assert (pooled.estimate.value, pooled.estimate.low) == (-100, -100)
+    assert pooled.estimate.high == pytest.approx(-100 + 3.699, abs=1e-3)
 
 
 def test_differences_on_different_problems_join_their_intervals() -> None:

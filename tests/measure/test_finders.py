@@ -46,7 +46,8 @@ def test_a_lead_is_paired() -> None:
         pytest.approx(-lead.low),
     )
     same = contest.lead("good", "same")
-    assert same is not None and (same.value, same.low, same.high) == (0, 0, 0)
+    assert same is not None and same.low is not None and same.high is not None
+    assert same.value == 0 and -0.1 < same.low == -same.high, "even equal finders may differ on other texts"
 
 
 def test_what_cannot_be_told_is_none() -> None:

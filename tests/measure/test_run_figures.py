@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backend.measure.run_figures import density_estimate, known_mean, pass_sizes, passes, problem_means
+from backend.measure.run_figures import density_estimate, known_share, pass_sizes, passes, problem_means
 
 MEANS = problem_means(
     samples=[2, 2, 2],
@@ -21,10 +21,12 @@ MEANS = problem_means(
 def test_each_problem_weighs_the_same_and_the_unknown_stays_unknown() -> None:
     assert MEANS.length.tolist() == [100, 50, 0] and MEANS.cues["hedge"].tolist() == [1, 0, 0]
     assert MEANS.accuracy[:2].tolist() == [1, 0.5] and np.isnan(MEANS.accuracy[2])
-    accuracy, cut, finished = (known_mean(values) for values in (MEANS.accuracy, MEANS.cut, MEANS.finished))
+    accuracy, cut, finished = (
+        known_share(values, MEANS.samples) for values in (MEANS.accuracy, MEANS.cut, MEANS.finished)
+    )
     assert accuracy and cut and finished
     assert (accuracy.value, accuracy.n, cut.value, finished.value) == (0.75, 2, 0.25, 0.75)
-    assert known_mean(np.array([np.nan])) is None
+    assert known_share(np.array([np.nan]), np.array([1.0])) is None
 
 
 def test_length_and_cues_are_a_response_and_density_is_pooled() -> None:

@@ -17,6 +17,7 @@ from backend.domain import Group, UserError, visible
 from backend.lexicon.entries import Entry, Lexicon, plain
 from backend.lexicon.serialization import checked
 from backend.measure.gold import FoundSpan
+from backend.measure.shares import wilson_interval
 from backend.measure.spans import Criterion, pairs
 
 FEWEST: Final = 3  # hits behind a suggestion: fewer are an accident
@@ -140,14 +141,7 @@ def _drops(lexicon: Lexicon, hits: dict[tuple[str, str], list[_Hit]]) -> list[Su
 
 def _misleads(right: int, of: int) -> bool:
     """Whether the upper end of the share's 95 % interval (Wilson) lies below MISLEADING."""
-    if of < FEWEST:
-        return False
-    # Wilson (1927) and not the normal approximation, which at 0 of 3 gives an interval without width.
-    z = 1.96
-    share = right / of
-    centre = share + z * z / (2 * of)
-    spread = z * ((share * (1 - share) + z * z / (4 * of)) / of) ** 0.5
-    return (centre + spread) / (1 + z * z / of) < MISLEADING
+    return of >= FEWEST and wilson_interval(right / of, of)[1] < MISLEADING
 
 
 def _adds(lexicon: Lexicon, missed: dict[str, list[tuple[GoldText, Span]]]) -> list[Suggestion]:

@@ -16,16 +16,16 @@ from backend.domain import Group
 from backend.measure.bootstrap import Estimate, Floats, mean_estimate
 from backend.measure.cues import PER
 from backend.measure.paired import (
-    AdjustedDifference,
     Flips,
     density_difference,
     flips,
-    holm_intervals,
     mean_difference,
     mean_ratio,
     resolution,
 )
 from backend.measure.run_figures import ProblemMeans, density_estimate
+from backend.measure.shares import mean_share, share_difference
+from backend.measure.word_tests import AdjustedDifference, adjusted_differences
 from backend.services.traces.problem_rows import by_problem
 from backend.store.parts import GROUP_COLUMNS
 
@@ -106,7 +106,7 @@ def pair_statistics(
     return PairStatistics(
         n=len(problems),
         judged=int(judged.sum()),
-        accuracy=_contrast(right_a, right_b),
+        accuracy=_shares(first.accuracy, second.accuracy, samples[a], samples[b]),
         cues=_contrast(first.cues[_ALL], second.cues[_ALL]),
         per_1k=_densities(first, second, _ALL),
         length=Contrast(
@@ -115,7 +115,7 @@ def pair_statistics(
             mean_ratio(second.length, first.length),
             ratio=True,
         ),
-        cut=_known(first.cut, second.cut),
+        cut=_shares(first.cut, second.cut, samples[a], samples[b]),
         groups={
             group: (_contrast(first.cues[column], second.cues[column]), _densities(first, second, column))
             for group, column in GROUP_COLUMNS.items()
@@ -137,9 +137,12 @@ def _contrast(a: Floats, b: Floats) -> Contrast:
     return Contrast(mean_estimate(a), mean_estimate(b), mean_difference(b, a))
 
 
-def _known(a: Floats, b: Floats) -> Contrast:
+def _shares(a: Floats, b: Floats, samples_a: Floats, samples_b: Floats) -> Contrast:
+    """A contrast of shares by problem, over the problems where both are known."""
     both = ~np.isnan(a) & ~np.isnan(b)
-    return _contrast(a[both], b[both])
+    first, second = samples_a[both].sum(), samples_b[both].sum()
+    a, b = a[both], b[both]
+    return Contrast(mean_share(a, first), mean_share(b, second), share_difference(b, a, min(first, second)))
 
 
 def _densities(a: ProblemMeans, b: ProblemMeans, name: str) -> Contrast:
@@ -167,7 +170,7 @@ def _words(
     names = sorted(counts)
     means = {name: (counts[name][a] / samples[a], counts[name][b] / samples[b]) for name in names}
     # All entries in one call: Holm's adjustment and the intervals depend on how many were tested.
-    changes = holm_intervals(np.stack([means[name][1] - means[name][0] for name in names]))
+    changes = adjusted_differences(np.stack([means[name][1] - means[name][0] for name in names]))
     words = [
         WordChange(name, groups[name], float(means[name][0].mean()), float(means[name][1].mean()), change)
         for name, change in zip(names, changes, strict=True)

@@ -16,7 +16,7 @@ from backend.domain import GRADERS, TRAINING, Run, UserError, visible
 from backend.measure.bootstrap import Estimate
 from backend.measure.cues import CueSummary
 from backend.measure.cues import summarise as summarise_cues
-from backend.measure.run_figures import ProblemMeans, density_estimate, known_mean, passes
+from backend.measure.run_figures import ProblemMeans, density_estimate, known_share, passes
 from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.losses import answered, losses_of
@@ -201,7 +201,7 @@ def summarise(run: Run, lexicon: str, rows: list[Row]) -> RunSummary:
         pass_k=passes(*verdicts(rows, GRADERS[0])),
         chars=sum(row["chars"] for row in rows) / sum(row["n"] for row in rows),
         length=length,
-        cut=known_mean(means.cut),
+        cut=known_share(means.cut, means.samples),
         cues=cues,
         per_1k=density_estimate(means.cues[_ALL], means.length),
         disagree=sum(row["disagree"] for row in rows),

@@ -36,7 +36,7 @@ from backend.grading.pool import GraderPool
 from backend.measure.bootstrap import Estimate
 from backend.measure.confidence import closing, falsely_confident
 from backend.measure.cues import fraction
-from backend.measure.run_figures import density_estimate, known_mean
+from backend.measure.run_figures import density_estimate, known_share
 from backend.services.jobs import JobProgress
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.problem_rows import by_problem, grader_accuracy
@@ -279,7 +279,7 @@ def evaluation_figures(store: Store, lexicons: LexiconService, run: Run) -> dict
     means = by_problem(rows, run.length_unit, counts)
     length, cues = means.length_and_cues()
     densities = {name: _figure(density_estimate(found, means.length)) for name, found in means.cues.items()}
-    finished = _figure(known_mean(means.finished))
+    finished = _figure(known_share(means.finished, means.samples))
     return {
         "accuracy": _figure(grader_accuracy(rows, GRADERS[0])),
         "length": _figure(length),

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from backend.domain import Context
-from backend.measure.accuracy import wilson_interval
+from backend.measure.shares import wilson_interval
 from backend.report.model import Curves, Figure, Line, Marks, Point, SeriesRole, known
 from backend.report.numbers import Form
 from pages.components.charts.chart_parts import Chart

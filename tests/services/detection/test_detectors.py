@@ -229,7 +229,7 @@ def test_learned_from_abstracts_it_beats_every_list_on_full_papers(services: Ser
         assert (
             fresh.name == "learned" and fresh.of == "doubts" and fresh.ahead is not None and fresh.ahead.low is not None
         )
-        assert leading(told, "learned") > least and fresh.ahead.low > 0.2
+        assert leading(told, "learned") > least and fresh.ahead.low > 0.15
     assert papers.scores[-1].how == "trained on abstracts.xml"
     assert leading(papers, "doubts") == pytest.approx(0.412, abs=0.001)
 

@@ -12,13 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from backend.cli.main import main
 from backend.config import Settings
 from backend.domain import Context, Job, JobKind, Lane, UserError
 from backend.measure.claim_tests import ClaimVerdict
-from backend.measure.paired import mean_difference
+from backend.measure.shares import share_difference
 from backend.services import Services, build_services
 from backend.services.jobs import JobProgress
 from backend.services.reproduction.claims import Cell, OutcomeMeasure, StepChoice, judge
@@ -120,10 +121,12 @@ def test_claims_are_tested_on_the_problems_of_the_runs(done: tuple[Services, dic
         ends.append((right[rows[2]], right[rows[0]]))
     assert set(fall.runs) == set(right)
     problems = sorted(ends[0][0])
-    after, before = ([sum(end[i][p] for end in ends) / 4 for p in problems] for i in (0, 1))
-    expected = mean_difference(after, before)
-    assert expected is not None and fall.effect == pytest.approx(expected.value)
-    assert (fall.low, fall.high) == pytest.approx((expected.low, expected.high))
+    after, before = ([sum(end[i][p] for end in ends) / 400 for p in problems] for i in (0, 1))
+    expected = share_difference(after, before, 12)
+    assert expected is not None and expected.low is not None and expected.high is not None
+    assert (fall.effect, fall.low, fall.high) == pytest.approx(
+        (100 * expected.value, 100 * expected.low, 100 * expected.high)
+    )
     assert fall.seeds == pytest.approx([sum(a[p] - b[p] for p in problems) / 3 for a, b in ends])
 
 
@@ -207,12 +210,14 @@ class Made:
 
     def values(self, cell: Cell, seed: int) -> Mapping[str, Mapping[OutcomeMeasure, float]]:
         name = cell.context.value if cell.part == "contexts" else "base" if cell.when is StepChoice.BASE else cell.part
+        # Of every arm its own, so that no two differ by the same factor everywhere.
+        own = np.random.default_rng(list(name.encode())).uniform(1, 1.1, 100)
         right, length, cues = self._figures.get(f"{name} {cell.set}") or self._figures[name]
         return {
             f"{cell.set} {i}": {
                 OutcomeMeasure.ACCURACY: float((i * 7919 + seed) % 100 < 100 * right),
-                OutcomeMeasure.LENGTH: length * (1 + i % 3 / 10),
-                OutcomeMeasure.CUES: cues * (1 + i % 2 / 10),
+                OutcomeMeasure.LENGTH: length * own[i],
+                OutcomeMeasure.CUES: cues * own[-i],
             }
             for i in range(100)
         }

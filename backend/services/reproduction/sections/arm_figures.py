@@ -19,8 +19,9 @@ from backend.measure.accuracy import pass_chance
 from backend.measure.bootstrap import Estimate, column_estimates, mean_estimate
 from backend.measure.cues import PER
 from backend.measure.matched import Matched, Responses, matched_density, responses
-from backend.measure.paired import AdjustedDifference, holm_intervals, mean_difference, mean_ratio
 from backend.measure.run_figures import density_estimate, pass_sizes
+from backend.measure.shares import mean_share, share, share_difference
+from backend.measure.word_tests import AdjustedDifference, adjusted_differences
 from backend.services.reproduction.sections.response_numbers import NumberSource, RunNumbers, Vector, Words
 
 _KEPT: Final = 4_000
@@ -45,6 +46,10 @@ class PooledFigures:
         means = _over_seeds([_by_problem(own.problems, getattr(own, measure)) for own in self._seeds])
         return np.array([means[problem] for problem in sorted(means)])
 
+    def _known(self, measure: str) -> float:
+        """How many responses its value is known of."""
+        return float(sum((~np.isnan(getattr(own, measure))).sum() for own in self._seeds))
+
     def mean(self, measure: str) -> float | None:
         """ "accuracy", "length", "cues" or "density" without an interval, which takes a moment to make."""
         if measure == "density":
@@ -56,7 +61,7 @@ class PooledFigures:
     @cached_property
     def accuracy(self) -> Estimate | None:
         """Share of right responses."""
-        return mean_estimate(self.values("right"))
+        return mean_share(self.values("right"), self._known("right"))
 
     @cached_property
     def length(self) -> Estimate | None:
@@ -77,14 +82,14 @@ class PooledFigures:
     @cached_property
     def finished(self) -> Estimate | None:
         """Share of responses that ended by themselves."""
-        return mean_estimate(self.values("finished"))
+        return mean_share(self.values("finished"), self._known("finished"))
 
     @cached_property
     def given_finished(self) -> Estimate | None:
-        """Right among finished: the ratio of two means, problems resampled as pairs."""
+        """Right among finished: the ratio of two means over problems."""
         # Not the mean of problems' ratios: one where nothing finished has none, and those are the hard problems.
         finished, both = _known(self._seeds)
-        return mean_ratio(both, finished)
+        return share(both, finished, sum(float(np.nansum(own.finished)) for own in self._seeds))
 
     @cached_property
     def passes(self) -> dict[int, Estimate]:
@@ -125,7 +130,8 @@ class ReproductionFigures:
         """Accuracy of `runs` minus that of `base`, paired by problem, over those both have a verdict on."""
         one, other = (self._accuracies(tuple(dict.fromkeys(side))) for side in (runs, base))
         shared = [problem for problem in one if problem in other]
-        return mean_difference([one[p] for p in shared], [other[p] for p in shared])
+        seeds = min(len(set(runs)), len(set(base)))  # each answers every problem once at least
+        return share_difference([one[p] for p in shared], [other[p] for p in shared], seeds * len(shared))
 
     def matched(self, runs: Sequence[str], base: Sequence[str]) -> Matched | None:
         """Density of `runs` against `base` at equal length."""
@@ -160,7 +166,7 @@ class ReproductionFigures:
         if not entries or not problems:
             return {}
         table = np.array([[one[p].get(e, 0.0) - other[p].get(e, 0.0) for p in problems] for e in entries])
-        return dict(zip(entries, holm_intervals(table), strict=True))
+        return dict(zip(entries, adjusted_differences(table), strict=True))
 
     def _accuracies(self, runs: Runs) -> dict[str, float]:
         found = self._source.numbers(runs, self._lexicon)
@@ -216,7 +222,7 @@ def _passes(seeds: Sequence[RunNumbers]) -> dict[int, Estimate]:
     found: dict[int, Estimate] = {}
     for k in pass_sizes(most):
         chances = [{problem: pass_chance(c, n, k) for problem, (c, n) in own.items()} for own in counts]
-        estimate = mean_estimate(list(_over_seeds(chances).values()))
+        estimate = mean_share([*_over_seeds(chances).values()], sum(n for own in counts for _, n in own.values()))
         found |= {k: estimate} if estimate else {}
     return found
 

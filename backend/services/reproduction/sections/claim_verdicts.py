@@ -59,8 +59,8 @@ def claim_table(claims: Sequence[ClaimResult]) -> Table:
         }
         rows.append(ReportRow(cells | _figures(claim), *_sides(first)))
     note = (
-        "Effect: the claim’s primary outcome, averaged over seeds and then over problems, with a 95% bootstrap "
-        f"interval over problems. A verdict needs {SEEDS_NEEDED} seeds where anything is trained. The "
+        "Effect: the claim’s primary outcome, averaged over seeds and then over problems, with a 95% interval "
+        f"over problems. A verdict needs {SEEDS_NEEDED} seeds where anything is trained. The "
         "paper’s values are of other models and problems; they stand here for orientation."
     )
     return Table("claims", "The nine claims", _COLUMNS, tuple(rows), note)

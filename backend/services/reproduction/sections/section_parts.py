@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backend.measure.bootstrap import Estimate
-from backend.measure.paired import AdjustedDifference
+from backend.measure.word_tests import AdjustedDifference
 from backend.report.model import Cell, Figure, Line, Point, ReportColumn, ReportRow, SeriesRole
 from backend.report.numbers import Form
 from backend.services.reproduction.recipes.recipe import ReproductionScale
