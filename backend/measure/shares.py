@@ -83,8 +83,10 @@ def paired_vectors(left: ArrayLike, right: ArrayLike) -> tuple[Floats, Floats]:
 
 def _effective(part: Floats, whole: Floats) -> float:
     """How many independent outcomes have the variance that this share has over its units."""
-    n, size = len(part), whole.mean()
-    parts, wholes = np.append(np.sort(part), [size, 0.0]), np.append(whole[np.argsort(part)], [size, size])
+    # Sorted, so that sums of floats don't depend on the order of problems.
+    order = np.lexsort((whole, part))
+    n, size = len(part), math.fsum(whole) / len(whole)
+    parts, wholes = np.append(part[order], [size, 0.0]), np.append(whole[order], [size, size])
     value = parts.sum() / wholes.sum()
     variance = ((parts - value * wholes) ** 2).sum() / wholes.sum() ** 2
     return float(value * (1 - value) / variance * n / (n + 2))
