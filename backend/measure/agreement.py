@@ -101,7 +101,9 @@ def alpha(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Agreem
     # Number 0 is "nothing stands here", a value like the others.
     values: dict[tuple[str, ...], int] = {(): 0}
     coded = [_codes(item, who, values) for item in shared]
-    tables = _by_unit(shared, np.array([coincidences(codes, len(values)).ravel() for codes in coded]))
+    # Numbered by name: in the order of their first appearance the resamples would depend on that of the items.
+    place = np.argsort(np.argsort([str(labels) for labels in values]))
+    tables = _by_unit(shared, np.array([coincidences(place[codes], len(values)).ravel() for codes in coded]))
     size = len(values)
     value = alpha_of(tables.sum(axis=0).reshape(size, size))
     if value is None:
