@@ -192,15 +192,21 @@ def resampled_means(table: Floats) -> Floats:
     centre = _means(table)
     # Centred while they are summed: a constant column has an interval without width, not one of rounding errors.
     deviations = rows - centre
-    draws = (_few_draws(problems),) if problems <= _CACHED_PROBLEMS else _draws(problems)
-    return np.concatenate([times @ deviations for times in draws]) / problems + centre
+    return multiplied(_draws, deviations) / problems + centre
 
 
-@lru_cache(maxsize=4)
-def _few_draws(problems: int) -> Floats:
-    """All draws at once, kept for the numbers of problems met last."""
+def multiplied(make: Callable[[int], Iterator[Floats]], table: Floats) -> Floats:
+    """The matrix that `make` gives in chunks of rows for a number of problems, times `table` [problems, columns]."""
+    problems = len(table)
+    chunks = (_kept(make, problems),) if problems <= _CACHED_PROBLEMS else make(problems)
+    return np.concatenate([chunk @ table for chunk in chunks])
+
+
+@lru_cache(maxsize=6)
+def _kept(make: Callable[[int], Iterator[Floats]], problems: int) -> Floats:
     # Runs mostly hold the same few numbers of problems, and drawing takes longer than multiplying.
-    return np.concatenate(list(_draws(problems)))
+    made = list(make(problems))
+    return np.concatenate(made)
 
 
 def _draws(problems: int) -> Iterator[Floats]:

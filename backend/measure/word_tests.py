@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backend.measure.bootstrap import LEVEL, RESAMPLES, SEED, Floats
+from backend.measure.bootstrap import LEVEL, RESAMPLES, SEED, Floats, multiplied
 
 _ALL_FLIPS: Final = 14  # problems: of 2**13 flips, with their mirror images, none is left out
-_CACHED: Final = 600  # problems: 10,000 flips of them take 48 MB
 _CHUNK: Final = 500  # flips
 _ROUNDING: Final = 1e-9
 
@@ -114,8 +112,7 @@ def _shifts(table: Floats) -> tuple[Floats, Floats]:
     the sum of either part is 0, and flipping it changes nothing.
     """
     problems, total = table.shape[1], table.sum(axis=1)
-    flips = (_few_flips(problems),) if problems <= _CACHED else _flips(problems)
-    sums = np.concatenate([flipped @ np.column_stack([table.T, np.ones(problems)]) for flipped in flips])
+    sums = multiplied(_flips, np.column_stack([table.T, np.ones(problems)]))
     inside, many = sums[:, :-1], sums[:, -1:]
     with np.errstate(divide="ignore", invalid="ignore"):
         one, other = inside / many, (total - inside) / (problems - many)
@@ -126,12 +123,6 @@ def _shifts(table: Floats) -> tuple[Floats, Floats]:
     small = _ROUNDING * np.abs(table).max(axis=1)
     one, other = (np.where(np.abs(side) <= small, 0.0, side) for side in (one, other))
     return np.minimum(one, other), np.maximum(one, other)
-
-
-@lru_cache(maxsize=4)
-def _few_flips(problems: int) -> Floats:
-    """All flips at once, kept for the numbers of problems met last."""
-    return np.concatenate(list(_flips(problems)))
 
 
 def _flips(problems: int) -> Iterator[Floats]:
