@@ -64,7 +64,7 @@ def column_estimates(values: ArrayLike) -> list[Estimate | None]:
     # Skewed counts are nearly symmetric on the log, and their interval can't reach below zero there.
     positive = (table >= 0).all(axis=0) & (means > 0)
     ends = np.full((2, len(means)), np.nan)
-    ends[:, positive] = _from_log(_ends(table[None, :, positive], _log_mean), means[positive])
+    ends[:, positive] = _from_log(_ends(table[None, :, positive], log_mean), means[positive])
     ends[:, ~positive] = _ends(table[None, :, ~positive], _mean)
     return [*_estimates(means, ends, len(table))]
 
@@ -80,7 +80,7 @@ def ratio_estimates(values: Floats, baseline: Floats) -> list[Estimate | None]:
     ratios = _means(values) / _means(baseline[:, None])
     ends, some = np.full((2, columns), np.nan), ratios > 0
     both = [values[:, some], np.broadcast_to(baseline[:, None], (problems, int(some.sum())))]
-    ends[:, some] = _from_log(_ends(np.stack(both), _log_ratio), ratios[some])
+    ends[:, some] = _from_log(_ends(np.stack(both), log_ratio), ratios[some])
     return [*_estimates(ratios, ends, problems)]
 
 
@@ -94,11 +94,13 @@ def _mean(means: Floats) -> tuple[Floats, Floats]:
     return means[0], np.ones_like(means)
 
 
-def _log_mean(means: Floats) -> tuple[Floats, Floats]:
+def log_mean(means: Floats) -> tuple[Floats, Floats]:
+    """The log of a mean."""
     return np.log(means[0]), 1 / means
 
 
-def _log_ratio(means: Floats) -> tuple[Floats, Floats]:
+def log_ratio(means: Floats) -> tuple[Floats, Floats]:
+    """The log of a mean over another."""
     return np.log(means[0] / means[1]), np.stack([1 / means[0], -1 / means[1]])
 
 
