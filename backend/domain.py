@@ -217,8 +217,7 @@ class ProblemDraft:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-# The instruction evaluation harnesses append to a question; it is not part of the problem. Only the end is
-# searched, so that a hostile question can't make the search slow.
+# What evaluation harnesses append to a question. Only the end is searched: a hostile question can't make it slow.
 _BOXED_INSTRUCTION = re.compile(
     r"(?:please\s|let'?s\s)?\s?(?:reason|think) step by step,?[^\n]*?\\boxed\s?\{\s?\}\.?$", re.IGNORECASE
 )
@@ -383,7 +382,7 @@ class TraceFilter:
     correct: bool | None = None
     unknown: bool = False
     disagree: bool = False
-    grader: str = "math-verify"
+    grader: str = "final answer"
     min_words: int | None = None
     max_words: int | None = None
     min_density: float | None = None
@@ -396,5 +395,6 @@ class TraceFilter:
     entry: str = ""
 
 
-# The first is the default; "file" stands for the verdicts that a source brings itself.
-GRADERS = ("math-verify", "paper", "file")
+# The first is the default, also by its older name; "file" stands for the verdicts that a source brings itself.
+GRADERS = ("final answer", "paper", "file")
+SPELLINGS = {"math-verify": GRADERS[0], "final-answer": GRADERS[0]}

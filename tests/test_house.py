@@ -35,7 +35,7 @@ ALLOWED = {
     "files": set(),
     "lexicon": {"domain"},
     "measure": {"domain", "annotation"},
-    "grading": {"domain", "child_process"},
+    "grading": {"domain", "child_process", "lexicon"},
     "detect": {"domain", "annotation", "lexicon", "measure"},
     "report": {"domain", "files", "measure"},
     "exchange": {"domain", "annotation", "import_plan", "messages", "files", "lexicon", "measure", "grading", "detect"},

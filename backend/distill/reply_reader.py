@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backend.distill.train_plan import TrainingProblem
-from backend.grading import countdown, verify_rules
+from backend.grading import rules
 from backend.lexicon.entries import load_all
 from backend.lexicon.matcher import Matcher
 
@@ -97,9 +97,8 @@ class Reader:
 
 
 def is_right(item: TrainingProblem, text: str) -> bool | None:
-    """The verdict of the grader "math-verify": exact for countdown questions."""
-    verdict = countdown.judge(item.question, text) or verify_rules.grade(text, item.gold)
-    return verdict.correct
+    """The verdict of the default grader: exact for countdown questions."""
+    return rules.grade(rules.Response(text, item.gold, item.question)).correct
 
 
 def shares(divergence: Sequence[Sequence[float]], marks: Sequence[Sequence[bool]]) -> Mapping[str, float]:

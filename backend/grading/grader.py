@@ -1,7 +1,8 @@
 """The process in which graders run: `python -m backend.grading.grader`, driven by GraderPool.
 
-Owns its own limits and the lines it speaks: one JSON object a line in, `{"grader", "text", "gold"}`, and one out,
-`{"answer", "correct", "note"}`; the first line out is `{"ready": true}`. Deadlines on the wall clock are its parent's.
+Owns its own limits and the lines it speaks: one JSON object a line in, `{"grader", "gold", ...}` with
+the answer as "text" or what was "stated", and one out, `{"answer", "correct", "note"}`; the first line out is
+`{"ready": true}`. Deadlines on the wall clock are its parent's.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from backend.child_process import json_output
-from backend.grading import math_verify, paper
+from backend.grading import exact, paper, rules  # noqa: F401  sympy is loaded before the first request's time runs
+from backend.grading.final_answer import Stated
 from backend.grading.verdicts import PAPER, Verdict
 
 # Bytes of address space. Computer algebra can ask for all there is: then this process fails, and not the machine.
@@ -30,7 +32,8 @@ def grade(request: dict[str, Any]) -> Verdict:
     try:
         if request["grader"] == PAPER:
             return paper.grade_answer(request["text"], request["gold"])
-        return math_verify.grade(request["text"], request["gold"])
+        stated = Stated(**{**request["stated"], "answers": tuple(request["stated"]["answers"])})
+        return rules.with_algebra(stated, request["gold"], request["question"])
     except MemoryError:
         return Verdict(None, None, "unknown: ran out of memory")
     except Exception as error:

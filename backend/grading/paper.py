@@ -6,8 +6,9 @@ tolerance that makes 5 equal 500, lists without order, no fallback to the last n
 Rules. The answer is what follows the last occurrence of the letters "boxed" (a backslash isn't asked
 for): up to the matching brace, the end of the text where that never comes, or the next `$` where no
 brace opens. Two normalised answers are equal as strings, as lists in any order, as numbers within 1e-4 (also
-times 100 or divided by 100), as tuples or intervals element by element (kinds of bracket aside), as
-equations whose sides differ by the same expression, or by computer algebra within 3 seconds of processor time.
+times 100 or divided by 100), as letters of a choice, as tuples or intervals element by element (kinds of bracket
+aside), as equations whose sides differ by the same expression, or by computer algebra within 3 seconds of processor
+time.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from backend.grading.limits import TookTooLong, time_limit
 from backend.grading.normalise import normalise
-from backend.grading.verdicts import Verdict
+from backend.grading.verdicts import NeedsAlgebra, Verdict
 
 Compare = Callable[[str, str], bool]
 
@@ -28,21 +30,25 @@ LENGTH_LIMIT: Final = 4000
 _LONGEST_LIST: Final = 100  # elements are compared in any order: the work grows with the square
 SYMBOLIC_SECONDS: Final = 3.0
 OVER_TIME: Final = "the comparison took longer than 3 seconds, which these rules count as wrong"
+LENIENT: Final = "right by these rules, which take numbers within 0.0001 (and 100 times as much) for equal"
+LAST_BOX: Final = "these rules take the last box, whatever is in it"
+_PLACEHOLDERS: Final = {"answer", "youranswer", "finalanswer", "yourfinalanswer", "...", r"\ldots", ""}
 _TOLERANCE: Final = 1e-4
+_CHOICE = re.compile(r"\([A-E]\)|[A-E][.):]|\*\*[A-E]\*\*")
+_LETTERS: Final = frozenset("ABCDE")
 _BRACE = re.compile(r"[{}]")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,2})?")
 _MATRIX = re.compile(r"\\begin\{pmatrix\}(.+)\\end\{pmatrix\}")
 _BRACKETED = re.compile(r"[(\[].+[)\]]")
 
 
-class NeedsAlgebra(Exception):
-    """The comparison can't be settled without computer algebra, which takes a process of its own."""
-
-
 def extract(text: str) -> str | None:
     """The final answer in `text`, None where the word "boxed" doesn't occur or nothing follows it."""
     # The word alone: "I will put it in boxed form. Answer 42" gives "form. Answer 42" in the paper's code too.
-    _, found, rest = text.rpartition("boxed")
+    # A thought in full goes first, as in the paper's eval.py; one that was opened by the prompt stays.
+    opened = text.find("<think>")
+    closed = text.find("</think>", opened) if opened >= 0 else -1
+    _, found, rest = text[closed + len("</think>") if closed >= 0 else 0 :].rpartition("boxed")
     if not found:
         return None
     answer = _braced(rest) if rest.startswith("{") else rest.partition("$")[0]
@@ -83,7 +89,12 @@ def quick(pred: str | None, gold: str) -> Verdict:
         return Verdict(None, False, "no boxed answer")
     if len(pred) > LENGTH_LIMIT:
         return Verdict(pred, pred.strip() == gold.strip())
-    return Verdict(pred, _equal(normalise(pred), normalise(gold), _refuse))
+    mine, wanted = normalise(pred), normalise(gold)
+    # Before any algebra, which would only say that no placeholder equals a number.
+    if mine.lower() in _PLACEHOLDERS and mine.lower() != wanted.lower():
+        return Verdict(pred, False, LAST_BOX)
+    right = _equal(mine, wanted, _refuse)
+    return Verdict(pred, right, LENIENT if right and _number(mine) != _number(wanted) else "")
 
 
 def _refuse(_left: str, _right: str) -> bool:
@@ -95,7 +106,10 @@ def _with_algebra(pred: str, gold: str) -> Verdict:
 
     try:
         with time_limit(SYMBOLIC_SECONDS):
-            return Verdict(pred, _equal(normalise(pred), normalise(gold), equal))
+            right = _equal(normalise(pred), normalise(gold), equal)
+            # What is right by value alone differs once nothing is allowed for.
+            lenient = right and not _equal(normalise(pred), normalise(gold), partial(equal, tolerance=0.0))
+            return Verdict(pred, right, LENIENT if lenient else "")
     except TookTooLong:
         return Verdict(pred, False, OVER_TIME)
 
@@ -106,6 +120,10 @@ def _equal(pred: str, gold: str, algebra: Compare) -> bool:
         return True
     if not pred or not gold:
         return False
+    if gold in _LETTERS and (letters := re.findall(r"\b[A-E]\b", pred.upper())) and letters[-1] == gold:
+        return True
+    if (choice := _CHOICE.match(pred)) and pred[choice.end() :] and _equal(pred[choice.end() :], gold, algebra):
+        return True
     if "," in pred and "," in gold and _equal_lists(pred, gold, algebra):
         return True
     # 45, 45 % and 0.45 are all taken for the same, whichever of the two has the percent sign.

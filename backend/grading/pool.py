@@ -10,22 +10,22 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
 from backend.child_process import first_readable
-from backend.grading import countdown, paper, verify_rules
+from backend.grading import paper, rules
 from backend.grading.grader_process import GraderProcess
-from backend.grading.verdicts import MATH_VERIFY, PAPER, TOO_LONG, Verdict, Verdicts
+from backend.grading.rules import EXACT, Response
+from backend.grading.verdicts import FINAL, NO_GOLD, PAPER, TOO_LONG, NeedsAlgebra, Verdict, Verdicts
 
 # Taken in ahead of what is read: so much that no process waits for its next item, and no more texts than memory bears.
 _WINDOW: Final = 256
 _WINDOW_CHARACTERS: Final = 32_000_000
 _FAILED_STARTS: Final = 3
-EXACT: Final = "checked exactly"
 NOT_ONE: Final = "unknown: many answers are right, and these rules compare with one"
-Item = tuple[str, str | None] | tuple[str, str | None, str]
+Item = Response | tuple[str, str | None] | tuple[str, str | None, str]
 DIED: Final = "unknown: the grader's process ended on this answer"
 
 
@@ -39,7 +39,7 @@ class _Item:
         return len(self.verdicts) == 2
 
     def result(self) -> Verdicts:
-        return Verdicts(self.verdicts[PAPER], self.verdicts[MATH_VERIFY])
+        return Verdicts(self.verdicts[PAPER], self.verdicts[FINAL])
 
 
 @dataclass(slots=True)
@@ -98,16 +98,16 @@ class GraderPool:
         self._idle, self._starting = [], []
 
     def grade(self, items: Iterable[Item]) -> Iterator[Verdicts]:
-        """Both verdicts for each (text, gold) or (text, gold, question), in order; at most 256 items, or about 32
-        million characters, are taken in ahead of what is read.
+        """Both verdicts for each response, in order; at most 256 items, or about 32 million characters, are taken in
+        ahead of what is read.
 
         `correct` is None for a gold that is None or blank. The answer to a countdown question ("Use 8, 4, 5 to make
-        9.") is checked exactly in place of math-verify, and the note says so; the paper's rules don't apply.
+        9.") is checked exactly, and the note says so; the paper's rules don't apply.
         """
         window: deque[_Item] = deque()
         try:
-            for text, gold, *question in items:
-                window.append(self._admit(text, gold, *question))
+            for item in items:
+                window.append(self._admit(Response(*item)))
                 self._advance(block=False)
                 while window and (window[0].done() or self._full(window)):
                     yield self._finished(window.popleft())
@@ -117,7 +117,7 @@ class GraderPool:
             self._drop_work()
 
     def _full(self, window: deque[_Item]) -> bool:
-        held = sum(len(task.request["text"]) for task in self._waiting)
+        held = sum(len(task.answer or "") for task in self._waiting)
         return len(window) >= _WINDOW or held >= _WINDOW_CHARACTERS
 
     def _finished(self, item: _Item) -> Verdicts:
@@ -125,33 +125,28 @@ class GraderPool:
             self._advance(block=True)
         return item.result()
 
-    def _admit(self, text: str, gold: str | None, question: str = "") -> _Item:
+    def _admit(self, response: Response) -> _Item:
         """Decide what needs no process; queue the rest."""
-        item = _Item()
-        # Many answers are right: equality with the gold one, which both graders go by, decides nothing.
-        if exact := countdown.judge(question, text):
-            note = f"{EXACT}: {exact.note}" if exact.note else EXACT
-            item.verdicts[MATH_VERIFY] = Verdict(exact.answer, exact.correct, note)
-            item.verdicts[PAPER] = Verdict(exact.answer, None, NOT_ONE)
-            return item
-        answer = paper.extract(text)
-        if gold is None or not gold.strip():
-            item.verdicts[PAPER] = Verdict(answer, None, "no gold answer")
+        item, stated, gold = _Item(), rules.state(response), response.gold
+        if certain := rules.beforehand(response, stated):
+            item.verdicts[FINAL] = certain
+        else:
+            request = {"stated": asdict(replace(stated, spoken="")), "gold": gold, "question": response.question}
+            self._queue(item, FINAL, request, stated.answer)
+        answer = paper.extract(response.text)
+        if certain and certain.note.startswith(EXACT):
+            item.verdicts[PAPER] = Verdict(certain.answer, None, NOT_ONE)
+        elif gold is None or not gold.strip():
+            item.verdicts[PAPER] = Verdict(answer, None, NO_GOLD)
         else:
             try:
                 item.verdicts[PAPER] = paper.quick(answer, gold)
-            except paper.NeedsAlgebra:
-                self._queue(item, PAPER, answer or "", gold, answer)
-        if certain := verify_rules.quick(text, gold):
-            item.verdicts[MATH_VERIFY] = certain
-        elif len(text) > verify_rules.TEXT_LIMIT:
-            item.verdicts[MATH_VERIFY] = verify_rules.grade(text, gold)
-        else:
-            self._queue(item, MATH_VERIFY, text, gold, None)
+            except NeedsAlgebra:
+                self._queue(item, PAPER, {"text": answer or "", "gold": gold}, answer)
         return item
 
-    def _queue(self, item: _Item, grader: str, text: str, gold: str | None, answer: str | None) -> None:
-        self._waiting.append(_Task(item, grader, {"grader": grader, "text": text, "gold": gold}, answer))
+    def _queue(self, item: _Item, grader: str, request: dict[str, Any], answer: str | None) -> None:
+        self._waiting.append(_Task(item, grader, {"grader": grader, **request}, answer))
 
     def _advance(self, block: bool) -> None:
         """Hand out waiting work, then take in replies; if `block`, wait until something happens."""

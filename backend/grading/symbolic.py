@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from latex2sympy2_extended.latex2sympy2 import latex2sympy
-from sympy import simplify
+from sympy import nan, simplify, zoo
 
 LENGTH_LIMIT: Final = 500
 # Reading leaves powers and factorials unevaluated; those of more digits are refused before any arithmetic.
@@ -26,10 +26,11 @@ _PLAIN: Final = (
     (re.compile(r"(?<![\\a-zA-Z])sqrt\(([^()]*)\)"), r"\\sqrt{\1}"),
     (re.compile(r"(?<![\\a-zA-Z])(sin|cos|tan|log|ln|exp|pi)(?![a-zA-Z])"), r"\\\1 "),
 )
+_INDEX = re.compile(r"(?<=\d)_\{?(\w+)\}?")
 
 
-def equal(left: str, right: str) -> bool:
-    """Whether two expressions are equal: as written, by value within 1e-4, or after simplifying.
+def equal(left: str, right: str, tolerance: float = _TOLERANCE) -> bool:
+    """Whether two expressions are equal: as written, by value within `tolerance`, or after simplifying.
 
     False for anything that can't be read, is longer than LENGTH_LIMIT or too large to evaluate. May
     take arbitrarily long on expressions within those bounds: give it a time_limit or a process.
@@ -38,7 +39,7 @@ def equal(left: str, right: str) -> bool:
         return False
     try:
         first, second = _read(left), _read(right)
-        return first is not None and second is not None and _same(first, second)
+        return first is not None and second is not None and _same(first, second, tolerance)
     except MemoryError:  # says nothing of the two: the grader makes it "unknown"
         raise
     except Exception:  # sympy raises whatever it meets: any failure means "not shown to be equal"
@@ -48,6 +49,10 @@ def equal(left: str, right: str) -> bool:
 @lru_cache(maxsize=256)
 def _read(text: str) -> Any:
     """The sympy object `text` denotes, None where the grammar can't read it or it is too large."""
+    # The grammar reads 11:00 as a division, and 43_7 as 43.
+    if ":" in text:
+        return None
+    text = _INDEX.sub(r" b_{\1}", text)
     for pattern, replacement in _PLAIN:
         text = pattern.sub(replacement, text)
     # A LaTeX grammar, and never `sympify` or `parse_expr`: those hand the text to Python's evaluator.
@@ -55,10 +60,12 @@ def _read(text: str) -> Any:
         parsed = latex2sympy(text, is_real=None, convert_degrees=False, normalization_config=None)
     except Exception:
         return None
-    return None if _digits(parsed) > _DIGITS else parsed
+    # A division by zero has no value, and would equal every other.
+    undefined = hasattr(parsed, "has") and parsed.has(zoo, nan)
+    return None if undefined or digits(parsed) > _DIGITS else parsed
 
 
-def _same(first: Any, second: Any) -> bool:
+def _same(first: Any, second: Any, tolerance: float) -> bool:
     if first == second:
         return True
     difference = first - second
@@ -67,15 +74,15 @@ def _same(first: Any, second: Any) -> bool:
     # Simplifying is what takes long: where a number is left, its value settles it.
     if difference.free_symbols:
         difference = simplify(difference)
-    return not difference.free_symbols and abs(complex(difference.evalf())) <= _TOLERANCE
+    return not difference.free_symbols and abs(complex(difference.evalf())) <= tolerance
 
 
-def _digits(expression: Any) -> float:
+def digits(expression: Any) -> float:
     """An upper bound on the decimal digits of any number that evaluating `expression` makes."""
     args = getattr(expression, "args", ())
     if getattr(expression, "is_Number", False):
         return math.log10(min(abs(float(expression)), 1e300) + 1) if expression.is_finite else 1.0
-    sizes = [_digits(arg) for arg in args] or [1.0]
+    sizes = [digits(arg) for arg in args] or [1.0]
     kind = type(expression).__name__
     if kind in ("Pow", "exp"):
         return max(sizes[0], 1.0) * 10 ** min(sizes[-1], 9.0)

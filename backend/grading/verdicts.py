@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from typing import Final
 
 PAPER: Final = "paper"
-MATH_VERIFY: Final = "math-verify"
-GRADERS: Final = (PAPER, MATH_VERIFY)
-DEFAULT_GRADER: Final = MATH_VERIFY
+FINAL: Final = "final answer"
+GRADERS: Final = (PAPER, FINAL)
 
 ANSWER_LIMIT: Final = 1000
 TOO_LONG: Final = "unknown: took too long"
+NO_ANSWER: Final = "no final answer"
+NO_GOLD: Final = "no gold answer"
+
+
+class NeedsAlgebra(Exception):
+    """The comparison can't be settled without computer algebra, which takes a process of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,8 @@ class Verdicts:
     """Both graders' verdicts on one response."""
 
     paper: Verdict
-    math_verify: Verdict
+    final: Verdict
 
     def by_name(self, grader: str) -> Verdict:
         """The verdict of `grader`, one of GRADERS. Raises KeyError for another name."""
-        return {PAPER: self.paper, MATH_VERIFY: self.math_verify}[grader]
+        return {PAPER: self.paper, FINAL: self.final}[grader]

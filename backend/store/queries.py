@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backend.domain import GRADERS, Context, SearchAs, TraceFilter, UserError, visible
+from backend.domain import GRADERS, SPELLINGS, Context, SearchAs, TraceFilter, UserError, visible
 from backend.lexicon.folding import continues_word
 from backend.store.ledger import Ledger
 from backend.store.parts import ROW_GROUP, disk_errors
@@ -37,7 +37,7 @@ from backend.store.trace_numbers import (
 )
 
 # Grader, by the name that people choose it by -> the column that holds its verdict.
-VERDICTS = {"file": "file_correct", "paper": "paper_correct", "math-verify": "verify_correct"}
+VERDICTS = {"file": "file_correct", "paper": "paper_correct", GRADERS[0]: "verify_correct"}
 
 # Per 1,000 tokens, or words where a run has no tokenizer. Cues without tokens make NULL, a dash, never a division by 0.
 _PER_1K = "1000.0 * coalesce(c.n, 0) / nullif(coalesce(t.tokens, t.words), 0)"
@@ -74,6 +74,7 @@ _UNSPACED = "".join(
 
 def verdict_column(grader: str) -> str:
     """The column of a grader's verdicts. Raises UserError for an unknown grader."""
+    grader = SPELLINGS.get(grader, grader)
     if grader not in VERDICTS:
         raise UserError(f"There is no grader called {visible(grader, 40)!r}; there are {', '.join(VERDICTS)}.")
     return VERDICTS[grader]

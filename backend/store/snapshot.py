@@ -23,7 +23,7 @@ from backend.store.parts import SCHEMAS
 COMMENTS = {
     "runs": "One row a run: one model x one problem set x one context x one sampling configuration",
     "problems": "One row a problem; id is the hash of its content, so runs join on it",
-    "traces": "One row a response; *_correct is the verdict of the file, of the paper's rules and of math-verify",
+    "traces": "One row a response; *_correct is the verdict of the file, of the paper's rules and of ours",
     "cues": 'One row a cue: [start, "end") in code points of text (of prompt where section is prompt)',
     "measures": "One row a trace and lexicon: cues by section and group, density per 1,000 tokens (else words)",
 }

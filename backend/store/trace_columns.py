@@ -29,7 +29,7 @@ Hits = NDArray[Any]
 # computes or stores of a text: sections, loops, lengths, the graders' verdicts, how cues are found and counted (not
 # with a lexicon's new version, which has an id of its own). Runs of a smaller number are brought up to date by
 # services/traces/refresh.py.
-RULES: Final = 2
+RULES: Final = 3
 
 _SECTIONS = tuple(Section)
 _GROUPS = tuple(Group)
@@ -134,9 +134,9 @@ def trace_row(
         "paper_answer": verdicts.paper.answer,
         "paper_correct": verdicts.paper.correct,
         "paper_note": verdicts.paper.note,
-        "verify_answer": verdicts.math_verify.answer,
-        "verify_correct": verdicts.math_verify.correct,
-        "verify_note": verdicts.math_verify.note,
+        "verify_answer": verdicts.final.answer,
+        "verify_correct": verdicts.final.correct,
+        "verify_note": verdicts.final.note,
         "roles_known": draft.roles_known,
         "source_file": draft.source.file,
         "source_sha256": draft.source.sha256,

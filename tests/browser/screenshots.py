@@ -50,7 +50,7 @@ def main() -> int:
 def pages_to_show(services: Services) -> dict[str, tuple[str, dict[str, str]]]:
     """Picture -> (page, query): the pair that changed most, and a problem one side doubts and solves."""
     pair = next(p for p in services.runs.pairs() if (p.base.info.model, p.base.info.dataset) == (MODEL, DATASET))
-    telling = services.comparison.telling([pair], services.lexicons.default, "math-verify")
+    telling = services.comparison.telling([pair], services.lexicons.default, "final answer")
     if telling is None:
         raise LookupError(f"{MODEL} on {DATASET} has no problem that shows the point.")
     runs, problem = [pair.base.id, pair.variant.id], telling.problem.id

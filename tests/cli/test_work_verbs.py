@@ -37,7 +37,7 @@ def test_evaluate_prints_what_runs_prints(tmp_path: Path) -> None:
     assert {row["context"] for row in rows} == {"none", "full solution"}
     for row in rows:
         assert (row["problems"], row["traces"], row["dataset"], row["length_unit"]) == (3, 6, "lab-cd3-test", "tokens")
-        assert row["sampling"]["temperature"] == 0.8 and row["accuracy"]["math-verify"] is not None
+        assert row["sampling"]["temperature"] == 0.8 and row["accuracy"]["final answer"] is not None
     listed = [json.loads(line) for line in backend(tmp_path, "runs", "--json").stdout.splitlines()]
     assert sorted(listed, key=str) == sorted(rows, key=str)
     jobs = backend(tmp_path, "jobs")

@@ -117,7 +117,7 @@ def test_compare_runs_on_every_mode_grader_and_lexicon(small: Services) -> None:
     runs = f"{pair.base.id},{pair.variant.id}"
     for mode in ("all", "right to wrong", "wrong to right", "both wrong", "largest cue drop", "cut off"):
         assert "Problem " in said(sound(opened("compare", runs=runs, mode=mode)))
-    for grader in ("math-verify", "paper", "file"):
+    for grader in ("math-verify", "final-answer", "final answer", "paper", "file"):
         for lexicon in small.lexicons.by_name:
             sound(opened("compare", runs=runs, grader=grader, lexicon=lexicon))
 

@@ -98,7 +98,7 @@ def test_figures_equal_those_of_the_services(real_store: Settings, tmp_path: Pat
         assert summary.cues.value == pytest.approx(cues)
         assert summary.per_1k is not None and summary.per_1k.value == pytest.approx(per_1k)
         assert densities[summary.run.id]["kim2026"] == pytest.approx((cues, per_1k))
-        accuracy = summary.accuracy["math-verify"]
+        accuracy = summary.accuracy["final answer"]
         assert (accuracy and accuracy.value) == pytest.approx(right)
 
 

@@ -16,6 +16,7 @@ import orjson
 from backend.domain import Finish, Job, SourceRef, TraceDraft, problem_id
 from backend.engines.protocol import Alternative, Done, Event, Failed, Piece, Token
 from backend.grading.pool import GraderPool
+from backend.grading.rules import Response
 from backend.grading.verdicts import Verdict as GraderVerdict
 from backend.grading.verdicts import Verdicts
 from backend.services.generation.job_plan import JobPlan, Place
@@ -123,7 +124,8 @@ class TraceRecorder:
         del self._growing[done.key]
         text, problem = "".join(growing.text), self._plan.problems[place[1]]
         # Graded at once, not when the run is stored: a person watches who is right.
-        verdicts = next(iter(self._graders.grade([(text, problem.gold, problem.question)])))
+        response = Response(text, problem.gold, problem.question, done.prompt, done.finish is Finish.LENGTH)
+        verdicts = next(iter(self._graders.grade([response])))
         seconds = time.monotonic() - growing.begun
         body = {
             "text": text,
@@ -136,8 +138,8 @@ class TraceRecorder:
             "scored": _lists(growing.tokens) if self._plan.spec.logprobs else None,
         }
         entry = {
-            **{"k": "done", **self._names(place), "finish": done.finish.value, "correct": verdicts.math_verify.correct},
-            **{"answer": verdicts.math_verify.answer, "tokens": done.tokens, "words": len(text.split())},
+            **{"k": "done", **self._names(place), "finish": done.finish.value, "correct": verdicts.final.correct},
+            **{"answer": verdicts.final.answer, "tokens": done.tokens, "words": len(text.split())},
             **{"cues": {name: len(m.find(text)) for name, m in self._matchers.items()}, "seconds": body["seconds"]},
             **{"trace": self._plan.trace_id(place)},
         }
@@ -270,10 +272,12 @@ def _adopt(store: Store, plan: JobPlan, graders: GraderPool, arm: int, row: Mapp
     if BROKEN_OFF in extra or problem_id((problem := plan.problems[number]).question) != row["problem_id"]:
         return
     scored = store.queries.tokens(row["trace_id"]) if plan.spec.logprobs else []
+    cut = row["finish"] == Finish.LENGTH
+    response = Response(row["text"], problem.gold, problem.question, row["prompt"], cut)
     body = {
         **{name: row[name] for name in ("text", "prompt", "finish", "tokens")},
         **{"seconds": extra.get("seconds"), "engine": extra.get("engine"), "adopted": row["trace_id"]},
-        "verdicts": asdict(next(iter(graders.grade([(row["text"], problem.gold, problem.question)])))),
+        "verdicts": asdict(next(iter(graders.grade([response])))),
         "scored": next((_stored_lists(one) for one in scored if one["generated"]), None),
     }
     store.streams.keep(plan.job.id, Kept(arm, number, sample, body))
@@ -297,7 +301,9 @@ def _from_inbox(plan: JobPlan, arm: int, kept: Kept, source: SourceRow) -> tuple
     body: Mapping[str, Any] = kept.body
     problem = plan.problems[kept.problem]
     number = plan.number((arm, kept.problem, kept.sample)) % plan.arm_size
-    verdicts = Verdicts(**{name: GraderVerdict(**verdict) for name, verdict in body["verdicts"].items()})
+    # A response that finished before the grader had its present name is still to be stored.
+    names = {"math_verify": "final"}
+    verdicts = Verdicts(**{names.get(k, k): GraderVerdict(**found) for k, found in body["verdicts"].items()})
     extra = {
         "seed": plan.seed(kept.problem, kept.sample),
         "seconds": body["seconds"],

@@ -3,8 +3,8 @@
 Owns the tests, which were fixed before the runs they judge; the rules and the pooling over seeds are those of
 `measure.claim_tests`.
 
-Outcomes are those of single problems: accuracy (share of right samples by math-verify, in points), length of a response
-and cues a response (kim2026's ten words by the paper's counting; both as a change in percent of what they are compared
+Outcomes are those of single problems: accuracy (share of right final answers, in points), length of a response and
+cues a response (kim2026's ten words by the paper's counting; both as a change in percent of what they are compared
 with). Runs are compared on the problems they share. "Base" is the model before the first step, "held-out" the one set
 that HELD_OUT names for the scale; everything is measured at the last step unless it says otherwise.
 

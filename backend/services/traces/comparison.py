@@ -19,7 +19,7 @@ from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.pair_statistics import PairStatistics, pair_statistics
 from backend.services.traces.run_pairs import Pair
 from backend.store import Store
-from backend.store.queries import VERDICTS
+from backend.store.queries import verdict_column
 
 Row = dict[str, Any]
 MOST_RUNS = 4
@@ -204,7 +204,7 @@ class ComparisonService:
 
 
 def _side(row: Row, grader: str, unit: str) -> Side:
-    column, n = VERDICTS[grader], row["n"]
+    column, n = verdict_column(grader), row["n"]
     length = row[unit] or 0  # no trace of the run has a token count
     return Side(
         samples=n,

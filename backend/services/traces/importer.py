@@ -28,6 +28,7 @@ from backend.exchange.traces.read import RowTally, preview, read
 from backend.exchange.traces.scan import scan, scan_mapped
 from backend.exchange.traces.tables import arms_in, view
 from backend.grading.pool import GraderPool
+from backend.grading.rules import Response
 from backend.grading.verdicts import Verdicts
 from backend.import_plan import (
     ColumnMapping,
@@ -280,10 +281,10 @@ def graded(drafts: Iterable[TraceDraft], graders: GraderPool) -> Iterator[tuple[
     # The pool reads a bounded window ahead: a file larger than memory can be imported.
     waiting: deque[TraceDraft] = deque()
 
-    def feed() -> Iterator[tuple[str, str | None, str]]:
+    def feed() -> Iterator[Response]:
         for draft in drafts:
             waiting.append(draft)
-            yield draft.text, draft.gold, draft.question
+            yield Response.of(draft)
 
     for verdicts in graders.grade(feed()):
         yield waiting.popleft(), verdicts

@@ -9,7 +9,7 @@ from backend.domain import GRADERS
 from backend.measure.accuracy import accuracy
 from backend.measure.bootstrap import Estimate
 from backend.measure.run_figures import ProblemMeans, problem_means
-from backend.store.queries import VERDICTS
+from backend.store.queries import verdict_column
 
 Row = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ def by_problem(
 
 def verdicts(rows: Sequence[Row], grader: str) -> tuple[list[int], list[int]]:
     """By problem: how many responses are right by a grader, and of how many it knows that."""
-    column = VERDICTS[grader]
+    column = verdict_column(grader)
     return [row[f"{column}_right"] for row in rows], [row[f"{column}_known"] for row in rows]
 
 

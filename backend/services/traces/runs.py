@@ -160,7 +160,7 @@ class RunService:
     def as_json(self, summary: RunSummary, densities: dict[str, tuple[float, float | None]]) -> dict[str, Any]:
         """The object the command line prints for a run: its figures, and its cues by the name of each lexicon."""
         run, info = summary.run, summary.run.info
-        graded = {grader: summary.accuracy[grader] for grader in ("file", "paper", "math-verify")}
+        graded = {grader: summary.accuracy[grader] for grader in reversed(GRADERS)}
         return {
             "id": run.id,
             "model": info.model,

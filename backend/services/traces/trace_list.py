@@ -11,7 +11,7 @@ from typing import Any
 from backend.domain import TraceFilter
 from backend.services.lexicons.catalog import LexiconService
 from backend.store import Store
-from backend.store.queries import VERDICTS
+from backend.store.queries import VERDICTS, verdict_column
 
 PAGE = 50
 
@@ -94,7 +94,7 @@ class TraceListService:
 
 
 def _listed(row: dict[str, Any], grader: str, questions: dict[str, str]) -> Listed:
-    column = VERDICTS[grader]
+    column = verdict_column(grader)
     # A grader that can't tell contradicts nobody.
     known = {row[name] for name in VERDICTS.values() if row[name] is not None}
     return Listed(

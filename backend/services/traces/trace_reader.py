@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from backend.domain import Context, Cue, Finish, Group, Run, Section, SectionSpan, UserError, visible
+from backend.domain import GRADERS, Context, Cue, Finish, Group, Run, Section, SectionSpan, UserError, visible
 from backend.lexicon.loops import LoopSpan, inside
 from backend.measure.bootstrap import Estimate, mean_estimate
 from backend.store import Store
 from backend.store.queries import run_of
 from backend.store.registry import Fork
 
-_COLUMNS = {"file": "file", "paper": "paper", "math-verify": "verify"}
+_COLUMNS = {"file": "file", "paper": "paper", GRADERS[0]: "verify"}
 # Resampling more tokens would keep a reader waiting, and the mean of so many is certain enough without an interval.
 _RESAMPLED = 2_000
 

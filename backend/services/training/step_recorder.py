@@ -33,6 +33,7 @@ from backend.domain import (
     visible,
 )
 from backend.grading.pool import GraderPool
+from backend.grading.rules import Response
 from backend.measure.bootstrap import Estimate
 from backend.measure.confidence import closing, falsely_confident
 from backend.measure.cues import fraction
@@ -190,10 +191,10 @@ class TrainingRecorder:
             builder.register(self._store, writer, run, [source], self._lexicons.contents())
         return run
 
-    def _watched(self, drafts: Sequence[TraceDraft]) -> Iterator[tuple[str, str | None, str]]:
+    def _watched(self, drafts: Sequence[TraceDraft]) -> Iterator[Response]:
         for draft in drafts:
             self._progress.check()
-            yield draft.text, draft.gold, draft.question
+            yield Response.of(draft)
 
     def _draft(self, asked: Evaluation, trace: Event, source: SourceRow, row: int) -> TraceDraft:
         item = asked.items[trace["problem"]]

@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 import streamlit as st
 
 from backend import config
-from backend.domain import GRADERS, Run, UserError, visible
+from backend.domain import GRADERS, SPELLINGS, Run, UserError, visible
 from backend.services import Services, build_services
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.presets import Preset
@@ -159,9 +159,13 @@ def plain(title: str) -> str:
 
 def choose_grader() -> str:
     """Draws the choice of the grader whose verdicts count; returns its name. Kept like the choice of the lexicon."""
+    # Old links say "math-verify"; an address has no blanks.
+    if (asked := st.query_params.get("grader", "")) in SPELLINGS:
+        st.query_params["grader"] = SPELLINGS[asked]
     chosen = st.selectbox(
         "Grader", GRADERS, key="grader", bind="query-params", label_visibility="collapsed", width=150,
-        help="Whose verdicts count: math-verify, the paper's own evaluation rules, or the file's.",
+        help="Whose verdicts count. final answer: what the response states last, compared as a mathematician would. "
+        "paper: the paper's own code, oddities and all (the last box, 5 equals 500). file: what the file says.",
     )  # fmt: skip
     return chosen or GRADERS[0]
 

@@ -15,7 +15,7 @@ from backend.services.traces.comparison import Comparison
 from pages.components.palette import LETTERS
 from tests.browser.app_pages import App, same_figures
 
-GRADER, LEXICON = "math-verify", "doubts"
+GRADER, LEXICON = "final answer", "doubts"
 
 
 def strip_texts(app: App) -> list[tuple[str, str]]:

@@ -162,7 +162,7 @@ def test_a_table_of_no_known_format_is_mapped_by_hand(importing: App, services: 
     expect(page.get_by_text("2 traces of 2 problems.")).to_be_visible()
     run = next(run for run in services.runs.all() if run.info.model == "Homemade")
     right = [
-        services.traces.open(f"{run.id}-{i:05d}", services.lexicons.get("doubts").id).verdict("math-verify").correct
+        services.traces.open(f"{run.id}-{i:05d}", services.lexicons.get("doubts").id).verdict("final answer").correct
         for i in (0, 1)
     ]
     assert right == [True, False]

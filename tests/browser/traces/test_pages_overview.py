@@ -68,7 +68,7 @@ def test_pairs_stand_by_themselves_with_both_sides(app: App, real_services: Serv
         assert (row["A"].split("\n")[0], row["B"].split("\n")[0]) == (pair.base.info.model, pair.variant.info.model)
         same_figures(row["Problems"], [pair.problems])
         for tag, run in (("A", pair.base), ("B", pair.variant)):
-            right, cues = figures[run.id].accuracy["math-verify"], figures[run.id].cues
+            right, cues = figures[run.id].accuracy["final answer"], figures[run.id].cues
             same_figures(row[f"Accuracy {tag}"], [100 * right.value, 100 * right.low, 100 * right.high])
             same_figures(row[f"Cues a trace {tag}"], [cues.value, cues.low, cues.high])
 

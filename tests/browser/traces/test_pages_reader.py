@@ -89,7 +89,7 @@ def test_verdicts_show_who_disagrees(app: App, disputed: OpenTrace) -> None:
     expect(popover).to_contain_text(disputed.disagreement)
     shown = {verdict.grader: verdict.correct for verdict in disputed.verdicts}
     app.page.keyboard.press("Escape")
-    other = next(name for name, right in shown.items() if right is not None and right != shown["math-verify"])
+    other = next(name for name, right in shown.items() if right is not None and right != shown["final answer"])
     app.choose("grader", other).wait_query("grader", other)
     expect(app.pane().locator(".verdict")).to_contain_text(said[shown[other]])
 

@@ -214,7 +214,7 @@ def test_a_report_names_its_runs_lexicon_commits_and_seeds(shipped: Services, re
     lexicon = shipped.lexicons.get("kim2026")
     assert lexicon.id in said["Lexicon"] and f"version {lexicon.version}" in said["Lexicon"]
     assert results.commit in said["Results made by"] and said["Seeds"].startswith("0, 2")
-    assert "2603.24472" in said["The paper’s values"] and said["Grader"].startswith("math-verify")
+    assert "2603.24472" in said["The paper’s values"] and said["Grader"].startswith("final answer")
     assert report.sources is not None
     named = {run for found in report.tables for row in found.rows for run in (*row.runs, *row.against)}
     assert named == {row.cells["id"] for row in report.sources.rows}

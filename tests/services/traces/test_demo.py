@@ -38,7 +38,7 @@ def figures(shown: Services) -> dict[tuple[str, str, Context, str], RunSummary]:
 
 
 def accuracy(summary: RunSummary) -> float:
-    estimate = summary.accuracy["math-verify"]
+    estimate = summary.accuracy["final answer"]
     assert estimate is not None
     return estimate.value
 

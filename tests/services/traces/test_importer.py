@@ -44,7 +44,9 @@ def test_a_run_is_imported_with_its_figures(services: Services, tmp_path: Path) 
     assert (run.info.model, run.info.dataset, run.info.sampling.temperature) == ("M", "AIME24", 0.5)
     assert (run.id, run.problems, run.traces, run.length_unit) == (outcome.run, 20, 20, "words")
     (summary,) = services.runs.summaries("kim2026")
-    assert summary.cues.value == 2.0 and summary.accuracy["paper"].value == summary.accuracy["math-verify"].value == 1.0
+    assert (
+        summary.cues.value == 2.0 and summary.accuracy["paper"].value == summary.accuracy["final answer"].value == 1.0
+    )
     assert summary.accuracy["file"] is None
 
 
@@ -212,7 +214,7 @@ def test_samples_are_kept_apart_and_counted(services: Services, tmp_path: Path) 
     refs = services.comparison.samples(run, problem)
     assert [(ref.sample, ref.copies) for ref in refs] == [(0, 2), (1, 1), (3, 1)]
     (summary,) = services.runs.summaries("kim2026")
-    assert summary.accuracy["math-verify"].value == pytest.approx((3 / 4 + 0) / 2)
+    assert summary.accuracy["final answer"].value == pytest.approx((3 / 4 + 0) / 2)
     assert summary.accuracy["file"].value == pytest.approx((2 / 3 + 0) / 2)
     assert summary.cues.value == pytest.approx((2 / 4 + 0) / 2)
 
@@ -336,11 +338,11 @@ def test_graders_stand_beside_the_files_verdict(services: Services, tmp_path: Pa
     assert [listed[i].correct for i in (1, 2, 3, 4)] == [True, True, False, None]
     assert [listed[i].disagree for i in (1, 2, 3, 4)] == [True, False, False, False]
     opened = services.traces.open(f"{run}-00000", services.lexicons.get("doubts").id)
-    assert {v.grader: v.correct for v in opened.verdicts} == {"file": False, "paper": True, "math-verify": True}
+    assert {v.grader: v.correct for v in opened.verdicts} == {"file": False, "paper": True, "final answer": True}
     assert opened.disagreement.startswith("The graders disagree")
     (summary,) = services.runs.summaries()
     assert summary.disagree == 1 and set(summary.accuracy) == set(VERDICTS)
-    assert summary.accuracy["math-verify"].n == 3
+    assert summary.accuracy["final answer"].n == 3
 
 
 def test_prompt_cues_are_kept_and_not_counted(services: Services, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_figures_equal_those_computed_by_hand(services: Services, tmp_path: Path
     assert summary.per_1k.value == pytest.approx(1000 * cues / length)
     assert summary.per_1k.low <= summary.per_1k.value <= summary.per_1k.high and summary.cues.n == 9
     assert summary.accuracy["file"].value == pytest.approx(sum(sum(r) / len(r) for _, r in expected) / 9)
-    assert summary.accuracy["paper"] is None and summary.accuracy["math-verify"] is None
+    assert summary.accuracy["paper"] is None and summary.accuracy["final answer"] is None
     every = [text for texts, _ in expected for text in texts]
     assert summary.chars == pytest.approx(sum(map(len, every)) / len(every))
     assert services.runs.densities()[run]["kim2026"] == pytest.approx((cues, 1000 * cues / length))
@@ -73,7 +73,7 @@ def test_json_of_a_run_holds_what_the_command_line_promises(services: Services, 
     (summary,) = services.runs.summaries()
     found = services.runs.as_json(summary, services.runs.densities()[summary.run.id])
     assert found["model"] and found["dataset"] and (found["problems"], found["traces"]) == (1, 1)
-    assert found["accuracy"] == {"file": 1.0, "paper": 1.0, "math-verify": 1.0}
+    assert found["accuracy"] == {"file": 1.0, "paper": 1.0, "final answer": 1.0}
     assert set(found["cues_per_trace"]) == set(found["cues_per_1k"]) == set(services.lexicons.by_name)
     assert found["cues_per_trace"]["kim2026"] == 1.0 and found["mean_chars"] == len("wait \\boxed{2}")
 
