@@ -48,7 +48,9 @@ def trace_row(listed: Listed) -> Row:
             "density": listed.per_1k,
             "loops": listed.looped,
             "words": Lines(f"{length:,}", "words" if listed.tokens is None else "tokens"),
-            "finish": {"length": "cut off", "stop": "finished"}.get(listed.finish, "–"),  # unknown is no ending
+            "finish": {"length": "cut off", "stop": "finished", "refusal": "refused", "tool call": "tool call"}.get(
+                listed.finish, "–"
+            ),  # unknown is no ending
         },
     )
 

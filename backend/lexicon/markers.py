@@ -54,14 +54,14 @@ class Markers:
                     place[kind].add(number)
         # The longest first: the end of an analysis together with what begins the final message is one mark.
         self._marks = sorted(numbers.items(), key=lambda item: -len(item[0][0]))
-        self.texts = tuple(text for (text, line), _ in self._marks if not line)
-        parts = [f"(?P<m{n}>{pattern(text, line)})" for n, ((text, line), _) in enumerate(self._marks)]
+        parts = [f"(?P<m{n}>{_pattern(text, line)})" for n, ((text, line), _) in enumerate(self._marks)]
         tags, lines = (
             "|".join(part for part, ((_, line), _) in zip(parts, self._marks, strict=True) if line is wanted)
             for wanted in (False, True)
         )
+        self.expression = "|".join(_pattern(text) for (text, line), _ in self._marks if not line)
         # The look ahead keeps the search fast: almost no character of a text can begin a mark.
-        firsts = re.escape("".join(sorted({text[0] for text in self.texts} | {"&"})))
+        firsts = re.escape("".join(sorted({text[0] for (text, line), _ in self._marks if not line} | {"&"})))
         found = "|".join([f"(?=[{firsts}])(?:{tags})", *([f"^(?:{lines})"] if lines else [])])
         self._found = re.compile(found, re.IGNORECASE | re.MULTILINE)
 
@@ -73,7 +73,7 @@ class Markers:
             yield Mark(match.start(), match.end(), opens, closes, lone, line)
 
 
-def pattern(mark: str, line: bool = False) -> str:
+def _pattern(mark: str, line: bool = False) -> str:
     """The regular expression, for Python and for JavaScript, that finds a mark of the table."""
     if tag := _TAG.fullmatch(mark):
         slash, name, rest = (re.escape(part).replace(r"\ ", r"\s+") for part in tag.groups())

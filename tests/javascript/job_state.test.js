@@ -33,6 +33,13 @@ test("a trace goes from waiting over writing to done", () => {
   assert.deepEqual([state.trace(1).state, state.trace(1).reason], ["failed", "out of memory"]);
 });
 
+test("marks of thinking are those of the table the page was given", () => {
+  const state = new JobState(/\[\/?think\]/gi);
+  state.apply(text("[THI", [4]), true);
+  state.apply(text("NK]hm[/think] <think>", [17]), true);
+  assert.deepEqual(state.trace(0).tags, [[0, 7], [9, 17]]);
+});
+
 test("a trace that begins anew forgets what was there", () => {
   const state = new JobState();
   state.apply({ k: "open", i: 0 }, true);

@@ -19,6 +19,7 @@ from backend.domain import Run, Section, SectionSpan, UserError, visible
 from backend.lexicon.entries import Lexicon, from_yaml, load, load_all
 from backend.lexicon.finder import CueFinder
 from backend.lexicon.loops import find_loops
+from backend.lexicon.markers import markers
 from backend.lexicon.matcher import Matcher
 from backend.lexicon.serialization import to_yaml
 from backend.services.access.authorization import needs
@@ -174,6 +175,11 @@ class LexiconService:
             LexiconRow(x.id, x.name, x.title, len(x.entries), sum(x.id in i for i in held.values()), bool(x.learned))
             for x in self.by_name.values()
         ]
+
+    @property
+    def thinking_marks(self) -> str:
+        """The regular expression, for a browser too, of the marks around thinking (whole lines left out)."""
+        return markers().expression
 
     # -- the store's own ----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import Any
 from backend.domain import Group
 from pages.components import palette
 from pages.components.browser.component import browser_component, encodable
+from pages.components.frame.session import services
 from pages.components.live.stream_route import stream_token
 
 SUGGESTIONS = ("Wait", "Maybe", "Hmm", "Alternatively", "First,")
@@ -95,6 +96,7 @@ def live_view(
             "forks": forks,
             "suggestions": list(suggestions),
             "groups": [{"letter": palette.LETTERS[group], "label": group.value} for group in Group],
+            "marks": services().lexicons.thinking_marks,
             "minimum": minimum,
             "reserve": reserve,
         },

@@ -65,7 +65,14 @@ def ending_of(trace: OpenTrace) -> str:
     """Why a trace's text ends where it does, "" where it ended by itself or nobody knows."""
     if broken := trace.extra.get(BROKEN_OFF):
         return f"Broke off here: {visible(str(broken))}"
-    return "Cut off at the token limit" if trace.finish is Finish.LENGTH else ""
+    return _ENDINGS.get(trace.finish, "")
+
+
+_ENDINGS = {
+    Finish.LENGTH: "Cut off at the token limit",
+    Finish.REFUSAL: "The model refused to answer",
+    Finish.TOOL_CALL: "Ended in a tool call",
+}
 
 
 def reader_link(trace: str, **more: str) -> str:

@@ -25,7 +25,7 @@ def test_cues_are_marked_where_they_are(view: View) -> None:
     assert first.get_attribute("title") == "self-correction: wait"
     prompt = view.pane().locator("details.prompt")
     assert prompt.get_attribute("open") is None
-    assert [view.pane().locator(".sec").nth(n).text_content() for n in range(3)] == ["prompt", "think", "answer"]
+    assert [view.pane().locator(".sec").nth(n).text_content() for n in range(3)] == ["prompt", "Thinking", "Answer"]
 
 
 def test_legend_counts_and_toggles_groups_in_all_panes(view: View) -> None:

@@ -19,6 +19,12 @@ import { TokenInspector } from "./token_inspector.js";
  * @typedef {import("./token_inspector.js").ColumnHost} ColumnHost
  */
 
+/** @type {Record<string, string>} */
+const ENDINGS = {
+  length: "Cut off at the token limit",
+  refusal: "The model refused to answer",
+  "tool call": "Ended in a tool call",
+};
 const AT_END = 28; // pixels from the end that still count as the end
 
 export class Column {
@@ -111,7 +117,7 @@ export class Column {
     const unseen = done?.tokens && !this.trace.text
       ? "This job was too large to be shown word by word. Once it has ended, the name above opens the trace."
       : "";
-    const ending = reason || unseen || (done?.finish === "length" ? "Cut off at the token limit" : "");
+    const ending = reason || unseen || ENDINGS[done?.finish ?? ""] || "";
     this.ending.hidden = !ending;
     this.ending.replaceChildren(ending);
     const facts = done ? [done.words !== null && count(done.words, "word"), done.seconds && `${done.seconds.toFixed(1)} s`] : [];

@@ -44,8 +44,7 @@ import { partition } from "../../browser/partition.js";
 
 const RATE_WINDOW = 2_000; // ms
 const RATE_LEAST = 300; // ms: over a shorter time a speed is noise
-const TAG = /<\/?think>/g;
-const LONGEST_TAG = 8;
+const LONGEST_MARK = 300;
 
 export class Trace {
   /** @type {"waiting" | "writing" | "done" | "failed"} */ state = "waiting";
@@ -53,7 +52,7 @@ export class Trace {
   /** @type {(number | null)[]} */ logprobs = [];
   /** @type {(number | null)[]} */ entropies = [];
   /** @type {Mark[]} */ marks = [];
-  /** @type {[start: number, end: number][]} of <think> and </think> */ tags = [];
+  /** @type {[start: number, end: number][]} of what marks thinking */ tags = [];
   /** @type {number | null} where drawing has to begin again; null where all is drawn */ from = 0;
   /** @type {[time: number, tokens: number][]} */ arrivals = [];
   /** @type {Done | null} */ done = null;
@@ -65,9 +64,13 @@ export class Trace {
   freshFrom = 0; // marks from this one on arrived with the last addition
   version = 1; // of what doesn't hang on each token
 
-  /** @param {number} index  in its job */
-  constructor(index) {
+  /**
+   * @param {number} index  in its job
+   * @param {RegExp} mark  what opens and closes thinking
+   */
+  constructor(index, mark = /<\/?think>/g) {
     this.index = index;
+    this.mark = mark;
   }
 
   /** @param {string} [prompt] */
@@ -130,9 +133,9 @@ export class Trace {
    */
   findTags(before) {
     // Tags may arrive in pieces: the last few characters are looked at again.
-    TAG.lastIndex = Math.max(this.tags.at(-1)?.[1] ?? 0, before - LONGEST_TAG);
+    this.mark.lastIndex = Math.max(this.tags.at(-1)?.[1] ?? 0, before - LONGEST_MARK);
     const known = this.tags.length;
-    for (let tag = TAG.exec(this.text); tag; tag = TAG.exec(this.text)) {
+    for (let tag = this.mark.exec(this.text); tag; tag = this.mark.exec(this.text)) {
       this.tags.push([tag.index, tag.index + tag[0].length]);
     }
     return this.tags[known]?.[0] ?? before;
@@ -180,6 +183,11 @@ export class JobState {
   /** @type {{ error?: string } | null} */ end = null;
   over = false;
 
+  /** @param {RegExp} [mark]  what opens and closes thinking */
+  constructor(mark) {
+    this.mark = mark;
+  }
+
   /** @param {number} index */
   trace(index) {
     return this.traces.get(index) ?? this.begin(index);
@@ -187,7 +195,7 @@ export class JobState {
 
   /** @param {number} index */
   begin(index) {
-    const made = new Trace(index);
+    const made = new Trace(index, this.mark);
     this.traces.set(index, made);
     return made;
   }

@@ -34,6 +34,7 @@ import { StreamSource } from "./stream_source.js";
  * @property {boolean} forks
  * @property {string[]} suggestions
  * @property {import("../../viewer/trace_view/marked_text.js").Group[]} groups
+ * @property {string} marks  the regular expression of what opens and closes thinking
  * @property {number} minimum  pixels
  * @property {number} reserve  pixels
  * @typedef {import("../../browser/mount.js").Component<LiveData>} LiveComponent
@@ -101,6 +102,7 @@ export class LiveView {
     const opening = this.data === undefined || data.job !== this.data.job || data.lexicon !== this.data.lexicon;
     const kept = opening ? data.focus : this.focus;
     this.data = data;
+    this.state.mark ??= new RegExp(data.marks, "gi");
     if (opening) this.drawLegend();
     this.listen(kept);
     if (opening) this.drawSoon();
@@ -122,7 +124,7 @@ export class LiveView {
   received(items, live) {
     if (this.stale) {
       this.stale = false;
-      this.state = new JobState();
+      this.state = new JobState(this.state.mark);
       this.state.plan = this.expectedPlan();
     }
     for (const item of items) {

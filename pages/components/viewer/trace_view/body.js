@@ -20,6 +20,8 @@ import { paintText } from "./paint.js";
  * @typedef {(node: Node, edge: number) => boolean} Before  whether a DOM position lies before the one looked for
  */
 
+/** @type {Record<string, string>} */
+const HEADINGS = { think: "Thinking", answer: "Answer", response: "Response" };
 const NEAR = 1_500; // px beyond the view within which the chunks of a windowed text exist
 const LINE = 25.6; // px
 const CHARACTER = 7.4; // px, on average
@@ -107,7 +109,7 @@ export class Body {
     const classes = [name ? "" : "outside", loop ? "looped" : ""].filter(Boolean).join(" ");
     const part = el("section", { "data-section": name || "outside", class: classes || null });
     const label = loop && el("span", { class: "loop-label" }, loopWords(doc, loop, start));
-    if (name || label) part.append(el("div", { class: "sec" }, label, name));
+    if (name || label) part.append(el("div", { class: "sec" }, label, HEADINGS[name] ?? name));
     part.append(...this.chunkParts(doc, start, end));
     this.sections.push({ name: name || "outside", el: part });
     return part;
