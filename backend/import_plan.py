@@ -186,17 +186,23 @@ class Unmapped:
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """How many rows were read, how many traces (or problems) they became, and how many were left out, by reason."""
+    """How many rows were read, how many traces (or problems) they became, and how many were left out, by reason.
+
+    `tags`: in how many traces stands a tag that may mark thinking and is in no table.
+    """
 
     rows: int = 0
     made: int = 0
     left: tuple[tuple[str, int], ...] = ()
+    tags: tuple[tuple[str, int], ...] = ()
 
     @property
     def words(self) -> str:
-        """The counts as a clause: rows read, and what was left out of them and why."""
+        """The counts as a clause: rows read, what was left out of them and why, and tags that nobody knows."""
         left = "".join(f", {number:,} left out: {visible(reason)}" for reason, number in self.left)
-        return f"{self.rows:,} {'row' if self.rows == 1 else 'rows'} read{left}"
+        known = ", ".join(f"{visible(tag, 60)} in {number:,}" for tag, number in self.tags)
+        tags = f"; tags that may mark thinking and aren't read as such, by traces: {known}" if known else ""
+        return f"{self.rows:,} {'row' if self.rows == 1 else 'rows'} read{left}{tags}"
 
 
 @dataclass(frozen=True, slots=True)

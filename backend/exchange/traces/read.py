@@ -17,7 +17,9 @@ from backend.exchange.traces.rows import rows_in
 from backend.exchange.traces.scan import part_of
 from backend.exchange.traces.trace_format import Advance, Format, LeftOut, RowError
 from backend.import_plan import Draft, Preview, Row, RowCounts, Source
+from backend.lexicon.sections import unknown_markers
 
+_MOST_TAGS = 5  # named in a sentence
 _REPORT_EVERY = 2**18  # bytes between two calls of on_progress
 
 
@@ -28,11 +30,12 @@ class RowTally:
     rows: int = 0
     made: int = 0
     left: Counter[str] = field(default_factory=Counter)
+    tags: Counter[str] = field(default_factory=Counter)
 
     @property
     def counts(self) -> RowCounts:
         """The counts so far, the most frequent reason first."""
-        return RowCounts(self.rows, self.made, tuple(self.left.most_common()))
+        return RowCounts(self.rows, self.made, tuple(self.left.most_common()), tuple(self.tags.most_common(_MOST_TAGS)))
 
 
 def read(
@@ -98,6 +101,8 @@ def _drafts(form: Format, row: Row | LeftOut, ref: SourceRef, source: Source, ta
     tally.rows += 1
     tally.made += len(drafts)
     tally.left.update(each.reason for each in found if isinstance(each, LeftOut))
+    for draft in (each for each in drafts if isinstance(each, TraceDraft)):
+        tally.tags.update(unknown_markers(draft.text, draft.prompt))
     return drafts
 
 

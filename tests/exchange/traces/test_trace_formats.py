@@ -261,6 +261,14 @@ def left_of(plan: ImportPlan, number: int = 0) -> list[tuple[str, int]]:
     return tally.left.most_common()
 
 
+def test_tags_that_may_mark_thinking_are_counted_by_trace(tmp_path: Path) -> None:
+    said = ["<ponder>hm</ponder>18 <ponder>ha</ponder>", "<ponder>hm</ponder>1", "[REASON] hm [/REASON] 2", "<b>18</b>"]
+    tally = RowTally()
+    list(read(scan([lay(tmp_path / "a.jsonl", *(chat({"content": text}) for text in said))]).sources[0], tally=tally))
+    assert tally.counts.tags == (("<ponder>", 2), ("[REASON]", 1))
+    assert tally.counts.words.endswith("by traces: <ponder> in 2, [REASON] in 1")
+
+
 def test_failed_and_missing_requests_are_counted_with_their_reason(tmp_path: Path) -> None:
     failed = {"custom_id": "q2", "response": None, "error": {"code": "batch_expired", "message": "too late"}}
     asked = [
