@@ -20,6 +20,7 @@ REACH: Final = 5_000  # from one occurrence of a passage to its next: a round ma
 JOIN: Final = 100  # a gap between repeated passages that a counter or a changed word may leave
 STRETCH: Final = 500  # the shortest loop: a table's rule or a formula copied over a few lines is none
 NEW: Final = 0.45  # the largest share of a loop's passages that may be new in it; four equal rounds have 0.25
+BRIEF, BRIEF_NEW = 200, 0.1  # a shorter one counts where the same returns ten times: "Wait. Wait. Wait. ..."
 
 Numbers = NDArray[Any]
 _EMPTY = np.zeros(0, np.int64)
@@ -34,17 +35,18 @@ class LoopSpan(NamedTuple):
 
 def find_loops(text: str) -> tuple[LoopSpan, ...]:
     """The loops of `text`, in order and apart from each other. Takes a time that grows with the text's length alone."""
-    if len(text) < STRETCH:
+    if len(text) < BRIEF:
         return ()
     order, same = _sorted(_passages(text))
     starts, ends = _stretches(order, same & (np.diff(order) <= REACH))
     before = np.full(len(order), -1)
     before[order[1:][same]] = order[:-1][same]
-    return tuple(
-        LoopSpan(int(start), int(end))
-        for start, end in zip(starts, ends, strict=True)
-        if end - start >= STRETCH and np.mean(before[start : end - PASSAGE + 1] < start) <= NEW
-    )
+    found = []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        new = np.mean(before[start : end - PASSAGE + 1] < start)
+        if (end - start >= STRETCH and new <= NEW) or (end - start >= BRIEF and new <= BRIEF_NEW):
+            found.append(LoopSpan(start, end))
+    return tuple(found)
 
 
 def inside(loops: Sequence[LoopSpan], places: Numbers) -> NDArray[np.bool_]:

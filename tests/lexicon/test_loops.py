@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.lexicon.loops import NEW, PASSAGE, STRETCH, TIMES, LoopSpan, find_loops, inside
+from backend.lexicon.loops import BRIEF, NEW, PASSAGE, STRETCH, TIMES, LoopSpan, find_loops, inside
 
 # File below traces/, number of the trace in it -> the share of its text that repeats itself, as read by eye: to the end
 # in all of these.
@@ -77,7 +77,7 @@ def test_loops_lie_apart_in_order_and_within_the_text(before: str, said: str, ti
     text = before + said * times
     edges = [edge for loop in find_loops(text) for edge in loop]
     assert edges == sorted(set(edges)) and all(0 <= edge <= len(text) for edge in edges)
-    assert all(loop.end - loop.start >= STRETCH for loop in find_loops(text))
+    assert all(loop.end - loop.start >= BRIEF for loop in find_loops(text))
 
 
 @given(st.text(min_size=1, max_size=1_200), st.integers(TIMES + 1, 12), st.text(max_size=300), st.text(max_size=300))
@@ -131,6 +131,13 @@ def test_loops_of_any_script_and_length_of_a_round_are_found(round_: str) -> Non
     text = before + round_ * max(10, 1_000 // len(round_))
     (loop,) = find_loops(text)
     assert len(before) - PASSAGE <= loop.start <= len(before) and loop.end == len(text)
+
+
+def test_a_brief_loop_counts_where_the_same_returns_ten_times() -> None:
+    before = "We add the two numbers and look whether their sum is even. "
+    (loop,) = find_loops(before + "Wait, no. " * 25)
+    assert len(before) - PASSAGE <= loop.start <= len(before) and loop.end == len(before) + 250
+    assert find_loops(before + "Wait, no. " * 15) == (), "a hesitation, however long it seems"
 
 
 def test_a_place_lies_in_a_loop_from_its_start_to_before_its_end() -> None:

@@ -49,6 +49,30 @@ def test_migrations_are_applied_once(url: str) -> None:
     again.dispose()
 
 
+def test_runs_of_earlier_releases_were_read_by_the_first_rules(url: str) -> None:
+    ledger = Ledger(connect(url))
+    add(ledger, "r")
+    with ledger.writing() as connection:
+        connection.execute(text("ALTER TABLE runs DROP COLUMN rules"))
+        connection.execute(text("DELETE FROM migrations WHERE name = 'm007_rules'"))
+    ledger.close()
+    ledger = Ledger(connect(url))
+    assert ledger.run_rules() == {"r": 1}
+    ledger.close()
+
+
+def test_new_parts_take_the_place_of_the_old_ones_whole_or_not_at_all(ledger: Ledger) -> None:
+    old = [PartRow(kind, "r", kind, 1, 1) for kind in ("traces", "cues")]
+    new = [PartRow(f"new {kind}", "r", kind, 1, 1) for kind in ("traces", "cues")]
+    add(ledger, "r", parts=(*old, PartRow("tokens", "r", "tokens", 1, 1)))
+    assert not ledger.replace_parts("gone", old, new, 2, {})
+    assert not ledger.replace_parts("r", [old[0], PartRow("other", "r", "cues", 1, 1)], new, 2, {})
+    assert ledger.part_paths() == {"traces", "cues", "tokens"} and ledger.run_rules() == {"r": 1}
+    assert ledger.replace_parts("r", old, new, 2, {"new@1": {}})
+    assert ledger.part_paths() == {"new traces", "new cues", "tokens"} and ledger.run_rules() == {"r": 2}
+    assert ledger.run_lexicons() == {"r": {"new@1"}}
+
+
 def test_a_run_comes_back_as_it_was_put_in(ledger: Ledger) -> None:
     info = RunInfo(
         model="模型\n<b>",
