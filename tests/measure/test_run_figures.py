@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backend.measure.run_figures import density_estimate, known_share, pass_sizes, passes, problem_means
+from backend.measure.bootstrap import Estimate
+from backend.measure.run_figures import (
+    density_estimate,
+    known_share,
+    length_and_cues,
+    outside_loops,
+    pass_sizes,
+    passes,
+    problem_means,
+)
 
 MEANS = problem_means(
     samples=[2, 2, 2],
@@ -47,3 +56,22 @@ def test_passes_are_of_powers_of_two_and_of_all_samples() -> None:
     found = passes([1, 0], [4, 4])
     assert {k: estimate and estimate.value for k, estimate in found.items()} == {2: 0.25, 4: 0.5}
     assert passes([1, 0], [4, 1]) == {} == passes([], [])
+
+
+def test_what_lies_in_loops_is_told_apart() -> None:
+    """Five problems of ten cues each, 400 more in the loop of one: the count without them is 10, not 90."""
+    cues, length = [10, 12, 8, 11, 409], [100, 100, 110, 90, 2100]
+    known = ([1] * 5, length, {"all": cues}, [0] * 5, [0] * 5, [0] * 5, [0] * 5)
+    means = problem_means(*known, free=([100, 100, 110, 90, 100], {"all": [10, 12, 8, 11, 9]}))
+    assert means.free is not None and means.loop_share("all") == pytest.approx(400 / 450)
+    assert means.loop_share("") == pytest.approx(2000 / 2500) and means.loop_share("all", "") == pytest.approx(
+        400 / 450
+    )
+    whole, free = length_and_cues(means, "all"), length_and_cues(means.free, "all")
+    assert whole and free and whole.cues.value == 90 and free.cues.value == 10 and free.length.value == 100
+    assert free.per_1k and free.per_1k.value == pytest.approx(100)
+    told = outside_loops(whole.cues, means.loop_share("all"))
+    assert told and (told.value, told.low, told.high) == (90, None, None) and told.why.startswith("89% of it")
+    assert outside_loops(whole.cues, 0.1) == whole.cues == outside_loops(whole.cues, None)
+    assert problem_means(*known).free is None and problem_means(*known).loop_share("all") is None
+    assert outside_loops(None, 0.5) is None and isinstance(told, Estimate)

@@ -6,7 +6,7 @@ Owns which statistics a pair gets and that they are paired by problem. Pure: tak
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from backend.measure.paired import (
     mean_ratio,
     resolution,
 )
-from backend.measure.run_figures import ProblemMeans, density_estimate
+from backend.measure.run_figures import ProblemMeans, density_estimate, outside_loops
 from backend.measure.shares import mean_share, share_difference
 from backend.measure.word_tests import AdjustedDifference, adjusted_differences
 from backend.services.traces.problem_rows import by_problem
@@ -35,12 +35,18 @@ _ALL = "cues"  # the column of all cues, whatever their group
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A figure of A and of B over the same problems, and what lies between (B - A, or B / A where `ratio`)."""
+    """A figure of A and of B over the same problems, and what lies between (B - A, or B / A where `ratio`).
+
+    `free` is the same without what lies in loops, `loops` the share of A's and of B's count that does; None where it is
+    unknown, and of shares of traces.
+    """
 
     a: Estimate | None
     b: Estimate | None
     change: Estimate | None
     ratio: bool = False
+    free: Contrast | None = None
+    loops: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +113,15 @@ def pair_statistics(
         n=len(problems),
         judged=int(judged.sum()),
         accuracy=_shares(first.accuracy, second.accuracy, samples[a], samples[b]),
-        cues=_contrast(first.cues[_ALL], second.cues[_ALL]),
-        per_1k=_densities(first, second, _ALL),
-        length=Contrast(
-            mean_estimate(first.length),
-            mean_estimate(second.length),
-            mean_ratio(second.length, first.length),
-            ratio=True,
-        ),
+        cues=_counted(first, second, _cues(_ALL), _ALL),
+        per_1k=_counted(first, second, _densities(_ALL), _ALL, ""),
+        length=_counted(first, second, _lengths, ""),
         cut=_shares(first.cut, second.cut, samples[a], samples[b]),
         groups={
-            group: (_contrast(first.cues[column], second.cues[column]), _densities(first, second, column))
+            group: (
+                _counted(first, second, _cues(column), column),
+                _counted(first, second, _densities(column), column, ""),
+            )
             for group, column in GROUP_COLUMNS.items()
         },
         words=_words(a, b, problems, entries, samples),
@@ -130,11 +134,43 @@ def pair_statistics(
 
 def _means(rows: Sequence[Row], unit: str, grader: str) -> ProblemMeans:
     columns = (_ALL, *GROUP_COLUMNS.values())
-    return by_problem(rows, unit, {column: [row[column] for row in rows] for column in columns}, grader)
+    cues, looped = ({column: [row[name + column] for row in rows] for column in columns} for name in ("", "loop_"))
+    return by_problem(rows, unit, cues, grader, looped)
 
 
-def _contrast(a: Floats, b: Floats) -> Contrast:
-    return Contrast(mean_estimate(a), mean_estimate(b), mean_difference(b, a))
+def _counted(
+    a: ProblemMeans, b: ProblemMeans, form: Callable[[ProblemMeans, ProblemMeans], Contrast], *names: str
+) -> Contrast:
+    """A contrast of what is counted, `names` ("" is the length), with and without loops."""
+    whole, one, other = form(a, b), a.loop_share(*names), b.loop_share(*names)
+    if a.free is None or b.free is None or one is None or other is None:
+        return whole
+    sides = outside_loops(whole.a, one), outside_loops(whole.b, other), outside_loops(whole.change, max(one, other))
+    return Contrast(*sides, whole.ratio, form(a.free, b.free) if one or other else whole, (one, other))
+
+
+def _cues(name: str) -> Callable[[ProblemMeans, ProblemMeans], Contrast]:
+    def contrast(a: ProblemMeans, b: ProblemMeans) -> Contrast:
+        first, second = a.cues[name], b.cues[name]
+        return Contrast(mean_estimate(first), mean_estimate(second), mean_difference(second, first))
+
+    return contrast
+
+
+def _densities(name: str) -> Callable[[ProblemMeans, ProblemMeans], Contrast]:
+    def contrast(a: ProblemMeans, b: ProblemMeans) -> Contrast:
+        return Contrast(
+            density_estimate(a.cues[name], a.length),
+            density_estimate(b.cues[name], b.length),
+            density_difference(b.cues[name], b.length, a.cues[name], a.length),
+        )
+
+    return contrast
+
+
+def _lengths(a: ProblemMeans, b: ProblemMeans) -> Contrast:
+    change = mean_ratio(b.length, a.length)
+    return Contrast(mean_estimate(a.length), mean_estimate(b.length), change, ratio=True)
 
 
 def _shares(a: Floats, b: Floats, samples_a: Floats, samples_b: Floats) -> Contrast:
@@ -143,14 +179,6 @@ def _shares(a: Floats, b: Floats, samples_a: Floats, samples_b: Floats) -> Contr
     first, second = samples_a[both].sum(), samples_b[both].sum()
     a, b = a[both], b[both]
     return Contrast(mean_share(a, first), mean_share(b, second), share_difference(b, a, min(first, second)))
-
-
-def _densities(a: ProblemMeans, b: ProblemMeans, name: str) -> Contrast:
-    return Contrast(
-        density_estimate(a.cues[name], a.length),
-        density_estimate(b.cues[name], b.length),
-        density_difference(b.cues[name], b.length, a.cues[name], a.length),
-    )
 
 
 def _words(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from backend.domain import GRADERS
 from backend.measure.accuracy import accuracy
-from backend.measure.bootstrap import Estimate
+from backend.measure.bootstrap import Estimate, Floats
 from backend.measure.run_figures import ProblemMeans, problem_means
 from backend.store.queries import verdict_column
 
@@ -15,22 +17,35 @@ Row = Mapping[str, Any]
 
 
 def by_problem(
-    rows: Sequence[Row], unit: str, cues: Mapping[str, Sequence[float]], grader: str = GRADERS[0]
+    rows: Sequence[Row],
+    unit: str,
+    cues: Mapping[str, Sequence[float]],
+    grader: str = GRADERS[0],
+    looped: Mapping[str, Sequence[float | None]] | None = None,
 ) -> ProblemMeans:
     """A run by problem, from its rows of `Queries.per_problem`.
 
-    `unit` is the column of lengths, "tokens" or "words"; `cues` are counts by problem, in the order of `rows`.
+    `unit` is the column of lengths, "tokens" or "words"; `cues` are counts by problem, in the order of `rows`, and
+    `looped` how many of them lie in loops.
     """
     right, judged = verdicts(rows, grader)
+    length = [row[unit] for row in rows]
+    inside = {"": [row.get(f"loop_{unit}") for row in rows], **(looped or {})}
+    # One unknown trace, and the run's count without loops is unknown.
+    known = looped is not None and not any(None in column for column in inside.values())
+    outside: dict[str, Floats] = {}
+    for name, column in inside.items() if known else ():
+        outside[name] = np.array(cues.get(name, length), dtype=np.float64) - np.array(column, dtype=np.float64)
     return problem_means(
         samples=[row["n"] for row in rows],
-        length=[row[unit] for row in rows],
+        length=length,
         cues=cues,
         right=right,
         judged=judged,
         cut=[row["cut"] for row in rows],
         # Many imported files don't say how a response ended; those traces count in neither `cut` nor `ended`.
         ended=[row["finish_known"] for row in rows],
+        free=(outside.pop(""), outside) if known else None,
     )
 
 

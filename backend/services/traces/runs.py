@@ -16,7 +16,7 @@ from backend.domain import GRADERS, TRAINING, Run, UserError, visible
 from backend.measure.bootstrap import Estimate
 from backend.measure.cues import CueSummary
 from backend.measure.cues import summarise as summarise_cues
-from backend.measure.run_figures import ProblemMeans, density_estimate, known_share, passes
+from backend.measure.run_figures import LengthAndCues, ProblemMeans, known_share, length_and_cues, outside_loops, passes
 from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.losses import answered, losses_of
@@ -37,6 +37,9 @@ class RunSummary:
     `accuracy` by grader (None: no verdict known); `length` in the run's unit; `cut` is the share of responses
     that hit the token limit, among those whose ending is known; `per_1k` is pooled: all cues over all units.
     `disagree` counts traces on which the graders contradict each other.
+
+    `free` is without what lies in loops, `in_loops` the share of the cues that does, `looping` counts traces with a
+    loop, `largest` is the share of the cues that one trace holds; None where unknown. Medians are over traces.
     """
 
     run: Run
@@ -49,6 +52,12 @@ class RunSummary:
     cues: Estimate
     per_1k: Estimate | None
     disagree: int
+    free: LengthAndCues | None
+    in_loops: float | None
+    looping: int | None
+    largest: float | None
+    median_length: float | None
+    median_cues: float | None
 
 
 class RunService:
@@ -91,7 +100,8 @@ class RunService:
         """Every run with its figures under `lexicon` (a name; default: the default one)."""
         name = lexicon or self._lexicons.default
         by_run = self._by_run(self._lexicons.get(name).id)
-        return [summarise(run, name, by_run[run.id]) for run in self.all() if run.id in by_run]
+        whole = {row["run_id"]: row for row in self._store.queries.per_run(None, self._lexicons.get(name).id)}
+        return [summarise(run, name, by_run[run.id], whole[run.id]) for run in self.all() if run.id in by_run]
 
     def _by_run(self, lexicon: str) -> dict[str, list[Row]]:
         """Run id -> its rows, one a problem (see `Queries.per_problem`)."""
@@ -184,16 +194,30 @@ class RunService:
             "cut_off": summary.cut and summary.cut.value,
             "cues_per_trace": {name: figures[0] for name, figures in densities.items()},
             "cues_per_1k": {name: figures[1] for name, figures in densities.items()},
+            "cues": {
+                "lexicon": summary.lexicon,
+                "per_trace": dataclasses.asdict(summary.cues),
+                "per_1k": summary.per_1k and dataclasses.asdict(summary.per_1k),
+                "without_loops": summary.free and dataclasses.asdict(summary.free),
+                "in_loops": summary.in_loops,
+                "looping_traces": summary.looping,
+                "largest_trace": summary.largest,
+                "median": summary.median_cues,
+            },
+            "length": dataclasses.asdict(summary.length) | {"median": summary.median_length},
         }
 
 
-def summarise(run: Run, lexicon: str, rows: list[Row]) -> RunSummary:
-    """A run's figures from its rows, one a problem (see `Queries.per_problem`)."""
+def summarise(run: Run, lexicon: str, rows: list[Row], whole: Row) -> RunSummary:
+    """A run's figures from its rows, one a problem, and the one of the whole run (`Queries.per_problem`, `per_run`)."""
     means = _means(run, rows)
-    length, by_name = means.length_and_cues()
-    cues = by_name[_ALL]
-    if length is None or cues is None:
+    figures = length_and_cues(means, _ALL)
+    if figures is None:
         raise UserError(f"The run {run.id} holds no trace.")
+    in_loops, long = means.loop_share(_ALL), means.loop_share("")
+    free = figures if in_loops == long == 0 or means.free is None else length_and_cues(means.free, _ALL)
+    length, cues = outside_loops(figures.length, long), outside_loops(figures.cues, in_loops)
+    assert length is not None and cues is not None
     return RunSummary(
         run=run,
         lexicon=lexicon,
@@ -203,10 +227,17 @@ def summarise(run: Run, lexicon: str, rows: list[Row]) -> RunSummary:
         length=length,
         cut=known_share(means.cut, means.samples),
         cues=cues,
-        per_1k=density_estimate(means.cues[_ALL], means.length),
+        per_1k=outside_loops(figures.per_1k, None if in_loops is None else max(in_loops, long or 0.0)),
         disagree=sum(row["disagree"] for row in rows),
+        free=free if means.free else None,
+        in_loops=in_loops,
+        looping=whole["looping"],
+        largest=whole["largest"] / whole["cues"] if whole["cues"] else None,
+        median_length=whole[f"median_{run.length_unit}"],
+        median_cues=whole["median_cues"],
     )
 
 
 def _means(run: Run, rows: list[Row]) -> ProblemMeans:
-    return by_problem(rows, run.length_unit, {_ALL: [row["cues"] for row in rows]})
+    cues, looped = ({_ALL: [row[name] for row in rows]} for name in ("cues", "loop_cues"))
+    return by_problem(rows, run.length_unit, cues, looped=looped)

@@ -37,6 +37,11 @@ def test_known_figures_of_the_real_traces(real_store: Settings) -> None:
         assert round(found[key].cues.value, digits) == cues, key
         assert round(found[key].accuracy["file"].value, 3 if accuracy == 0.625 else 2) == accuracy, key
         assert densities[found[key].run.id]["kim2026"][0] == pytest.approx(found[key].cues.value)
+    looped = found["Qwen2.5-7B · LIMO", "AIME24"]
+    assert looped.free is not None and looped.in_loops is not None and looped.largest is not None
+    # One of its 30 traces holds a third of its ten words, all but a few in one loop.
+    assert 400 < looped.free.cues.value < 440 and looped.in_loops > 0.3 and looped.largest > 0.3
+    assert looped.cues.low is None and "lies in loops" in looped.cues.why and looped.free.cues.low is not None
     words = densities[found["Qwen3-14B-Base", "AIME24"].run.id]["kim2026-words"]
     assert round(words[0], 1) == 3.0
 
