@@ -35,6 +35,25 @@ def disputed(real_services: Services) -> OpenTrace:
     return opened_trace(real_services, real_services.trace_list.page(TraceFilter(disagree=True)).rows[0].id)
 
 
+def test_a_loop_is_drawn_where_it_begins_and_on_the_map(app: App, real_services: Services) -> None:
+    wanted = TraceFilter(looping=True, min_words=15_000, dataset="AIME24")
+    (found,) = (row for row in real_services.trace_list.page(wanted).rows if row.cues > 6_000)
+    trace = opened_trace(real_services, found.id)
+    assert trace.loops and trace.loop_share == pytest.approx(found.looped)
+    (loop,) = trace.loops
+    app.open("reader", trace=trace.id, range=f"{loop.start + 200}-{loop.start + 210}")
+    pane = app.pane()
+    expect(pane.locator(".loop-label")).to_have_text("Repeats itself from here: 46% of the text")
+    drawn = pane.locator("section.looped .chunk").evaluate_all("chunks => chunks.map(c => c.textContent)")
+    assert (
+        trace.text[loop.start : loop.end].endswith("".join(drawn)) and len("".join(drawn)) > loop.end - loop.start - 80
+    )
+    before = pane.locator("section[data-section] .chunk").evaluate_all("chunks => chunks.map(c => c.textContent)")
+    assert "".join(before) == trace.text
+    expect(pane.locator(".map .loop")).to_have_count(1)
+    expect(pane.locator(".facts")).to_contain_text(f"{trace.loop_free_cues} outside loops, which are 45.6% of the text")
+
+
 def test_a_trace_of_80000_characters_is_all_there(app: App, real_services: Services, long: OpenTrace) -> None:
     app.open("reader", trace=long.id)
     pane, page = app.pane(), app.page
