@@ -137,7 +137,7 @@ def _part(part: Any) -> Iterator[tuple[PieceKind, str]]:
         yield PieceKind.THOUGHT, _words({key: value for key, value in part.items() if key != "thought"}, "reasoning")
     elif "reasoningContent" in part:
         yield PieceKind.THOUGHT, _words(part["reasoningContent"], "reasoning")
-    elif name == "refusal" or "refusal" in part:
+    elif name == "refusal" or part.get("refusal"):
         yield PieceKind.REFUSAL, _words(part.get("refusal"), "refusal")
     elif name == "message":
         yield from _content(part.get("content"))

@@ -14,7 +14,7 @@ from backend.domain import Job, JobKind, UserError
 from backend.engines.protocol import Engine, Family
 from backend.services import Services
 from backend.services.jobs import JobCancelled, JobProgress
-from backend.services.traces.importer import ImportOutcome
+from backend.services.traces.importer import ImportOutcome, outcomes_of
 
 Engines = Callable[[Family, str], Engine]
 Result = dict[str, Any]
@@ -46,9 +46,9 @@ def _import(services: Services, job: Job, _engines: Engines, progress: JobProgre
     """Import the files and folders of a job, each whole or not at all."""
     plan = services.imports.plan([Path(path) for path in job.spec["paths"]])
     tokenizer = Path(job.spec["tokenizer"]) if job.spec.get("tokenizer") else None
-    for skipped in plan.skipped:
-        progress.log(f"Skipped {skipped.file}: {skipped.reason}.")
-    outcomes = [ImportOutcome("failed", str(problem)) for problem in plan.failed]
+    outcomes = list(outcomes_of(plan))
+    for outcome in outcomes:
+        progress.log(outcome.sentence, "info" if outcome.state == "skipped" else "error")
     before, sizes = 0, [source.size for source in plan.sources]
     progress.begin(sum(sizes), "bytes")
 
@@ -72,7 +72,7 @@ def _stored(outcomes: list[ImportOutcome]) -> Result:
     return {
         "runs": [outcome.run for outcome in outcomes if outcome.run],
         "problem_sets": [outcome.problem_set for outcome in outcomes if outcome.problem_set],
-        "failed": [outcome.sentence for outcome in outcomes if outcome.state == "failed"],
+        "failed": [outcome.sentence for outcome in outcomes if outcome.state in ("failed", "asked")],
     }
 
 
@@ -81,10 +81,10 @@ def _result(outcomes: list[ImportOutcome]) -> Result:
     result = _stored(outcomes)
     if result["runs"] or result["problem_sets"]:
         return result
-    if not outcomes:
+    if not result["failed"]:
         raise UserError("There is nothing to import: no file of a known format lies there.")
-    more = f" ({len(outcomes) - 1} more failed; see the job's log.)" if len(outcomes) > 1 else ""
-    raise UserError(f"{outcomes[0].sentence}{more}")
+    more = f" ({len(result['failed']) - 1} more failed; see the job's log.)" if len(result["failed"]) > 1 else ""
+    raise UserError(f"{result['failed'][0]}{more}")
 
 
 def _nothing(_services: Services, _job: Job) -> Result:

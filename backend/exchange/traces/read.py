@@ -101,6 +101,8 @@ def _drafts(form: Format, row: Row | LeftOut, ref: SourceRef, source: Source, ta
     tally.rows += 1
     tally.made += len(drafts)
     tally.left.update(each.reason for each in found if isinstance(each, LeftOut))
+    if not found:
+        tally.left["no response in it"] += 1
     for draft in (each for each in drafts if isinstance(each, TraceDraft)):
         tally.tags.update(unknown_markers(draft.text, draft.prompt))
     return drafts

@@ -21,7 +21,7 @@ from backend.exchange.traces.input_files import describe_file, open_regular
 from backend.exchange.traces.paths import WalkedFile, walk
 from backend.exchange.traces.row_paths import expand, value_at
 from backend.exchange.traces.rows import DATA_SUFFIXES, first_row, rows_in, rows_of
-from backend.exchange.traces.source_names import UNNAMED, from_file, is_numbered, shard_name, with_training
+from backend.exchange.traces.source_names import UNNAMED, dataset_of, from_file, is_numbered, shard_name, with_training
 from backend.exchange.traces.tables import Arm, GuessedTable, arms_in, guessed, head, of_known_format
 from backend.exchange.traces.trace_format import Format, LeftOut, RowError, ScannedFile
 from backend.import_plan import (
@@ -185,30 +185,35 @@ def _settle(founds: Sequence[tuple[ScannedFile, bool]], plan: ImportPlan) -> Non
     aside: list[ScannedFile] = []
     unknown: list[tuple[ScannedFile, bool, GuessedTable]] = []
     for (found, form, table), (_, direct) in zip(detected, founds, strict=True):
-        near = neighbours.get(found.path.parent, {}).values()
-        reasons = (other.beside(found, members) for other, members in near if other.beside)
-        if reason := next(filter(None, reasons), None):
-            aside.append(found)
-            plan.skipped.append(Skipped(found.shown, reason))
-            continue
-        if not form and (what := other_kind(found.row)):
-            _leave(found, direct, what, plan)
-            continue
         try:
-            table = table or (None if form else guessed(found))
-            if form or (table and table.is_enough):
-                chosen = form or mapped.FORMAT
-                inner = bool(table and table.arms[0][0].rows)
-                together = str(found.path) if inner and not chosen.group else _group(chosen, found, chosen.name)
-                place = (chosen.name, together, table.arms if table else ())
-                groups.setdefault(place, (chosen, [], table))[1].append(table.placed(found) if table else found)
-            elif table:
-                unknown.append((found, direct, table))
+            near = neighbours.get(found.path.parent, {}).values()
+            reasons = (other.beside(found, members) for other, members in near if other.beside)
+            if reason := next(filter(None, reasons), None):
+                aside.append(found)
+                plan.skipped.append(Skipped(found.shown, reason))
+            elif not form and (what := other_kind(found.row)):
+                _leave(found, direct, what, plan)
+            else:
+                table = table or (None if form else guessed(found))
+                if not _grouped(found, form, table, groups) and table:
+                    unknown.append((found, direct, table))
         except ImportProblem as problem:
             plan.failed.append(problem)
     for chosen, members, table in groups.values():
         _add(chosen, members, aside, table, plan)
     _ask(unknown, plan)
+
+
+def _grouped(found: ScannedFile, form: Format | None, table: GuessedTable | None, groups: _Groups) -> bool:
+    """Puts a file beside those of the same source; False where it isn't sure what it holds."""
+    if not form and not (table and table.is_enough):
+        return False
+    chosen = form or mapped.FORMAT
+    inner = bool(table and table.arms[0][0].rows)
+    together = str(found.path) if inner and not chosen.group else _group(chosen, found, chosen.name)
+    place = (chosen.name, together, table.arms if table else ())
+    groups.setdefault(place, (chosen, [], table))[1].append(table.placed(found) if table else found)
+    return True
 
 
 def _group(form: Format, found: ScannedFile, kind: str) -> str:
@@ -264,15 +269,16 @@ def _add(
     plan: ImportPlan,
     info: RunInfo | None = None,
 ) -> None:
-    folders = {member.path.parent for member in members}
-    beside = [found for found in aside if found.path.parent in folders and form.beside and form.beside(found, members)]
     # A folder of single traces is named by its path: each file's name is that of a problem.
     if len(members) > 1 and not shard_name(members[0].stem) and not form.group:
         above = list(members[0].folders)
         while above and is_numbered(above[-1]):
             above.pop()
         members = [replace(member, names=(*above, "traces.json")) for member in members]
+    folders = {member.path.parent for member in members}
     try:
+        near = [found for found in aside if found.path.parent in folders and form.beside]
+        beside = [found for found in near if form.beside and form.beside(found, members)]
         for arm, name in table.arms if table else [(None, "")]:
             plan.sources.extend(_sources(form, members, beside, arm, name, info))
     except ImportProblem as problem:
@@ -281,6 +287,7 @@ def _add(
 
 def _named(found: ScannedFile, mapping: ColumnMapping, arm: str) -> RunInfo:
     model, dataset = from_file(found)
+    dataset = dataset_of(found) if mapping.model or arm else dataset
     unnamed = "" if mapping.model or arm else UNNAMED
     question = "" if mapping.question or not mapping.text else _NO_QUESTION
     note = "; ".join(filter(None, (_GUESSED, unnamed, question)))

@@ -129,6 +129,14 @@ def from_file(found: ScannedFile) -> tuple[str, str]:
     return hub_name(model), _dataset(stem, folders, model) or "unnamed"
 
 
+def dataset_of(found: ScannedFile) -> str:
+    """The data set of a source whose model is named inside it: no folder stands for a model then."""
+    stem = shard_name(found.stem) or found.stem
+    folders = [part for part in found.folders if not _NO_MODEL.fullmatch(part) and not _INNER.fullmatch(part)]
+    known = dataset_label(stem) != stem or not folders
+    return dataset_label(stem) if known else _dataset("results", folders, "") or from_file(found)[1]
+
+
 def _is_model(part: str) -> bool:
     return bool(FAMILIES.search(part) or _HUB.fullmatch(part))
 

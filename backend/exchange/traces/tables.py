@@ -88,7 +88,8 @@ def of_known_format(found: ScannedFile) -> tuple[ScannedFile, Format | None, Gue
         return found, None, None
     for place in islice(inside, _MOST_PLACES):
         row = next(iter(expand(found.row, place)), None)
-        if row and (form := detect(row)):
+        # Formats that read their files in their own way know nothing of places inside them.
+        if row and (form := detect(row)) and form.rows is None:
             return replace(found, row=row), form, GuessedTable(((ColumnMapping(rows=place), ""),))
     return found, None, None
 
@@ -110,7 +111,16 @@ def guessed(found: ScannedFile, rows: Sequence[Row] | None = None, place: str | 
             tables.append(replace(table, left=left))
     # A file of one object is an envelope where the rows lie inside it.
     ordered = [*tables[1:], tables[0]] if len(rows) == 1 else tables
-    return max(ordered, key=lambda table: _score(table, table is tables[0] and len(rows) == 1, inside))
+    best = max(ordered, key=lambda table: _score(table, table is tables[0] and len(rows) == 1, inside))
+    return _unsure(best) if best is tables[0] and len(rows) == 1 and not best.guess.question else best
+
+
+def _unsure(table: GuessedTable) -> GuessedTable:
+    """The table of a lone object: responses in a list or deep inside, without a question, may be of many problems."""
+    text = next((column for column in table.columns if column.name == table.guess.text), None)
+    if len(table.arms) > 1 or text is None or (text.kind != "texts" and "." not in text.name):
+        return table
+    return replace(table, arms=((replace(table.guess, text=None), ""),), left=(text, *table.left))
 
 
 def _begins_with(column: str | None, own: set[str]) -> bool:
@@ -119,13 +129,7 @@ def _begins_with(column: str | None, own: set[str]) -> bool:
 
 def _score(table: GuessedTable, envelope: bool, inside: Mapping[str, Sequence[Row]]) -> tuple[int, int, int, int]:
     guess = table.arms[0][0]
-    # A lone object with responses inside its objects or lists, and no question, may be anything.
-    through = (
-        envelope
-        and bool(guess.text)
-        and (not guess.question or any(str(guess.text).startswith(f"{path}.") for path in inside))
-    )
-    through = through and "." in str(guess.text)
+    through = envelope and "." in str(guess.text) and bool(inside)
     return (
         int(table.is_traces and not through),
         int(bool(guess.question)),

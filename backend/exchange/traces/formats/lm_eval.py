@@ -52,7 +52,7 @@ def _model(found: ScannedFile) -> str:
     """The model that the results beside the samples name; "" where none lie there."""
     for path in sorted(found.path.parent.glob("results_*.json")):
         results = load_object(path, shown_name(path))
-        name = results.get("model_name") or (results.get("config") or {}).get("model_name")
+        name = results.get("model_name")
         if isinstance(name, str) and name:
             # A local checkpoint is named by its path.
             return name if name.count("/") == 1 else name.rstrip("/").rpartition("/")[2]
@@ -67,7 +67,8 @@ def _generation(row: Row) -> Row:
 def _first_request(row: Row) -> tuple[Any, Any]:
     """(prompt, settings) of a document's first request, in the newer spelling or the older one, which had lists."""
     requests = row.get("arguments")
-    first: Any = next(iter(requests.values() if isinstance(requests, dict) else requests), None) if requests else None
+    requests = list(requests.values()) if isinstance(requests, dict) else requests
+    first: Any = requests[0] if isinstance(requests, list) and requests else None
     values = list(first.values()) if isinstance(first, dict) else first if isinstance(first, list) else []
     return (values[0] if values else None), (values[1] if len(values) > 1 else None)
 
