@@ -1,8 +1,8 @@
 """Lexicons: entries, their identity, and reading them from YAML.
 
 Owns the file format (the fields below), its checks and the content hash that names a lexicon. serialization.py writes
-the same format. A file holds `name`, `version`, `title`, `description`, `mode`, `overlap` and `entries`; an entry holds
-`name`, `group`, `forms` (its name where absent), `exceptions` and `why`.
+the same format. A file holds `name`, `version`, `title`, `description`, `mode`, `overlap` and `entries`, and `formerly`
+where its name has changed; an entry holds `name`, `group`, `forms` (its name where absent), `exceptions`, `at`, `why`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,14 @@ class Overlap(StrEnum):
     LONGEST = "longest"
 
 
+class Anchor(StrEnum):
+    """Where in a sentence an entry counts. "But then" objects at the start of one; "So 7?" doubts as a question."""
+
+    ANYWHERE = "anywhere"
+    SENTENCE = "sentence"  # at the start of a sentence
+    QUESTION = "question"  # at the start of a sentence that ends in a question mark
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One expression: the forms that match it, the contexts that are no doubt, and why it is in the list."""
@@ -44,6 +52,7 @@ class Entry:
     forms: tuple[str, ...]
     exceptions: tuple[str, ...] = ()
     why: str = ""
+    at: Anchor = Anchor.ANYWHERE
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,7 @@ class Lexicon:
     """A versioned list of entries. Two with the same `id` mark the same cues in every text.
 
     `learned` is the digest of the trained detector that finds its cues ("" for a word list); its entries have no forms.
+    `formerly` is the name that an older version had while it was the newest: its id, and stored cues, still have it.
     """
 
     name: str
@@ -61,6 +71,7 @@ class Lexicon:
     overlap: Overlap
     entries: tuple[Entry, ...]
     learned: str = ""
+    formerly: str = ""
 
     @cached_property
     def id(self) -> str:
@@ -70,9 +81,10 @@ class Lexicon:
             forms, exceptions = sorted(entry.forms), sorted(entry.exceptions)
             # With the counts, a form can't pass for an exception in another lexicon of the same words.
             parts += [entry.name, entry.group.value, str(len(forms)), *forms, str(len(exceptions)), *exceptions]
+            parts += [entry.at.value] if entry.at is not Anchor.ANYWHERE else []
         # Nothing is added for a word list: their ids are older than detectors and stand in stores.
         parts += [self.learned] if self.learned else []
-        return f"{self.name}@{digest(*parts)}"
+        return f"{self.formerly or self.name}@{digest(*parts)}"
 
 
 def load_all(directory: Path) -> dict[str, Lexicon]:
@@ -115,6 +127,7 @@ def from_data(read: Any, where: str) -> Lexicon:
         mode=mode,
         overlap=_choice(where, data, "overlap", Overlap),
         entries=_entries(where, data.get("entries"), mode),
+        formerly=_text(where, data, "formerly", default=""),
     )
 
 
@@ -126,8 +139,8 @@ def plain(form: str, mode: MatchMode) -> str:
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 NAME_RULE = "name must be lower-case letters, digits, '.', '_' and '-', at most 64 of them"
-_FILE_KEYS = frozenset({"name", "version", "title", "description", "mode", "overlap", "entries"})
-_ENTRY_KEYS = frozenset({"name", "group", "forms", "exceptions", "why"})
+_FILE_KEYS = frozenset({"name", "version", "title", "description", "mode", "overlap", "entries", "formerly"})
+_ENTRY_KEYS = frozenset({"name", "group", "forms", "exceptions", "why", "at"})
 # Lexicons are edited in the browser: these bounds keep a hostile one from filling the matcher's automaton.
 _MAX_BYTES, _MAX_FORMS, _MAX_FORM = 1_000_000, 10_000, 200
 
@@ -213,6 +226,7 @@ def _entry(where: str, number: int, row: Any, mode: MatchMode) -> Entry:
         forms=forms,
         exceptions=_forms(where, fields, "exceptions", name, mode),
         why=_text(where, fields, "why", default="", entry=name),
+        at=_choice(where, fields | {"at": fields.get("at", Anchor.ANYWHERE)}, "at", Anchor, entry=name),
     )
 
 

@@ -9,21 +9,24 @@ The rules, in order:
    line break, never over a blank line).
 2. Word mode: a form that begins (ends) with a character of a word must not be preceded (followed) by
    one; `folding.continues_word` says what that is. Forms in Chinese need no edge.
-3. Exceptions of any entry win: a match that overlaps one is none.
-4. Overlap `each`: every form counts for itself, non-overlapping with itself from the left, which is
+3. An entry that is bound to a sentence (`Anchor`) matches at the start of one, for a question of one that ends in "?".
+4. Exceptions of any entry win: a match that overlaps one is none.
+5. Overlap `each`: every form counts for itself, non-overlapping with itself from the left, which is
    what `text.lower().count(form)` counts ("hmmight" holds hmm and might). Overlap `longest`: of
    overlapping matches the leftmost stays, of those with one start the longest.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from itertools import pairwise
 
 from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation
 
 from backend.domain import UserError, visible
-from backend.lexicon.entries import Entry, Lexicon, MatchMode, Overlap
+from backend.lexicon.entries import Anchor, Entry, Lexicon, MatchMode, Overlap
 from backend.lexicon.finder import Hit
 from backend.lexicon.folding import (
     DOTTED_I,
@@ -32,8 +35,12 @@ from backend.lexicon.folding import (
     fold_letters,
     fold_wide,
     fold_words,
+    question_starts,
+    starts_sentence,
     without_surrogates,
 )
+
+_WORD = re.compile(r"\w{1,40}")
 
 
 class Matcher:
@@ -43,7 +50,7 @@ class Matcher:
     """
 
     def __init__(self, lexicon: Lexicon) -> None:
-        """Raises UserError where a form could never match because an exception covers it."""
+        """Raises UserError where a form could never match: an exception covers it, or a question begins with a phrase."""
         self.lexicon = lexicon
         self._words = lexicon.mode is MatchMode.WORD
         owned = [(form, entry) for entry in lexicon.entries for form in entry.forms]
@@ -52,14 +59,18 @@ class Matcher:
         self.forms: tuple[str, ...] = tuple(form for form, _ in owned)
         self.entry_of: tuple[Entry, ...] = tuple(entry for _, entry in owned)
         self._labels = [(entry.name, entry.group) for entry in self.entry_of]
+        self._opening = frozenset(i for i, entry in enumerate(self.entry_of) if entry.at is Anchor.SENTENCE)
+        # By their first word: these forms are the commonest words, which the automaton would find everywhere.
+        self._asked = {form: i for i, form in enumerate(self.forms) if self.entry_of[i].at is Anchor.QUESTION}
         self._compile(patterns)
         self._refuse_unreachable()
 
     def _compile(self, patterns: list[str]) -> None:
         # Two automata: one over bytes for ASCII forms, which are nearly all, and one over str for the others. "?" is
         # what the bytes have for every character beyond Latin-1, so that a form with a real "?" goes to the second.
-        narrow = [i for i, form in enumerate(patterns) if form.isascii() and "?" not in form]
-        wide = [i for i, form in enumerate(patterns) if not (form.isascii() and "?" not in form)]
+        found = [i for i, form in enumerate(patterns) if self._asked.get(form) != i]
+        narrow = [i for i in found if patterns[i].isascii() and "?" not in patterns[i]]
+        wide = [i for i in found if not (patterns[i].isascii() and "?" not in patterns[i])]
         self._narrow = BytesAhoCorasick([patterns[i].encode() for i in narrow], implementation=Implementation.DFA)
         self._wide = AhoCorasick([patterns[i] for i in wide], implementation=Implementation.DFA) if wide else None
         self._narrow_ids = None if narrow == list(range(len(narrow))) else narrow
@@ -89,6 +100,10 @@ class Matcher:
             hits = self._with_wide(hits, text)
         if hits and self._words:
             hits = [h for h in hits if not (EDGE[folded[h[1] - 1]] or EDGE[folded[h[2]]]) or self._whole(h, text)]
+        if hits and self._opening:
+            hits = [h for h in hits if h[0] not in self._opening or starts_sentence(text, h[1])]
+        if self._asked and (asked := list(self._questions(text))):
+            hits = sorted(hits + asked, key=lambda hit: (hit[2], hit[1]))
         if hits and self._exceptions:
             hits = self._without_exceptions(hits)
         return self._resolved(hits) if hits else hits
@@ -133,6 +148,12 @@ class Matcher:
             return False
         return not (right and end < len(text) and continues_word(text[end]))
 
+    def _questions(self, text: str) -> Iterator[Hit]:
+        for start in question_starts(text):
+            word = _WORD.match(text, start)
+            if word and (form := self._asked.get(word[0].lower())) is not None:
+                yield form, start, word.end()
+
     def _without_exceptions(self, hits: list[Hit]) -> list[Hit]:
         spared = [hit for hit in hits if hit[0] in self._exceptions]
         if not spared:
@@ -155,13 +176,15 @@ class Matcher:
 
     def _refuse_unreachable(self) -> None:
         # A form that can't match is a slip of whoever wrote the list, and would silently count nothing for ever.
-        if not self._exceptions:
+        if not (self._exceptions or self._asked):
             return
         for number, form in enumerate(self.forms):
-            if not self.find(form):
+            # A question mark, for the forms that need one.
+            if not self.find(f"{form} ?"):
                 raise UserError(
                     f"Lexicon {visible(self.lexicon.name)}, entry {visible(self.entry_of[number].name)}: form "
-                    f"'{visible(form)}' can never match, because an exception covers it or part of it."
+                    f"'{visible(form)}' can never match, because an exception covers it or part of it, or because a "
+                    "question is told by one word."
                 )
 
 

@@ -7,15 +7,17 @@ from typing import Any
 import yaml
 
 from backend.domain import UserError, visible
-from backend.lexicon.entries import Entry, Lexicon, from_data
+from backend.lexicon.entries import Anchor, Entry, Lexicon, from_data
 
 
 def to_data(lexicon: Lexicon) -> dict[str, Any]:
     """`lexicon` as mappings, lists and text. Raises UserError for a trained detector, which is no list of words."""
     if lexicon.learned:
         raise UserError(f"{visible(lexicon.name)} is a trained detector, not a list of words: it has no YAML.")
+    formerly = {"formerly": lexicon.formerly} if lexicon.formerly else {}
     return {
         "name": lexicon.name,
+        **formerly,
         "version": lexicon.version,
         "title": lexicon.title,
         "description": lexicon.description,
@@ -41,6 +43,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
     data: dict[str, Any] = {"name": entry.name, "group": entry.group.value, "forms": list(entry.forms)}
     if entry.exceptions:
         data["exceptions"] = list(entry.exceptions)
+    if entry.at is not Anchor.ANYWHERE:
+        data["at"] = entry.at.value
     if entry.why:
         data["why"] = entry.why
     return data

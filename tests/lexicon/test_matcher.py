@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.domain import Group, UserError
-from backend.lexicon.entries import Entry, Lexicon, MatchMode, Overlap, load_all
+from backend.lexicon.entries import Anchor, Entry, Lexicon, MatchMode, Overlap, load_all
 from backend.lexicon.finder import Hit
 from backend.lexicon.matcher import Matcher
 from tests.lexicon.lexicon_texts import LEXICONS, texts
@@ -123,7 +123,28 @@ def test_kim2026_words_agree_with_re_on_ascii(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "marked"),
     [
-        ("Okay, so I need 3.", ["Okay, so"]),
+        ("Okay, so I need 3.", []),
+        ("So the answer is 7? But wait.", ["So", "wait"]),
+        ("So the answer is 7. Is it?", []),
+        ("It is 0.5. Therefore, x = 0.25?", ["Therefore"]),
+        ("- *The* sum is 7?\nThen what", ["The"]),
+        ("所以。So 7？", ["So"]),
+        ("So " + "x" * 200 + "?", []),
+        ("x = 2.\n\nBut then y = 3", ["But then"]),
+        ("It is 2, but then y = 3", []),
+        ("(It is 2.) But that's not it", ["But that's"]),
+        ("This approach is wrong", ["is wrong"]),
+        ("This doesn't work", ["doesn't work"]),
+        ("p = 5 does not work", []),
+        ("maybe I'm missing something, too convoluted", ["maybe", "I'm missing something", "too convoluted"]),
+        ("**Check 9713:** we check n = 2. Verify the result.", []),
+        ("# check the second condition", []),
+        ("Let me try n = 1. Let's see if it holds.", []),
+        ("Alternatively, we can use the formula", []),
+        ("Alternatively, maybe", ["Alternatively", "maybe"]),
+        ("The list could be 1, 2; it may or may not be sorted.", []),
+        ("5. **Revisiting the condition:** Let's re-evaluate it.", ["re-evaluate"]),
+        ("验证：检查n=2。再检查一遍，对吗？", ["再检查", "对吗"]),
         ("Wait, maybe. Hmm, it seems.", ["Wait", "maybe", "Hmm", "seems"]),
         ("Actually, let me check", ["Actually", "let me check"]),
         ("That seems off", ["seems off"]),
@@ -182,6 +203,27 @@ def test_exceptions_win_over_longer_overlaps() -> None:
 def test_a_form_covered_by_an_exception_is_refused() -> None:
     with pytest.raises(UserError, match="entry likely: form 'equally likely' can never match"):
         Matcher(lexicon(entry("likely", "equally likely", exceptions=("equally likely",))))
+
+
+def test_an_anchor_needs_its_sentence() -> None:
+    opening = Entry("but", Group.HEDGE, ("but",), at=Anchor.SENTENCE)
+    asked = Entry("so", Group.HEDGE, ("so",), at=Anchor.QUESTION)
+    matcher = Matcher(lexicon(opening, asked))
+    text = "But a, but b. (But) c? So d? so e! so f?\nso g"
+    assert [text[start:][:5] for _, start, _ in matcher.find(text)] == ["But a", "But) ", "So d?", "so f?"]
+    with pytest.raises(UserError, match="a question is told by one word"):
+        Matcher(lexicon(Entry("so", Group.HEDGE, ("so then",), at=Anchor.QUESTION)))
+
+
+def test_a_list_without_its_anchors_is_another_one() -> None:
+    plain = lexicon(entry("but"))
+    bound = lexicon(Entry("but", Group.HEDGE, ("but",), at=Anchor.SENTENCE))
+    assert plain.id != bound.id
+
+
+@pytest.mark.parametrize("text", ["?" * 100_000, "So " * 100_000 + "?", "(" * 100_000 + "But then", "But then\n" * 50_000])
+def test_long_odd_texts_are_matched_in_linear_time(text: str) -> None:
+    assert len(MATCHERS["doubts"].find(text)) <= 50_000
 
 
 def test_count_names_every_entry() -> None:

@@ -179,13 +179,12 @@ class LabelFileService:
             source={"files": [visible(Path(shown).name, 200) for _, shown in files], "notes": notes[:_NOTES]},
         )
         # Only the very same lexicon: another version would show other cues than those that the labels answer.
-        lexicon = first.lexicon.partition("@")[0]
-        known = self._lexicons.by_name.get(lexicon)
+        lexicons = {lexicon.id: name for name, lexicon in self._lexicons.by_name.items()}
         return self._projects.change(
             actor,
             project.id,
             annotators=first.annotators if 1 <= first.annotators <= ANNOTATORS else None,
-            lexicon=lexicon if known and known.id == first.lexicon else None,
+            lexicon=lexicons.get(first.lexicon),
         )
 
 

@@ -100,7 +100,7 @@ def changed(lexicon: Lexicon, chosen: Sequence[Suggestion], name: str) -> Lexico
         raise UserError(f"Nothing would be left of {visible(lexicon.name)} with these changes.")
     # A shipped list isn't changed: the changed one is a person's own, under another name and title.
     title = lexicon.title if name == lexicon.name else f"{lexicon.title}, changed by gold"
-    return checked(replace(lexicon, name=name, title=title, entries=(*entries, *added)))
+    return checked(replace(lexicon, name=name, formerly="", title=title, entries=(*entries, *added)))
 
 
 # A hit: the text, the place, and whether gold has it.

@@ -11,7 +11,7 @@ from backend.distill.contexts import user_turn
 from backend.domain import Context, UserError
 from backend.engines.protocol import Engine, Request
 from backend.lab.lab_problems import problem_set as lab_set
-from backend.lexicon.entries import Lexicon
+from backend.lexicon.entries import Anchor, Lexicon
 from backend.services.generation.problems import Problem, ProblemService
 
 _OPEN, _START = "<think>", "<think>\n"
@@ -66,6 +66,7 @@ def opening(engine: Engine, request: Request) -> str:
 def single_words(lexicon: Lexicon) -> tuple[list[str], list[str]]:
     """The words of a lexicon, which can be banned, and its phrases, which can't."""
     # To ban a phrase is to ban its first word everywhere: "let me check" would take "let" away.
-    forms = [form for entry in lexicon.entries for form in entry.forms]
+    # Nor can what is a doubt only at the start of a question: without it "the" and "so" would go.
+    forms = [form for entry in lexicon.entries if entry.at is Anchor.ANYWHERE for form in entry.forms]
     words = [form for form in forms if form.isalpha()]
     return list(dict.fromkeys(words)), [form for form in forms if not form.isalpha()]

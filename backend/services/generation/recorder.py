@@ -61,7 +61,7 @@ class TraceRecorder:
     ) -> None:
         """`done` traces were made by earlier attempts."""
         self._store, self._plan, self._graders, self._progress = store, plan, graders, progress
-        self._matchers = {key.partition("@")[0]: matcher for key, matcher in lexicons.matchers().items()}
+        self._matchers = {matcher.lexicon.name: matcher for matcher in lexicons.matchers().values()}
         self._growing: dict[str, _Response] = {}
         self._waiting: list[dict[str, Any]] = []
         self._pieces: dict[str, list[Piece]] = {}

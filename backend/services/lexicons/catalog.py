@@ -159,6 +159,11 @@ class LexiconService:
         """Ids of the lexicons that are shipped with this release."""
         return [engine.lexicon.id for engine in self._shipped.values()]
 
+    def name_of(self, identity: str) -> str:
+        """The name that stands for an id, or stood for it when it was the newest version; "" for ""."""
+        known = self.matchers().get(identity)
+        return known.lexicon.name if known else identity.partition("@")[0]
+
     def contents(self) -> dict[str, dict[str, Any]]:
         """Lexicon id -> its whole content, which the ledger keeps beside the cues found with it."""
         return self.contents_of(self.matchers())
@@ -269,7 +274,7 @@ class LexiconService:
         missing = self.missing()
         for run in self._store.ledger.runs():
             if (ids := missing.get(run.id)) and self.match(run, ids):
-                yield run.label, [identity.partition("@")[0] for identity in ids]
+                yield run.label, [self.name_of(identity) for identity in ids]
 
     def match(self, run: Run, ids: Sequence[str]) -> bool:
         """Find and store a run's cues under the lexicons of these ids. False where it was deleted meanwhile."""

@@ -64,7 +64,8 @@ def learned_lexicon(row: OwnRow, model: DetectorModel) -> Lexicon:
 
 def list_row(lexicon: Lexicon, note: str, person: str) -> tuple[OwnRow, dict[str, Any]]:
     """A list of expressions as a row and its content. Raises UserError where a file of it would be refused."""
-    content = to_data(lexicon)
+    # An own list has a name of its own, whatever it was copied from.
+    content = to_data(dataclasses.replace(lexicon, formerly=""))
     check_name(lexicon.name)
     # Through the reader of files: what is stored can be exported and read again.
     checked = from_data(content, f"The lexicon {lexicon.name}")

@@ -30,7 +30,7 @@ def project_details(info: ProjectInfo, person: Person) -> None:
             st.switch_page("annotate.py", query_params={"project": project.id})
         if admin:
             _state_buttons(info, person)
-    lexicon = project.lexicon.partition("@")[0] or "none"
+    lexicon = services().lexicons.name_of(project.lexicon) or "none"
     st.text(
         f"{info.items:,} items, {info.finished:,} with all {project.annotators} annotators, {info.settled:,} "
         f"adjudicated. Machine cues by {lexicon}; {project.blind_share:.0%} of the items are blind."
