@@ -8,6 +8,7 @@ from pages.components.charts.pair_section import Picked, all_runs, big_numbers, 
 from pages.components.frame.address import absent, asked_for
 from pages.components.frame.chrome import numbers_strip, page_header
 from pages.components.frame.gate import require_person
+from pages.components.frame.lexicon_precision import precision_line
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import (
     choose_grader,
@@ -44,6 +45,7 @@ with error_notice(stop=True):
 pair = statistics(chosen[:2], lexicon, grader) if len(chosen) > 1 else None
 if pair:
     numbers_strip(big_numbers(pair, compared.unit))
+precision_line(chosen, lexicon)
 if known := caveats(compared):
     notice(known, "warning", key="caveats")
 

@@ -7,10 +7,9 @@ from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
-from pages.components.table.table import data_table
-from pages.components.table.table_model import Column, Row
 from pages.parts.lexicons.lexicon_changes import suggestions, versions
-from pages.parts.lexicons.lexicon_figures import corrected_counts, entries_table, groups_table, scores_table
+from pages.parts.lexicons.lexicon_entries import entries_table, judgement
+from pages.parts.lexicons.lexicon_figures import corrected_counts, groups_table, scores_table
 from pages.parts.lexicons.lexicon_training import training_popover
 
 person = require_person()
@@ -36,8 +35,8 @@ with error_notice(stop=True):
     report = services().gold.evaluation(project)
 if report.why:
     st.text(
-        "Four lists are shipped: the paper’s ten words by its own rule and as whole words, the companion paper’s, and "
-        "ours. How far they can be trusted is measured against what people marked."
+        "Six lists are shipped: the paper’s ten words by its own rule and as whole words, the companion paper’s, ours "
+        "in two versions, and the steps of checking that only look like doubts. What people mark measures them."
     )
     notice(report.why, "info")
 else:
@@ -60,8 +59,9 @@ with st.container(key="lexicon-title"):
     st.text(f"{name} · {lexicon.title} · version {lexicon.version} · {lexicon.id}")
     if lexicon.description:
         st.text(lexicon.description)
-by_group, by_entry, counts, better, kept = st.tabs(
-    ["Groups", "Entries", "Corrected counts", "Suggested changes", "Versions"]
+    judgement(name)
+by_entry, by_group, counts, better, kept = st.tabs(
+    ["Entries", "Groups", "Corrected counts", "Suggested changes", "Versions"]
 )
 with by_group:
     if score:
@@ -69,12 +69,7 @@ with by_group:
     else:
         st.text("Without gold there is nothing to measure yet.")
 with by_entry:
-    if score:
-        entries_table(score)
-    else:
-        rows = [Row(e.name, {"e": e.name, "g": e.group.value, "f": ", ".join(e.forms)}) for e in lexicon.entries]
-        columns = [Column("e", "Entry"), Column("g", "Group"), Column("f", "Forms", width="60%")]
-        data_table(columns, rows, key=f"plain-{name}", caption="Entries")
+    entries_table(name, score)
 with counts:
     corrected_counts(name, project)
 with better:

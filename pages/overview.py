@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import barred, require_person
+from pages.components.frame.lexicon_precision import precision_line
 from pages.components.frame.notice import notice
 from pages.components.frame.session import (
     choose_grader,
@@ -61,6 +62,9 @@ if lacking := missing_cues(lexicon):
                 list(services().lexicons.match_missing())
             st.rerun()
 
+for strange in services().languages.warnings(list(runs()), [services().lexicons.get(lexicon)]):
+    notice(strange, "warning")
+
 # Runs made live or in a training are many: they stay out of the tables until they are asked for.
 everything = summaries(lexicon)
 by_id = {summary.run.id: summary for summary in everything}
@@ -68,6 +72,7 @@ if hero:
     with st.container(key="sth-lead"):
         st.text(lead(hero, by_id, grader))
     show_pair(hero, lexicon, grader)
+    precision_line([hero.pair.base.id, hero.pair.variant.id], lexicon)
 next_steps()
 
 made_live = sum(summary.run.live for summary in everything)

@@ -1,7 +1,7 @@
 """Case folding that moves no offset, and the edges of words and sentences.
 
-Owns the rules by which two spellings count as the same and where a word, or a sentence, ends. Every fold keeps one code point a
-position, so that an offset found in the folded text holds in the original.
+Owns the rules by which two spellings count as the same and where a word, or a sentence, ends. Every fold keeps one code
+point a position, so that an offset found in the folded text holds in the original.
 """
 
 from __future__ import annotations

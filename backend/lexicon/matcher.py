@@ -50,7 +50,7 @@ class Matcher:
     """
 
     def __init__(self, lexicon: Lexicon) -> None:
-        """Raises UserError where a form could never match: an exception covers it, or a question begins with a phrase."""
+        """Raises UserError where a form can't match: an exception covers it, or a question begins with a phrase."""
         self.lexicon = lexicon
         self._words = lexicon.mode is MatchMode.WORD
         owned = [(form, entry) for entry in lexicon.entries for form in entry.forms]

@@ -22,6 +22,8 @@ from backend.services.generation.problems import ProblemService
 from backend.services.generation.scorer import ScoreService
 from backend.services.jobs import JobService
 from backend.services.lexicons.catalog import LexiconService
+from backend.services.lexicons.list_details import ListDetails
+from backend.services.lexicons.run_languages import RunLanguages
 from backend.services.reproduction.reports import ReportService
 from backend.services.reproduction.reproducer import ReproductionService
 from backend.services.traces.comparison import ComparisonService
@@ -43,6 +45,8 @@ class Services:
 
     store: Store
     lexicons: LexiconService
+    languages: RunLanguages
+    details: ListDetails
     runs: RunService
     imports: ImportService
     refresh: RefreshService
@@ -91,7 +95,8 @@ def build_services(settings: Settings) -> Services:
     planner = Planner(settings, models, problems)
     trainings = TrainingService(store, models, jobs, planner)
     training_runner = TrainingRunner(store, settings, lexicons, models, planner)
-    comparison, traces = ComparisonService(store, lexicons), TraceService(store)
+    languages, traces = RunLanguages(store), TraceService(store)
+    comparison = ComparisonService(store, lexicons, languages)
     reproduction = ReproductionService(store, settings, lexicons, models, problems, jobs, trainings, training_runner)
     cues = LexiconCueFinder(lexicons)
     projects = ProjectService(store, lexicons, people)
@@ -100,6 +105,8 @@ def build_services(settings: Settings) -> Services:
     return Services(
         store=store,
         lexicons=lexicons,
+        languages=languages,
+        details=ListDetails(store, lexicons),
         runs=RunService(store, lexicons),
         imports=ImportService(store, lexicons, settings.graders),
         refresh=RefreshService(store, lexicons, jobs, settings.graders),

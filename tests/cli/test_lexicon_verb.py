@@ -12,7 +12,7 @@ from backend.config import ROOT, Settings
 from backend.services import build_services
 from tests.services.detection.made_gold import person, project
 
-SHIPPED = ["doubts", "companion2026", "kim2026", "kim2026-words"]
+SHIPPED = ["doubts", "companion2026", "doubts-1", "kim2026", "kim2026-words", "procedure"]
 
 
 @pytest.fixture

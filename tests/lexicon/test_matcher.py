@@ -221,7 +221,9 @@ def test_a_list_without_its_anchors_is_another_one() -> None:
     assert plain.id != bound.id
 
 
-@pytest.mark.parametrize("text", ["?" * 100_000, "So " * 100_000 + "?", "(" * 100_000 + "But then", "But then\n" * 50_000])
+@pytest.mark.parametrize(
+    "text", ["?" * 100_000, "So " * 100_000 + "?", "(" * 100_000 + "But then", "But then\n" * 50_000]
+)
 def test_long_odd_texts_are_matched_in_linear_time(text: str) -> None:
     assert len(MATCHERS["doubts"].find(text)) <= 50_000
 

@@ -16,6 +16,9 @@ from backend.annotation import Item, Label, Labelled, Op, Project, Span
 from backend.domain import UserError, visible
 from backend.lexicon.entries import Lexicon
 from backend.lexicon.finder import CueFinder
+from backend.lexicon.judgements import DOUBT, text_key
+from backend.measure.accuracy import wilson_interval
+from backend.measure.bootstrap import Estimate
 from backend.measure.gold import Compared, Corrected, FinderEvaluation, FoundSpan, corrected, evaluate
 from backend.measure.spans import Criterion, normalised
 from backend.services.annotation.labelling import LabellingService
@@ -24,6 +27,7 @@ from backend.services.detection.suggestions import GoldText, Suggestion, changed
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.lexicons.own_lexicons import text_digest
 from backend.store import Store
+from backend.store.queries import run_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class GoldService:
         """`labelling` gives the labels that stand, `lexicons` has the engines."""
         self._store, self._lexicons = store, lexicons
         self._projects, self._labelling = projects, labelling
+        self._judged: dict[tuple[str, str], tuple[int, int]] = {}
 
     def evaluation(self, project_id: str | None = None) -> GoldReport:
         """Precision, recall and F1 of every lexicon against a project's gold, or against that of all projects."""
@@ -88,6 +93,18 @@ class GoldService:
         scores = tuple(self._score(engine, pieces) for engine in self._lexicons.matchers().values())
         spans = sum(len(piece.spans) for piece in pieces)
         return GoldReport(len(pieces), sum(piece.blind for piece in pieces), spans, scores)
+
+    def precision(self, run_id: str, lexicon: str) -> Estimate | None:
+        """The share of a lexicon's marks in one run that are doubts: by people's gold there, and by shipped judgements.
+
+        None where none of its marks was judged. The interval is Wilson's over marks.
+        """
+        engine = self._lexicons.matchers()[self._lexicons.get(lexicon).id]
+        pieces = [piece for piece in self._pieces(None) if piece.item.trace and run_of(piece.item.trace) == run_id]
+        by_people = evaluate([_compared(engine, piece) for piece in pieces]).whole
+        right, found = self._shipped(run_id, engine)
+        right, found = right + by_people.matched, found + by_people.found
+        return Estimate(right / found, *wilson_interval(right / found, found), found) if found else None
 
     def corrected(self, run_id: str, lexicon: str, project_id: str | None = None) -> Corrected | None:
         """Cues a trace of a run, as counted and corrected by gold. None for a run without problems.
@@ -117,6 +134,27 @@ class GoldService:
         """The list with these changes, under the name an own version may have. Raises UserError for an empty list."""
         found = self._lexicons.word_list(lexicon)
         return changed(found, chosen, self._lexicons.own_name(found.name))
+
+    def _shipped(self, run_id: str, engine: CueFinder) -> tuple[int, int]:
+        """How many hits drawn from a list at random, in texts of the run, are doubts, and of how many that it marks."""
+        key = (run_id, engine.lexicon.id)
+        hits = defaultdict(list)
+        for hit in self._lexicons.judgements.hits if key not in self._judged else ():
+            # Hits that were chosen by their entry would say how common entries were judged, not what the list marks.
+            if hit.sample == engine.lexicon.name:
+                hits[hit.text].append(hit)
+        # A run never changes, and its texts take long to read.
+        if key not in self._judged:
+            texts = {text_key(row["text"]): row["text"] for row in self._store.queries.texts(run_id)} if hits else {}
+            judged = [
+                hit.label == DOUBT
+                for text in hits.keys() & texts.keys()
+                for marks in [engine.find(texts[text])]
+                for hit in hits[text]
+                if any(start < hit.end and hit.start < end for _, start, end in marks)
+            ]
+            self._judged[key] = sum(judged), len(judged)
+        return self._judged[key]
 
     # -- pieces and counts --------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from backend.codec import decode
 from backend.domain import Run, Section, SectionSpan, UserError, visible
 from backend.lexicon.entries import Lexicon, from_yaml, load, load_all
 from backend.lexicon.finder import CueFinder
+from backend.lexicon.judgements import Judgements, load_judgements
 from backend.lexicon.loops import find_loops
 from backend.lexicon.markers import markers
 from backend.lexicon.matcher import Matcher
@@ -125,6 +126,11 @@ class LexiconService:
         if lexicon.learned:
             raise UserError(f"{visible(name)} is a trained detector: it has no list of words to forbid or to change.")
         return lexicon
+
+    @cached_property
+    def judgements(self) -> Judgements:
+        """The hits of shipped lists that were read in context. Raises UserError for a bad table."""
+        return load_judgements(self._folder)
 
     @property
     def default(self) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from backend.domain import Run, UserError, visible
 from backend.measure.cues import density
 from backend.services.lexicons.catalog import LexiconService
+from backend.services.lexicons.run_languages import RunLanguages
 from backend.services.traces.pair_statistics import PairStatistics, pair_statistics
 from backend.services.traces.run_pairs import Pair
 from backend.store import Store
@@ -117,9 +118,9 @@ class TellingProblem:
 class ComparisonService:
     """Aligns runs of one store."""
 
-    def __init__(self, store: Store, lexicons: LexiconService) -> None:
-        """`lexicons` resolves the lexicon cues are counted by."""
-        self._store, self._lexicons = store, lexicons
+    def __init__(self, store: Store, lexicons: LexiconService, languages: RunLanguages) -> None:
+        """`lexicons` resolves the lexicon cues are counted by, `languages` says whether it speaks the runs'."""
+        self._store, self._lexicons, self._languages = store, lexicons, languages
 
     def compare(self, run_ids: Sequence[str], lexicon: str, grader: str) -> Comparison:
         """Align one to four runs on the problems all of them hold. Raises UserError where there are none."""
@@ -134,6 +135,7 @@ class ComparisonService:
         # Tokens of different tokenizers are different units; words are coarse, but the same in all runs.
         unit, warnings = common_unit(runs)
         warnings += differences(runs) + self._prompt_warnings(runs, shared)
+        warnings += self._languages.warnings(run_ids, [self._lexicons.get(lexicon)])
         known = self._store.ledger.problems(runs[0].id)
         problems = [
             ComparedProblem(

@@ -44,6 +44,7 @@ from backend.import_plan import (
 )
 from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
+from backend.services.lexicons.run_languages import RunLanguages
 from backend.services.traces.file_tokenizer import FileTokenizer
 from backend.services.traces.run_builder import RunBuilder
 from backend.store import Store
@@ -213,7 +214,9 @@ class ImportService:
         if not stored:
             return ImportOutcome("present", f"{where}: another process has just stored it as {name}.", identity)
         told = f"{run.traces:,} traces of {run.problems:,} problems; {tally.counts.words}"
-        return ImportOutcome("imported", f"{where}: {name}, {told}.", identity, counts=tally.counts)
+        strange = RunLanguages(self._store).warnings([identity], list(self._lexicons.by_name.values()))
+        sentence = " ".join([f"{where}: {name}, {told}.", *strange])
+        return ImportOutcome("imported", sentence, identity, counts=tally.counts)
 
     # -- problem sets -------------------------------------------------------------------------------
 

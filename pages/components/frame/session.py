@@ -98,6 +98,12 @@ def telling(lexicon: str, grader: str | None, turn: int = 0) -> TellingProblem |
     return services().comparison.telling(pairs, lexicon, grader or GRADERS[0], turn)
 
 
+@cached_by_version(64)
+def precision(run: str, lexicon: str) -> Estimate | None:
+    """The share of a lexicon's marks in a run that are doubts, where some of them were judged."""
+    return services().gold.precision(run, lexicon)
+
+
 @cached_by_version(4)
 def runs() -> dict[str, Run]:
     """Run id -> run."""

@@ -75,26 +75,6 @@ def groups_table(score: LexiconScore) -> None:
     data_table(columns, rows, key=f"groups-{score.name}", caption="By group", note="Overlap, and the same group.")
 
 
-def entries_table(score: LexiconScore) -> None:
-    """Draws the precision of every entry that was found, the most frequent first."""
-    # No recall: what an entry misses can't be told from what another one should have found.
-    columns = [
-        Column("entry", "Entry", width="34%"),
-        Column("precision", "Precision", Kind.NUMBER, Form.SCORE, help=_HELP["precision"]),
-        Column("found", "Marks", Kind.NUMBER, Form.COUNT),
-        Column("right", "Right", Kind.NUMBER, Form.COUNT),
-    ]
-    found = sorted(score.overlap.entries.items(), key=lambda item: (-item[1].found, item[0]))
-    rows = [
-        Row(name, {"entry": name, "precision": interval_cell(one.precision), "found": one.found, "right": one.matched})
-        for name, one in found
-    ]
-    data_table(
-        columns, rows, key=f"entries-{score.name}", caption="By entry", height=480,
-        empty="None of its entries stands in the items with gold.",
-    )  # fmt: skip
-
-
 @st.cache_data(show_spinner=False, max_entries=32)
 def _corrected(versions: tuple[int, str], lexicon: str, project: str | None, run: str) -> Corrected | None:
     return services().gold.corrected(run, lexicon, project)
