@@ -63,7 +63,7 @@ if lacking := missing_cues(lexicon):
             st.rerun()
 
 for strange in services().languages.warnings(list(runs()), [services().lexicons.get(lexicon)]):
-    notice(strange, "warning")
+    notice(f"For some of the runs: {strange}", "warning")
 
 # Runs made live or in a training are many: they stay out of the tables until they are asked for.
 everything = summaries(lexicon)

@@ -13,6 +13,7 @@ import streamlit as st
 
 from backend import config
 from backend.domain import GRADERS, SPELLINGS, Run, UserError, visible
+from backend.measure.bootstrap import Estimate
 from backend.services import Services, build_services
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.presets import Preset
