@@ -226,7 +226,7 @@ def _entry(where: str, number: int, row: Any, mode: MatchMode) -> Entry:
         forms=forms,
         exceptions=_forms(where, fields, "exceptions", name, mode),
         why=_text(where, fields, "why", default="", entry=name),
-        at=_choice(where, fields | {"at": fields.get("at", Anchor.ANYWHERE)}, "at", Anchor, entry=name),
+        at=_choice(where, {"at": Anchor.ANYWHERE, **fields}, "at", Anchor, entry=name),
     )
 
 

@@ -64,7 +64,8 @@ def _hits(path: Path, lines: list[str]) -> Iterator[JudgedHit]:
     numbers = {"row", "start", "end"}
     for row in csv.DictReader(lines, delimiter="\t"):
         try:
-            values: dict[str, Any] = {f.name: row[f.name] for f in fields(JudgedHit)}
-            yield JudgedHit(**{name: int(value) if name in numbers else value for name, value in values.items()})
+            names = [field.name for field in fields(JudgedHit)]
+            values: dict[str, Any] = {name: int(row[name]) if name in numbers else row[name] for name in names}
+            yield JudgedHit(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{visible(str(path))}: a judgement can't be read ({visible(str(error))}).") from error

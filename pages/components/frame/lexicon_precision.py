@@ -23,6 +23,6 @@ def precision_line(runs: Sequence[str], lexicon: str) -> None:
     ]
     st.caption(
         f"Marks of {lexicon} that are doubts, of those judged in context: {'; '.join(told)}",
-        help="By what people marked as gold, and by the judgements shipped with the list (page Lexicons). A drop between "
-        "runs says less where precision differs.",
+        help="By what people marked as gold, and by the judgements shipped with the list (page Lexicons). A drop from "
+        "run to run says less where precision differs.",
     )
