@@ -239,16 +239,11 @@ class Queries:
         return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
 
     def entry_counts(self, runs: Sequence[str], lexicon: str) -> list[dict[str, Any]]:
-        """How often each entry was found in the responses: a row for each run, problem, entry and section."""
-        sql = """SELECT run_id, problem_id, entry, any_value(grp) AS grp, section, count(*)::INT AS n
+        """How often each entry was found in responses, and one place: a row a run, problem, entry and section."""
+        sql = """SELECT run_id, problem_id, entry, any_value(grp) AS grp, section, count(*)::INT AS n,
+                any_value({id: trace_id, start: "start", upto: "end"}) AS place
             FROM PARTS WHERE lexicon = $lexicon AND section <> 'prompt' GROUP BY ALL"""
         return _rows(self._parts_of(sql, "cues", runs, lexicon=lexicon))
-
-    def entry_uses(self, lexicon: str) -> list[dict[str, Any]]:
-        """Each entry with the number of its cues in all responses, and the place of one of them."""
-        sql = """SELECT entry, count(*)::BIGINT AS n, any_value({id: trace_id, start: "start", upto: "end"}) AS place
-            FROM PARTS WHERE lexicon = $lexicon AND section <> 'prompt' GROUP BY entry"""
-        return _rows(self._parts_of(sql, "cues", None, lexicon=lexicon))
 
     def tallies(self, run: str, lexicon: str) -> list[dict[str, Any]]:
         """How often each entry was found in a response: a row for each trace, entry and section with any cue."""

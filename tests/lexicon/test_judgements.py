@@ -12,7 +12,7 @@ from backend.domain import UserError
 from backend.lexicon.entries import load_all
 from backend.lexicon.judgements import DOUBT, JudgedHit, load_judgements, text_key
 from backend.lexicon.matcher import Matcher
-from backend.measure.accuracy import wilson_interval
+from backend.measure.shares import wilson_interval
 from tests.lexicon.lexicon_texts import LEXICONS
 
 MATCHERS = {name: Matcher(lexicon) for name, lexicon in load_all(LEXICONS).items()}

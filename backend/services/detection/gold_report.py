@@ -17,9 +17,9 @@ from backend.domain import UserError, visible
 from backend.lexicon.entries import Lexicon
 from backend.lexicon.finder import CueFinder
 from backend.lexicon.judgements import DOUBT, text_key
-from backend.measure.accuracy import wilson_interval
 from backend.measure.bootstrap import Estimate
 from backend.measure.gold import Compared, Corrected, FinderEvaluation, FoundSpan, corrected, evaluate
+from backend.measure.shares import wilson_interval
 from backend.measure.spans import Criterion, normalised
 from backend.services.annotation.labelling import LabellingService
 from backend.services.annotation.projects import ProjectService

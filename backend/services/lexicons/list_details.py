@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any, Final
 
 from backend.lexicon.entries import Anchor
 from backend.lexicon.judgements import DOUBT
 from backend.lexicon.languages import languages_of, languages_of_forms
-from backend.measure.accuracy import wilson_interval
 from backend.measure.bootstrap import Estimate
+from backend.measure.shares import wilson_interval
 from backend.services.lexicons.catalog import LexiconService
 from backend.store import Store
 
@@ -49,8 +48,17 @@ class ListDetails:
     def entries(self, name: str) -> list[EntryDetails]:
         """Every entry of a list, in the list's order."""
         lexicon = self._lexicons.get(name)
-        uses = {row["entry"]: row for row in self._store.queries.entry_uses(lexicon.id)}
-        texts = self._store.queries.texts_of([row["place"]["id"] for row in uses.values()])
+        cues: dict[str, int] = defaultdict(int)
+        places: dict[str, dict[str, Any]] = {}
+        for row in self._store.queries.entry_counts([run.id for run in self._store.ledger.runs()], lexicon.id):
+            cues[row["entry"]] += row["n"]
+            places[row["entry"]] = row["place"]
+        texts = self._store.queries.texts_of([place["id"] for place in places.values()])
+        # The words with a little of the text on both sides.
+        examples = {
+            entry: texts[at["id"]]["text"][max(0, at["start"] - _AROUND) : at["upto"] + _AROUND]
+            for entry, at in places.items()
+        }
         judged, spoken = self._judged_entries(name), languages_of(lexicon)
         return [
             EntryDetails(
@@ -59,8 +67,8 @@ class ListDetails:
                 entry.forms,
                 "; ".join(filter(None, (_ANCHORS.get(entry.at), entry.why))),
                 languages_of_forms(entry.forms, spoken),
-                uses[entry.name]["n"] if entry.name in uses else 0,
-                _around(texts, **uses[entry.name]["place"]) if entry.name in uses else "",
+                cues[entry.name],
+                f"…{' '.join(examples[entry.name].split())}…" if entry.name in examples else "",
                 judged[entry.name, True],
                 judged[entry.name, True] + judged[entry.name, False],
             )
@@ -87,9 +95,3 @@ class ListDetails:
         samples = {name, "entries"} if name == self._lexicons.default else {name}
         hits = [hit for hit in self._lexicons.judgements.hits if hit.sample in samples and hit.arm != "lab"]
         return Counter((hit.entry, hit.label == DOUBT) for hit in hits)
-
-
-def _around(texts: Mapping[str, Mapping[str, Any]], id: str, start: int, upto: int) -> str:
-    """The words at a place of a trace, with a little of the text on both sides."""
-    text = texts[id]["text"]
-    return " ".join(f"…{text[max(0, start - _AROUND) : upto + _AROUND]}…".split())
