@@ -27,12 +27,14 @@ _FINISHES = {
 # Fields beside the content, the most telling first: servers send the same reasoning under several of them.
 _REASONING = (
     *("reasoning_content", "reasoning", "thinking", "reasoning_text", "thinking_content", "thought", "thoughts"),
-    *("thinking_blocks", "reasoning_details", "reasoning_summary"),
+    *("thinking_blocks", "reasoning_details", "reasoning_summary", "tool_plan"),
 )
 _CALLS = ("tool_calls", "function_call", "functionCall", "toolUse")
 _WORDS = ("text", "thinking", "reasoning", "reasoningText", "reasoning_content", "reasoning_text", "thought", "value")
 _SUMMARIES = ("content", "summary")
 _SEALED = ("data", "encrypted_content", "encrypted", "redactedContent", "signature")
+_SEALED_BESIDE = ("encrypted_content", "redacted_thinking", "reasoning_opaque")
+_NAMES = ("name", "toolName", "tool_name", "function")  # of a tool
 REDACTED = "[redacted]"
 _TWICE = 60  # characters of a content before the reasoning that it repeats
 
@@ -98,6 +100,8 @@ def pieces_of(message: Message) -> Pieces:
     content = message.get("parts") if message.get("content") is None else message["content"]
     said = list(_content(content.get("parts", content) if isinstance(content, Mapping) else content))
     thought = next(filter(None, (_words(message.get(field), "reasoning") for field in _REASONING)), "")
+    if not thought and any(message.get(field) for field in _SEALED_BESIDE):
+        thought = _words(message.get("redacted_thinking"), "reasoning") or REDACTED
     written = "".join(words for _, words in said)
     if thought and not any(kind is PieceKind.THOUGHT for kind, _ in said) and not _repeats(written, thought):
         said.insert(0, (PieceKind.THOUGHT, thought))
@@ -132,7 +136,7 @@ def _part(part: Any) -> Iterator[tuple[PieceKind, str]]:
         return
     if not isinstance(part, Mapping):
         raise MessageError(f"a message holds a part that is not text ({_kind_of(part)})")
-    name = str(part.get("type") or "")
+    name = str(part.get("type") or part.get("part_kind") or "")
     if part.get("thought") is True or any(word in name for word in ("think", "reason", "thought")):
         yield PieceKind.THOUGHT, _words({key: value for key, value in part.items() if key != "thought"}, "reasoning")
     elif "reasoningContent" in part:
@@ -145,11 +149,16 @@ def _part(part: Any) -> Iterator[tuple[PieceKind, str]]:
         yield PieceKind.CALL, call_text(call)
     elif name.endswith(("_call", "tool_use", "tool-call")):
         yield PieceKind.CALL, call_text(part)
-    elif "text" in part:
-        yield PieceKind.TEXT, _words(part["text"], "text")
+    elif "text" in part or name.endswith("text"):
+        yield PieceKind.TEXT, _words(part.get("text", part.get("content")), "text")
     else:
         # An image or the result of a search has no words of the model, but is no reason to lose those around it.
         yield PieceKind.TEXT, f"[{name or next(iter(part), 'part')}]"
+
+
+def reasoning_of(value: Any) -> str:
+    """The words of a field of reasoning, whatever its shape. Raises MessageError."""
+    return _words(value, "reasoning")
 
 
 def _words(value: Any, what: str) -> str:
@@ -164,10 +173,11 @@ def _words(value: Any, what: str) -> str:
         return ("\n\n" if apart else "").join(sealed) or next(filter(None, found), "")
     if not isinstance(value, Mapping):
         raise MessageError(f"a message's {what} should be text, but is {_kind_of(value)}")
-    for key in (*_WORDS, *_SUMMARIES):
+    # Where it is sealed, what stands for the words is no text.
+    for key in ("summary",) if value.get("redacted") is True else (*_WORDS, *_SUMMARIES):
         if value.get(key) and not isinstance(value[key], bool) and (found_in := _words(value[key], what)):
             return found_in
-    return REDACTED if any(value.get(key) for key in _SEALED) else ""
+    return REDACTED if any(value.get(key) for key in ("redacted", *_SEALED)) else ""
 
 
 def _listed(value: Any) -> Sequence[Any]:
@@ -179,14 +189,12 @@ def call_text(call: Any) -> str:
     inner = call
     if isinstance(call, Mapping):
         inner = next((call[key] for key in ("function", "custom", *_CALLS) if isinstance(call.get(key), Mapping)), call)
-    if isinstance(inner, Mapping) and inner.get("name"):
+    if isinstance(inner, Mapping) and (name := next((inner[key] for key in _NAMES if inner.get(key)), None)):
         keys = ("arguments", "args", "input", "parameters")
         given: Any = next((inner[key] for key in keys if inner.get(key) is not None), {})
         # Kept as the model wrote them, which may be no JSON.
         arguments = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
-        inner_text = (
-            f'{{"name": {json.dumps(str(inner["name"]), ensure_ascii=False)}, "arguments": {arguments or "{}"}}}'
-        )
+        inner_text = f'{{"name": {json.dumps(str(name), ensure_ascii=False)}, "arguments": {arguments or "{}"}}}'
     else:
         inner_text = json.dumps(inner, ensure_ascii=False, default=str)
     return f"<tool_call>\n{inner_text}\n</tool_call>"

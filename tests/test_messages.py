@@ -31,6 +31,8 @@ BOTH = "<think>hm, wait</think>42"
         {"content": [{"reasoningContent": {"reasoningText": {"text": "hm, wait", "signature": "s"}}}, {"text": "42"}]},
         {"content": {"parts": [{"text": "hm, wait", "thought": True}, {"text": "42"}]}},
         {"parts": [{"text": "hm, wait", "thought": True}, {"text": "42", "thoughtSignature": "s"}]},
+        {"content": [{"type": "reasoning", "reasoning": "gAAAA", "summary": "hm, wait", "redacted": True}, "42"]},
+        {"parts": [{"part_kind": "thinking", "content": "hm, wait"}, {"part_kind": "text", "content": "42"}]},
         {"content": BOTH, "reasoning_content": "hm, wait"},
         {"content": "42", "reasoning_content": "hm, wait", "refusal": None, "tool_calls": [], "function_call": None},
         {"content": [{"type": "thinking", "thinking": "hm, wait"}, {"type": "text", "text": "42"}], "reasoning": "hm, wait"},
@@ -61,6 +63,11 @@ def test_sealed_thinking_is_said_to_be() -> None:
     assert compose({"content": summed}).text == "<think>doubts</think>42"
     details = [{"type": "reasoning.encrypted", "data": "x"}]
     assert compose({"content": "42", "reasoning_details": details}).text == "<think>[redacted]</think>42"
+    assert compose({"content": "42", "encrypted_content": "x"}).text == "<think>[redacted]</think>42"
+    assert (
+        compose({"content": [{"type": "reasoning", "reasoning": "gAAAA", "redacted": True}, "42"]}).text[7:17]
+        == "[redacted]"
+    )
     paragraphs = [{"type": "summary_text", "text": text} for text in ("a", "b")]
     assert compose({"content": [{"type": "reasoning", "summary": paragraphs}]}).text == "<think>a\n\nb"
 
@@ -76,6 +83,8 @@ CALL = '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'
         {"content": [{"type": "tool_use", "id": "1", "name": "f", "input": {"x": 1}}]},
         {"content": [{"toolUse": {"name": "f", "input": {"x": 1}}}]},
         {"parts": [{"functionCall": {"name": "f", "args": {"x": 1}}}]},
+        {"content": [{"type": "tool-call", "toolName": "f", "input": {"x": 1}}]},
+        {"content": "", "tool_calls": [{"id": "1", "function": "f", "arguments": {"x": 1}}]},
         {"content": [{"type": "function_call", "name": "f", "arguments": '{"x": 1}', "call_id": "1"}]},
     ],
 )  # fmt: skip

@@ -76,11 +76,10 @@ class Markers:
 def _pattern(mark: str, line: bool = False) -> str:
     """The regular expression, for Python and for JavaScript, that finds a mark of the table."""
     if tag := _TAG.fullmatch(mark):
-        slash, name, rest = (re.escape(part).replace(r"\ ", r"\s+") for part in tag.groups())
-        # Interfaces add attributes (a duration), prompted models put blanks inside, exports escape the brackets.
-        return (
-            rf"(?:<|&lt;)\s?{slash}\s?{name}{rest}" + (r"(?:\s[^<>]{0,200})?" if not slash else r"\s?") + "(?:>|&gt;)"
-        )
+        name, rest = (re.escape(part).replace(r"\ ", r"\s+") for part in tag.groups()[1:])
+        # Interfaces add attributes (a duration), prompted models put blanks inside, exports escape brackets and slash.
+        inside = rf"\s?\\?/\s?{name}\s?" if tag[1] else rf"\s?{name}{rest}(?:\s[^<>]{{0,200}})?"
+        return f"(?:<|&lt;){inside}(?:>|&gt;)"
     # Templates write special tokens with a bar of either width.
     found = "".join({" ": r"\s*", "|": "[|｜]"}.get(character, re.escape(character)) for character in mark)
     return rf"{re.escape(mark)}[ \t]{{0,9}}:?[ \t]{{0,9}}$" if line else found

@@ -34,7 +34,10 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "finish": ("finish_reason", "finish_reasons", "stop_reason"),
     "answer": ("extracted_answer", "generated_answer", "predicted_answer", "prediction", "pred", "model_answer"),
     "verdict": ("is_correct", "correct", "correctness", "verdict", "passed", "acc"),
-    "reasoning": ("reasoning_content", "reasoning", "thinking"),
+    "reasoning": (
+        *("reasoning_content", "reasoning", "thinking", "thinking_content", "reasoning_text", "thinking_blocks"),
+        "reasoning_details",
+    ),
     "model": ("model", "model_name", "model_id", "generator"),
     "gold": (
         *("gold_answer", "gold", "ground_truth", "gt_answer", "gt", "gts", "expected_answer", "reference_answer"),

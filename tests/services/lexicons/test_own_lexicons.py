@@ -178,5 +178,5 @@ def test_a_project_keeps_the_version_it_was_made_with(services: Services, ada: s
     services.lexicons.add_version(ada, mine(services, "egad"))
     text = "egad zounds"
     item = Item("i", "p", 0, "", 0, len(text))
-    cues = LexiconCueFinder(services.store, services.lexicons).find(first.id, text, item)
+    cues = LexiconCueFinder(services.lexicons).find(first.id, text, item)
     assert [text[cue.start : cue.end] for cue in cues] == ["zounds"]

@@ -9,7 +9,7 @@ import orjson
 
 from backend.domain import RunInfo, Sampling, SourceRef, TraceDraft
 from backend.exchange.traces import fields
-from backend.exchange.traces.formats.openai_chat import asked, response_of, turns_of
+from backend.exchange.traces.formats.openai_chat import asked, reply_of, turns_of
 from backend.exchange.traces.input_files import shown_name
 from backend.exchange.traces.row_paths import is_messages
 from backend.exchange.traces.rows import load_object, rows_of
@@ -93,14 +93,15 @@ def _inspect(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | 
         if isinstance(choices, list) and choices and isinstance(choices[0], dict)
         else None
     )
+    said = reply_of(reply[1], ended)
     yield TraceDraft(
         question,
-        response_of(reply[1]),
+        said.text,
         ref,
         gold=fields.written(row.get("target"), "target") or None,
         prompt=prompt,
         tokens=_tokens(_object(output, "usage").get("output_tokens"), reply[0]),
-        finish=fields.finish(ended),
+        finish=said.finish,
         answer=fields.written(first.get("answer"), "answer") or None,
         verdict=_graded(first.get("value")),
         extra={
@@ -167,14 +168,15 @@ def _evalscope(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft 
     place = f"{named} {given[named]}" if named else f"index {row.get('index')}"
     question, prompt = _asked(reply[0], given, f"{place} of {source.info.dataset}")
     score = _object(review, "sample_score", "score")
+    said = reply_of(reply[1], choice.get("stop_reason"))
     yield TraceDraft(
         question,
-        response_of(reply[1]),
+        said.text,
         ref,
         gold=fields.written(review.get("target"), "target") or None,
         prompt=prompt,
         tokens=_tokens(_object(output, "usage").get("output_tokens"), reply[0]),
-        finish=fields.finish(choice.get("stop_reason")),
+        finish=said.finish,
         answer=fields.written(score.get("extracted_prediction"), "extracted_prediction") or None,
         verdict=_graded(_object(score, "value").get(str(score.get("main_score_name")))),
         extra={key: row[key] for key in ("index", "metadata") if key in row} | ({"score": score} if score else {}),

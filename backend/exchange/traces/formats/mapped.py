@@ -14,10 +14,10 @@ from backend.domain import ProblemDraft, RunInfo, Sampling, SourceRef, TraceDraf
 from backend.exchange.traces import fields
 from backend.exchange.traces.chat_prompts import question_of
 from backend.exchange.traces.formats.openai_chat import asked, response_of, turns_of
-from backend.exchange.traces.json_text import type_name
 from backend.exchange.traces.row_paths import describe_value, flat, is_messages, only_one, optional_value
 from backend.exchange.traces.trace_format import Format, LeftOut, Proposal, RowError
 from backend.import_plan import ColumnMapping, Draft, Row, Source
+from backend.messages import MessageError, reasoning_of
 
 # Settings that stand at the head of a file, around its rows.
 _SETTINGS = {
@@ -115,6 +115,9 @@ def _worded(value: Any, column: str) -> tuple[str, str]:
 def _share(value: Any, place: int, count: int, mapping: ColumnMapping, part: str) -> Any:
     if not isinstance(value, list) or part in ("gold", "question", "text", "prompt", "id"):
         return value
+    # Blocks of one reasoning, not a reasoning for each response.
+    if part == "reasoning" and count == 1 and all(isinstance(block, dict) for block in value):
+        return value
     items = flat(value)
     # In a known format a short list means "unknown"; here the wrong column may have been named.
     if len(items) != count:
@@ -137,9 +140,11 @@ def _text(value: Any, column: str) -> str:
 def _trace(
     question: str, value: Any, here: Row, place: int, mapping: ColumnMapping, ref: SourceRef, extra: Row
 ) -> TraceDraft:
-    names, text, reasoning = mapping.used(), _text(value, mapping.text or ""), here.get("reasoning")
-    if reasoning and not isinstance(reasoning, str):
-        raise RowError(f"'{names['reasoning']}' should be text, but is {type_name(reasoning)}")
+    names, text = mapping.used(), _text(value, mapping.text or "")
+    try:
+        reasoning = reasoning_of(here.get("reasoning"))
+    except MessageError as error:
+        raise RowError(f"'{names['reasoning']}': {error}") from None
     # Some servers send the reasoning twice: apart, and in the response.
     if reasoning and reasoning not in text:
         text = f"<think>{reasoning}</think>{text}"
