@@ -137,7 +137,8 @@ class Ledger(Database):
         held = tables.parts.c
         mine = (held.run_id == run_id) & held.kind.in_({part.kind for part in old})
         links = tables.run_lexicons
-        with self.writing() as connection:
+        # Durable, because the old files go next: after a power cut the ledger must not name them again.
+        with self.writing(durable=True) as connection:
             present = set(connection.execute(select(held.path).where(mine)).scalars())
             if not _has_run(connection, run_id) or present != {part.path for part in old}:
                 return False

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backend.domain import Group, Section, UserError
+from backend.domain import Group, Section, UserError, visible
 from backend.files import replacing
 from backend.store.ledger import PartRow
 
@@ -214,9 +214,12 @@ class disk_errors:
 
 def read_rows(store: Path, part: PartRow) -> Iterator[dict[str, Any]]:
     """Every row of a registered part, whole, with little of it in memory. Raises UserError where it can't be read."""
-    with disk_errors(), pq.ParquetFile(store / part.path) as file:
-        for batch in file.iter_batches(batch_size=ROW_GROUP):
-            yield from batch.to_pylist()
+    try:
+        with pq.ParquetFile(store / part.path) as file:
+            for batch in file.iter_batches(batch_size=ROW_GROUP):
+                yield from batch.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"The store can't be read: {visible(str(error))}.") from error
 
 
 def remove_parts(store: Path, parts: Iterable[PartRow]) -> None:

@@ -78,10 +78,11 @@ class RefreshService:
         return self._jobs.submit(JobKind.REFRESH, f"Refresh of {count}", {}, Lane.FILES)
 
     def carry_out(self, _job: Job, progress: JobProgress) -> dict[str, Any]:
-        """Do a queued refresh, or what is left of it; returns the runs that are up to date now."""
+        """Do a queued refresh, or what is left of it; returns the runs that are up to date now, and what failed."""
         left = self.outdated()
         progress.begin(sum(each.run.traces for each in left), "traces")
         done: list[str] = []
+        failed: list[str] = []
         before = 0
 
         def report(count: int) -> None:
@@ -91,10 +92,14 @@ class RefreshService:
         with GraderPool(self._graders) as graders:
             for each in left:
                 report(0)
-                if self._bring(each, graders, report):
-                    done.append(each.run.id)
+                try:
+                    if self._bring(each, graders, report):
+                        done.append(each.run.id)
+                except UserError as error:  # a run whose files are damaged keeps no other from being brought up to date
+                    failed.append(f"{visible(each.run.label)}: {error}")
+                    progress.log(failed[-1], "error")
                 before += each.run.traces
-        return {"refreshed": done}
+        return {"refreshed": done, "failed": failed}
 
     @needs(Role.ADMIN)
     def run(self, runs: Sequence[str] = ()) -> Iterator[OutdatedRun]:

@@ -153,5 +153,9 @@ def test_a_refresh_is_a_job_queued_once_and_cancelled_between_traces(
         cancelled.setattr(progress, "cancelled", lambda: True)
         services.refresh.carry_out(job, progress)
     assert [each.run.id for each in services.refresh.outdated()] == [run]
-    assert services.refresh.carry_out(job, progress) == {"refreshed": [run]}
-    assert services.jobs.get(job.id).total == 3
+    other = import_earlier(services, tmp_path, monkeypatch, "b")
+    (part,) = services.store.ledger.parts("traces", [other])
+    (services.store.folder / part.path).write_bytes(b"damaged")
+    result = services.refresh.carry_out(job, progress)
+    assert result["refreshed"] == [run] and len(result["failed"]) == 1 and "b · " in result["failed"][0]
+    assert services.jobs.get(job.id).total == 7
