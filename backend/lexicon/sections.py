@@ -20,7 +20,7 @@ _TAIL = 300  # characters of a prompt in which the mark that ends it stands
 _FENCE = re.compile("```")
 _CLOSING = re.compile(r"</([a-z][\w:.-]+)>|\[/([A-Z_]+)\]")
 _CANDIDATE = re.compile(
-    r"<(?P<tag>[a-z][\w:.-]{2,30})>|\[(?P<box>[A-Z][A-Z_]{2,20})\]|◁(?P<kite>\w+)▷|<[|｜](?P<special>[a-zA-Z]\w{2,40})[|｜]>"
+    r"<(?P<tag>[a-z][\w:.-]{2,30})>|\[(?P<box>[A-Z][A-Z_]{2,20})\]|◁(?P<kite>\w+)▷|<[|｜](?P<special>[a-zA-Z][\w▁]{2,40})[|｜]>"
 )
 
 

@@ -105,7 +105,12 @@ def test_examples(text: str, prompt: str, expected: list[tuple[str, str]]) -> No
         *(("Here is my thought process:\n", "\nHere is my response:"), ("## Thinking\n", "\n## Final Response")),
         *(("think\n", "\nanswer"), ("think\n", "\n</think>"), ("thought\n", "\nfinal answer")),
         *(("<|im_start|>think\n", "\n<|im_start|>answer"), ("<|im_start|>assistant\n<think>", "</think>")),
-        *(("analysis", "assistantfinal"), ("<|inner_prefix|>", "<|inner_suffix|>"), ("<｜think｜>", "<｜end｜>")),
+        *(
+            ("analysis", "assistantfinal"),
+            ("<|think|>", "<|end|><|begin|>assistant<|content|>"),
+            ("<|inner_prefix|>", "<|inner_suffix|>"),
+            ("<｜think｜>", "<｜end｜>"),
+        ),
     ],
 )
 def test_dialects(opening: str, closing: str) -> None:

@@ -28,6 +28,11 @@ def test_cues_are_marked_where_they_are(view: View) -> None:
     assert [view.pane().locator(".sec").nth(n).text_content() for n in range(3)] == ["prompt", "Thinking", "Answer"]
 
 
+def test_reasoning_without_a_mark_is_headed_response(view: View) -> None:
+    view.open([pane(TEXT, sections=[["response", 0, len(TEXT)]])])
+    assert view.pane().locator(".sec").all_text_contents() == ["Response"]
+
+
 def test_legend_counts_and_toggles_groups_in_all_panes(view: View) -> None:
     view.open([pane(TEXT), pane(TEXT[:900], "B")])
     hedges = [cue for cue in cues_of(TEXT) if cue[3] == "hedge"]
