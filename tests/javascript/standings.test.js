@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { mean, standing, wilson } from "../../pages/components/live/live_view/standings.js";
+import { finishedByAll, mean, standing, wilson } from "../../pages/components/live/live_view/standings.js";
 
 test("a trace stands as it was judged", () => {
   assert.equal(standing(null), "waiting");
@@ -9,6 +9,14 @@ test("a trace stands as it was judged", () => {
   assert.equal(standing({ state: "writing", done: null }), "writing");
   assert.equal(standing({ state: "failed", done: null }), "failed");
   assert.deepEqual([true, false, null].map((correct) => standing({ state: "done", done: { correct } })), ["right", "wrong", "open"]);
+});
+
+test("figures count what every arm has finished", () => {
+  const [done, failed, writing] = ["done", "failed", "writing"].map((state) => ({ state }));
+  assert.deepEqual(finishedByAll([[done, done, null, failed], [null, done, done, done]]), [1, 3]);
+  assert.deepEqual(finishedByAll([[done, writing, done]]), [0, 2]);
+  assert.deepEqual(finishedByAll([[done], [writing]]), []);
+  assert.deepEqual(finishedByAll([]), []);
 });
 
 test("Wilson's interval of a share in percent", () => {

@@ -22,7 +22,15 @@ from backend.grading.verdicts import Verdicts
 from backend.services.generation.job_plan import JobPlan, Place
 from backend.services.jobs import JobProgress
 from backend.services.lexicons.catalog import LexiconService
-from backend.services.traces.losses import BROKEN_OFF, Loss, LostResponse, answered, grouped, losses_of
+from backend.services.traces.losses import (
+    BROKEN_OFF,
+    UNGRADED,
+    Loss,
+    LostResponse,
+    answered,
+    grouped,
+    losses_of,
+)
 from backend.services.traces.run_builder import RunBuilder, Scored
 from backend.store import Store
 from backend.store.ledger import SourceRow
@@ -34,8 +42,6 @@ from backend.store.streams import Kept
 _FLUSH_SECONDS: Final = 0.08
 # Beyond this many traces nobody watches each: their ends are streamed, their words are not.
 STREAMED_TRACES: Final = 400
-_NOT_GRADED: Final = GraderVerdict(None, None, "not graded: the response broke off")
-_UNGRADED: Final = Verdicts(_NOT_GRADED, _NOT_GRADED)
 
 
 @dataclass(slots=True)
@@ -162,7 +168,7 @@ class TraceRecorder:
             "tokens": len(tokens) if any(token.logprob is not None for token in tokens) else None,
             "seconds": round(time.monotonic() - growing.begun, 3),
             "engine": self._plan.engines[place[0]],
-            "verdicts": asdict(_UNGRADED),
+            "verdicts": asdict(UNGRADED),
             "scored": _lists(tokens) if self._plan.spec.logprobs else None,
             "failed": failed.kind,
             "reason": failed.reason,

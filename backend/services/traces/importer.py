@@ -46,6 +46,7 @@ from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.lexicons.run_languages import RunLanguages
 from backend.services.traces.file_tokenizer import FileTokenizer
+from backend.services.traces.losses import BROKEN_OFF, UNGRADED
 from backend.services.traces.run_builder import RunBuilder
 from backend.store import Store
 from backend.store.database import now
@@ -290,4 +291,5 @@ def graded(drafts: Iterable[TraceDraft], graders: GraderPool) -> Iterator[tuple[
             yield Response.of(draft)
 
     for verdicts in graders.grade(feed()):
-        yield waiting.popleft(), verdicts
+        draft = waiting.popleft()
+        yield draft, UNGRADED if BROKEN_OFF in draft.extra else verdicts

@@ -11,9 +11,12 @@ from typing import Any, Final
 
 from backend.codec import JsonRecord, decode
 from backend.domain import Run, visible
+from backend.grading.verdicts import Verdict, Verdicts
 
 # The field of a trace's `extra` that holds the reason why its text ends where it does.
 BROKEN_OFF: Final = "broken off"
+_NOT_GRADED: Final = Verdict(None, None, "not graded: the response broke off")
+UNGRADED: Final = Verdicts(_NOT_GRADED, _NOT_GRADED)
 _MOST_PLACES: Final = 50  # of one reason; a server that is gone may fail ten thousand
 
 

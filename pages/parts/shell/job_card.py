@@ -58,6 +58,9 @@ def _follow() -> None:
 def _open(job: Job) -> None:
     working = services().jobs.worker().alive
     _title(job.title)
+    # A page that shows the job counts it itself, and more often: two numbers for one thing would contradict each other.
+    if st.query_params.get("job") == job.id:
+        return _figures("shown on this page")
     if job.state is not JobState.QUEUED:
         st.progress(share(job))
     # The sidebar is 184 pixels wide: neither the unit nor "about" finds room.

@@ -276,8 +276,8 @@ def test_scoreboard_counts_and_leads_to_problems(store: Services, watch: Watch) 
         story.done(i, correct=right, cues=i, tokens=10 + i)
     watch.open(story.job.id).wait_drawn(" trace 0 wait")
     scores = watch.page.locator(".scores")
-    expect(scores.locator(".share").nth(0)).to_have_text("50% [9, 91] n = 2 + 1 open")
-    expect(scores.locator(".share").nth(1)).to_have_text("0% [0, 56] n = 3")
+    expect(scores.locator(".share").nth(0)).to_have_text("50% [9, 91] n = 2 + 1 open of 4")
+    expect(scores.locator(".share").nth(1)).to_have_text("0% [0, 56] n = 3 of 4")
     assert scores.locator(".num:not(.top)").all_inner_texts() == ["1.0", "11", "5.0", "15"]
     assert scores.locator(".bar").nth(0).get_attribute("aria-label") == "1 right, 1 wrong, 1 not judged, of 4"
     assert [dot.get_attribute("class") for dot in scores.locator(".dots").nth(0).locator(".dot").all()] == [
@@ -298,7 +298,14 @@ def test_scoreboard_counts_and_leads_to_problems(store: Services, watch: Watch) 
     story.piece(3, " trace 3")
     watch.wait_drawn(" trace 3")
     story.done(3, correct=True, cues=3, tokens=20)
+    # B hasn't finished the fourth problem: A's answer to it doesn't count yet.
+    expect(scores.locator(".dots").nth(0).locator(".dot").nth(3)).to_have_class("dot right")
+    expect(scores.locator(".share").nth(0)).to_have_text("50% [9, 91] n = 2 + 1 open of 4")
+    story.open(7)
+    story.piece(7, " trace 7")
+    story.done(7, correct=False, cues=7, tokens=17)
     expect(scores.locator(".share").nth(0)).to_have_text("67% [21, 94] n = 3 + 1 open")
+    expect(scores.locator(".share").nth(1)).to_have_text("0% [0, 49] n = 4")
 
 
 class Wire:

@@ -122,6 +122,14 @@ def test_a_run_that_lacks_nothing_says_nothing(work: Services) -> None:
     assert set(result) == {"runs"} and missing_sentence(run) == "" and answered_text(run) == "4 traces"
 
 
+def test_what_broke_off_stays_ungraded_when_the_run_is_read_anew(work: Services) -> None:
+    result = carry_out(work, work.generation.submit(asked(work, ("plain", "halfway"))))
+    before = {word: trace["verify_correct"] for word, trace in texts(work, result["runs"][0]).items()}
+    work.refresh.run_all()
+    assert {word: trace["verify_correct"] for word, trace in texts(work, result["runs"][0]).items()} == before
+    assert before["halfway"] is None and answered_text(work.runs.get(result["runs"][0])) == "1 of 2 answered"
+
+
 def test_only_the_lost_ones_are_asked_again(work: Services, server: FaultyServer) -> None:
     first = work.generation.submit(asked(work, ("plain", "halfway", "heavy", "lively"), samples=2))
     old = carry_out(work, first)["runs"][0]

@@ -5,7 +5,7 @@ import { count } from "../../browser/count.js";
 import { el } from "../../browser/element.js";
 import { isolatedName } from "../../browser/isolated_name.js";
 import { TAGS } from "./arm_tags.js";
-import { mean, standing, wilson } from "./standings.js";
+import { finishedByAll, mean, standing, wilson } from "./standings.js";
 
 /**
  * @typedef {import("./job_state.js").JobState} JobState
@@ -88,7 +88,9 @@ export class Scoreboard {
     if (plan !== this.plan) this.build(plan);
     if (this.el.hidden) return;
     this.heading.textContent = state.over ? "right" : "right so far";
-    this.rows.forEach((row, arm) => drawRow(row, state.ofArm(plan, arm), plan.samples, TAGS[arm]));
+    const arms = this.rows.map((_, arm) => state.ofArm(plan, arm));
+    const common = finishedByAll(arms);
+    this.rows.forEach((row, arm) => drawRow(row, arms[arm], common, plan.samples, TAGS[arm]));
     const [problem, sample] = plan.focus;
     const here = problem * plan.samples + sample;
     for (const dot of /** @type {NodeListOf<HTMLElement>} */ (this.el.querySelectorAll(".dot"))) {
@@ -125,20 +127,22 @@ function dotOf(event) {
 /**
  * @param {Row} row
  * @param {(import("./job_state.js").Trace | null)[]} traces
+ * @param {number[]} common  the places whose figures count
  * @param {number} samples
  * @param {string} tag
  */
-function drawRow(row, traces, samples, tag) {
+function drawRow(row, traces, common, samples, tag) {
   const all = traces.map(standing);
+  const counted = common.map((place) => all[place]);
+  drawShare(row.share, counted, all.length, samples);
   /** @param {...Standing} kinds */
   const number = (...kinds) => all.filter((each) => kinds.includes(each)).length;
   const [right, wrong, open] = [number("right"), number("wrong"), number("open", "failed")];
-  drawShare(row.share, right, right + wrong, open, samples);
   row.right.style.width = `${(100 * right) / all.length}%`;
   row.wrong.style.width = `${(100 * wrong) / all.length}%`;
   row.open.style.width = `${(100 * open) / all.length}%`;
   row.bar.setAttribute("aria-label", `${right} right, ${wrong} wrong, ${open} not judged, of ${all.length}`);
-  const done = traces.filter((trace) => trace?.done);
+  const done = common.map((place) => traces[place]).filter((trace) => trace?.done);
   const [doubts, tokens] = [mean(done.map((trace) => trace?.cues())), mean(done.map((trace) => trace?.done?.tokens))];
   row.doubts.textContent = doubts === null ? "–" : doubts.toFixed(1);
   row.tokens.textContent = tokens === null ? "–" : Math.round(tokens).toLocaleString("en");
@@ -155,15 +159,18 @@ function drawRow(row, traces, samples, tag) {
 
 /**
  * @param {HTMLElement} share
- * @param {number} right
- * @param {number} known
- * @param {number} open
+ * @param {Standing[]} counted  how the traces stand that every arm has finished
+ * @param {number} whole  how many there will be
  * @param {number} samples
  */
-function drawShare(share, right, known, open, samples) {
+function drawShare(share, counted, whole, samples) {
+  const [right, wrong] = ["right", "wrong"].map((kind) => counted.filter((each) => each === kind).length);
+  const [known, open] = [right + wrong, counted.length - right - wrong];
   // Samples of one problem depend on each other: Wilson's interval holds for one sample a problem alone.
   const ends = known && samples === 1 ? wilson(right, known) : null;
   share.replaceChildren(el("b", {}, known ? `${Math.round((100 * right) / known)}%` : "–"),
-    el("small", {}, `${ends ? ` [${ends.join(", ")}]` : ""} n = ${known}${open ? ` + ${open} open` : ""}`));
-  share.title = ends ? "Share of those judged so far, with Wilson’s 95% interval" : "Share of those judged so far";
+    el("small", {}, `${ends ? ` [${ends.join(", ")}]` : ""} n = ${known}${open ? ` + ${open} open` : ""}`
+      + (counted.length < whole ? ` of ${whole}` : "")));
+  share.title = `Share right of those that every ${samples > 1 ? "model has finished, by problem and sample" : "model has finished"}`
+    + `${ends ? ", with Wilson’s 95% interval" : ""}. Until all are done, long answers are missing from it.`;
 }

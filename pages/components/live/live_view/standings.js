@@ -14,6 +14,17 @@ export function standing(trace) {
 }
 
 /**
+ * The places of problems and samples that every arm has finished. A score over what each arm happens to have finished
+ * compares other problems with other problems, and short answers finish first.
+ * @param {(Pick<import("./job_state.js").Trace, "state"> | null)[][]} arms  each arm's traces, by place
+ */
+export function finishedByAll(arms) {
+  const ended = (/** @type {Pick<import("./job_state.js").Trace, "state"> | null} */ trace) =>
+    trace?.state === "done" || trace?.state === "failed";
+  return [...(arms[0] ?? []).keys()].filter((place) => arms.every((traces) => ended(traces[place])));
+}
+
+/**
  * Wilson's 95% interval of a share, in percent (E. B. Wilson 1927, J. Am. Stat. Assoc. 22: 209).
  * @param {number} right
  * @param {number} known  at least 1
