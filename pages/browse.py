@@ -5,7 +5,7 @@ from collections import Counter
 import streamlit as st
 
 from backend.domain import SearchAs, TraceFilter
-from backend.report.numbers import Form
+from backend.report.numbers import Form, number
 from backend.services.traces.trace_list import Listed
 from pages.components.frame.address import absent
 from pages.components.frame.chrome import page_header
@@ -35,7 +35,7 @@ def trace_row(listed: Listed) -> Row:
     """One trace as a row."""
     run = runs()[listed.run]
     # A run that was imported without token counts has words alone.
-    length = listed.words if listed.tokens is None else listed.tokens
+    length, unit = (listed.words, "words") if listed.tokens is None else (listed.tokens, "tokens")
     question = " ".join(listed.question.split())
     return Row(
         listed.id,
@@ -45,9 +45,9 @@ def trace_row(listed: Listed) -> Row:
             "correct": listed.correct,
             "answer": Lines((listed.answer or "–")[:40], "disputed" if listed.disagree else ""),
             "cues": listed.cues,
-            "density": listed.per_1k,
+            "density": Lines(number(listed.per_1k, Form.DECIMAL), unit),
             "loops": listed.looped,
-            "words": Lines(f"{length:,}", "words" if listed.tokens is None else "tokens"),
+            "words": Lines(f"{length:,}", unit),
             "finish": {"length": "cut off", "stop": "finished", "refusal": "refused", "tool call": "tool call"}.get(
                 listed.finish, "–"
             ),  # unknown is no ending
@@ -110,9 +110,9 @@ wanted = TraceFilter(
 sort = st.query_params.get("sort", "run")
 descending = sort.startswith("-")
 asked = st.session_state.get("page") or st.query_params.get("page", "")  # its field stands below the table
-number = int(asked) if str(asked).isdecimal() else 1
+page_number = int(asked) if str(asked).isdecimal() else 1
 with error_notice(stop=True):  # a pattern that is no regular expression, a column that is none
-    found = services().trace_list.page(wanted, number, sort.removeprefix("-"), descending)
+    found = services().trace_list.page(wanted, page_number, sort.removeprefix("-"), descending)
 
 header.text(f"{found.total:,} traces")
 columns = [
@@ -121,7 +121,7 @@ columns = [
     Column("correct", "Right", Kind.VERDICT),
     Column("answer", "Answer", sortable=False),
     Column("cues", "Cues", Kind.NUMBER, Form.COUNT),
-    Column("density", "per 1,000", Kind.NUMBER),
+    Column("density", "per 1,000"),
     Column("loops", "In loops", Kind.NUMBER, Form.PERCENT),
     Column("words", "Length"),
     Column("finish", "Ending"),

@@ -56,7 +56,7 @@ def _measures(services: Services, options: argparse.Namespace) -> None:
     for by, rows in found.items():
         for name, figures in sorted(rows.items(), key=lambda item: -item[1].count.value):
             density = f"{_figure(figures.pooled)} per 1,000 {unit}"
-            print(f"{by:8} {visible(name, 30):30} {_figure(figures.count)} a trace  {density}")
+            print(f"{by:8} {visible(name, 30):30} {_figure(figures.count)} per trace  {density}")
 
 
 def _figure(estimate: Estimate | None) -> str:

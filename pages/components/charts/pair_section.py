@@ -62,7 +62,7 @@ def big_numbers(pair: PairStatistics, unit: str) -> list[BigNumber]:
     """The strip above the traces: five figures of A and B with the change between them."""
     return [
         _big("Accuracy", pair.accuracy, Form.PERCENT, n=pair.judged),
-        _big("Cues a trace", pair.cues, Form.DECIMAL),
+        _big("Cues per trace", pair.cues, Form.DECIMAL),
         _big(f"per 1,000 {unit}", pair.per_1k, Form.DECIMAL),
         _big(f"Length, {unit}", pair.length, Form.COUNT),
         _big("Cut off", pair.cut, Form.PERCENT),
@@ -110,7 +110,7 @@ def _charts(key: str, _pair: PairStatistics, unit: str) -> dict[str, Chart]:
         "density": _distribution("density", pair.densities, f"per 1,000 {unit}"),
         "groups": group_bars(groups, unit=f"cues per 1,000 {unit}"),
         "flips": flip_bars(flipped),
-        "words": word_bars(words, unit="cues a trace", most=MOST_WORDS),
+        "words": word_bars(words, unit="cues per trace", most=MOST_WORDS),
     }
 
 

@@ -12,8 +12,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
-from backend.domain import visible
+from backend.domain import GRADERS, SPELLINGS, visible
 from backend.report.colours import LIGHT
+from backend.report.glossary import meaning
 from backend.report.numbers import Change, Form, change_text, number
 from pages.components.frame.address import absent, asked_for
 from pages.components.frame.session import services
@@ -103,6 +104,7 @@ def page_header(title: str, right: str | None = None) -> DeltaGenerator:
     # Before the choices are drawn: those take a value they don't know out of the address, without a word.
     if lexicon := asked_for("lexicon"):
         absent("lexicon", lexicon, services().lexicons.by_name, "Another one counts.")
+    absent("grader", st.query_params.get_all("grader"), {*GRADERS, *SPELLINGS}, f"{GRADERS[0]} counts.")
     return actions
 
 
@@ -124,7 +126,7 @@ def _item(figure: BigNumber) -> str:
         values += f'<span class="sth-b">{_side("B", figure.b, figure)}</span>'
     else:
         values = f"<span>{escape(number(figure.a, figure.form))}</span>"
-    label = f"<dt>{escape(figure.label)}</dt>"
+    label = f'<dt title="{escape(meaning(figure.label))}">{escape(figure.label)}</dt>'
     return f'<div>{label}<dd class="sth-values">{values}</dd><dd class="sth-change">{_small_print(figure)}</dd></div>'
 
 

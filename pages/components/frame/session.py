@@ -14,6 +14,7 @@ import streamlit as st
 from backend import config
 from backend.domain import GRADERS, SPELLINGS, Run, UserError, visible
 from backend.measure.bootstrap import Estimate
+from backend.report.glossary import GRADER_MEANINGS, MEANINGS
 from backend.services import Services, build_services
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.presets import Preset
@@ -147,8 +148,8 @@ def choose_lexicon() -> str:
     if st.session_state.get("lexicon") not in names:
         st.session_state.pop("lexicon", None)
     chosen = st.selectbox(
-        "Lexicon", names, key="lexicon", bind="query-params", label_visibility="collapsed", width=190,
-        help="Which expressions count as doubt. " + "  \n".join(f"{k}: {plain(v)}" for k, v in titles.items()),
+        "Lexicon", names, key="lexicon", bind="query-params", width=210,
+        help=f"{MEANINGS['Lexicon']}  \n" + "  \n".join(f"{k}: {plain(v)}" for k, v in titles.items()),
     )  # fmt: skip
     return chosen or names[0]
 
@@ -170,9 +171,8 @@ def choose_grader() -> str:
     if (asked := st.query_params.get("grader", "")) in SPELLINGS:
         st.query_params["grader"] = SPELLINGS[asked]
     chosen = st.selectbox(
-        "Grader", GRADERS, key="grader", bind="query-params", label_visibility="collapsed", width=150,
-        help="Whose verdicts count. final answer: what the response states last, compared as a mathematician would. "
-        "paper: the paper's own code, oddities and all (the last box, 5 equals 500). file: what the file says.",
+        "Grader", GRADERS, key="grader", bind="query-params", width=190,
+        help=f"{MEANINGS['Grader']}  \n" + "  \n".join(f"{k}: {GRADER_MEANINGS[k]}" for k in GRADERS),
     )  # fmt: skip
     return chosen or GRADERS[0]
 

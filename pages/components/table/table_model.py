@@ -15,6 +15,7 @@ from typing import Any
 
 from backend.domain import visible
 from backend.measure.bootstrap import Estimate
+from backend.report.glossary import meaning
 from backend.report.numbers import Form, Interval, interval_text, number
 
 # One "/" or a "?", then no second slash and no backslash: what a browser resolves within this app.
@@ -113,7 +114,7 @@ def column_data(column: Column, rows: Sequence[Row]) -> dict[str, Any]:
         "kind": column.kind,
         "sortable": column.sortable and column.kind is not Kind.LINKS,
         "width": column.width,
-        "help": column.help,
+        "help": column.help or meaning(column.label),
     }
     if column.kind is Kind.BAR:
         shown["most"] = column.most or max((_top(row.cells.get(column.id)) for row in rows), default=0) or 1

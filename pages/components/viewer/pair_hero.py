@@ -54,7 +54,7 @@ def lead(hero: TellingProblem, figures: Mapping[str, RunSummary], grader: str) -
     else:
         claim = f"B's answers have {claim}"
     if right_a and right_b:
-        claim += f", and {_share(right_b)} of its problems are right (A: {_share(right_a)}; n = {hero.pair.problems:,})"
+        claim += f" and {_share(right_b)} right answers (A: {_share(right_a)}; n = {hero.pair.problems:,})"
     trained = hero.pair.reason == "trained from"
     start = "Before and after training." if trained else f"Two runs over the same problems ({hero.pair.reason})."
     if trained and is_lab(hero.pair.base):

@@ -81,7 +81,7 @@ def run_picker(chosen: list[str]) -> list[str]:
         # The address rules: after a swap the boxes would otherwise keep their own values.
         st.session_state[f"side-{i}"] = run
         st.selectbox(TAGS[i], list(labels), format_func=lambda run, tag=TAGS[i]: f"{tag}   {labels[run]}",
-                     key=f"side-{i}", on_change=change, label_visibility="collapsed", width=250,
+                     key=f"side-{i}", on_change=change, label_visibility="collapsed", width=215,
                      placeholder=TAGS[i], help=f"Run {TAGS[i]}")  # fmt: skip
     st.button("Swap", icon=":material/swap_horiz:", type="tertiary", on_click=_remember,
               args=([*chosen[1::-1], *chosen[2:]],), help="Exchange A and B")  # fmt: skip

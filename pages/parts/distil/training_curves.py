@@ -159,7 +159,7 @@ def numbers(rows: Sequence[Evaluated], lexicon: str) -> list[BigNumber]:
     values = checked[0].values
     figures = {
         "Accuracy": stored_figure(values.get("accuracy"), Form.PERCENT),
-        "Cues a trace": stored_figure(_at(values, ("cues", lexicon))),
+        "Cues per trace": stored_figure(_at(values, ("cues", lexicon))),
         "per 1,000 tokens": stored_figure(_at(values, ("density_estimate", lexicon))),
         "Length, tokens": stored_figure(values.get("length"), Form.COUNT),
     }

@@ -105,7 +105,7 @@ def corrected_counts(lexicon: str, project: str | None) -> None:
             rows.append(_corrected_row(key, labels[key], found))
     columns = [
         Column("run", "Run", width="40%"),
-        Column("counted", "As counted", Kind.NUMBER, help="Cues a trace, with the interval over problems"),
+        Column("counted", "As counted", Kind.NUMBER, help="Cues per trace, with the interval over problems"),
         Column("real", "Really, about", Kind.NUMBER, help="Each entry by its precision, all by recall"),
         Column("n", "Rests on", width="22%"),
     ]

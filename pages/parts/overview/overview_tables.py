@@ -28,8 +28,8 @@ def pair_table(pairs: Sequence[Pair], figures: Mapping[str, RunSummary], grader:
         Column("problems", "Problems", Kind.NUMBER, Form.COUNT),
         Column("accuracy_a", "Accuracy A", Kind.NUMBER, Form.PERCENT),
         Column("accuracy_b", "Accuracy B", Kind.NUMBER, Form.PERCENT),
-        Column("cues_a", "Cues a trace A", Kind.NUMBER),
-        Column("cues_b", "Cues a trace B", Kind.NUMBER),
+        Column("cues_a", "Cues per trace A", Kind.NUMBER),
+        Column("cues_b", "Cues per trace B", Kind.NUMBER),
         Column("open", "", Kind.LINKS),
     ]
     rows = [_pair_row(pair, figures, grader) for pair in shown]
@@ -63,14 +63,13 @@ def run_table(figures: Sequence[RunSummary], grader: str) -> str | None:
         Column("model", "Model", width="24%"),
         Column("dataset", "Data set", width="15%"),
         Column("accuracy", f"Accuracy by {grader}", Kind.BAR, Form.PERCENT, most=1.0, width="23%"),
-        Column(
-            "disputed", "Disputed", Kind.NUMBER, Form.COUNT, help="Traces on which the graders contradict each other"
-        ),
-        Column("cues", "Cues a trace", Kind.NUMBER),
-        Column("per_1k", "per 1,000", Kind.NUMBER, help="All cues over all words (tokens where the run has them)"),
-        Column("length", "Length", Kind.NUMBER, Form.COUNT),
-        Column("unit", "in", width="64px"),
+        Column("disputed", "Disputed", Kind.NUMBER, Form.COUNT),
+        Column("cues", "Cues per trace", Kind.NUMBER),
     ]
+    # A column a unit: 300 tokens and 300 words under one heading would be compared, and sorted, as the same.
+    for unit in sorted({summary.run.length_unit for summary in figures}):
+        columns.append(Column(f"per_1k_{unit}", f"per 1,000 {unit}", Kind.NUMBER))
+        columns.append(Column(f"length_{unit}", f"Length, {unit}", Kind.NUMBER, Form.COUNT))
     rows = [_run_row(summary, grader) for summary in figures]
     note = "95% intervals in grey resample problems; n is the run's problems. A row opens its traces."
     event = data_table(columns, rows, key="runs_table", caption="Runs in the store", select=Select.ROW, note=note)
@@ -88,9 +87,8 @@ def _run_row(summary: RunSummary, grader: str) -> Row:
             # None shows as a dash: a column of zeros would hide the few runs with a dispute.
             "disputed": summary.disagree or None,
             "cues": interval_cell(summary.cues),
-            "per_1k": interval_cell(summary.per_1k),
-            "length": interval_cell(summary.length),
-            "unit": run.length_unit,
+            f"per_1k_{run.length_unit}": interval_cell(summary.per_1k),
+            f"length_{run.length_unit}": interval_cell(summary.length),
         },
     )
 

@@ -45,14 +45,29 @@ def test_every_run_stands_with_its_figures(app: App, real_services: Services) ->
         same_figures(row["Data set"].split("\n")[1].split(" · ")[0], [run.traces, run.problems])
         accuracy, density = summary.accuracy["file"], summary.per_1k
         same_figures(row["Accuracy by file"], [100 * v for v in (accuracy.value, accuracy.low, accuracy.high)])
-        same_figures(row["Cues a trace"], [summary.cues.value, summary.cues.low, summary.cues.high])
-        same_figures(row["per 1,000"], [density.value, density.low, density.high])
-        same_figures(row["Length"], [summary.length.value, summary.length.low, summary.length.high])
+        same_figures(row["Cues per trace"], [summary.cues.value, summary.cues.low, summary.cues.high])
+        unit, other = run.length_unit, "words" if run.length_unit == "tokens" else "tokens"
+        assert row.get(f"Length, {other}", "–").strip() == "–", "no column mixes units"
+        same_figures(row[f"per 1,000 {unit}"], [density.value, density.low, density.high])
+        same_figures(row[f"Length, {unit}"], [summary.length.value, summary.length.low, summary.length.high])
         assert row["Disputed"].strip() == (str(summary.disagree) if summary.disagree else "–")
         if known := KNOWN.get((run.info.model, run.info.dataset)):
             assert summary.cues.value == pytest.approx(known[0], abs=0.051) and 100 * accuracy.value == pytest.approx(
                 known[1], abs=0.5
             )
+
+
+def test_every_figure_says_what_it_means(app: App) -> None:
+    app.open()
+    heads = app.page.locator(".st-key-runs_table th[title], .st-key-pairs th[title]")
+    said = {head.inner_text().strip(): head.get_attribute("title") for head in heads.all()}
+    assert {"Cues per trace", "Disputed", "Problems", "Accuracy A", "Cues per trace B"} <= set(said)
+    for chooser, words in (("Grader", "Whose verdicts count"), ("Lexicon", "Which expressions count as doubt")):
+        box = app.page.locator(".st-key-sth-right [data-testid=stSelectbox]").filter(has_text=chooser)
+        box.locator("[data-testid=stTooltipIcon]").first.hover()
+        expect(app.page.locator("[data-testid=stTooltipContent]").first).to_contain_text(words)
+        app.page.mouse.move(0, 0)
+        expect(app.page.locator("[data-testid=stTooltipContent]")).to_have_count(0)
 
 
 def test_pairs_stand_by_themselves_with_both_sides(app: App, real_services: Services) -> None:
@@ -70,7 +85,7 @@ def test_pairs_stand_by_themselves_with_both_sides(app: App, real_services: Serv
         for tag, run in (("A", pair.base), ("B", pair.variant)):
             right, cues = figures[run.id].accuracy["final answer"], figures[run.id].cues
             same_figures(row[f"Accuracy {tag}"], [100 * right.value, 100 * right.low, 100 * right.high])
-            same_figures(row[f"Cues a trace {tag}"], [cues.value, cues.low, cues.high])
+            same_figures(row[f"Cues per trace {tag}"], [cues.value, cues.low, cues.high])
 
 
 def test_the_first_screen_shows_a_telling_pair(app: App, real_services: Services) -> None:
@@ -80,7 +95,9 @@ def test_the_first_screen_shows_a_telling_pair(app: App, real_services: Services
     assert sorted(text[0] for text in verdicts) == sorted("✓✕")
     counts = [int(app.pane(n).locator(".facts b").nth(0).inner_text().replace(",", "")) for n in (0, 1)]
     right = 0 if verdicts[0].startswith("✓") else 1
-    assert counts[right] > counts[1 - right] and "sure" in verdicts[1 - right]
+    assert counts[right] > counts[1 - right]
+    # Sure is what holds no doubt.
+    assert ("confidently wrong" in verdicts[1 - right]) == (counts[1 - right] == 0)
     for n in (0, 1):
         box = app.pane(n).bounding_box()
         assert box["y"] + box["height"] <= 900
