@@ -232,11 +232,13 @@ def numbers(text: str) -> list[tuple[float, int]]:
     return [(float(number), len(number.partition(".")[2])) for number in found]
 
 
-def same_figures(text: str, expected: Sequence[float]) -> None:
-    """Assert that `text` holds exactly these figures, each rounded to the decimals it is written with."""
-    shown = numbers(text)
-    assert len(shown) == len(expected), (text, expected)
-    for (value, places), wanted in zip(shown, expected, strict=True):
+def same_figures(text: str, expected: Sequence[float | None]) -> None:
+    """Assert that `text` holds exactly these figures, each rounded to the decimals it is written with; None isn't
+    written.
+    """
+    shown, known = numbers(text), [value for value in expected if value is not None]
+    assert len(shown) == len(known), (text, expected)
+    for (value, places), wanted in zip(shown, known, strict=True):
         assert abs(value - wanted) <= 0.5 * 10**-places + 1e-9, (text, expected)
 
 
