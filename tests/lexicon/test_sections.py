@@ -106,6 +106,8 @@ def test_examples(text: str, prompt: str, expected: list[tuple[str, str]]) -> No
         *(("think\n", "\nanswer"), ("think\n", "\n</think>"), ("thought\n", "\nfinal answer")),
         *(("<|im_start|>think\n", "\n<|im_start|>answer"), ("<|im_start|>assistant\n<think>", "</think>")),
         *(
+            ("<|thinking|>", "<|/thinking|>"),
+            ("<｜begin▁of▁thinking｜>", "<｜end▁of▁thinking｜>"),
             ("analysis", "assistantfinal"),
             ("<|think|>", "<|end|><|begin|>assistant<|content|>"),
             ("<|inner_prefix|>", "<|inner_suffix|>"),
