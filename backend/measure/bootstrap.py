@@ -54,7 +54,7 @@ def mean_estimate(values: ArrayLike) -> Estimate | None:
 
 
 def column_estimates(values: ArrayLike) -> list[Estimate | None]:
-    """One Estimate a column of `values` [problems, columns], all from the same resamples."""
+    """One Estimate a column of `values` [problems, columns]."""
     table = np.asarray(values, dtype=np.float64)
     if table.ndim != 2 or not np.isfinite(table).all():
         raise ValueError("Values must be finite numbers, one row a problem.")
@@ -84,10 +84,11 @@ def ratio_estimates(values: Floats, baseline: Floats) -> list[Estimate | None]:
     return [*_estimates(ratios, ends, problems)]
 
 
-def smooth_estimate(table: Floats, function: Smooth) -> Estimate:
-    """A smooth function of the column means of `table` [problems, columns], with its interval."""
-    value, _ = function(_means(table)[:, None])
-    return _estimates(value, _ends(table.T[:, :, None], function), len(table))[0]
+def smooth_estimates(table: Floats, function: Smooth) -> list[Estimate]:
+    """A smooth function of each figure's means, with its interval; `table` is [columns, problems, figures]."""
+    columns, problems, figures = table.shape
+    value, _ = function(_means(np.concatenate([*table], axis=1)).reshape(columns, figures))
+    return _estimates(value, _ends(table, function), problems)
 
 
 def _mean(means: Floats) -> tuple[Floats, Floats]:
@@ -129,13 +130,17 @@ def _ends(table: Floats, function: Smooth) -> Floats:
     # Of three problems every ninth resample holds one alone, which has no spread.
     if problems < FEWEST or not figures:
         return np.full((2, figures), np.nan)
+    # Every figure in an order of its own: its interval depends neither on that in which problems arrive, for workers
+    # finish in any order, nor on what else is asked for with it.
+    order = np.stack([np.lexsort(table[::-1, :, figure]) for figure in range(figures)], axis=1)
+    table = np.take_along_axis(table, order[None], axis=1)
     centre = _means(np.concatenate([*table], axis=1)).reshape(columns, figures)
     deviations = table - centre[:, None]
     pairs = list(combinations_with_replacement(range(columns), 2))
     products = np.stack([deviations[one] * deviations[other] for one, other in pairs])
     # Covariances of a resample come from its means of products: one multiplication gives both.
     table = np.concatenate([*deviations, *products], axis=1)
-    drawn = resampled_means(table)
+    drawn = multiplied(_draws, table) / problems
     drawn = drawn.reshape(len(drawn), -1, figures).swapaxes(0, 1)
     shift, squares = drawn[:columns], drawn[columns:]
     with np.errstate(divide="ignore", invalid="ignore"):

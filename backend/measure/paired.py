@@ -11,7 +11,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backend.measure.bootstrap import Estimate, Floats, mean_estimate, ratio_estimates, smooth_estimate
+from backend.measure.bootstrap import Estimate, Floats, mean_estimate, ratio_estimates, smooth_estimates
 from backend.measure.shares import paired_vectors
 
 
@@ -58,17 +58,25 @@ def density_difference(
     as mean_difference.
     """
     found, length = paired_vectors(counts, units)
-    found_before, length_before = paired_vectors(baseline_counts, baseline_units)
-    paired_vectors(found, found_before)
-    if len(found) == 0 or length.mean() <= 0 or length_before.mean() <= 0:
-        return None
+    before, length_before = paired_vectors(baseline_counts, baseline_units)
+    paired_vectors(found, before)
+    return density_differences(found[:, None], length, before[:, None], length_before, per)[0]
+
+
+def density_differences(
+    counts: Floats, units: Floats, baseline_counts: Floats, baseline_units: Floats, per: float = 1000.0
+) -> list[Estimate] | list[None]:
+    """`density_difference` of every column of counts, [problems, columns] on both sides."""
+    if len(units) == 0 or units.mean() <= 0 or baseline_units.mean() <= 0:
+        return [None] * counts.shape[1]
 
     def difference(means: Floats) -> tuple[Floats, Floats]:
         now, before = means[0] / means[1], means[2] / means[3]
         gradient = np.stack([1 / means[1], -now / means[1], -1 / means[3], before / means[3]])
         return per * (now - before), per * gradient
 
-    return smooth_estimate(np.stack([found, length, found_before, length_before], axis=1), difference)
+    lengths = [np.broadcast_to(side[:, None], counts.shape) for side in (units, baseline_units)]
+    return smooth_estimates(np.stack([counts, lengths[0], baseline_counts, lengths[1]]), difference)
 
 
 def flips(first: ArrayLike, second: ArrayLike) -> Flips:

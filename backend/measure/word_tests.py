@@ -73,11 +73,13 @@ def adjusted_differences(differences: ArrayLike) -> list[AdjustedDifference]:
         return [AdjustedDifference(float(value), None, None, None, None, 1) for value in values]
     # All words share the flips: counts of words that stand in the same traces rise and fall together.
     lower, upper = _shifts(table)
-    beyond = np.where(values > 0, (lower <= 0).sum(axis=0), (upper >= 0).sum(axis=0))
+    # What is 0 but for rounding would fall on either side of it by chance.
+    small = _ROUNDING * np.abs(table).max(axis=1)
+    beyond = np.where(values > 0, (small >= lower.T).sum(axis=0), (-small <= upper.T).sum(axis=0))
     # With one added to both counts (Phipson and Smyth 2010): the data themselves are one of the flips.
-    p = np.where(values == 0, 1.0, (1 + beyond) / (1 + len(lower)))
+    p = (1 + beyond) / (1 + lower.shape[1])
     alphas = _step_down(p)
-    ends = [_ends(lower[:, word], upper[:, word], alphas[word]) for word in range(words)]
+    ends = [_ends(lower[word], upper[word], alphas[word], small[word]) for word in range(words)]
     return [
         AdjustedDifference(value, low, high, one, adjusted, problems)
         for value, (low, high), one, adjusted in zip(values.tolist(), ends, p.tolist(), holm(p.tolist()), strict=True)
@@ -95,33 +97,32 @@ def _step_down(p: Floats) -> Floats:
     return alphas
 
 
-def _ends(lower: Floats, upper: Floats, alpha: float) -> tuple[float | None, float | None]:
-    """The interval of all shifts whose p-value is above `alpha`."""
+def _ends(lower: Floats, upper: Floats, alpha: float, small: float) -> tuple[float | None, float | None]:
+    """The interval of all shifts whose p-value is above `alpha`; what is at most `small` is 0."""
     # The tiny term keeps 0.05 * 10,000 and the like on the right side of an integer.
     place = int(alpha * (1 + len(lower)) + 1e-9) - 1
     if place < 0:
         return None, None
-    low, high = float(np.partition(lower, place)[place]), float(-np.partition(-upper, place)[place])
+    last = len(upper) - 1 - place
+    ends = float(np.partition(lower, place)[place]), float(np.partition(upper, last)[last])
+    low, high = (0.0 if abs(end) <= small else end for end in ends)
     return (low, high) if low < high else (None, None)
 
 
 def _shifts(table: Floats) -> tuple[Floats, Floats]:
-    """By flip and word: the shifts below and above the mean from which on the flipped differences are as far out.
+    """By word and flip: the shifts below and above the mean from which on the flipped differences are as far out.
 
     They are the mean of the problems that are flipped and that of the others, the smaller first: once shifted by it,
     the sum of either part is 0, and flipping it changes nothing.
     """
-    problems, total = table.shape[1], table.sum(axis=1)
-    sums = multiplied(_flips, np.column_stack([table.T, np.ones(problems)]))
-    inside, many = sums[:, :-1], sums[:, -1:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        one, other = inside / many, (total - inside) / (problems - many)
+    problems, total = table.shape[1], table.sum(axis=1, keepdims=True)
+    sums = np.ascontiguousarray(multiplied(_flips, np.column_stack([table.T, np.ones(problems)])).T)
+    inside, many = sums[:-1], sums[-1]
     # To flip none or all is to change nothing, whatever the shift.
-    means = total / problems
-    one, other = np.where(np.isfinite(one), one, means), np.where(np.isfinite(other), other, means)
-    # What is 0 but for rounding would fall on either side of it by chance.
-    small = _ROUNDING * np.abs(table).max(axis=1)
-    one, other = (np.where(np.abs(side) <= small, 0.0, side) for side in (one, other))
+    nothing = (many == 0) | (many == problems)
+    many = np.where(nothing, 1, many)
+    one, other = inside / many, (total - inside) / (problems - many)
+    one[:, nothing] = other[:, nothing] = total / problems
     return np.minimum(one, other), np.maximum(one, other)
 
 

@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 
 from backend.domain import Group
-from backend.measure.bootstrap import Estimate, Floats, mean_estimate
+from backend.measure.bootstrap import Estimate, Floats, column_estimates, mean_estimate, ratio_estimates
 from backend.measure.cues import PER
 from backend.measure.paired import (
     Flips,
-    density_difference,
+    density_differences,
     flips,
-    mean_difference,
     mean_ratio,
     resolution,
 )
-from backend.measure.run_figures import ProblemMeans, density_estimate, outside_loops
+from backend.measure.run_figures import ProblemMeans, outside_loops
 from backend.measure.shares import mean_share, share_difference
 from backend.measure.word_tests import AdjustedDifference, adjusted_differences
 from backend.services.traces.problem_rows import by_problem
@@ -109,21 +108,16 @@ def pair_statistics(
     judged = ~np.isnan(first.accuracy) & ~np.isnan(second.accuracy)
     right_a, right_b = first.accuracy[judged], second.accuracy[judged]
     samples = {run: np.array([row["n"] for row in own[run]], dtype=np.float64) for run in (a, b)}
+    cues, densities = _with_loops(first, second, _cues), _with_loops(first, second, _densities, "")
     return PairStatistics(
         n=len(problems),
         judged=int(judged.sum()),
         accuracy=_shares(first.accuracy, second.accuracy, samples[a], samples[b]),
-        cues=_counted(first, second, _cues(_ALL), _ALL),
-        per_1k=_counted(first, second, _densities(_ALL), _ALL, ""),
-        length=_counted(first, second, _lengths, ""),
+        cues=cues[_ALL],
+        per_1k=densities[_ALL],
+        length=_with_loops(first, second, _lengths)[""],
         cut=_shares(first.cut, second.cut, samples[a], samples[b]),
-        groups={
-            group: (
-                _counted(first, second, _cues(column), column),
-                _counted(first, second, _densities(column), column, ""),
-            )
-            for group, column in GROUP_COLUMNS.items()
-        },
+        groups={group: (cues[column], densities[column]) for group, column in GROUP_COLUMNS.items()},
         words=_words(a, b, problems, entries, samples),
         flips=flips(right_a, right_b),
         resolution=resolution(int(judged.sum())) if judged.any() else "",
@@ -138,39 +132,45 @@ def _means(rows: Sequence[Row], unit: str, grader: str) -> ProblemMeans:
     return by_problem(rows, unit, cues, grader, looped)
 
 
-def _counted(
-    a: ProblemMeans, b: ProblemMeans, form: Callable[[ProblemMeans, ProblemMeans], Contrast], *names: str
-) -> Contrast:
-    """A contrast of what is counted, `names` ("" is the length), with and without loops."""
-    whole, one, other = form(a, b), a.loop_share(*names), b.loop_share(*names)
-    if a.free is None or b.free is None or one is None or other is None:
+_Contrasts = dict[str, Contrast]  # by the column that was counted, "" for the length
+
+
+def _with_loops(
+    a: ProblemMeans, b: ProblemMeans, form: Callable[[ProblemMeans, ProblemMeans], _Contrasts], *beside: str
+) -> _Contrasts:
+    """Contrasts with and without what lies in loops; the columns `beside` have a part in each."""
+    whole = form(a, b)
+    if a.free is None or b.free is None:
         return whole
-    sides = outside_loops(whole.a, one), outside_loops(whole.b, other), outside_loops(whole.change, max(one, other))
-    return Contrast(*sides, whole.ratio, form(a.free, b.free) if one or other else whole, (one, other))
+    free = form(a.free, b.free) if a.loop_share(*a.cues, "") or b.loop_share(*b.cues, "") else whole
+    found: _Contrasts = {}
+    for name, one in whole.items():
+        shares = a.loop_share(name, *beside) or 0.0, b.loop_share(name, *beside) or 0.0
+        change = outside_loops(one.change, max(shares))
+        sides = outside_loops(one.a, shares[0]), outside_loops(one.b, shares[1])
+        found[name] = Contrast(*sides, change, one.ratio, free[name], shares)
+    return found
 
 
-def _cues(name: str) -> Callable[[ProblemMeans, ProblemMeans], Contrast]:
-    def contrast(a: ProblemMeans, b: ProblemMeans) -> Contrast:
-        first, second = a.cues[name], b.cues[name]
-        return Contrast(mean_estimate(first), mean_estimate(second), mean_difference(second, first))
-
-    return contrast
+def _cues(a: ProblemMeans, b: ProblemMeans) -> _Contrasts:
+    first, second = (np.stack([*side.cues.values()], axis=1) for side in (a, b))
+    columns = (column_estimates(table) for table in (first, second, second - first))
+    return {name: Contrast(*row) for name, row in zip(a.cues, zip(*columns, strict=True), strict=True)}
 
 
-def _densities(name: str) -> Callable[[ProblemMeans, ProblemMeans], Contrast]:
-    def contrast(a: ProblemMeans, b: ProblemMeans) -> Contrast:
-        return Contrast(
-            density_estimate(a.cues[name], a.length),
-            density_estimate(b.cues[name], b.length),
-            density_difference(b.cues[name], b.length, a.cues[name], a.length),
-        )
+def _densities(a: ProblemMeans, b: ProblemMeans) -> _Contrasts:
+    first, second = (np.stack([*side.cues.values()], axis=1) for side in (a, b))
+    columns = (
+        ratio_estimates(PER * first, a.length),
+        ratio_estimates(PER * second, b.length),
+        density_differences(second, b.length, first, a.length),
+    )
+    return {name: Contrast(*row) for name, row in zip(a.cues, zip(*columns, strict=True), strict=True)}
 
-    return contrast
 
-
-def _lengths(a: ProblemMeans, b: ProblemMeans) -> Contrast:
+def _lengths(a: ProblemMeans, b: ProblemMeans) -> _Contrasts:
     change = mean_ratio(b.length, a.length)
-    return Contrast(mean_estimate(a.length), mean_estimate(b.length), change, ratio=True)
+    return {"": Contrast(mean_estimate(a.length), mean_estimate(b.length), change, ratio=True)}
 
 
 def _shares(a: Floats, b: Floats, samples_a: Floats, samples_b: Floats) -> Contrast:
