@@ -11,7 +11,7 @@ TYPESCRIPT   := 7.0.2
 export STREAMLIT_BROWSER_GATHER_USAGE_STATS = false
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help app env test test-vllm check javascript bench stress gpu browser postgres screenshots clean
+.PHONY: help app env test test-vllm check javascript bench coverage stress gpu browser postgres screenshots clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ javascript:     ## types (tsc) and unit tests of the browser's JavaScript, where
 
 bench: env browser ## speed, as ratios within one run
 	$(BIN)/python -m tests.bench
+
+coverage: env   ## how often the intervals hold the truth, by simulation: some minutes
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.coverage
 
 # vLLM for CPUs: made by one person, not by the vLLM project, and good enough to hold our client to the real thing.
 # What it brings of torch's family is built for CUDA and breaks the import, so that it goes again.
