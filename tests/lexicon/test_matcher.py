@@ -136,6 +136,7 @@ def test_kim2026_words_agree_with_re_on_ascii(text: str) -> None:
         ("This approach is wrong", ["is wrong"]),
         ("This doesn't work", ["doesn't work"]),
         ("p = 5 does not work", []),
+        ("He answered 24 questions incorrectly. My sum is incorrect.", ["is incorrect"]),
         ("maybe I'm missing something, too convoluted", ["maybe", "I'm missing something", "too convoluted"]),
         ("**Check 9713:** we check n = 2. Verify the result.", []),
         ("# check the second condition", []),

@@ -136,24 +136,25 @@ class GoldService:
         return changed(found, chosen, self._lexicons.own_name(found.name))
 
     def _shipped(self, run_id: str, engine: CueFinder) -> tuple[int, int]:
-        """How many hits drawn from a list at random, in texts of the run, are doubts, and of how many that it marks."""
+        """How many judged hits of a list, drawn at random or all of a run's, are doubts, and of how many."""
         key = (run_id, engine.lexicon.id)
         hits = defaultdict(list)
         for hit in self._lexicons.judgements.hits if key not in self._judged else ():
             # Hits that were chosen by their entry would say how common entries were judged, not what the list marks.
-            if hit.sample == engine.lexicon.name:
+            if hit.sample in (engine.lexicon.name, f"{engine.lexicon.name}: all"):
                 hits[hit.text].append(hit)
         # A run never changes, and its texts take long to read.
         if key not in self._judged:
             texts = {text_key(row["text"]): row["text"] for row in self._store.queries.texts(run_id)} if hits else {}
-            judged = [
-                hit.label == DOUBT
+            # By place: a hit may have been drawn at random and be one of a run's.
+            judged = {
+                (text, hit.start): hit.label == DOUBT
                 for text in hits.keys() & texts.keys()
                 for marks in [engine.find(texts[text])]
                 for hit in hits[text]
                 if any(start < hit.end and hit.start < end for _, start, end in marks)
-            ]
-            self._judged[key] = sum(judged), len(judged)
+            }
+            self._judged[key] = sum(judged.values()), len(judged)
         return self._judged[key]
 
     # -- pieces and counts --------------------------------------------------------------------------
