@@ -456,3 +456,20 @@ sys.exit(main(sys.argv[1:]))
     out, error = running.communicate(timeout=PATIENCE)
     assert (running.returncode, out) == (130, "") and error == "Stopped. Nothing half-written is left.\n"
     assert state(kept.store) == before
+
+
+def test_a_file_that_needs_a_word_is_asked_about(run: Command, tmp_path: Path) -> None:
+    """Exit code 3 and the words to say it with; said so, the traces come; a folder with nothing in it is a mistake."""
+    words = "Let me think. Wait, maybe it is {}. No, the answer is {} after all."
+    rows = [{"question": f"{n}?", "zz": words.format(n, n), "yy": words.format(n, -n), "answer": "1"} for n in range(2)]
+    path = tmp_path / "in" / "rows.jsonl"
+    path.parent.mkdir()
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = run("import", tmp_path / "in", store=tmp_path / "store")
+    assert (asked.returncode, asked.stdout) == (3, "") and "--map question=question gold=answer text=" in asked.stderr
+    mapping = ("--map", "question=question", "text=zz", "text=yy")
+    done = run("import", tmp_path / "in", *mapping, store=tmp_path / "store")
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.count("2 traces of 2 problems; 2 rows read") == 2
+    path.write_text('{"accuracy": 0.5}')
+    nothing = run("import", tmp_path / "in", store=tmp_path / "store")
+    assert nothing.returncode == 2 and "Nothing was imported" in nothing.stderr

@@ -205,6 +205,9 @@ def guess_mapping(columns: Sequence[str | TableColumn], folders: Sequence[str] =
 
 def _by_name(part: str, names: Sequence[str], free: Sequence[TableColumn]) -> TableColumn | None:
     fitting = {plain_name(column.name): column for column in reversed(free) if column.kind in _KINDS[part]}
+    # A task is a problem, or the name of a benchmark.
+    if part == "question":
+        fitting = {n: column for n, column in fitting.items() if n != "task" or not column.kind or column.length >= 20}
     if part == "tokens":
         fitting = {name: column for name, column in fitting.items() if column.length < _LONG}
     return next((fitting[name] for name in names if name in fitting), None)
@@ -288,6 +291,9 @@ def left_over(columns: Sequence[TableColumn], guess: ColumnMapping) -> tuple[Tab
     free = [
         column for column in free if not _is_beside(column) or column.length > _ESSAY or _ALOUD.search(column.sample)
     ]
+    # Without a gold answer a reference solution is all there is beside the question.
+    if not free and guess.question and not guess.gold:
+        free = [column for column in columns if plain_name(column.name) in _REFERENCE and _could_be(column)]
     return tuple(sorted(free, key=lambda column: -column.length))
 
 

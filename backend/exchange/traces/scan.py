@@ -86,7 +86,7 @@ def scan_mapped(
             outcome = _fitting(each, arms) if isinstance(each, WalkedFile) else each
         except ImportProblem as problem:
             direct = isinstance(each, WalkedFile) and each.direct
-            outcome = problem if direct else Skipped(problem.file, problem.reason)
+            outcome = problem if direct else Skipped(problem.file, "it hasn't the columns of the mapping")
         if isinstance(outcome, Skipped):
             plan.skipped.append(outcome)
         elif isinstance(outcome, ImportProblem):
@@ -248,7 +248,9 @@ def _ask(unknown: Sequence[tuple[ScannedFile, bool, GuessedTable]], plan: Import
     """Files of no known format: a question where their rows could be traces, else skipped, or failed where named."""
     asked: dict[tuple[Path, tuple[str, ...]], list[tuple[ScannedFile, GuessedTable]]] = {}
     for found, direct, table in unknown:
-        if (table.left or table.guess.text) and (direct or table.seen > 1 or table.guess.question):
+        # A lone object with some text is a setting; with a list of long texts it may be answers.
+        rows = direct or table.seen > 1 or table.guess.question or any(c.kind == "texts" for c in table.left)
+        if (table.left or table.guess.text) and rows:
             columns = tuple(column.name for column in table.columns)
             asked.setdefault((found.path.parent, columns), []).append((found, table))
         else:

@@ -46,6 +46,13 @@ _NO_MODEL = re.compile(
     re.IGNORECASE,
 )
 _HUB = re.compile(r"(?:models--)?(?P<owner>[A-Za-z0-9][\w.-]*?)(?:__|--)(?P<name>[A-Za-z0-9][\w.-]*)")
+# A date at the end is a harness's, and what stands before it the data set.
+_DATED = re.compile(r"(?:samples|details|results|outputs?|predictions?)[-_](?P<name>.+?)_(?:19|20)\d\d-?\d\d-?\d\d.*")
+_HOLDS = r"(?:outputs?|results?|responses?|predictions?|generations?|completions?|rollouts?|traces?|answers?)"
+_WRAPPED = (
+    re.compile(rf"{_HOLDS}[-_](?P<name>(?!\d+$).+)", re.IGNORECASE),
+    re.compile(rf"(?P<name>.*[a-z].*)[-_]{_HOLDS}", re.IGNORECASE),
+)
 _SHARD = re.compile(r"(?P<name>.+)-\d{5}-of-\d{5}")
 _NUMBERED = re.compile(r"(?:[a-z]+[-_])?\d+", re.IGNORECASE)
 UNNAMED = "the model is not named in the source: the file's name stands in for it"
@@ -110,28 +117,37 @@ def is_numbered(part: str) -> bool:
     return bool(_NUMBERED.fullmatch(part)) and not _INNER.fullmatch(part) and not part.lower().startswith("seed")
 
 
+def _plain_stem(found: ScannedFile) -> str:
+    """The file's name without what says that it holds responses: `qwen3` of `responses_qwen3` and `qwen3_rollouts`."""
+    stem = shard_name(found.stem) or found.stem
+    return next((named["name"] for pattern in _WRAPPED if (named := pattern.fullmatch(stem))), stem)
+
+
 def from_file(found: ScannedFile) -> tuple[str, str]:
     """(model, dataset) for sources that name neither: the file's own name and its folder's.
 
     Where the file's name is that of an evaluation or of a data set (`response.json`), the model is the folder that
     names one.
     """
-    shared = shard_name(found.stem)
-    stem = shared or found.stem
+    shared, dated, stem = shard_name(found.stem), _DATED.fullmatch(found.stem), _plain_stem(found)
     folders = [part for part in found.folders if not _NO_MODEL.fullmatch(part) and not _INNER.fullmatch(part)]
     models = [part for part in folders if not _is_set(part) and part.lower() not in _TRAINED]
     likely = [part for part in models if _is_model(part)]
-    if _is_model(stem) or not ((not shared and _NO_MODEL.fullmatch(stem)) or (likely and likely[-1] in folders[-3:])):
+    by_folder = dated or (not shared and _NO_MODEL.fullmatch(stem)) or (likely and likely[-1] in folders[-3:])
+    if (_is_model(stem) and not dated) or not by_folder:
         # "math500.jsonl" names the set by itself; otherwise the folder is the best guess.
         known = dataset_label(stem) if dataset_label(stem) != stem else dataset_label((folders or [""])[-1])
         return hub_name(stem), known or (found.folders or ("unnamed",))[-1]
     model = (likely or models or [stem])[-1]
-    return hub_name(model), _dataset(stem, folders, model) or "unnamed"
+    inner = [part for part in found.folders if _INNER.fullmatch(part)]
+    dataset = dataset_label(dated["name"]) if dated else _dataset(stem, folders, model)
+    # A step is a part of the name: a series has the same model at many of them.
+    return " · ".join((hub_name(model), *inner)), dataset or "unnamed"
 
 
 def dataset_of(found: ScannedFile) -> str:
     """The data set of a source whose model is named inside it: no folder stands for a model then."""
-    stem = shard_name(found.stem) or found.stem
+    stem = _plain_stem(found)
     folders = [part for part in found.folders if not _NO_MODEL.fullmatch(part) and not _INNER.fullmatch(part)]
     known = dataset_label(stem) != stem or not folders
     return dataset_label(stem) if known else _dataset("results", folders, "") or from_file(found)[1]

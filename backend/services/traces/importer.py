@@ -119,11 +119,15 @@ class ImportService:
     @needs(Role.ADMIN)
     def effect(self, paths: Sequence[Path], mapping: Said, base: Path | None = None, rows: int = 20) -> MappingEffect:
         """What a mapping would make of the first rows of these paths, before anything is imported. Raises nothing."""
+        sources: list[Source] = []
+        previews: list[Preview] = []
         try:
             sources = self.plan(paths, mapping, base).sources
-            return MappingEffect(sources, [preview(source, rows) for source in sources])
+            for source in sources:
+                previews.append(preview(source, rows))
         except UserError as error:
-            return MappingEffect([], [], str(error))
+            return MappingEffect(sources, previews, str(error))
+        return MappingEffect(sources, previews)
 
     @needs(Role.ADMIN)
     def run(

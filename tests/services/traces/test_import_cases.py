@@ -37,7 +37,7 @@ def runs_in(path: Path) -> dict[tuple[str, str], list[TraceDraft]]:
 
 # (folder, model, dataset) -> (traces, right by the file's own verdicts, gold answers known)
 CASES: dict[str, dict[tuple[str, str], tuple[int, int, int]]] = {
-    "completions_csv": {("aime_2024_deepseek_r1_completions", "completions_csv"): (3, 0, 3)},
+    "completions_csv": {("aime_2024_deepseek_r1", "completions_csv"): (3, 0, 3)},
     "envelope": {("Qwen/Qwen3-8B", "envelope"): (2, 2, 0)},
     "evalscope": {
         ("deepseek-reasoner-v3.2", "math_500_Level 1"): (3, 0, 0),

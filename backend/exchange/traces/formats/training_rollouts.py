@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from backend.domain import Finish, RunInfo, SourceRef, TraceDraft
@@ -85,8 +86,10 @@ def _verdict(values: Any) -> bool | None:
 
 
 def _describe_trajectory(found: ScannedFile) -> Iterator[Proposal]:
-    model, dataset = from_file(found)
     named = fields.optional_text(found.row, "benchmark")
+    # The innermost folder is the benchmark's.
+    above = replace(found, names=tuple(part for part in found.names if part != named))
+    model, dataset = from_file(above)
     yield Proposal(
         RunInfo(model, dataset_label(named or dataset), format=TRAJECTORIES.name, source=found.shown, note=_NO_NAME)
     )
