@@ -16,6 +16,7 @@ import streamlit as st
 
 import backend.services.traces.importer as importing
 from backend.domain import TraceDraft
+from backend.exchange.traces.read import RowTally
 from backend.import_plan import Source
 from pages.components.labelling import annotate_route
 from pages.components.live import stream_route
@@ -26,8 +27,8 @@ HOLD = Path(os.environ["SECOND_THOUGHTS_STORE"]) / "hold"
 _whole = importing._with_progress
 
 
-def _held(source: Source, on_progress: importing.Progress | None) -> Iterator[TraceDraft]:
-    yield from _whole(source, on_progress)
+def _held(source: Source, on_progress: importing.Progress | None, tally: RowTally) -> Iterator[TraceDraft]:
+    yield from _whole(source, on_progress, tally)
     while HOLD.exists():
         time.sleep(0.05)
 

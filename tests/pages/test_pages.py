@@ -98,7 +98,7 @@ def sound(test: AppTest) -> AppTest:
         ("browse", "There is nothing to browse yet."),
         ("compare", "Two runs of the same problems are needed"),
         ("reader", "Choose a trace in Browse, or a problem in Compare"),
-        ("import", "Nothing goes in before you have seen what it would become."),
+        ("import", "Review everything before importing."),
     ],
 )
 def test_an_empty_store_says_what_to_do(page: str, words: str, empty: None) -> None:

@@ -95,7 +95,10 @@ def scan_mapped(
             groups.setdefault(_group(mapped.FORMAT, outcome, "mapped"), []).append(outcome)
     for members in groups.values():
         _add(mapped.FORMAT, members, [], GuessedTable(tuple(arms)), plan, info)
-    return plan
+    # A person named the columns: of them nothing was guessed.
+    notes = [source.info.note.removeprefix(_GUESSED).removeprefix("; ") for source in plan.sources]
+    named = [replace(s, info=replace(s.info, note=note)) for s, note in zip(plan.sources, notes, strict=True)]
+    return replace(plan, sources=named)
 
 
 def with_mapping(path: Path, mapping: ColumnMapping, info: RunInfo) -> list[Source]:

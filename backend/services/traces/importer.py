@@ -46,6 +46,7 @@ from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.lexicons.run_languages import RunLanguages
 from backend.services.traces.file_tokenizer import FileTokenizer
+from backend.services.traces.import_survey import SourceSurvey, survey
 from backend.services.traces.losses import BROKEN_OFF, UNGRADED
 from backend.services.traces.run_builder import RunBuilder
 from backend.store import Store
@@ -130,6 +131,20 @@ class ImportService:
         return MappingEffect(sources, previews)
 
     @needs(Role.ADMIN)
+    def survey(self, source: Source) -> SourceSurvey:
+        """What a source will become, found by reading it through; stores nothing, raises nothing."""
+        return survey(source)
+
+    @needs(Role.ADMIN)
+    def present(self, source: Source) -> str:
+        """The name under which a source is in the store already, by its content; "" where it isn't."""
+        if source.kind is SourceKind.PROBLEMS:
+            sets = {row.id: row.name for row in self._store.ledger.problem_sets()}
+            return sets.get(identity_of(source), "")
+        found = self._store.ledger.find_run(identity_of(source))
+        return found.label if found else ""
+
+    @needs(Role.ADMIN)
     def run(
         self,
         paths: Sequence[Path],
@@ -186,9 +201,7 @@ class ImportService:
         dry_run: bool,
         on_progress: Progress | None,
     ) -> ImportOutcome:
-        # The mapping is part of the identity: read with other columns, the same file is another run.
-        key = mapping_key(source.key, source.mapping.used() if source.mapping else None)
-        identity = run_id(source.format, source.sha256s, key)
+        identity = identity_of(source)
         name = visible(f"{source.info.model} · {source.info.dataset}")
         where = visible(source.files[0].shown) + (f" and {len(source.files) - 1} more" if len(source.files) > 1 else "")
         # The id follows from the files' content, so that the same file under another name is recognised.
@@ -227,7 +240,7 @@ class ImportService:
 
     def _import_problems(self, source: Source, dry_run: bool) -> ImportOutcome:
         where, name = visible(source.files[0].shown), source.info.dataset
-        identity = digest("problems", *source.sha256s, size=6)
+        identity = identity_of(source)
         if any(row.id == identity for row in self._store.ledger.problem_sets()):
             return ImportOutcome("present", f"{where}: already in the store, by its content.", problem_set=identity)
         if dry_run:
@@ -266,6 +279,15 @@ def outcomes_of(plan: ImportPlan) -> Iterator[ImportOutcome]:
             f"{visible(question.shown)}: {question.reason}. Unused columns of text: {columns or 'none'}.{rows} "
             f"Say it with {visible(question.words)} (without text= the rows are problems).",
         )
+
+
+def identity_of(source: Source) -> str:
+    """The id of the run or problem set that a source becomes: it follows from the files' content."""
+    if source.kind is SourceKind.PROBLEMS:
+        return digest("problems", *source.sha256s, size=6)
+    # The mapping is part of the identity: read with other columns, the same file is another run.
+    key = mapping_key(source.key, source.mapping.used() if source.mapping else None)
+    return run_id(source.format, source.sha256s, key)
 
 
 def _noted(run: Run, counts: RowCounts) -> Run:

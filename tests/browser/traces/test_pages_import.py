@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from backend.config import Settings
 from backend.services import Services, build_services
@@ -65,31 +65,65 @@ def press_import(app: App) -> None:
     app.page.get_by_role("button", name="Import", exact=True).click()
 
 
+def plan(app: App) -> Locator:
+    """The table of what would be imported; what it draws on its canvas stands in a hidden table too."""
+    return app.page.locator(".stElementContainer[class*=st-key-sources-]")
+
+
+def planned(app: App, row: int) -> list[str]:
+    """A row of that table."""
+    cells = plan(app).locator(f"[id^=glide-cell-][id$='-{row}']")
+    cells.first.wait_for(state="attached")
+    return list(cells.all_text_contents())
+
+
+def rename(app: App, row: int, *names: str) -> None:
+    """Type a model, a data set, a parent and a temperature into a row, as far as they are given ("": none)."""
+    box = plan(app).locator("[data-testid=stDataFrame]").bounding_box()
+    assert box
+    app.page.mouse.click(box["x"] + 150, box["y"] + 35 * (row + 1) + 17)
+    # A key pressed before the table has taken the last one would be another cell's.
+    for column, name in enumerate(("", *names), 1):
+        cell = plan(app).locator(f"#glide-cell-{column}-{row}")
+        expect(cell).to_have_attribute("aria-selected", "true")
+        if not name:
+            app.page.keyboard.press("ArrowRight")
+            continue
+        app.page.keyboard.press("Enter")
+        editor = app.page.locator("#portal").locator("textarea, input")
+        editor.fill(name)
+        editor.press("Tab")  # to the next column
+        expect(editor).to_have_count(0)
+        app.settle()
+
+
+def choose_column(app: App, label: str, column: str) -> None:
+    """Choose a column for a part of the mapping with the mouse."""
+    app.page.get_by_role("combobox", name=label, exact=True).click()
+    app.page.get_by_role("option").filter(has_text=column).first.click()
+    # A choice of several stays open for more.
+    if label == "Response":
+        app.page.keyboard.press("Escape")
+    app.settle()
+
+
 def test_an_upload_is_looked_at_corrected_imported_and_found(
     importing: App, services: Services, tmp_path: Path
 ) -> None:
     app, page = importing, importing.page
     file = evaluation(tmp_path / "small.jsonl")
     upload(app, file)
-    expect(page.locator(".st-key-plan table")).to_contain_text("small.jsonl")
-    expect(page.locator(".st-key-plan tbody tr")).to_have_count(1)
     expect(page.get_by_role("region", name="The first rows as they would be stored")).to_be_attached()
     app.settle()
+    assert planned(app, 0)[1] == "3 traces of 3 problems"
     assert services.runs.all() == []
-    for label, value in (("Model", "Tiny-1B · SFT"), ("Data set", "Sums"), ("Trained from", "Tiny-1B")):
-        page.get_by_label(label, exact=True).fill(value)
-        page.get_by_label(label, exact=True).press("Enter")
-        app.settle()
-    page.get_by_label("Temperature", exact=True).fill("0.7")
-    page.get_by_label("Temperature", exact=True).press("Enter")
-    expect(page.locator(".st-key-plan table")).to_contain_text("small.jsonl")
-    app.settle()
+    rename(app, 0, "Tiny-1B · SFT", "Sums", "Tiny-1B", "0.7")
     with held(services):
         press_import(app)
         expect(page.get_by_test_id("stProgress")).to_be_visible()
         expect(page.get_by_text("1 of 1: small.jsonl")).to_be_visible()
         assert services.runs.all() == []
-    expect(page.get_by_text("small.jsonl: Tiny-1B · SFT · Sums, 3 traces of 3 problems.")).to_be_visible()
+    expect(page.get_by_text("small.jsonl: Tiny-1B · SFT · Sums, 3 traces of 3 problems; 3 rows read.")).to_be_visible()
     expect(page.get_by_test_id("stProgress")).to_have_count(0)
     [run] = services.runs.all()
     assert (run.info.model, run.info.dataset, run.info.parent, run.info.sampling.temperature) == (
@@ -102,13 +136,10 @@ def test_an_upload_is_looked_at_corrected_imported_and_found(
     expect(page.locator(f".st-key-runs_table tr[data-row='{run.id}']")).to_contain_text("Tiny-1B · SFT")
     app.open("import")
     upload(app, file)
-    expect(page.locator(".st-key-plan table")).to_contain_text("small.jsonl")
     app.settle()
-    press_import(app)
-    expect(
-        page.get_by_text("small.jsonl: already in the store as Tiny-1B · SFT · Sums, by its content.")
-    ).to_be_visible()
-    assert len(services.runs.all()) == 1
+    # Said before the press, and not taken unless the person insists.
+    assert planned(app, 0)[1] == "already in the store as Tiny-1B · SFT · Sums"
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
     wanted = sorted(
         trace.text
         for i in range(3)
@@ -147,19 +178,14 @@ def test_a_table_of_no_known_format_is_mapped_by_hand(importing: App, services: 
         encoding="utf-8",
     )
     upload(app, file)
-    expect(page.get_by_text("The format isn't known. Say which column holds what:")).to_be_visible()
     app.settle()
-    for part, column in (("question", "aufgabe"), ("text", "loesungsweg"), ("gold", "ziel")):
-        page.locator(f".st-key-map-{part}").get_by_role("combobox").click()
-        page.get_by_role("option", name=column, exact=True).click()
-    page.get_by_role("button", name="Read it so").click()
-    expect(page.locator(".st-key-plan table")).to_contain_text("homemade.csv")
+    for part, column in (("Response", "loesungsweg"), ("Question", "aufgabe"), ("Correct answer", "ziel")):
+        choose_column(app, part, column)
+    page.get_by_role("button", name="Use this mapping").click()
     app.settle()
-    page.get_by_label("Model", exact=True).fill("Homemade")
-    page.get_by_label("Model", exact=True).press("Enter")
-    app.settle()
+    rename(app, 0, "Homemade")
     press_import(app)
-    expect(page.get_by_text("2 traces of 2 problems.")).to_be_visible()
+    expect(page.get_by_text("2 traces of 2 problems; 2 rows read.")).to_be_visible()
     run = next(run for run in services.runs.all() if run.info.model == "Homemade")
     right = [
         services.traces.open(f"{run.id}-{i:05d}", services.lexicons.get("doubts").id).verdict("final answer").correct
@@ -175,29 +201,17 @@ def test_a_path_of_this_machine_is_read_in_place_and_a_run_deleted(
     for name in ("Local-2B", "Other-3B"):
         evaluation(tmp_path / f"base/{name}/aime/test_qwen-instruct_t0.0_k1_s0_e3.jsonl", f" {name}")
     (tmp_path / "LICENSE").write_text("a licence", encoding="utf-8")
-    field = page.get_by_role("textbox", name="Or a file or folder of this machine")
+    field = page.get_by_role("textbox", name="Or a path on this machine")
     field.fill(str(tmp_path))
     field.press("Enter")
-    rows = page.locator(".st-key-plan tbody tr")
-    expect(rows).to_have_count(2)
-    expect(page.get_by_text("1 files left aside")).to_be_visible()
+    expect(page.get_by_text("1 file skipped")).to_be_visible()
     app.settle()
-    page.get_by_text("First rows, and corrections").click()
     for place, name in ((0, "Here-2B"), (1, "There-3B")):
-        rows.nth(place).click()
-        expect(rows.nth(place)).to_have_attribute("aria-selected", "true")
-        app.settle()
-        page.get_by_label("Model", exact=True).fill(name)
-        page.get_by_label("Model", exact=True).press("Enter")
-        expect(rows.nth(place)).to_contain_text(name)
-    rows.nth(0).click()
-    expect(rows.nth(0)).to_have_attribute("aria-selected", "true")
-    app.settle()
-    expect(page.get_by_label("Model", exact=True)).to_have_value("Here-2B")
-    app.settle()
-    page.get_by_role("button", name="Import 2 sources").click()
-    expect(page.get_by_text("Here-2B · AIME24, 3 traces of 3 problems.")).to_be_visible()
-    expect(page.get_by_text("There-3B · AIME24, 3 traces of 3 problems.")).to_be_visible()
+        rename(app, place, name)
+        assert planned(app, place)[2] == name
+    page.get_by_role("button", name="Import 2 of 2 sources").click()
+    expect(page.get_by_text("Here-2B · AIME24, 3 traces of 3 problems")).to_be_visible()
+    expect(page.get_by_text("There-3B · AIME24, 3 traces of 3 problems")).to_be_visible()
     app.settle()
     run = next(run for run in services.runs.all() if run.info.model == "Here-2B")
     row = page.locator(f".st-key-kept-runs tr[data-row='{run.id}']")
@@ -232,3 +246,100 @@ def test_the_snapshot_opens_in_duckdb(importing: App, services: Services, tmp_pa
         assert {"runs", "problems", "traces", "cues", "measures"} <= tables
         [(traces,)] = connection.execute("SELECT count(*) FROM traces").fetchall()
     assert traces == sum(run.traces for run in services.runs.all())
+
+
+def strange_files(folder: Path) -> list[Path]:
+    """A table whose response column bears a name of its own, and responses inside lists inside lists."""
+    said = "<think>Hmm, maybe {0}. Wait, let me check that once more.</think>So it is \\boxed{{{0}}}."
+    rows = [{"task_no": n, "wording": f"How much is {n} plus {n}?", "bot_said": said.format(2 * n), "solution_is": 2 * n}
+            for n in range(3, 8)]  # fmt: skip
+    table = folder / "strange.jsonl"
+    table.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    tries = [{"uttered": f"Perhaps {n}. \\boxed{{{n}}}"} for n in (8, 9)]
+    items = [{"wording": f"How much is {n} times 2?", "tries": tries, "solution_is": "8"} for n in (4, 5)]
+    envelope = folder / "envelope.json"
+    shards = [{"shard": 0, "items": items[:1]}, {"shard": 1, "items": items[1:]}]
+    envelope.write_text(json.dumps({"settings": {"seed": 3}, "shards": shards}), encoding="utf-8")
+    return [table, envelope]
+
+
+def test_files_with_strange_columns_are_mapped_with_the_mouse_and_become_traces(
+    importing: App, services: Services, tmp_path: Path
+) -> None:
+    app, page = importing, importing.page
+    before = {run.id for run in services.runs.all()}
+    table, envelope = strange_files(tmp_path)
+    upload(app, table)
+    expect(page.get_by_role("heading", name="Needs a word from you")).to_be_visible()
+    expect(page.get_by_text("Long columns that nothing uses: bot_said")).to_be_visible()
+    app.settle()
+    for part, column in (("Question", "wording"), ("Correct answer", "solution_is")):
+        choose_column(app, part, column)
+    # The effect is seen before anything is imported: how many traces, and thinking apart from the response.
+    expect(page.get_by_text("5 traces from the first rows; 5 rows read.")).to_be_visible()
+    expect(page.get_by_role("region", name="The first rows as they would be stored")).to_contain_text(
+        "How much is 3 plus 3?"
+    )
+    page.get_by_role("button", name="Use this mapping").click()
+    app.settle()
+    assert planned(app, 0)[1] == "5 traces of 5 problems"
+    rename(app, 0, "Strange-1B")
+    assert {run.id for run in services.runs.all()} == before
+    press_import(app)
+    expect(page.get_by_text("5 traces of 5 problems; 5 rows read.")).to_be_visible()
+    app.settle()
+    # Nested lists, with the place of the rows chosen too.
+    app.open("import")
+    upload(app, envelope)
+    app.settle()
+    choose_column(app, "Rows are at", "shards.items (")
+    choose_column(app, "Response", "tries.uttered")
+    choose_column(app, "Question", "wording")
+    choose_column(app, "Correct answer", "solution_is")
+    expect(page.get_by_text("4 traces from the first rows")).to_be_visible()
+    page.get_by_role("button", name="Use this mapping").click()
+    app.settle()
+    rename(app, 0, "Nested-1B")
+    press_import(app)
+    expect(page.get_by_text("4 traces of 2 problems")).to_be_visible()
+    app.settle()
+    page.locator(".st-key-arrived").get_by_role("button", name="Browse").click()
+    page.wait_for_url("**/browse?run=*")
+    app.settle()
+    assert "4 traces" in app.text()
+    made = {run.info.model: run for run in services.runs.all() if run.id not in before}
+    assert {model: run.traces for model, run in made.items()} == {"Strange-1B": 5, "Nested-1B": 4}
+    app.open("reader", trace=f"{made['Strange-1B'].id}-00000")
+    text = app.text()
+    assert all(
+        words in text for words in ("How much is 3 plus 3?", "Thinking", "let me check", "So it is", "✓ right")
+    ), text
+
+
+def test_a_recognised_file_is_read_differently_as_several_runs(
+    importing: App, services: Services, tmp_path: Path
+) -> None:
+    app, page = importing, importing.page
+    rows = [{"question": f"Is {n} even?", "generated_responses": [f"Wait. \\boxed{{{n}}}"], "gold_answer": str(n),
+             "second_arm": f"Hmm, surely. \\boxed{{{n}}}"} for n in (2, 4)]  # fmt: skip
+    file = tmp_path / "arms.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    upload(app, file)
+    app.settle()
+    assert planned(app, 0)[1] == "2 traces of 2 problems"
+    page.get_by_text("Read it differently").click()
+    app.settle()
+    choose_column(app, "Response", "second_arm")
+    page.get_by_role("button", name="Use this mapping").click()
+    app.settle()
+    assert {planned(app, row)[1] for row in (0, 1)} == {"2 traces of 2 problems"}
+    page.get_by_role("button", name="Undo this mapping").click()
+    app.settle()
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_visible()
+
+
+def test_files_of_one_name_dropped_together_all_arrive(importing: App, tmp_path: Path) -> None:
+    files = [evaluation(tmp_path / model / "response.jsonl", f" by {model}") for model in ("one", "two")]
+    upload(importing, *files)
+    importing.settle()
+    expect(importing.page.get_by_role("button", name="Import 2 of 2 sources")).to_be_visible()
