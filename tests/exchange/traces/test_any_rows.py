@@ -90,7 +90,7 @@ def look(raw: str, name: str) -> None:
             accounted(plan)
 
 
-many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @many
@@ -129,7 +129,7 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("form", [form.name for form in KNOWN])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_rows_with_the_keys_of_a_format(form: str, data: st.DataObject) -> None:
     keys = SIGNATURES[form]
