@@ -18,7 +18,7 @@ from pages.components.table.table_model import Column, Kind, Lines, Link, Row
 @st.dialog("Delete this run?")
 def _confirm_run(run: str) -> None:
     st.text(
-        f"{run_labels()[run]}\n{runs()[run].traces:,} traces go for good. "
+        f"{run_labels()[run]}\nThis permanently deletes {runs()[run].traces:,} traces. "
         "Import the source again, and links to them work again."
     )
     if st.button("Delete", type="primary", icon=":material/delete:"):
@@ -41,7 +41,7 @@ def kept_runs() -> None:
     if not runs():
         return
     st.header("Runs in the store", anchor=False)
-    columns = [Column("run", "Run"), Column("format", "Came as"), Column("traces", "Traces", Kind.NUMBER, Form.COUNT),
+    columns = [Column("run", "Run"), Column("format", "Format"), Column("traces", "Traces", Kind.NUMBER, Form.COUNT),
                Column("created", "Imported"), Column("delete", "", Kind.LINKS)]  # fmt: skip
     rows = [
         Row(

@@ -90,9 +90,14 @@ def _becomes(source: Source, found: SourceSurvey, present: str) -> str:
     if found.counts is None:
         return "– traces: counted at the import"
     if source.kind is SourceKind.PROBLEMS:
-        return f"problem set, {found.problems:,} problems"
+        return f"problem set, {_number(found.problems, 'problem')}"
     left = sum(number for _, number in found.counts.left)
-    return f"{found.counts.made:,} traces of {found.problems:,} problems" + (f", {left:,} left out" if left else "")
+    told = f"{_number(found.counts.made, 'trace')} of {_number(found.problems, 'problem')}"
+    return told + (f", {left:,} left out" if left else "")
+
+
+def _number(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def _corrected(source: Source, row: dict[str, Any], shown: dict[str, Any]) -> Source:

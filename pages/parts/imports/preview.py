@@ -21,7 +21,7 @@ def draft_table(drafts: Sequence[Draft]) -> None:
     known = {name for row in rows for name, value in row.items() if value is not None}
     st.dataframe(
         [{name: value for name, value in row.items() if name in known} for row in rows],
-        alt="The first rows as they would be stored",
+        alt="The first rows as they would be stored", placeholder="–",
         column_config={name: st.column_config.TextColumn(width="medium") for name in _LONG},
     )  # fmt: skip
 
