@@ -36,13 +36,14 @@ _QUANTITY = re.compile(
     r"(?P<money>«dollar»\s*)?(?P<value>[-+]?.*?(?:[\d)}\]]|\\(?:pi|infty)))\s*"
     r"(?P<unit>(?:\s*/?\s*«\s*(?!and|or)[^«»]*»(?:\s*\^\s*\{?-?\d\}?)?)+|%|[A-Za-z][A-Za-z./^\d ]*)?"
 )
+_ANGLE_OF = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
+_WORDS = re.compile(r"(?:[^\W\d_]{3,}|[Nn]o|[Uu]p)(?:['\s.,«»-]+[^\W\d_]+)*[.!«»\s]*")
 _SYNONYMS: Final = {
     **dict.fromkeys(("doesnotexist", "dne", "undefined", "notdefined"), "undefined"),
     **dict.fromkeys(("nosolution", "nosolutions", "norealsolution", "norealsolutions", r"\emptyset"), r"\emptyset"),
     **dict.fromkeys(("yes", "true"), "yes"),
     **dict.fromkeys(("no", "false"), "no"),
 }
-_WORDY = re.compile(r"[A-Za-z]{2,}")
 
 
 def parts_of(answer: str) -> int:
@@ -63,6 +64,9 @@ def same(answer: str, gold: str, question: str, algebra: Algebra) -> Judged:
 
 def _letters(answer: str, gold: str, question: str, algebra: Algebra) -> Judged | None:
     """The verdict where the gold answer or the response's is a letter of a multiple choice; else None."""
+    several = [_LETTERS.fullmatch(plain(text)) for text in (answer, gold)]
+    if several[0] and several[1]:
+        return set(re.findall(r"[A-J]", several[0][0])) == set(re.findall(r"[A-J]", several[1][0])), ""
     mine, mine_text = letter(answer)
     wanted, wanted_text = letter(gold)
     if not (mine or wanted):
@@ -73,8 +77,7 @@ def _letters(answer: str, gold: str, question: str, algebra: Algebra) -> Judged 
     if wanted:
         text = wanted_text or offered.get(wanted, "")
         if not text:
-            several = len(plain(answer)) > 1 and _LETTERS.fullmatch(plain(answer))
-            return (False, "") if several else (None, f"unknown: {wanted} is a letter, and the choices aren't known")
+            return (False, "") if several[0] else (None, f"unknown: {wanted} is a letter, and the choices aren't known")
         return _same(plain(answer), plain(text), algebra, question)
     if text := mine_text or offered.get(mine, ""):
         return _same(plain(text), plain(gold), algebra, question)
@@ -140,7 +143,7 @@ def _based(text: str) -> tuple[str, int]:
     said = (found[2] or found[3]) if found else ""
     base = int(said) if said.isdigit() else _BASES.index(said) if said in _BASES else 0
     # A single letter with an index is a variable: A_1.
-    return (found[1], base) if found and 2 <= base <= 36 and any(map(str.isdigit, found[1])) else (text, 0)
+    return (found[1], base) if found and 2 <= base <= 36 and (base > 10 or found[1].isdigit()) else (text, 0)
 
 
 def _plus_minus(answer: str, gold: str, algebra: Algebra, question: str, depth: int) -> Judged | None:
@@ -240,6 +243,8 @@ def _quantities(answer: str, gold: str, algebra: Algebra, question: str, depth: 
     (value, unit), (gold_value, gold_unit) = _quantity(answer), _quantity(gold)
     if not unit and not gold_unit:
         return None
+    if "«" in value + gold_value:
+        return None, "unknown: a quantity in several units"
     pair = number(value), number(gold_value)
     if "%" in (unit, gold_unit) and unit != gold_unit and not (unit and gold_unit) and all(pair):
         scaled = [Number(n.value / 100) if u == "%" else n for n, u in zip(pair, (unit, gold_unit), strict=True)]  # type: ignore[union-attr]
@@ -255,7 +260,7 @@ def _quantities(answer: str, gold: str, algebra: Algebra, question: str, depth: 
 def _quantity(text: str) -> tuple[str, str]:
     """A value and its unit, as words without marks; ("...", "") where nothing looks like one."""
     found = _QUANTITY.fullmatch(text)
-    if not found or not (found["unit"] or found["money"]):
+    if not found or not (found["unit"] or found["money"]) or _ANGLE_OF.search(found["value"]):
         return text, ""
     unit = re.sub(r"[«»{}\s]+", " ", found["unit"] or "").strip().lower().rstrip(".")
     if found["money"]:
@@ -265,7 +270,7 @@ def _quantity(text: str) -> tuple[str, str]:
     spaced = text[: found.start("unit")].endswith(" ")
     if (
         not marked
-        and not (len(unit) > 1 and _WORDY.match(unit) and number(found["value"]))
+        and not (re.match(r"[A-Za-z]{2}|[a-z]/[a-z]", unit) and number(found["value"]))
         and not (spaced and unit in set("mgshl") and number(found["value"]))
     ):
         return text, ""
@@ -292,6 +297,8 @@ def agree(mine: Number, wanted: Number) -> Judged:
 def rounds_to(decimal: Number, value: Fraction) -> Judged:
     """Whether `value` rounded to the digits of `decimal` is it: right from six digits on, unknown from three."""
     assert decimal.places is not None
+    if abs(decimal.value - value) < Fraction(1, 10**40):
+        return _RIGHT
     if abs(decimal.value - value) > Fraction(51, 100 * 10**decimal.places):
         return _WRONG
     digits = len(str(abs(int(decimal.value * 10**decimal.places))))
@@ -314,9 +321,8 @@ def _words(answer: str, gold: str, _algebra: Algebra, _question: str, _depth: in
 
 
 def _is_words(text: str) -> bool:
-    return bool(re.fullmatch(r"[^\W\d_]{2,}(?:['\s.,«»-]+[^\W\d_]+)*[.!«»\s]*", text.strip("«» "))) and text.strip(
-        "«» "
-    ) not in ("sin", "cos", "pi")
+    bare = text.strip("«» ")
+    return bool(_WORDS.fullmatch(bare)) and bare not in ("sin", "cos", "pi")
 
 
 def _compact(text: str) -> str:

@@ -9,7 +9,7 @@ from backend.grading.spelling import plain
 _CHOICES = re.compile(
     r"(?:^|[\s,;{:}$\\])(?:\\?(?:text(?:bf)?|mathrm|mathbf|textrm)\s*\{\s*)?\**(?:\(([A-J])\)|([A-J])[.):])\**\}*[\s\\~:]*"
 )
-_LETTER = re.compile(r"(?:option|choice|answer)?\W*([A-J])(?:\W*|\W*[).:,-]\W*(?P<rest>.+))", re.DOTALL)
+_LETTER = re.compile(r"(?i:option|choice|answer)?\W*([A-J])(?:\W*|\W*[).:-]\W*(?P<rest>.+))", re.DOTALL)
 
 
 def choices(question: str) -> dict[str, str]:

@@ -27,12 +27,15 @@ _DIGITS: Final = 20_000.0
 _PRECISION: Final = 60
 _NONE: Any = None
 _SPELLING = NormalizationConfig(True, False, True, True, "none", False)
+_DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*«degree»")
+_EITHER = re.compile(r"«?\s*\bor\b\s*»?|\\(?:lor|vee)(?![a-z])")
 _REPEATING = re.compile(r"(\d+)\.(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?")
 # Places at which two formulas are compared: positive, negative, whole; none is special.
 _POINTS: Final = tuple(
     sympy.Rational(p, q) for p, q in ((7, 3), (5, 11), (-9, 7), (3, 1), (13, 4), (-17, 5), (2, 1), (8, 1))
 )
 _TIMES: Final = 12
+_BASIC: Final = [units.meter, units.kilogram, units.second, units.radian]
 _UNITS: Final = {
     **dict.fromkeys(("hr", "hrs"), "hour"),
     **dict.fromkeys(("sec", "secs"), "second"),
@@ -62,7 +65,10 @@ def judge(what: str, answer: str, gold: str) -> Judged:
 @lru_cache(maxsize=512)
 def read(text: str) -> Any:
     """The sympy object that `text` denotes; None where the grammar can't read it or it is too large."""
-    text = _REPEATING.sub(_repeating, re.sub(r"[«»]", " ", text))
+    if len(parts := _EITHER.split(text)) > 1:
+        read_parts = [read(part) for part in parts]
+        return sympy.Or(*read_parts) if all(isinstance(part, Relational) for part in read_parts) else None
+    text = _REPEATING.sub(_repeating, re.sub(r"[«»]", " ", _DEGREES.sub(r"(\1 \\pi / 180)", text)))
     try:
         parsed = latex2sympy(
             normalize_latex(text, config=_SPELLING), is_real=None, convert_degrees=False, normalization_config=None
@@ -72,7 +78,9 @@ def read(text: str) -> Any:
     if digits(parsed) > _DIGITS:
         return None
     if isinstance(parsed, sympy.Basic):
-        parsed = parsed.subs(sympy.Symbol("i"), sympy.I)
+        # Decimals are meant as they are written: 0.1 + 0.2 is 0.3.
+        exactly = {each: sympy.Rational(str(each)) for each in parsed.atoms(sympy.Float)}
+        parsed = parsed.xreplace(exactly).subs(sympy.Symbol("i"), sympy.I)
     return parsed
 
 
@@ -224,10 +232,12 @@ def _quantities(answer: str, gold: str) -> Judged:
         found = _equal(value, gold_value)
         alike = unit.rstrip("s") == gold_unit.rstrip("s") or unit in gold_unit or gold_unit in unit
         return found if alike or found[0] is not True else (None, f"unknown: {unit} or {gold_unit}")
-    ratio = sympy.simplify(units.convert_to(mine / wanted, [units.meter, units.kilogram, units.second, units.radian]))
+    mine, wanted = (units.convert_to(unit, _BASIC) for unit in (mine, wanted))
+    ratio = sympy.simplify(mine / wanted)
     if ratio.free_symbols or ratio.has(units.Quantity):
         return False, f"{unit} is no {gold_unit}"
-    return _identity(read(value) * ratio, read(gold_value))
+    amounts = [sympy.Rational(str(n.value)) if (n := number(text)) else read(text) for text in (value, gold_value)]
+    return _identity(amounts[0] * sympy.nsimplify(ratio, rational=True), amounts[1])
 
 
 @lru_cache(maxsize=256)

@@ -40,6 +40,7 @@ _RULES: Final = tuple(
         (r"\$", ""),
         (r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![a-zA-Z])|\bdegrees?\b", "«degree»"),
         (r"«\s*«degree»\s*»", "«degree»"),
+        (r"(?<=\d)\s*\^?\s*\{?\s*«?(?:st|nd|rd|th)\b»?\s*\}?(?![a-zA-Z])", ""),
         (r"\\?%|\bper\s?cent\b", "%"),
         (r"\\(?:varnothing|empty)(?![a-zA-Z])|\{\s*\}(?=$)", r"\\emptyset"),
         (

@@ -82,7 +82,9 @@ def digits(expression: Any) -> float:
     args = getattr(expression, "args", ())
     if getattr(expression, "is_Number", False):
         return math.log10(min(abs(float(expression)), 1e300) + 1) if expression.is_finite else 1.0
-    sizes = [digits(arg) for arg in args] or [1.0]
+    if not args:
+        return 1.0
+    sizes = [digits(arg) for arg in args]
     kind = type(expression).__name__
     if kind in ("Pow", "exp"):
         return max(sizes[0], 1.0) * 10 ** min(sizes[-1], 9.0)

@@ -237,3 +237,17 @@ def test_numbers_are_compared_exactly(above: int, below: int) -> None:
         assert grade(Response(rf"\boxed{{{written}}}", f"{above}/{below}")).correct is True
         assert grade(Response(rf"\boxed{{{written}}}", f"{above + 1}/{below}")).correct is False
     assert grade(Response(rf"\boxed{{{above:,}}}", str(above))).correct is True
+
+
+def test_labelled_pairs_are_right_or_unknown() -> None:
+    """Labels are by hand (null: either would do); beside them stand both graders' answers."""
+    rows = [json.loads(line) for line in Path(__file__).with_name("labelled.jsonl").open(encoding="utf-8")]
+    assert len(rows) >= 100 and len({row["kind"] for row in rows}) >= 10
+    with GraderPool(1) as pool:
+        found = list(pool.grade([Response(row["text"], row["gold"], row.get("question", "")) for row in rows]))
+    assert [(v.final.correct, v.paper.correct) for v in found] == [(row["final answer"], row["paper"]) for row in rows]
+    wrong = [
+        row for row in rows if None not in (row["right"], row["final answer"]) and row["right"] != row["final answer"]
+    ]
+    assert len(wrong) <= 0.03 * len(rows)
+    assert all(v.final.note for v in found if v.final.correct is None)
