@@ -17,6 +17,7 @@ page = navigation(
             st.Page("browse.py", title="Browse", icon=":material/list:"),
             st.Page("compare.py", title="Compare", icon=":material/compare:"),
             st.Page("reader.py", title="Reader", icon=":material/article:"),
+            st.Page("disputed.py", title="Disputed", icon=":material/rule:"),
         ],
         "Make": [
             st.Page("live.py", title="Live", icon=":material/play_circle:"),

@@ -41,10 +41,12 @@ def _runs(services: Services, options: argparse.Namespace) -> None:
 
 def run_line(row: dict[str, object], run: Run) -> str:
     """A run in one line: its id, model, data set, traces and accuracy."""
-    accuracy = row["accuracy"]
-    assert isinstance(accuracy, dict)
+    accuracy, graded = row["accuracy"], row["graded"]
+    assert isinstance(accuracy, dict) and isinstance(graded, dict)
     info = run.info
     shown = next((f"{value:6.1%} {grader}" for grader, value in accuracy.items() if value is not None), "no verdict")
+    count = next((graded[grader] for grader, value in accuracy.items() if value is not None), run.traces)
+    shown += f", over {count:,}" if count < run.traces else ""
     return f"{run.id}  {visible(info.model, 44):44} {visible(info.dataset, 16):16} {answered_text(run):>13}  {shown}"
 
 

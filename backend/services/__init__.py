@@ -28,6 +28,7 @@ from backend.services.reproduction.reports import ReportService
 from backend.services.reproduction.reproducer import ReproductionService
 from backend.services.traces.comparison import ComparisonService
 from backend.services.traces.demo import DemoService
+from backend.services.traces.disputes import DisputeService
 from backend.services.traces.importer import ImportService
 from backend.services.traces.refresh import RefreshService
 from backend.services.traces.runs import RunService
@@ -53,6 +54,7 @@ class Services:
     trace_list: TraceListService
     traces: TraceService
     comparison: ComparisonService
+    disputes: DisputeService
     jobs: JobService
     models: ModelService
     problems: ProblemService
@@ -113,6 +115,7 @@ def build_services(settings: Settings) -> Services:
         trace_list=TraceListService(store, lexicons),
         traces=traces,
         comparison=comparison,
+        disputes=DisputeService(store),
         jobs=jobs,
         models=models,
         problems=problems,

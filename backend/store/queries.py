@@ -251,6 +251,13 @@ class Queries:
             FROM PARTS WHERE lexicon = $lexicon AND section <> 'prompt' GROUP BY trace_id, entry, section"""
         return _rows(self._parts_of(sql, "cues", [run], lexicon=lexicon))
 
+    def disputed(self, runs: Sequence[str] | None, first: str, second: str) -> list[dict[str, Any]]:
+        """Traces on which two graders contradict each other; `judged` is how many both of them judge."""
+        one, other = verdict_column(first), verdict_column(second)
+        sql = f"""SELECT * EXCLUDE (text, prompt, sections, extra), count({one} = {other}) OVER () AS judged
+            FROM PARTS QUALIFY {one} <> {other} ORDER BY run_id, problem_ordinal, sample"""
+        return _rows(self._parts_of(sql, "traces", runs))
+
     def samples(self, run: str, problem: str) -> list[dict[str, Any]]:
         """A run's traces of one problem, in order of sample: id, sample and the text's hash."""
         sql = "SELECT trace_id, sample, text_sha256 FROM PARTS WHERE problem_id = $problem ORDER BY sample, ordinal"

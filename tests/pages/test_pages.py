@@ -95,6 +95,7 @@ def sound(test: AppTest) -> AppTest:
     ("page", "words"),
     [
         ("overview", "The store is empty. Bring reasoning traces, and pairs form by themselves."),
+        ("disputed", "There are no traces yet, and so nothing to dispute."),
         ("browse", "There is nothing to browse yet."),
         ("compare", "Two runs of the same problems are needed"),
         ("reader", "Choose a trace in Browse, or a problem in Compare"),

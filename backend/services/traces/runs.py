@@ -34,7 +34,7 @@ Row = dict[str, Any]
 class RunSummary:
     """A run's figures under one lexicon. Intervals resample problems.
 
-    `accuracy` by grader (None: no verdict known); `length` in the run's unit; `cut` is the share of responses
+    `accuracy` by grader (None: no verdict known), over the traces that `graded` counts; `length` in the run's unit; `cut` is the share of responses
     that hit the token limit, among those whose ending is known; `per_1k` is pooled: all cues over all units.
     `disagree` counts traces on which the graders contradict each other.
 
@@ -45,6 +45,7 @@ class RunSummary:
     run: Run
     lexicon: str
     accuracy: dict[str, Estimate | None]
+    graded: dict[str, int]
     pass_k: dict[int, Estimate | None]
     chars: float
     length: Estimate
@@ -186,6 +187,7 @@ class RunService:
             "lost": {loss.kind: loss.count for loss in losses_of(info.losses)},
             "accuracy": {grader: estimate and estimate.value for grader, estimate in graded.items()},
             "accuracy_interval": {g: [e.low, e.high] if e else None for g, e in graded.items()},
+            "graded": summary.graded,
             "pass_at_k": {str(k): estimate and estimate.value for k, estimate in summary.pass_k.items()},
             "grader_disagreements": summary.disagree,
             "mean_chars": summary.chars,
@@ -222,6 +224,7 @@ def summarise(run: Run, lexicon: str, rows: list[Row], whole: Row) -> RunSummary
         run=run,
         lexicon=lexicon,
         accuracy={grader: grader_accuracy(rows, grader) for grader in GRADERS},
+        graded={grader: sum(verdicts(rows, grader)[1]) for grader in GRADERS},
         pass_k=passes(*verdicts(rows, GRADERS[0])),
         chars=sum(row["chars"] for row in rows) / sum(row["n"] for row in rows),
         length=length,

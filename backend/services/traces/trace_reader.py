@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -217,7 +217,7 @@ class TraceService:
         run = self._store.ledger.find_run(row["run_id"]) if row else None
         if row is None or run is None:
             return None
-        return ForkLink(row["trace_id"], run, row["sample"], fork.at, fork.inserted, _verdicts(row))
+        return ForkLink(row["trace_id"], run, row["sample"], fork.at, fork.inserted, verdicts_of(row))
 
 
 def cue_contrast(scores: TokenScores, values: Sequence[float], cues: Sequence[Cue]) -> CueContrast:
@@ -248,7 +248,8 @@ def _scores(row: dict[str, Any], length: int) -> TokenScores:
     return TokenScores(row["model"], Context(row["context"]), row["generated"], **lists, top=top)
 
 
-def _verdicts(row: dict[str, Any]) -> tuple[TraceVerdict, ...]:
+def verdicts_of(row: Mapping[str, Any]) -> tuple[TraceVerdict, ...]:
+    """A stored trace's verdicts, one a grader."""
     return tuple(
         TraceVerdict(grader, row[f"{prefix}_answer"], row[f"{prefix}_correct"], row.get(f"{prefix}_note") or "")
         for grader, prefix in _COLUMNS.items()
@@ -270,7 +271,7 @@ def _open(row: dict[str, Any], run: Run, cues: tuple[Cue, ...]) -> OpenTrace:
         sections=sections,
         loops=None if row["loops"] is None else tuple(LoopSpan(**loop) for loop in row["loops"]),
         cues=cues,
-        verdicts=_verdicts(row),
+        verdicts=verdicts_of(row),
         words=row["words"],
         tokens=row["tokens"],
         finish=Finish(row["finish"]),

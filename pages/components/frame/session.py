@@ -19,6 +19,7 @@ from backend.services import Services, build_services
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.presets import Preset
 from backend.services.traces.comparison import Comparison, TellingProblem
+from backend.services.traces.disputes import Disputes
 from backend.services.traces.pair_statistics import PairStatistics
 from backend.services.traces.runs import RunSummary
 from pages.components.frame.notice import notice
@@ -90,6 +91,12 @@ def comparison(runs: Sequence[str], lexicon: str, grader: str) -> Comparison:
 def statistics(runs: Sequence[str], lexicon: str, grader: str) -> PairStatistics:
     """The figures of the first two of `runs` over the problems they share, with their changes and intervals."""
     return services().comparison.statistics(services().comparison.compare(runs, lexicon, grader))
+
+
+@cached_by_version(8)
+def disputes(chosen: Sequence[str], first: str, second: str) -> Disputes:
+    """The traces of these runs (none: of all) that two graders judge differently."""
+    return services().disputes.between(first, second, chosen)
 
 
 @cached_by_version(8)

@@ -82,7 +82,7 @@ def _run_row(summary: RunSummary, grader: str) -> Row:
         run.id,
         {
             "model": Lines(run.info.model, sampling_text(run)),
-            "dataset": Lines(run.info.dataset, _traces_text(summary)),
+            "dataset": Lines(run.info.dataset, _traces_text(summary) + _graded_text(summary, grader)),
             "accuracy": interval_cell(summary.accuracy[grader]),
             # None shows as a dash: a column of zeros would hide the few runs with a dispute.
             "disputed": summary.disagree or None,
@@ -91,6 +91,12 @@ def _run_row(summary: RunSummary, grader: str) -> Row:
             f"length_{run.length_unit}": interval_cell(summary.length),
         },
     )
+
+
+def _graded_text(summary: RunSummary, grader: str) -> str:
+    """How many of the traces the grader judged, where it isn't all of them."""
+    count = summary.graded[grader]
+    return f" · {count:,} graded" if 0 < count < summary.run.traces else ""
 
 
 def _traces_text(summary: RunSummary) -> str:

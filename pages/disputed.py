@@ -1,0 +1,89 @@
+"""Disputed: the traces that two graders judge differently, each with the reason; a row opens the Reader."""
+
+import streamlit as st
+
+from backend.report.files import csv_text
+from backend.services.traces.disputes import PAIRS, Dispute
+from pages.components.frame.chrome import page_header
+from pages.components.frame.gate import require_person
+from pages.components.frame.session import disputes, run_labels, runs
+from pages.components.table.table import Select, data_table
+from pages.components.table.table_model import Column, Kind, Lines, Row
+
+require_person()
+SHOWN = 200
+NAMES = {" and ".join(pair): pair for pair in PAIRS}
+
+
+def dispute_row(dispute: Dispute) -> Row:
+    """One dispute as a row."""
+    question = " ".join(dispute.question.split())
+    run, number = runs()[dispute.run].info, f"{dispute.number}. {question[:80]}" + ("…" if len(question) > 80 else "")
+    return Row(
+        dispute.trace,
+        {
+            "problem": Lines(number, f"{run.model} · {run.dataset} · sample {dispute.sample + 1}"),
+            "gold": dispute.gold[:60] or "–",
+            "first": dispute.first.correct,
+            "first_answer": (dispute.first.answer or "–")[:60],
+            "second": dispute.second.correct,
+            "second_answer": (dispute.second.answer or "–")[:60],
+            "reason": dispute.reason,
+        },
+    )
+
+
+def export_csv(found: tuple[Dispute, ...]) -> str:
+    """Every dispute as CSV, with both answers whole."""
+    return csv_text(
+        [
+            {
+                **{"trace": each.trace, "run": run_labels()[each.run], "problem": each.number, "gold": each.gold},
+                **{"grader A": each.first.grader, "right A": each.first.correct, "answer A": each.first.answer},
+                **{"grader B": each.second.grader, "right B": each.second.correct, "answer B": each.second.answer},
+                **{"reason": each.reason, "question": each.question},
+            }
+            for each in found
+        ]
+    )
+
+
+header = page_header("Disputed")
+if not runs():
+    st.text("There are no traces yet, and so nothing to dispute.")
+    if st.button("Import traces", type="primary", icon=":material/upload_file:"):
+        st.switch_page("import.py")
+    st.stop()
+
+by_label = {label: run for run, label in run_labels().items()}
+with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="sth-filters"):
+    pair = st.selectbox(
+        "Graders", list(NAMES), key="graders", bind="query-params", width=230,
+        help="final answer: what the response states last, compared as a mathematician would. paper: the paper's own "
+        "code, which takes the last box, and numbers within 0.0001 or 100 times as much for equal. file: the file's.",
+    )  # fmt: skip
+    chosen = st.multiselect("Runs", sorted(by_label), key="run", bind="query-params", placeholder="all runs", width=420)
+first, second = NAMES[pair or next(iter(NAMES))]
+found = disputes([by_label[label] for label in chosen], first, second)
+count = len(found.rows)
+header.text(f"{count:,} of {found.judged:,} traces that both judge" if found.judged else "none")
+
+columns = [
+    Column("problem", "Problem", width="30%"),
+    Column("gold", "Gold", width="10%"),
+    Column("first", first, Kind.VERDICT),
+    Column("first_answer", "its answer", width="12%"),
+    Column("second", second, Kind.VERDICT),
+    Column("second_answer", "its answer", width="12%"),
+    Column("reason", "Why they differ", width="24%"),
+]
+event = data_table(
+    columns, [dispute_row(each) for each in found.rows[:SHOWN]], key="disputes", caption="Disputed traces",
+    select=Select.ROW, empty="These two contradict each other on no trace that both judge.",
+    note=f"The first {SHOWN:,} of {count:,}; the CSV holds all." if count > SHOWN else "A row opens the trace.",
+)  # fmt: skip
+if found.rows:
+    st.download_button("Export every dispute as CSV", export_csv(found.rows), "disputed.csv", "text/csv",
+                       icon=":material/download:")  # fmt: skip
+if event and event.row:
+    st.switch_page("reader.py", query_params={"trace": event.row})
