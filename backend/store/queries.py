@@ -253,9 +253,9 @@ class Queries:
 
     def disputed(self, runs: Sequence[str] | None, first: str, second: str) -> list[dict[str, Any]]:
         """Traces on which two graders contradict each other; `judged` is how many both of them judge."""
-        one, other = verdict_column(first), verdict_column(second)
-        sql = f"""SELECT * EXCLUDE (text, prompt, sections, extra), count({one} = {other}) OVER () AS judged
-            FROM PARTS QUALIFY {one} <> {other} ORDER BY run_id, problem_ordinal, sample"""
+        one, other = map(verdict_column, (first, second))
+        columns = f"* EXCLUDE (text, prompt, sections, extra), count({one} = {other}) OVER () AS judged"
+        sql = f"SELECT {columns} FROM PARTS QUALIFY {one} <> {other} ORDER BY run_id, problem_ordinal, sample"
         return _rows(self._parts_of(sql, "traces", runs))
 
     def samples(self, run: str, problem: str) -> list[dict[str, Any]]:
@@ -282,8 +282,7 @@ class Queries:
     def trace(self, trace_id: str) -> dict[str, Any] | None:
         """Everything stored of one trace, or None."""
         sql = "SELECT * FROM PARTS WHERE trace_id = $id"
-        found = _rows(self._parts_of(sql, "traces", [run_of(trace_id)], id=trace_id))
-        return found[0] if found else None
+        return next(iter(_rows(self._parts_of(sql, "traces", [run_of(trace_id)], id=trace_id))), None)
 
     def texts_of(self, trace_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Trace id -> its text, sections, loops (None: unknown) and the text's hash, for the ids that exist."""
@@ -349,15 +348,13 @@ def _from(used: str) -> str:
 
 
 def _rows(table: pa.Table | None) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.to_pylist() if table else []
-    return rows
+    return list(table.to_pylist()) if table else []
 
 
 def _used(sql: str, values: dict[str, Any]) -> dict[str, Any]:
     """The values that a statement names."""
     # DuckDB refuses to bind others.
-    names = set(re.findall(r"\$(\w+)", sql))
-    return {name: value for name, value in values.items() if name in names}
+    return {name: value for name, value in values.items() if re.search(rf"\${name}\b", sql)}
 
 
 def _conditions(wanted: TraceFilter) -> tuple[list[str], dict[str, Any]]:

@@ -34,9 +34,9 @@ Row = dict[str, Any]
 class RunSummary:
     """A run's figures under one lexicon. Intervals resample problems.
 
-    `accuracy` by grader (None: no verdict known), over the traces that `graded` counts; `length` in the run's unit; `cut` is the share of responses
-    that hit the token limit, among those whose ending is known; `per_1k` is pooled: all cues over all units.
-    `disagree` counts traces on which the graders contradict each other.
+    `accuracy` by grader (None: no verdict known), over the traces that `graded` counts; `length` in the run's unit;
+    `cut` is the share of responses that hit the token limit, among those whose ending is known; `per_1k` is pooled:
+    all cues over all units. `disagree` counts traces on which the graders contradict each other.
 
     `free` is without what lies in loops, `in_loops` the share of the cues that does, `looping` counts traces with a
     loop, `largest` is the share of the cues that one trace holds; None where unknown. Medians are over traces.

@@ -82,7 +82,7 @@ def _run_row(summary: RunSummary, grader: str) -> Row:
         run.id,
         {
             "model": Lines(run.info.model, sampling_text(run)),
-            "dataset": Lines(run.info.dataset, _traces_text(summary) + _graded_text(summary, grader)),
+            "dataset": Lines(run.info.dataset, _traces_text(summary, grader)),
             "accuracy": interval_cell(summary.accuracy[grader]),
             # None shows as a dash: a column of zeros would hide the few runs with a dispute.
             "disputed": summary.disagree or None,
@@ -93,16 +93,12 @@ def _run_row(summary: RunSummary, grader: str) -> Row:
     )
 
 
-def _graded_text(summary: RunSummary, grader: str) -> str:
-    """How many of the traces the grader judged, where it isn't all of them."""
-    count = summary.graded[grader]
-    return f" · {count:,} graded" if 0 < count < summary.run.traces else ""
-
-
-def _traces_text(summary: RunSummary) -> str:
-    """The numbers of traces and problems; with several samples a problem also pass@k for the largest k."""
+def _traces_text(summary: RunSummary, grader: str) -> str:
+    """The numbers of traces and problems, of graded ones where not all are; of several samples also pass@k."""
     run = summary.run
     text = f"{answered_text(run)}, n = {run.problems:,}"
+    if 0 < (count := summary.graded[grader]) < run.traces:
+        text += f" · {count:,} graded"
     k = max(summary.pass_k, default=1)
     if k > 1 and (chance := summary.pass_k[k]):
         text += (
