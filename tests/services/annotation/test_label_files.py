@@ -66,7 +66,9 @@ def fill(services: Services, people: Crowd, tmp_path: Path) -> Project:
     """A project of traces cut into windows, with everything in it that a project can hold."""
     rows = [row(f"What is {n}?", f"{LONG}{n}", gold="7", answers_correctness=[True]) for n in range(2)]
     take_one(services, write(tmp_path / "secret-model.jsonl", rows), overrides=Overrides(dataset="d"))
-    asked = spec(name="../Doubts <b>?", size=2, window=200, lexicon="doubts", blind_share=0.5, guidelines="Look.")
+    asked = spec(
+        name="../Doubts <b>?", size=2, window=200, lexicon="doubts", blind_share=0.5, guidelines="Look.", loops=True
+    )
     made = services.projects.create(people.admin.id, asked)
     services.projects.change(people.admin.id, made.id, guidelines="Look *twice*.\n")
     for number, item in enumerate(services.projects.items(made.id)[:4]):
