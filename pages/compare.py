@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from backend.report.numbers import answer_text
 from backend.services.traces.comparison import ProblemFilter
 from pages.components.charts.chart_view import forget_picks
 from pages.components.charts.pair_section import Picked, all_runs, big_numbers, pair_section
@@ -76,7 +77,7 @@ with trace_column:
     with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
         with st.container(key="sth-question"):
             st.text(f"Problem {current.number}   {current.question}")
-            st.text(f"gold {current.gold}" if current.gold is not None else "no gold answer")
+            st.text(f"gold {answer_text(current.gold)}" if current.gold is not None else "no gold answer")
         regenerate(current.id, [runs()[run] for run in chosen])
     # "0.2.0" in the address: which sample of the problem each pane shows.
     places = [int(p) if p.isdecimal() else 0 for p in query.get("samples", "").split(".")] + [0] * len(chosen)

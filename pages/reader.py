@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from backend.report.numbers import answer_text
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice, notice
@@ -36,7 +37,7 @@ with error_notice(stop=True):
 
 with st.container(key="sth-question"):
     st.text(f"Problem {trace.number}   {trace.question}")
-    st.text(f"gold {trace.gold}" if trace.gold is not None else "no gold answer")
+    st.text(f"gold {answer_text(trace.gold)}" if trace.gold is not None else "no gold answer")
 if parent := services().traces.parent(trace.id):
     parent_line(parent, grader)
 

@@ -66,7 +66,7 @@ def _table_row(summary: RunSummary) -> str:
 
 
 def _with_ends(estimate: Estimate, times: int, places: int) -> str:
-    values = (estimate.value, estimate.low or 0.0, estimate.high or 0.0)
+    values = [end for end in (estimate.value, estimate.low, estimate.high) if end is not None]
     # Figures next to 0 lose their sign: "-0.00" would differ from machine to machine.
-    value, low, high = (f"{abs(times * v) if abs(v) < 1e-9 else times * v:.{places}f}" for v in values)
-    return f"{value} [{low}, {high}]"
+    value, *ends = (f"{abs(times * v) if abs(v) < 1e-9 else times * v:.{places}f}" for v in values)
+    return f"{value} [{', '.join(ends)}]" if ends else value

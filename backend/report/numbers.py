@@ -73,6 +73,12 @@ def change_text(change: Change, form: Form) -> tuple[str, str]:
     return (value if value == UNKNOWN else f"×{value}"), interval_text(change.low, change.high, Form.DECIMAL)
 
 
+def answer_text(answer: str | None) -> str | None:
+    """A reference answer as people write it: 21 for "21.0", as files with numbers have it; None stays None."""
+    whole, point, rest = (answer or "").partition(".")
+    return whole if point and rest and not rest.strip("0") and whole.lstrip("-").isdigit() else answer
+
+
 def _places(scaled: float, form: Form) -> int:
     if form is Form.COUNT:
         return 0

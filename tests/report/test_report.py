@@ -35,7 +35,7 @@ from backend.report.model import (
     ShownTrace,
     Table,
 )
-from backend.report.numbers import MINUS, UNKNOWN, Form, interval_text, number
+from backend.report.numbers import MINUS, UNKNOWN, Form, answer_text, interval_text, number
 from backend.report.svg import WIDTH, svg, ticks
 from pages.components.charts.picture_charts import picture_chart
 
@@ -332,3 +332,8 @@ def test_files_have_safe_names_and_zip_the_same_twice() -> None:
     archive = zipfile.ZipFile(io.BytesIO(zipped(files)))
     assert archive.namelist() == list(files)
     assert zipped(files) == zipped(files)
+
+
+def test_a_reference_answer_is_written_as_people_do() -> None:
+    shown = ["21.0", "-3.00", "21", "2.5", "0.0", "v1.0", "", None, "1.0.0"]
+    assert [answer_text(one) for one in shown] == ["21", "-3", "21", "2.5", "0", "v1.0", "", None, "1.0.0"]

@@ -41,16 +41,16 @@ class ProblemFilter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One run's responses to one problem: means over samples. `right` is the majority's verdict, None if unknown."""
+    """One run's responses to one problem: means over samples, None where unknown. `right` is the majority's verdict."""
 
     samples: int
     known: int
     correct: int
-    length: float
+    length: float | None
     words: float
     cues: float
     per_1k: float | None
-    cut: int
+    cut: int | None
 
     @property
     def right(self) -> bool | None:
@@ -207,16 +207,17 @@ class ComparisonService:
 
 def _side(row: Row, grader: str, unit: str) -> Side:
     column, n = verdict_column(grader), row["n"]
-    length = row[unit] or 0  # no trace of the run has a token count
+    length = row[unit]  # None where no trace of the run has a token count
     return Side(
         samples=n,
         known=row[f"{column}_known"],
         correct=row[f"{column}_right"],
-        length=length / n,
+        length=None if length is None else length / n,
         words=row["words"] / n,
         cues=row["cues"] / n,
-        per_1k=density(row["cues"], length),
-        cut=row["cut"],
+        per_1k=density(row["cues"], length or 0),
+        # Where nobody says how responses ended, nothing was seen to be cut off, and nothing to be whole.
+        cut=row["cut"] if row["finish_known"] else None,
     )
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 from backend.domain import GRADERS, UserError, visible
 from backend.measure.bootstrap import Estimate
 from backend.report.headline import headline, lost_doubts
-from backend.report.numbers import Form, interval_text, number
+from backend.report.numbers import Form, answer_text, interval_text, number
 from backend.services.generation.presets import Preset
 from backend.services.traces.comparison import ComparedProblem, TellingProblem
 from backend.services.traces.runs import RunSummary
@@ -82,13 +82,13 @@ def show_pair(hero: TellingProblem, lexicon: str, grader: str) -> None:
     else:
         with st.container(key="sth-question"):
             st.text(problem.question)
-            st.text(f"gold {problem.gold}")
+            st.text(f"gold {answer_text(problem.gold)}")
         question = st.container(horizontal=True, vertical_alignment="center", gap="small", key="sth-hero-links")
     with question:
         if brief:
             st.text(problem.question, width="content")
         place = f"{pair.base.info.dataset} {problem.number} of {pair.base.problems:,}"
-        place += f" · gold {problem.gold}" if brief else ""
+        place += f" · gold {answer_text(problem.gold)}" if brief else ""
         st.text(visible(place), width="content")
         st.button("another", key="another", type="tertiary", icon=":material/navigate_next:", on_click=_another)
         names = " and ".join(visible(run.info.model, 60) for run in (pair.base, pair.variant))

@@ -11,6 +11,7 @@ import streamlit as st
 
 from backend.report.files import csv_text
 from backend.report.model import Record
+from backend.report.numbers import answer_text
 from backend.services.traces.comparison import ComparedProblem, Comparison, ProblemFilter, Side
 from backend.services.traces.losses import missing_sentence
 from pages.components.frame.address import absent, asked_for
@@ -110,8 +111,13 @@ def caveats(compared: Comparison) -> str:
 
 
 def mode_chips(compared: Comparison) -> list[Chip]:
-    """The list's modes, each with the number of problems it lets through."""
-    return [Chip(mode.value, label, mode.value, len(compared.listed(mode))) for mode, label in _CHIPS.items()]
+    """The list's modes, each with the number of problems it lets through; none for what isn't known of any run."""
+    known = any(side.cut is not None for problem in compared.problems for side in problem.sides)
+    return [
+        Chip(mode.value, label, mode.value, len(compared.listed(mode)))
+        for mode, label in _CHIPS.items()
+        if known or mode is not ProblemFilter.CUT_OFF
+    ]
 
 
 def item_of(problem: ComparedProblem, mode: ProblemFilter) -> ProblemItem:
@@ -129,7 +135,7 @@ def export_csv(compared: Comparison) -> str:
         figures: dict[str, float | None] = {}
         for tag, side in zip(TAGS, problem.sides, strict=False):
             figures |= {f"{name} {tag}": value for name, value in _figures(side).items()}
-        row = {"problem": problem.id, "number": problem.number, "gold": problem.gold, **settings}
+        row = {"problem": problem.id, "number": problem.number, "gold": answer_text(problem.gold), **settings}
         rows.append({**row, **figures, **runs, "question": problem.question})
     return csv_text(rows)
 
@@ -137,6 +143,6 @@ def export_csv(compared: Comparison) -> str:
 def _figures(side: Side) -> dict[str, float | None]:
     """A side's figures by the names of their columns, which scripts of readers rely on."""
     return {
-        "samples": side.samples, "judged": side.known, "right": side.correct, "length": side.length,
-        "cues": side.cues, "per_1k": side.per_1k, "cut": side.cut,
+        "samples": side.samples, "judged": side.known, "right": side.correct if side.known else None,
+        "length": side.length, "cues": side.cues, "per_1k": side.per_1k, "cut": side.cut,
     }  # fmt: skip

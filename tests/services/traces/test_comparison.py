@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from backend.domain import UserError
 from backend.import_plan import Overrides
 from backend.services import Services, build_services
 from backend.services.traces.comparison import ProblemFilter
+from pages.parts.compare.compared_runs import export_csv, mode_chips
 from tests.services.made_files import row, take_one, write
 
 # question -> (base's response, its verdict, variant's response, its verdict)
@@ -53,6 +56,16 @@ def test_runs_are_aligned_on_the_problems_both_hold(services: Services, pair: li
         assert (a.words, b.words) == (len(base.split()), len(variant.split()))
         assert a.cues == base.count("wait") + base.count("maybe")
         assert b.per_1k == pytest.approx(1000 * (variant.count("wait") + variant.count("maybe")) / b.words)
+
+
+def test_the_unknown_is_no_zero(services: Services, pair: list[str]) -> None:
+    """These files don't say how responses ended, and give no verdict on one: on page and in the file there is nothing."""
+    compared = services.comparison.compare(pair, "kim2026", "file")
+    assert all(side.cut is None for problem in compared.problems for side in problem.sides)
+    assert "cut off" not in [chip.id for chip in mode_chips(compared)]
+    unknown = next(row for row in csv.DictReader(io.StringIO(export_csv(compared))) if row["question"] == "unknown?")
+    assert (unknown["judged A"], unknown["right A"], unknown["cut A"], unknown["cut B"]) == ("0", "", "", "")
+    assert unknown["right B"] == "1"
 
 
 @pytest.mark.parametrize(
