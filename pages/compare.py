@@ -12,8 +12,11 @@ from pages.components.frame.gate import require_person
 from pages.components.frame.lexicon_precision import precision_line
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import (
+    COUNTED,
+    LEFT_OUT,
     choose_grader,
     choose_lexicon,
+    choose_loops,
     comparison,
     run_labels,
     runs,
@@ -39,11 +42,11 @@ if len(runs()) < 2:
 chosen = shown_runs()
 with header:
     chosen = run_picker(chosen)
-    grader, lexicon = choose_grader(), choose_lexicon()
+    grader, lexicon, loops = choose_grader(), choose_lexicon(), choose_loops()
 with error_notice(stop=True):
-    compared = comparison(chosen, lexicon, grader)
+    compared = comparison(chosen, lexicon, grader, loops)
 
-pair = statistics(chosen[:2], lexicon, grader) if len(chosen) > 1 else None
+pair = statistics(chosen[:2], lexicon, grader, loops) if len(chosen) > 1 else None
 if pair:
     numbers_strip(big_numbers(pair, compared.unit))
 precision_line(chosen, lexicon)
@@ -100,8 +103,9 @@ if view.step:
 
 if pair:
     # The charts are cached by this: everything that the figures follow from.
-    made_from = f"{services().runs.version()} {chosen[:2]} {lexicon} {grader}"
-    found = pair_section(pair, compared.unit, grader, made_from, [run_labels()[run] for run in chosen[:2]])
+    made_from = f"{services().runs.version()} {chosen[:2]} {lexicon} {grader} {loops}"
+    sides, counted = [run_labels()[run] for run in chosen[:2]], COUNTED if loops else LEFT_OUT
+    found = pair_section(pair, compared.unit, grader, made_from, sides, counted)
     if len(chosen) > 2:
         figures = {summary.run.id: summary for summary in summaries(lexicon)}
         all_runs([figures[run] for run in chosen], [run_labels()[run] for run in chosen], grader)

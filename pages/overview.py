@@ -9,6 +9,7 @@ from pages.components.frame.notice import notice
 from pages.components.frame.session import (
     choose_grader,
     choose_lexicon,
+    choose_loops,
     chosen_lexicon,
     is_lab,
     missing_cues,
@@ -53,7 +54,7 @@ with header:
     if missing and st.button("Bring the demo runs", key="bring_demo", type="tertiary", icon=":material/science:"):
         demo.restore()
         st.rerun()
-    grader, lexicon = choose_grader(), choose_lexicon()
+    grader, lexicon, loops = choose_grader(), choose_lexicon(), choose_loops()
 if lacking := missing_cues(lexicon):
     with st.container(horizontal=True):
         notice(f"{len(lacking)} of the runs hold no cues of this lexicon yet, and count as none.", "warning")
@@ -82,14 +83,14 @@ pairs = [pair for pair in services().runs.pairs() if pair.base.id in by_id and p
 pairs = [pair for pair in pairs if not (pair.base.aside or pair.variant.aside)]
 if pairs:
     st.header("Side by side", anchor=False)
-    if chosen := pair_table(pairs, by_id, grader):
+    if chosen := pair_table(pairs, by_id, grader, loops):
         st.switch_page("compare.py", query_params={"runs": chosen})
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.header("In the store", anchor=False)
     if made_live or in_training:
         counted = {"made live": made_live, "made in training": in_training}
         st.toggle("with " + " and ".join(f"{n} {how}" for how, n in counted.items() if n), key="with_aside")
-if opened := run_table(figures, grader):
+if opened := run_table(figures, grader, loops):
     st.switch_page("browse.py", query_params={"run": run_labels()[opened]})
 if any(is_lab(summary.run) for summary in everything):
     with st.container(key="sth-truth"):

@@ -21,6 +21,7 @@ def add_verbs(verb: AddVerb) -> None:
     sub = verb("measures", _measures, "Count a run's cues by group, section and entry, with intervals.")
     sub.add_argument("id", metavar="RUN")
     sub.add_argument("--lexicon", metavar="NAME", help="the lexicon to count by (default: doubts)")
+    sub.add_argument("--without-loops", action="store_true", help="leave out what repeats itself")
     sub.add_argument("--json", action="store_true", help="one JSON object")
     verb("pairs", _pairs, "List the runs that belong side by side.")
     sub = verb("delete", _delete, "Delete runs and reclaim their files.")
@@ -51,7 +52,8 @@ def run_line(row: dict[str, object], run: Run) -> str:
 
 
 def _measures(services: Services, options: argparse.Namespace) -> None:
-    unit, found = services.runs.get(options.id).length_unit, services.runs.measures(options.id, options.lexicon)
+    unit = services.runs.get(options.id).length_unit
+    found = services.runs.measures(options.id, options.lexicon, not options.without_loops)
     if options.json:
         print(json.dumps({by: {k: dataclasses.asdict(v) for k, v in rows.items()} for by, rows in found.items()}))
         return

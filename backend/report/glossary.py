@@ -27,6 +27,8 @@ MEANINGS: Final[dict[str, str]] = {
     "F1": "Harmonic mean of precision and recall.",
     "pass@k": "Chance that at least one of k responses to a problem is right.",
     "Lexicon": "Which expressions count as doubt. Every count and density on this page is of this list.",
+    "Loops": "Whether lengths and cues in loops count. A loop is a stretch of 500 characters or more in which the same "
+    "passages return again and again: one looping response can hold most of a run's cues.",
     "Grader": "Whose verdicts count as right and wrong on this page.",
 }
 GRADER_MEANINGS: Final[dict[str, str]] = {

@@ -26,11 +26,12 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A number with the ends of its interval, all in the number's own unit; None where unknown."""
+    """A number with the ends of its interval, all in the number's own unit; None where unknown. `note` qualifies it."""
 
     value: float | None
     low: float | None = None
     high: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from backend.measure.cues import density
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.lexicons.run_languages import RunLanguages
 from backend.services.traces.pair_statistics import PairStatistics, pair_statistics
+from backend.services.traces.problem_rows import outside_loops_alone
 from backend.services.traces.run_pairs import Pair
 from backend.store import Store
 from backend.store.queries import verdict_column
@@ -76,7 +77,10 @@ class ComparedProblem:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Aligned runs. `unit` is what lengths and densities are counted in; `unpaired` counts problems by run."""
+    """Aligned runs. `unit` is what lengths and densities are counted in; `unpaired` counts problems by run.
+
+    Without `loops` lengths and cues are of what lies outside loops.
+    """
 
     runs: tuple[Run, ...]
     lexicon: str
@@ -85,6 +89,7 @@ class Comparison:
     problems: list[ComparedProblem]
     unpaired: tuple[int, ...]
     warnings: list[str]
+    loops: bool = True
 
     def listed(self, mode: ProblemFilter) -> list[ComparedProblem]:
         """The problems a filter passes, in its order."""
@@ -122,11 +127,14 @@ class ComparisonService:
         """`lexicons` resolves the lexicon cues are counted by, `languages` says whether it speaks the runs'."""
         self._store, self._lexicons, self._languages = store, lexicons, languages
 
-    def compare(self, run_ids: Sequence[str], lexicon: str, grader: str) -> Comparison:
-        """Align one to four runs on the problems all of them hold. Raises UserError where there are none."""
+    def compare(self, run_ids: Sequence[str], lexicon: str, grader: str, loops: bool = True) -> Comparison:
+        """Align one to four runs on the problems all of them hold, with or without loops.
+
+        Raises UserError where they share no problem, and where loops are to be left out and aren't known.
+        """
         runs = self._runs(run_ids)
         by_run: dict[str, dict[str, Row]] = defaultdict(dict)
-        for row in self._store.queries.per_problem(list(run_ids), self._lexicons.get(lexicon).id):
+        for row in self._rows(run_ids, lexicon, loops):
             by_run[row["run_id"]][row["problem_id"]] = row
         shared = set.intersection(*(set(by_run[run.id]) for run in runs))
         # Only problems that all runs answered: a figure over different problems would compare problems, not models.
@@ -145,7 +153,11 @@ class ComparisonService:
             if p.id in shared
         ]
         unpaired = tuple(len(by_run[run.id]) - len(shared) for run in runs)
-        return Comparison(tuple(runs), lexicon, grader, unit, problems, unpaired, warnings)
+        return Comparison(tuple(runs), lexicon, grader, unit, problems, unpaired, warnings, loops)
+
+    def _rows(self, run_ids: Sequence[str], lexicon: str, loops: bool) -> list[Row]:
+        rows = self._store.queries.per_problem(list(run_ids), self._lexicons.get(lexicon).id)
+        return rows if loops else [outside_loops_alone(row) for row in rows]
 
     def statistics(self, comparison: Comparison) -> PairStatistics:
         """The first two runs of a comparison as wholes."""
@@ -153,8 +165,8 @@ class ComparisonService:
         lexicon = self._lexicons.get(comparison.lexicon)
         shared = [problem.id for problem in comparison.problems]
         # Over the problems of the whole comparison: with a third run open, figures and list are of the same problems.
-        rows = self._store.queries.per_problem([a.id, b.id], lexicon.id)
-        entries = self._store.queries.entry_counts([a.id, b.id], lexicon.id)
+        rows = self._rows([a.id, b.id], comparison.lexicon, comparison.loops)
+        entries = self._store.queries.entry_counts([a.id, b.id], lexicon.id, comparison.loops)
         return pair_statistics(a.id, b.id, shared, rows, entries, comparison.unit, comparison.grader)
 
     def telling(self, pairs: Sequence[Pair], lexicon: str, grader: str, turn: int = 0) -> TellingProblem | None:

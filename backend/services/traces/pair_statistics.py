@@ -47,6 +47,11 @@ class Contrast:
     free: Contrast | None = None
     loops: tuple[float, float] | None = None
 
+    @property
+    def covered(self) -> Contrast:
+        """The contrast that has an interval: the one without loops where they carry too much of the count."""
+        return self.free if self.free and self.change and self.change.why else self
+
 
 @dataclass(frozen=True, slots=True)
 class WordChange:
@@ -89,6 +94,7 @@ class PairStatistics:
     flips: Flips
     resolution: str
     lengths: Spread
+    counts: Spread  # of cues
     densities: Spread
 
 
@@ -122,6 +128,7 @@ def pair_statistics(
         flips=flips(right_a, right_b),
         resolution=resolution(int(judged.sum())) if judged.any() else "",
         lengths=Spread(list(problems), first.length.tolist(), second.length.tolist()),
+        counts=Spread(list(problems), first.cues[_ALL].tolist(), second.cues[_ALL].tolist()),
         densities=Spread(list(problems), _density(first).tolist(), _density(second).tolist()),
     )
 

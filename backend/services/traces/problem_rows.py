@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.domain import GRADERS
+from backend.domain import GRADERS, UserError
 from backend.measure.accuracy import accuracy
 from backend.measure.bootstrap import Estimate, Floats
 from backend.measure.run_figures import ProblemMeans, problem_means
@@ -47,6 +47,16 @@ def by_problem(
         ended=[row["finish_known"] for row in rows],
         free=(outside.pop(""), outside) if known else None,
     )
+
+
+def outside_loops_alone(row: Row) -> dict[str, Any]:
+    """A row whose lengths and counts are what lies outside loops. Raises UserError where that is unknown."""
+    if row["loop_cues"] is None:
+        raise UserError("Loops of these runs are not known yet: they are found while the runs are refreshed.")
+    inside = {name.removeprefix("loop_"): value for name, value in row.items() if name.startswith("loop_")}
+    known = {name: value for name, value in inside.items() if row[name] is not None and value is not None}
+    free = {name: row[name] - value for name, value in known.items()}
+    return {**row, **free, **{f"loop_{name}": 0 for name in known}}
 
 
 def verdicts(rows: Sequence[Row], grader: str) -> tuple[list[int], list[int]]:

@@ -20,7 +20,7 @@ from backend.measure.run_figures import LengthAndCues, ProblemMeans, known_share
 from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.losses import answered, losses_of
-from backend.services.traces.problem_rows import by_problem, grader_accuracy, verdicts
+from backend.services.traces.problem_rows import by_problem, grader_accuracy, outside_loops_alone, verdicts
 from backend.services.traces.run_pairs import Pair, find_pairs
 from backend.store import Store
 from backend.store.ledger import SetRow
@@ -147,17 +147,18 @@ class RunService:
                     found[run.id][name] = (float(means.cues[_ALL].mean()), means.density(_ALL))
         return found
 
-    def measures(self, run_id: str, lexicon: str | None = None) -> dict[str, dict[str, CueSummary]]:
+    def measures(self, run_id: str, lexicon: str | None = None, loops: bool = True) -> dict[str, dict[str, CueSummary]]:
         """A run's cues by "group", "section" and "entry", then by name: a trace, per 1,000 units, with intervals.
 
-        Densities are over the whole response, in the run's unit, for sections too. Raises UserError for a run that
-        isn't there.
+        Densities are over the whole response, in the run's unit, for sections too; without `loops` over what lies
+        outside of them. Raises UserError for a run that isn't there, and where loops are to go and aren't known.
         """
         run, identity = self.get(run_id), self._lexicons.get(lexicon or self._lexicons.default).id
         traces = self._store.queries.per_trace([run.id], identity)
+        traces = traces if loops else [outside_loops_alone(trace) for trace in traces]
         # Traces without any cue have no row among the tallies, and still count as zeros below.
         found: dict[str, dict[str, Counter[str]]] = {by: defaultdict(Counter) for by in _MEASURED}
-        for row in self._store.queries.tallies(run.id, identity):
+        for row in self._store.queries.tallies(run.id, identity, loops):
             for by, column in _MEASURED.items():
                 found[by][row["trace_id"]][row[column]] += row["n"]
         units, problems = [trace[run.length_unit] for trace in traces], [trace["problem_id"] for trace in traces]

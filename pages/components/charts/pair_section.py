@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import streamlit as st
 
 from backend.domain import Group, visible
 from backend.measure.bootstrap import Estimate
-from backend.report.numbers import Change, Form, Interval
+from backend.measure.run_figures import LOOPED
+from backend.report.numbers import UNKNOWN, Change, Form, Interval, change_text, number
 from backend.services.traces.comparison import ProblemFilter
 from backend.services.traces.pair_statistics import Contrast, PairStatistics, Spread
 from backend.services.traces.runs import RunSummary
@@ -62,24 +64,39 @@ def big_numbers(pair: PairStatistics, unit: str) -> list[BigNumber]:
     """The strip above the traces: five figures of A and B with the change between them."""
     return [
         _big("Accuracy", pair.accuracy, Form.PERCENT, n=pair.judged),
-        _big("Cues per trace", pair.cues, Form.DECIMAL),
+        _big("Cues per trace", pair.cues, Form.DECIMAL, notes=_medians(pair.counts, Form.DECIMAL)),
         _big(f"per 1,000 {unit}", pair.per_1k, Form.DECIMAL),
-        _big(f"Length, {unit}", pair.length, Form.COUNT),
+        _big(f"Length, {unit}", pair.length, Form.COUNT, notes=_medians(pair.lengths, Form.COUNT)),
         _big("Cut off", pair.cut, Form.PERCENT),
     ]
 
 
-def _big(label: str, figures: Contrast, form: Form, n: int | None = None) -> BigNumber:
+def _medians(spread: Spread, form: Form) -> str:
+    return f"median {number(median(spread.a), form)} → {number(median(spread.b), form)}"
+
+
+def _big(label: str, figures: Contrast, form: Form, n: int | None = None, notes: str = "") -> BigNumber:
     a, b, change = figures.a, figures.b, figures.change
+    # The change with loops has no interval there (measure/run_figures.py): the one without them says what is certain.
+    if figures.loops and max(figures.loops) > LOOPED and figures.free:
+        shares = " → ".join(number(share, Form.PERCENT) for share in figures.loops)
+        free = figures.free
+        sides = " → ".join(number(side and side.value, form) for side in (free.a, free.b))
+        moved = free.change and " ".join(change_text(_change(free.change, free.ratio), form))
+        notes = f"{notes} · in loops {shares} · without loops {sides}, {moved or UNKNOWN}".removeprefix(" · ")
     return BigNumber(
         label,
         a.value if a else None,
         b.value if b else None,
-        Change(change.value, change.low, change.high, figures.ratio) if change else None,
+        _change(change, figures.ratio) if change else None,
         form,
         n=n,
-        note="" if a or b else "not known",
+        note=notes if a or b else "not known",
     )
+
+
+def _change(change: Estimate, ratio: bool) -> Change:
+    return Change(change.value, change.low, change.high, ratio)
 
 
 def all_runs(summaries: Sequence[RunSummary], labels: Sequence[str], grader: str) -> None:
@@ -115,16 +132,17 @@ def _charts(key: str, _pair: PairStatistics, unit: str) -> dict[str, Chart]:
 
 
 def pair_section(
-    pair: PairStatistics, unit: str, grader: str, key: str, sides: Sequence[str]
+    pair: PairStatistics, unit: str, grader: str, key: str, sides: Sequence[str], counted: str
 ) -> Picked | ProblemFilter | None:
     """Draws the section; returns what a person picked in it: a range of values, a kind of flip, or nothing.
 
-    `key` names what `pair` was made from: store version, runs, lexicon, grader; `sides` are the labels of A and B.
+    `key` names what `pair` was made from: store version, runs, lexicon, grader, loops; `sides` are the labels of A and
+    B, `counted` says whether loops are.
     """
     charts = _charts(key, pair, unit)
     picked: Picked | ProblemFilter | None = None
     st.header("The pair as a whole", anchor="whole")
-    st.text(f"B minus A over {pair.n:,} shared problems; intervals at 95% resample problems.")
+    st.text(f"B minus A over {pair.n:,} shared problems, loops {counted}; intervals at 95% are over problems.")
     for measure, column in zip(("length", "density"), st.columns(2, gap="large"), strict=True):
         with column:
             records = show(charts[measure], key=f"spread-{measure}", file_stem=f"{measure}-a-b", on_select=True)

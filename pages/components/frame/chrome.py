@@ -144,6 +144,6 @@ def _small_print(figure: BigNumber) -> str:
         parts.append(f"{unseen}<b>{escape(value)}</b> <span>{escape(ends)}</span>")
     if figure.n is not None:
         parts.append(f"<span>n = {figure.n:,}</span>")
-    if figure.note:
-        parts.append(f"<span>{escape(figure.note)}</span>")
+    # A span each: a strip of five figures is narrow, and a line may end between them alone.
+    parts += [f"<span>{escape(note)}</span>" for note in figure.note.split(" · ") if note]
     return " <span>·</span> ".join(parts) or "&nbsp;"  # an empty line keeps its height: all items are as high

@@ -24,6 +24,8 @@ from backend.services.traces.pair_statistics import PairStatistics
 from backend.services.traces.runs import RunSummary
 from pages.components.frame.notice import notice
 
+COUNTED, LEFT_OUT = "counted", "left out"
+
 _MARKUP = frozenset("\\`*_{}[]()<>#+-.!|~:$^&")
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -82,15 +84,15 @@ def summaries(lexicon: str) -> list[RunSummary]:
 
 
 @cached_by_version(16)
-def comparison(runs: Sequence[str], lexicon: str, grader: str) -> Comparison:
-    """Runs aligned by problem. Raises UserError where they share none."""
-    return services().comparison.compare(runs, lexicon, grader)
+def comparison(runs: Sequence[str], lexicon: str, grader: str, loops: bool = True) -> Comparison:
+    """Runs aligned by problem, with or without loops. Raises UserError where they share none."""
+    return services().comparison.compare(runs, lexicon, grader, loops)
 
 
 @cached_by_version(16)
-def statistics(runs: Sequence[str], lexicon: str, grader: str) -> PairStatistics:
+def statistics(runs: Sequence[str], lexicon: str, grader: str, loops: bool = True) -> PairStatistics:
     """The figures of the first two of `runs` over the problems they share, with their changes and intervals."""
-    return services().comparison.statistics(services().comparison.compare(runs, lexicon, grader))
+    return services().comparison.statistics(services().comparison.compare(runs, lexicon, grader, loops))
 
 
 @cached_by_version(8)
@@ -182,6 +184,14 @@ def choose_grader() -> str:
         help=f"{MEANINGS['Grader']}  \n" + "  \n".join(f"{k}: {GRADER_MEANINGS[k]}" for k in GRADERS),
     )  # fmt: skip
     return chosen or GRADERS[0]
+
+
+def choose_loops() -> bool:
+    """Draws the choice whether lengths and cues in loops count; returns whether they do. Kept in the address."""
+    chosen = st.selectbox(
+        "Loops", (COUNTED, LEFT_OUT), key="counted", bind="query-params", width=170, help=MEANINGS["Loops"],
+    )  # fmt: skip
+    return chosen != LEFT_OUT
 
 
 def missing_cues(lexicon: str) -> list[str]:

@@ -39,7 +39,10 @@ const WRITERS = {
     const shown = cell.href ? link(cell.href, text) : text;
     return cell.small ? [shown, el("small", {}, el("bdi", {}, cell.small))] : [shown];
   },
-  number: (cell) => [cell.text, ...(cell.ends ? [" ", el("small", {}, cell.ends)] : [])],
+  number: (cell) => [
+    cell.text, ...(cell.ends ? [" ", el("small", {}, cell.ends)] : []),
+    ...(cell.small ? [el("small", { class: "note" }, cell.small)] : []),
+  ],
   bar: (cell, column) => [el("span", { class: "figure" }, ...WRITERS.number(cell, column)), bar(cell, column)],
   verdict: (cell) => {
     const [mark, word, style] = VERDICTS.get(cell.value) ?? ["", "", ""];

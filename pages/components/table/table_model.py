@@ -92,9 +92,9 @@ def one_line(text: str) -> str:
     return visible(" ".join(text.split()), _TEXT_LIMIT)
 
 
-def interval_cell(estimate: Estimate | None) -> Interval | None:
-    """A measure's estimate as a cell; None, and so a dash, where there is none."""
-    return Interval(estimate.value, estimate.low, estimate.high) if estimate else None
+def interval_cell(estimate: Estimate | None, note: str = "") -> Interval | None:
+    """A measure's estimate as a cell with a small line under it; None, and so a dash, where there is none."""
+    return Interval(estimate.value, estimate.low, estimate.high, note) if estimate else None
 
 
 def links_of(cell: Cell) -> list[Link]:
@@ -156,6 +156,7 @@ def _number_cell(cell: Cell, column: Column) -> dict[str, Any]:
         "high": high,
         "text": number(value, column.form, signed=column.signed),
         "ends": ends,
+        "small": one_line(cell.note) if isinstance(cell, Interval) else "",
     }
 
 

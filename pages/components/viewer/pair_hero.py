@@ -35,9 +35,10 @@ def hero_title(hero: TellingProblem, lexicon: str, grader: str | None) -> str:
     """The title over the pair, which claims no more than its figures do."""
     found = statistics([hero.pair.base.id, hero.pair.variant.id], lexicon, grader or GRADERS[0])
     # Of imported runs nobody knows what trained them.
-    if is_lab(hero.pair.base) and lost_doubts(found.cues.a, found.cues.b, found.cues.change):
+    cues = found.cues.covered
+    if is_lab(hero.pair.base) and lost_doubts(cues.a, cues.b, cues.change):
         return "A model that lost its second thoughts"
-    return headline(found.cues.change, found.accuracy.change)
+    return headline(cues.change, found.accuracy.change)
 
 
 def lead(hero: TellingProblem, figures: Mapping[str, RunSummary], grader: str) -> str:
@@ -48,6 +49,9 @@ def lead(hero: TellingProblem, figures: Mapping[str, RunSummary], grader: str) -
     right_a, right_b = a.accuracy[grader], b.accuracy[grader]
     cues_a, cues_b = number(a.cues.value, Form.DECIMAL), number(b.cues.value, Form.DECIMAL)
     claim = f"{cues_b} doubt cues per trace (A: {cues_a})"
+    if a.free and b.free and (a.cues.why or b.cues.why):
+        free_a, free_b = (number(side.cues.value, Form.DECIMAL) for side in (a.free, b.free))
+        claim = f"{claim.removesuffix(')')}; without loops {free_b}, A: {free_a})"
     # Lengths in words and in tokens don't compare.
     if a.length.value and a.run.length_unit == b.run.length_unit:
         claim = f"B's answers are {_longer(b.length.value / a.length.value)}, with {claim}"

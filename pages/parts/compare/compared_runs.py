@@ -15,7 +15,7 @@ from backend.report.numbers import answer_text
 from backend.services.traces.comparison import ComparedProblem, Comparison, ProblemFilter, Side
 from backend.services.traces.losses import missing_sentence
 from pages.components.frame.address import absent, asked_for
-from pages.components.frame.session import run_labels, runs, services
+from pages.components.frame.session import COUNTED, LEFT_OUT, run_labels, runs, services
 from pages.components.viewer.panes import TAGS
 from pages.parts.compare.problem_list import ListEvent, ProblemItem
 from pages.parts.compare.problem_list import ListFilter as Chip
@@ -82,7 +82,7 @@ def run_picker(chosen: list[str]) -> list[str]:
         # The address rules: after a swap the boxes would otherwise keep their own values.
         st.session_state[f"side-{i}"] = run
         st.selectbox(TAGS[i], list(labels), format_func=lambda run, tag=TAGS[i]: f"{tag}   {labels[run]}",
-                     key=f"side-{i}", on_change=change, label_visibility="collapsed", width=215,
+                     key=f"side-{i}", on_change=change, label_visibility="collapsed", width=210,
                      placeholder=TAGS[i], help=f"Run {TAGS[i]}")  # fmt: skip
     st.button("Swap", icon=":material/swap_horiz:", type="tertiary", on_click=_remember,
               args=([*chosen[1::-1], *chosen[2:]],), help="Exchange A and B")  # fmt: skip
@@ -129,6 +129,7 @@ def item_of(problem: ComparedProblem, mode: ProblemFilter) -> ProblemItem:
 def export_csv(compared: Comparison) -> str:
     """The comparison as CSV: a row for each problem, with the settings that its figures were made by."""
     settings = {"unit": compared.unit, "lexicon": compared.lexicon, "grader": compared.grader}
+    settings["loops"] = COUNTED if compared.loops else LEFT_OUT
     runs = {f"run {tag}": f"{run.id} {run.label}" for tag, run in zip(TAGS, compared.runs, strict=False)}
     rows: list[Record] = []
     for problem in compared.problems:

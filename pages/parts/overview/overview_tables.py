@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from backend.report.numbers import Form, interval_text, number
+from backend.measure.run_figures import LOOPED
+from backend.report.numbers import Form, Interval, interval_text, number
 from backend.services.traces.losses import answered_text
 from backend.services.traces.run_pairs import Pair
 from backend.services.traces.runs import RunSummary
@@ -17,7 +18,7 @@ from pages.components.viewer.panes import sampling_text
 MOST_PAIRS = 6
 
 
-def pair_table(pairs: Sequence[Pair], figures: Mapping[str, RunSummary], grader: str) -> str | None:
+def pair_table(pairs: Sequence[Pair], figures: Mapping[str, RunSummary], grader: str, loops: bool = True) -> str | None:
     """Draws the pairs in their order; returns "A,B" (run ids) of the one a person opened."""
     # "Show all" stands below the table: its press is known from the session in the run that draws the whole table.
     everything = bool(st.session_state.get("all_pairs")) or len(pairs) <= MOST_PAIRS
@@ -32,7 +33,7 @@ def pair_table(pairs: Sequence[Pair], figures: Mapping[str, RunSummary], grader:
         Column("cues_b", "Cues per trace B", Kind.NUMBER),
         Column("open", "", Kind.LINKS),
     ]
-    rows = [_pair_row(pair, figures, grader) for pair in shown]
+    rows = [_pair_row(pair, figures, grader, loops) for pair in shown]
     event = data_table(columns, rows, key="pairs", caption="Pairs of runs over the same problems", select=Select.ROW)
     if not everything:
         st.button(f"Show all {len(pairs)} pairs", key="more_pairs", type="tertiary",
@@ -40,7 +41,7 @@ def pair_table(pairs: Sequence[Pair], figures: Mapping[str, RunSummary], grader:
     return event.row if event else None
 
 
-def _pair_row(pair: Pair, figures: Mapping[str, RunSummary], grader: str) -> Row:
+def _pair_row(pair: Pair, figures: Mapping[str, RunSummary], grader: str, loops: bool) -> Row:
     a, b = figures[pair.base.id], figures[pair.variant.id]
     return Row(
         f"{pair.base.id},{pair.variant.id}",
@@ -50,15 +51,18 @@ def _pair_row(pair: Pair, figures: Mapping[str, RunSummary], grader: str) -> Row
             "problems": pair.problems,
             "accuracy_a": interval_cell(a.accuracy[grader]),
             "accuracy_b": interval_cell(b.accuracy[grader]),
-            "cues_a": interval_cell(a.cues),
-            "cues_b": interval_cell(b.cues),
+            "cues_a": _cues_cell(a, loops),
+            "cues_b": _cues_cell(b, loops),
             "open": Link("Compare", action="compare"),
         },
     )
 
 
-def run_table(figures: Sequence[RunSummary], grader: str) -> str | None:
-    """Draws every run with accuracy, cues, density and length; returns the id of the one a person opened."""
+def run_table(figures: Sequence[RunSummary], grader: str, loops: bool = True) -> str | None:
+    """Draws every run with accuracy, cues, density and length; returns the id of the one a person opened.
+
+    Without `loops` cues, density and length are of what lies outside loops.
+    """
     columns = [
         Column("model", "Model", width="24%"),
         Column("dataset", "Data set", width="15%"),
@@ -70,14 +74,28 @@ def run_table(figures: Sequence[RunSummary], grader: str) -> str | None:
     for unit in sorted({summary.run.length_unit for summary in figures}):
         columns.append(Column(f"per_1k_{unit}", f"per 1,000 {unit}", Kind.NUMBER))
         columns.append(Column(f"length_{unit}", f"Length, {unit}", Kind.NUMBER, Form.COUNT))
-    rows = [_run_row(summary, grader) for summary in figures]
+    rows = [_run_row(summary, grader, loops) for summary in figures]
     note = "95% intervals in grey resample problems; n is the run's problems. A row opens its traces."
     event = data_table(columns, rows, key="runs_table", caption="Runs in the store", select=Select.ROW, note=note)
     return event.row if event else None
 
 
-def _run_row(summary: RunSummary, grader: str) -> Row:
-    run = summary.run
+def _cues_cell(summary: RunSummary, loops: bool) -> Interval | None:
+    """Cues per trace, and under it what a mean hides: the median, and how much one trace or its loops hold of it."""
+    if not loops:
+        return interval_cell(summary.free.cues if summary.free else None)
+    notes = [f"median {number(summary.median_cues, Form.DECIMAL)}"]
+    if (summary.in_loops or 0) > LOOPED:
+        notes.append(f"{number(summary.in_loops, Form.PERCENT)} in loops")
+    if (summary.largest or 0) > LOOPED:
+        notes.append(f"{number(summary.largest, Form.PERCENT)} in one trace")
+    return interval_cell(summary.cues, " · ".join(notes))
+
+
+def _run_row(summary: RunSummary, grader: str, loops: bool) -> Row:
+    run, free = summary.run, summary.free
+    median = f"median {number(summary.median_length, Form.COUNT)}"
+    density, length = (summary.per_1k, summary.length) if loops else (free and free.per_1k, free and free.length)
     return Row(
         run.id,
         {
@@ -86,9 +104,9 @@ def _run_row(summary: RunSummary, grader: str) -> Row:
             "accuracy": interval_cell(summary.accuracy[grader]),
             # None shows as a dash: a column of zeros would hide the few runs with a dispute.
             "disputed": summary.disagree or None,
-            "cues": interval_cell(summary.cues),
-            f"per_1k_{run.length_unit}": interval_cell(summary.per_1k),
-            f"length_{run.length_unit}": interval_cell(summary.length),
+            "cues": _cues_cell(summary, loops),
+            f"per_1k_{run.length_unit}": interval_cell(density),
+            f"length_{run.length_unit}": interval_cell(length, median if loops else ""),
         },
     )
 
