@@ -83,7 +83,7 @@ def _big(label: str, figures: Contrast, form: Form, n: int | None = None, notes:
         free = figures.free
         sides = " → ".join(number(side and side.value, form) for side in (free.a, free.b))
         moved = free.change and " ".join(change_text(_change(free.change, free.ratio), form))
-        notes = f"{notes} · in loops {shares} · without loops {sides}, {moved or UNKNOWN}".removeprefix(" · ")
+        notes = f"{notes} · in loops {shares} · without loops {sides} · {moved or UNKNOWN}"
     return BigNumber(
         label,
         a.value if a else None,

@@ -6,12 +6,16 @@ Owns what several test modules of Compare share. Knows the page by labels and cl
 from __future__ import annotations
 
 from collections import Counter
+from statistics import median
 
 from playwright.sync_api import expect
 
 from backend.domain import Section
+from backend.measure.bootstrap import Estimate
+from backend.measure.run_figures import LOOPED
 from backend.services import Services
 from backend.services.traces.comparison import Comparison
+from backend.services.traces.pair_statistics import Contrast, Spread
 from pages.components.palette import LETTERS
 from tests.browser.app_pages import App, same_figures
 
@@ -23,6 +27,21 @@ def strip_texts(app: App) -> list[tuple[str, str]]:
     items = app.page.locator(".sth-numbers > div")
     return [(items.nth(i).locator(".sth-values").inner_text(), items.nth(i).locator(".sth-change").inner_text())
             for i in range(items.count())]  # fmt: skip
+
+
+def small_print(figure: Contrast, factor: float = 1, spread: Spread | None = None) -> list[float]:
+    """The numbers below a figure of the strip: the change, medians, and what lies in and outside loops."""
+    numbers = _known(figure.change, factor)
+    if spread:
+        numbers += [median(spread.a), median(spread.b)]
+    if figure.loops and max(figure.loops) > LOOPED and figure.free:
+        numbers += [100 * share for share in figure.loops]
+        numbers += [figure.free.a.value, figure.free.b.value, *_known(figure.free.change, factor)]
+    return numbers
+
+
+def _known(change: Estimate, factor: float) -> list[float]:
+    return [factor * v for v in (change.value, change.low, change.high) if v is not None]
 
 
 def assert_pane(app: App, services: Services, runs: list[str], compared: Comparison, place: int, lexicon: str = LEXICON,
@@ -43,8 +62,10 @@ def assert_pane(app: App, services: Services, runs: list[str], compared: Compari
         assert shown == (f"{word} · {verdict.answer}" if verdict.answer else word)
         marked = [c for c in trace.cues if c.section is not Section.PROMPT]
         same_figures(pane.locator(".facts b").nth(0).inner_text(), [len(marked)])
-        same_figures(pane.locator(".facts b").nth(1).inner_text(), [1000 * len(marked) / len(trace.text.split())])
-        same_figures(pane.locator(".facts b").nth(2).inner_text(), [len(trace.text.split())])
+        # Between the cues and their density stand those outside loops, where there are loops.
+        density, length = pane.locator(".facts b").all_inner_texts()[-2:]
+        same_figures(density, [1000 * len(marked) / len(trace.text.split())])
+        same_figures(length, [len(trace.text.split())])
         assert "words" in pane.locator(".facts").inner_text()
         groups = Counter(cue.group for cue in marked)
         chips = pane.locator(".chip")

@@ -17,7 +17,7 @@ from backend.services import Services
 from backend.services.traces.comparison import Comparison, ProblemFilter
 from backend.services.traces.pair_statistics import PairStatistics
 from tests.browser.app_pages import App, same_figures, same_record
-from tests.browser.traces.compare_parts import GRADER, LEXICON, assert_pane, strip_texts
+from tests.browser.traces.compare_parts import GRADER, LEXICON, assert_pane, small_print, strip_texts
 
 pytestmark = pytest.mark.browser
 TEN_WORDS = ["wait", "hmm", "perhaps", "maybe", "actually", "alternatively", "seems", "might", "likely", "check"]
@@ -52,14 +52,16 @@ def test_the_pair_is_found_by_itself_on_the_overview(app: App, pair_ids: list[st
 
 def test_the_strip_equals_the_store_and_the_files(shown: App, pair: PairStatistics, shared_data: Path) -> None:
     figures_shown = strip_texts(shown)
-    figures = [(pair.accuracy, 100), (pair.cues, 1), (pair.per_1k, 1), (pair.length, 1), (pair.cut, 100)]
-    for (values, change), (figure, factor) in zip(figures_shown, figures, strict=True):
+    figures = [
+        (pair.accuracy, 100, None), (pair.cues, 1, pair.counts), (pair.per_1k, 1, None),
+        (pair.length, 1, pair.lengths), (pair.cut, 100, None),
+    ]  # fmt: skip
+    for (values, change), (figure, factor, spread) in zip(figures_shown, figures, strict=True):
         if figure.a is None:
             assert values.count("–") == 2 and change == "not known"
             continue
         same_figures(values, [factor * figure.a.value, factor * figure.b.value])
-        between = [factor * v for v in (figure.change.value, figure.change.low, figure.change.high)]
-        same_figures(change, between + ([30] if figure is pair.accuracy else []))
+        same_figures(change, small_print(figure, factor, spread) + ([30] if figure is pair.accuracy else []))
     assert "×" in figures_shown[3][1]
     for side, text in zip(("base", "limo"), figures_shown[3][0].split("→"), strict=True):
         words = [len(response.split()) for response in responses(shared_data, side)]
@@ -81,11 +83,23 @@ def test_another_lexicon_and_grader_change_every_figure(
     compared = real_services.comparison.compare(pair_ids, "kim2026", "paper")
     pair = real_services.comparison.statistics(compared)
     same_figures(strip_texts(opened)[0][0], [100 * pair.accuracy.a.value, 100 * pair.accuracy.b.value])
-    same_figures(strip_texts(opened)[1][1], [pair.cues.change.value, pair.cues.change.low, pair.cues.change.high])
+    same_figures(strip_texts(opened)[1][1], small_print(pair.cues, spread=pair.counts))
     assert_pane(opened, real_services, pair_ids, compared, 0, "kim2026", "paper")
     opened.reload()
     assert opened.query()["lexicon"] == "kim2026" and opened.query()["grader"] == "paper"
     same_figures(strip_texts(opened)[1][0], counted)
+
+
+def test_loops_are_left_out_of_every_figure(opened: App, real_services: Services, pair_ids: list[str]) -> None:
+    assert "in loops" in strip_texts(opened)[1][1]
+    opened.choose("counted", "left out").wait_query("counted", "left out")
+    pair = real_services.comparison.statistics(
+        real_services.comparison.compare(pair_ids, "doubts", "final answer", loops=False)
+    )
+    same_figures(strip_texts(opened)[1][0], [pair.cues.a.value, pair.cues.b.value])
+    same_figures(strip_texts(opened)[1][1], small_print(pair.cues, spread=pair.counts))
+    assert pair.cues.change.low is not None and "in loops" not in strip_texts(opened)[1][1]
+    expect(opened.page.get_by_text("loops left out; intervals")).to_be_visible()
 
 
 def test_the_panes_say_what_the_store_says(
