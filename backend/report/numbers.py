@@ -6,7 +6,7 @@ Owns how many decimal places a number takes, its unit, its minus sign and the da
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 # A hyphen is narrower than a digit: a column of signed numbers would not line up with it.
@@ -31,7 +31,7 @@ class Interval:
     value: float | None
     low: float | None = None
     high: float | None = None
-    note: str = ""
+    note: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def _big(label: str, figures: Contrast, form: Form, n: int | None = None, notes:
     if figures.loops and max(figures.loops) > LOOPED and figures.free:
         shares = " → ".join(number(share, Form.PERCENT) for share in figures.loops)
         free = figures.free
-        sides = " → ".join(number(side and side.value, form) for side in (free.a, free.b))
+        sides = " → ".join(number(side.value if side else None, form) for side in (free.a, free.b))
         moved = free.change and " ".join(change_text(_change(free.change, free.ratio), form))
         notes = f"{notes} · in loops {shares} · without loops {sides} · {moved or UNKNOWN}"
     return BigNumber(

@@ -94,7 +94,7 @@ def one_line(text: str) -> str:
 
 def interval_cell(estimate: Estimate | None, note: str = "") -> Interval | None:
     """A measure's estimate as a cell with a small line under it; None, and so a dash, where there is none."""
-    return Interval(estimate.value, estimate.low, estimate.high, note) if estimate else None
+    return Interval(estimate.value, estimate.low, estimate.high, note=note) if estimate else None
 
 
 def links_of(cell: Cell) -> list[Link]:

@@ -93,9 +93,9 @@ def _cues_cell(summary: RunSummary, loops: bool) -> Interval | None:
 
 
 def _run_row(summary: RunSummary, grader: str, loops: bool) -> Row:
-    run, free = summary.run, summary.free
+    run = summary.run
     median = f"median {number(summary.median_length, Form.COUNT)}"
-    density, length = (summary.per_1k, summary.length) if loops else (free and free.per_1k, free and free.length)
+    shown = summary if loops else summary.free
     return Row(
         run.id,
         {
@@ -105,8 +105,8 @@ def _run_row(summary: RunSummary, grader: str, loops: bool) -> Row:
             # None shows as a dash: a column of zeros would hide the few runs with a dispute.
             "disputed": summary.disagree or None,
             "cues": _cues_cell(summary, loops),
-            f"per_1k_{run.length_unit}": interval_cell(density),
-            f"length_{run.length_unit}": interval_cell(length, median if loops else ""),
+            f"per_1k_{run.length_unit}": interval_cell(shown.per_1k if shown else None),
+            f"length_{run.length_unit}": interval_cell(shown.length if shown else None, median if loops else ""),
         },
     )
 
