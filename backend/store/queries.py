@@ -239,21 +239,19 @@ class Queries:
         return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
 
     def entry_counts(self, runs: Sequence[str], lexicon: str, loops: bool = True) -> list[dict[str, Any]]:
-        """How often each entry was found in responses, and one place: a row a run, problem, entry and section.
-
-        Without `loops` only what is known to lie outside of them counts.
-        """
-        sql = """SELECT run_id, problem_id, entry, any_value(grp) AS grp, section, count(*)::INT AS n,
-                any_value({id: trace_id, start: "start", upto: "end"}) AS place
-            FROM PARTS WHERE lexicon = $lexicon AND section <> 'prompt' AND ($loops OR NOT looped) GROUP BY ALL"""
-        return _rows(self._parts_of(sql, "cues", runs, lexicon=lexicon, loops=loops))
+        """How often each entry was found in responses, and one place: a row a run, problem, entry and section."""
+        columns = """problem_id, any_value({id: trace_id, start: "start", upto: "end"}) AS place"""
+        return self._entries(columns, runs, lexicon, loops)
 
     def tallies(self, run: str, lexicon: str, loops: bool = True) -> list[dict[str, Any]]:
         """How often each entry was found in a response: a row for each trace, entry and section with any cue."""
-        sql = """SELECT trace_id, entry, any_value(grp) AS grp, section, count(*)::INT AS n
-            FROM PARTS WHERE lexicon = $lexicon AND section <> 'prompt' AND ($loops OR NOT looped)
-            GROUP BY trace_id, entry, section"""
-        return _rows(self._parts_of(sql, "cues", [run], lexicon=lexicon, loops=loops))
+        return self._entries("trace_id", [run], lexicon, loops)
+
+    def _entries(self, columns: str, runs: Sequence[str], lexicon: str, loops: bool) -> list[dict[str, Any]]:
+        """Counts of entries by run, section and `columns`; without `loops` of what is known to lie outside of them."""
+        sql = f"""SELECT run_id, {columns}, entry, any_value(grp) AS grp, section, count(*)::INT AS n
+            FROM PARTS WHERE lexicon = $lexicon AND section <> 'prompt' AND ($loops OR NOT looped) GROUP BY ALL"""
+        return _rows(self._parts_of(sql, "cues", runs, lexicon=lexicon, loops=loops))
 
     def disputed(self, runs: Sequence[str] | None, first: str, second: str) -> list[dict[str, Any]]:
         """Traces on which two graders contradict each other; `judged` is how many both of them judge."""

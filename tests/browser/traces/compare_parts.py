@@ -63,7 +63,7 @@ def assert_pane(app: App, services: Services, runs: list[str], compared: Compari
         marked = [c for c in trace.cues if c.section is not Section.PROMPT]
         same_figures(pane.locator(".facts b").nth(0).inner_text(), [len(marked)])
         # Between the cues and their density stand those outside loops, where there are loops.
-        density, length = pane.locator(".facts b").all_text_contents()[-2:]
+        density, length = pane.locator(".facts > span > b").all_text_contents()[-2:]
         same_figures(density, [1000 * len(marked) / len(trace.text.split())])
         same_figures(length, [len(trace.text.split())])
         assert "words" in pane.locator(".facts").inner_text()
