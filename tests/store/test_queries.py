@@ -128,6 +128,7 @@ def sort_key(row: dict[str, Any], sort: str, grader: str) -> Any:
         "density": density(row),
         "correct": row[VERDICTS[grader]],
         "finish": row["finish"],
+        "loops": row["loop_chars"] / row["chars"] if row.get("loop_chars") is not None and row["chars"] else None,
     }[sort]
 
 
