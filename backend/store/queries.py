@@ -67,7 +67,7 @@ _OF_RUNS = "t.run_id IN (SELECT unnest($runs))"
 _DISAGREE = " OR ".join(f"t.{a} <> t.{b}" for a, b in combinations(VERDICTS.values(), 2))
 
 # Scripts written without spaces between words: beside them a word is whole, as the lexicons have it.
-_UNSPACED = "".join(rf"\p{{{name}}}" for name in "Han Hiragana Katakana Hangul Thai Lao Myanmar Khmer".split())
+_UNSPACED = "".join(rf"\p{{{n}}}" for n in ("Han", "Hiragana", "Katakana", "Hangul", "Thai", "Lao", "Myanmar", "Khmer"))
 
 
 def verdict_column(grader: str) -> str:
