@@ -5,7 +5,7 @@ Owns the meanings of loosely written values: verdicts, token counts, finish reas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -123,7 +123,7 @@ def unknown_finish(key: str, value: Any) -> Row:
     return {key: value} if value is not None and finish(value) is Finish.UNKNOWN else {}
 
 
-def rest(row: Row, used: Iterable[str]) -> Row:
+def rest(row: Mapping[str, Any], used: Iterable[str]) -> Row:
     """The fields not in `used`."""
     # Nothing a file holds is thrown away: what no field of ours takes is kept with the trace.
     left = dict(row)

@@ -21,19 +21,18 @@ from backend.exchange.traces.input_files import describe_file, open_regular
 from backend.exchange.traces.paths import WalkedFile, walk
 from backend.exchange.traces.row_paths import expand, value_at
 from backend.exchange.traces.rows import DATA_SUFFIXES, first_row, rows_in, rows_of
-from backend.exchange.traces.source_names import UNNAMED, dataset_of, from_file, is_numbered, shard_name, with_training
-from backend.exchange.traces.tables import Arm, GuessedTable, arms_in, guessed, head, of_known_format
-from backend.exchange.traces.trace_format import Format, LeftOut, RowError, ScannedFile
-from backend.import_plan import (
-    ColumnMapping,
-    ImportPlan,
-    Row,
-    Skipped,
-    Source,
-    SourceFile,
-    SourceKind,
-    Unmapped,
+from backend.exchange.traces.source_names import (
+    UNNAMED,
+    dataset_of,
+    from_file,
+    is_numbered,
+    joined,
+    shard_name,
+    with_training,
 )
+from backend.exchange.traces.tables import Arm, GuessedTable, guessed, head, of_known_format
+from backend.exchange.traces.trace_format import Format, LeftOut, RowError, ScannedFile
+from backend.import_plan import ColumnMapping, ImportPlan, Row, Skipped, Source, SourceFile, SourceKind, Unmapped
 
 _MOST_PARTS = 1000  # beyond it the column is an id, not a model
 _GUESSED = "columns were guessed from their names and values"
@@ -75,9 +74,7 @@ def scan(paths: Sequence[Path], base: Path | None = None) -> ImportPlan:
     return plan
 
 
-def scan_mapped(
-    paths: Sequence[Path], arms: Sequence[Arm], base: Path | None = None, info: RunInfo | None = None
-) -> ImportPlan:
+def scan_mapped(paths: Sequence[Path], arms: Sequence[Arm], base: Path | None = None) -> ImportPlan:
     """Like `scan`, but every file whose rows have the columns of a mapping is read by it, an arm a mapping."""
     plan = ImportPlan([], [], [])
     groups: dict[str, list[ScannedFile]] = {}
@@ -94,22 +91,11 @@ def scan_mapped(
         else:
             groups.setdefault(_group(mapped.FORMAT, outcome, "mapped"), []).append(outcome)
     for members in groups.values():
-        _add(mapped.FORMAT, members, [], GuessedTable(tuple(arms)), plan, info)
+        _add(mapped.FORMAT, members, [], GuessedTable(tuple(arms)), plan)
     # A person named the columns: of them nothing was guessed.
     notes = [source.info.note.removeprefix(_GUESSED).removeprefix("; ") for source in plan.sources]
     named = [replace(s, info=replace(s.info, note=note)) for s, note in zip(plan.sources, notes, strict=True)]
     return replace(plan, sources=named)
-
-
-def with_mapping(path: Path, mapping: ColumnMapping, info: RunInfo) -> list[Source]:
-    """The sources of any table whose columns are named: one, or one a model where `mapping.model` names a column.
-
-    Raises ImportProblem for a file that is no table, and for columns its first rows don't have.
-    """
-    plan = scan_mapped([path], arms_in([path], mapping.used()), info=info)
-    if problem := next(iter(plan.failed), None):
-        raise problem
-    return plan.sources
 
 
 def _fitting(entry: WalkedFile, arms: Sequence[Arm]) -> ScannedFile | Skipped:
@@ -272,7 +258,6 @@ def _add(
     aside: list[ScannedFile],
     table: GuessedTable | None,
     plan: ImportPlan,
-    info: RunInfo | None = None,
 ) -> None:
     # A folder of single traces is named by its path: each file's name is that of a problem.
     if len(members) > 1 and not shard_name(members[0].stem) and not form.group:
@@ -285,7 +270,7 @@ def _add(
         near = [found for found in aside if found.path.parent in folders and form.beside]
         beside = [found for found in near if form.beside and form.beside(found, members)]
         for arm, name in table.arms if table else [(None, "")]:
-            plan.sources.extend(_sources(form, members, beside, arm, name, info))
+            plan.sources.extend(_sources(form, members, beside, arm, name))
     except ImportProblem as problem:
         plan.failed.append(problem)
 
@@ -295,8 +280,7 @@ def _named(found: ScannedFile, mapping: ColumnMapping, arm: str) -> RunInfo:
     dataset = dataset_of(found) if mapping.model or arm else dataset
     unnamed = "" if mapping.model or arm else UNNAMED
     question = "" if mapping.question or not mapping.text else _NO_QUESTION
-    note = "; ".join(filter(None, (_GUESSED, unnamed, question)))
-    return RunInfo(arm or model, dataset, format=mapped.FORMAT.name, source=found.shown, note=note)
+    return RunInfo(arm or model, dataset, note=joined(_GUESSED, unnamed, question))
 
 
 def _sources(
@@ -305,29 +289,34 @@ def _sources(
     beside: Sequence[ScannedFile],
     mapping: ColumnMapping | None,
     arm: str,
-    info: RunInfo | None,
 ) -> Iterator[Source]:
     """The runs that some files become together."""
     # The whole file is hashed now, for a run's id follows from it, and so does whether it was imported before.
     files = tuple(describe_file(each.path, each.shown, each.shape) for each in members)
     extra = tuple(describe_file(each.path, each.shown, each.shape) for each in beside)
-    by_columns = form is mapped.FORMAT and mapping is not None
-    kind = SourceKind.PROBLEMS if by_columns and mapping and not mapping.text else form.kind
+    problems = form is mapped.FORMAT and mapping is not None and not mapping.text
+    kind = SourceKind.PROBLEMS if problems else form.kind
     for found in _parts(form, members, files, mapping):
         try:
-            if by_columns and mapping:
-                named = info or _named(found, mapping, arm)
-                proposals = [mapped.proposal(named, found.row, mapping, arm)]
-            else:
-                proposals = list(form.describe(found))
-            for each in proposals:
-                run = with_training(each.info, found.folders)
-                if kind is SourceKind.PROBLEMS:
-                    # Problems have no model, sampling or context, whatever the format guessed.
-                    run = RunInfo("", run.dataset, format=run.format, source=run.source, note=run.note)
-                yield Source(form.name, kind, files, run, each.key, mapping, extra)
+            keys = form.several(found) if form.several else [arm or part_of(form, found.row, mapping) or ""]
+            for key in keys:
+                yield Source(form.name, kind, files, _info(form, found, kind, mapping, arm, key), key, mapping, extra)
         except RowError as error:
             raise ImportProblem(found.shown, str(error), error.row) from None
+
+
+def _info(
+    form: Format, found: ScannedFile, kind: SourceKind, mapping: ColumnMapping | None, arm: str, key: str
+) -> RunInfo:
+    if form is mapped.FORMAT and mapping:
+        info = mapped.described(_named(found, mapping, arm), found.row, mapping, key)
+    else:
+        info = form.describe(found, key)
+    info = with_training(replace(info, format=form.name, source=info.source or found.shown), found.folders)
+    # Problems have no model, sampling or context, whatever the format guessed.
+    if kind is SourceKind.PROBLEMS:
+        return RunInfo("", info.dataset, format=info.format, source=info.source, note=info.note)
+    return info
 
 
 def _parts(

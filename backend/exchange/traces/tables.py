@@ -13,14 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from backend.domain import ImportProblem, UserError, visible
-from backend.exchange.traces.columns import (
-    arms_of,
-    columns_of,
-    guess_mapping,
-    holds_traces,
-    left_over,
-    with_use,
-)
+from backend.exchange.traces.columns import arms_of, columns_of, guess_mapping, holds_traces, left_over, with_use
 from backend.exchange.traces.detection import detect
 from backend.exchange.traces.input_files import shown_name, stamped_file
 from backend.exchange.traces.row_paths import expand, flat, optional_value, places, steps_of

@@ -57,14 +57,6 @@ class ScannedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """A run that a file (or a part of it, named by `key`) would become."""
-
-    info: RunInfo
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Format:
     """A way of writing traces down."""
 
@@ -72,14 +64,16 @@ class Format:
     # Does a first row look so? By its keys alone: a value of a wrong type is an error of this format, not another
     # format.
     matches: Callable[[Row], bool]
-    # The runs a file becomes.
-    describe: Callable[[ScannedFile], Iterable[Proposal]]
+    # The run that a file becomes, or the part of it named by a key; the scan adds the format's name and the file's.
+    describe: Callable[[ScannedFile, str], RunInfo]
     # The drafts of one row, and what of it is left out. Raises RowError.
     drafts: Callable[[Row, SourceRef, Source], Iterable[Draft | LeftOut]]
     kind: SourceKind = SourceKind.RUN
     # The part of the file a row belongs to, where parts are runs of their own: a step, a model. `describe` is then
     # called once for each part, with that part's first row. A row of None belongs to every part.
     split: Callable[[Row], str | None] | None = None
+    # The keys of the runs that every row of a file has a share in.
+    several: Callable[[ScannedFile], Sequence[str]] | None = None
     # Files with the same text become one source.
     group: Callable[[ScannedFile], str] | None = None
     # Why a file next to a source of this format isn't imported by itself (it is read with it, or left); None: it is.

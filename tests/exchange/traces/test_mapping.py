@@ -10,18 +10,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from backend.domain import Context, Finish, ImportProblem, ProblemDraft, RunInfo, TraceDraft
+from backend.domain import Context, Finish, ImportProblem, ProblemDraft, TraceDraft
 from backend.exchange.traces.columns import guess_mapping
 from backend.exchange.traces.read import RowTally, preview, read
-from backend.exchange.traces.scan import scan, with_mapping
+from backend.exchange.traces.scan import scan, scan_mapped
 from backend.exchange.traces.tables import view
-from backend.import_plan import ColumnMapping, Overrides, SourceKind
+from backend.import_plan import ColumnMapping, Overrides, Source, SourceKind
 
-INFO = RunInfo("ant", "zoo")
+
+def with_mapping(path: Path, mapping: ColumnMapping) -> list[Source]:
+    plan = scan_mapped([path], [(mapping, "")])
+    if plan.failed:
+        raise plan.failed[0]
+    return plan.sources
 
 
 def traces(path: Path, mapping: ColumnMapping) -> list[TraceDraft]:
-    (source,) = with_mapping(path, mapping, INFO)
+    (source,) = with_mapping(path, mapping)
     return [draft for draft in read(source) if isinstance(draft, TraceDraft)]
 
 
@@ -91,9 +96,9 @@ def test_mapping_to_absent_columns_says_what_there_is(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"a": 1, "b": 2}')
     with pytest.raises(ImportProblem, match=r"'zz' is missing \(it has a, b\)"):
-        with_mapping(path, ColumnMapping(question="a", text="zz"), INFO)
+        with_mapping(path, ColumnMapping(question="a", text="zz"))
     path.write_text('{"a": "q", "b": "t"}\n{"a": "q"}')
-    (source,), tally = with_mapping(path, ColumnMapping(question="a", text="b"), INFO), RowTally()
+    (source,), tally = with_mapping(path, ColumnMapping(question="a", text="b")), RowTally()
     assert (
         len(list(read(source, tally=tally))) == 1
         and tally.counts.words == "2 rows read, 1 left out: no response in 'b'"

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.domain import ImportProblem, RunInfo, TraceDraft
+from backend.domain import ImportProblem, TraceDraft
 from backend.exchange.traces.read import read
-from backend.exchange.traces.scan import scan, with_mapping
+from backend.exchange.traces.scan import scan, scan_mapped
 from backend.import_plan import ColumnMapping
 
 # Line ends of all kinds, astral characters, combining marks, bidi controls, a NUL that is escaped.
@@ -80,7 +80,7 @@ def test_csv(pairs: list[tuple[str, str]]) -> None:
     path = written("t.csv", b"")
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("question", "response"), *pairs])
-    (source,) = with_mapping(path, ColumnMapping(question="question", text="response"), RunInfo("m", "d"))
+    (source,) = scan_mapped([path], [(ColumnMapping(question="question", text="response"), "")]).sources
     assert [(draft.question, draft.text) for draft in read(source)] == pairs  # type: ignore[union-attr]
 
 

@@ -7,12 +7,11 @@ Model, training, template and temperature stand in the path:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from backend.domain import RunInfo, Sampling
 from backend.exchange.traces.formats.paper_eval import drafts
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file
-from backend.exchange.traces.trace_format import Format, Proposal, ScannedFile
+from backend.exchange.traces.trace_format import Format, ScannedFile
 from backend.import_plan import Row
 
 _FILE = re.compile(r"[^_]+_(?P<template>.+)_t(?P<t>\d+(?:\.\d+)?)_k(?P<k>\d+)_s(?P<s>-?\d+)_e(?P<e>-?\d+)")
@@ -24,28 +23,22 @@ def _matches(row: Row) -> bool:
     return "generated_responses" in row
 
 
-def _describe(found: ScannedFile) -> Iterator[Proposal]:
+def _describe(found: ScannedFile, _: str) -> RunInfo:
     name = _FILE.fullmatch(found.stem)
     placed = len(found.folders) >= 3 and found.folders[-3].lower() in ("base", *_TRAININGS)
     if not (placed or (name and len(found.folders) >= 2 and found.folders[-1] in _SETS)):
-        model, dataset = from_file(found)
-        yield Proposal(RunInfo(model, dataset, format=FORMAT.name, source=found.shown, note=UNNAMED))
-        return
+        return RunInfo(*from_file(found), note=UNNAMED)
     base, folder = found.folders[-2:]
     # Under base/ and limo/ the same model's name stands for two models, so that the training is made a part of the
     # name.
     variant = _TRAININGS.get(found.folders[-3].lower()) if placed else None
-    yield Proposal(
-        RunInfo(
-            f"{base} · {variant}" if variant else base,
-            _SETS.get(folder.lower()) or dataset_label(folder),
-            parent=base if variant else None,
-            variant=variant,
-            sampling=Sampling(temperature=float(name["t"]), template=name["template"]) if name else Sampling(),
-            format=FORMAT.name,
-            source=found.shown,
-            note=f"k={name['k']}, problems {name['s']} to {name['e']}" if name else "",
-        )
+    return RunInfo(
+        f"{base} · {variant}" if variant else base,
+        _SETS.get(folder.lower()) or dataset_label(folder),
+        parent=base if variant else None,
+        variant=variant,
+        sampling=Sampling(temperature=float(name["t"]), template=name["template"]) if name else Sampling(),
+        note=f"k={name['k']}, problems {name['s']} to {name['e']}" if name else "",
     )
 
 

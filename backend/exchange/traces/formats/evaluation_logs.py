@@ -14,7 +14,7 @@ from backend.exchange.traces.input_files import shown_name
 from backend.exchange.traces.row_paths import is_messages
 from backend.exchange.traces.rows import load_object, rows_of
 from backend.exchange.traces.source_names import dataset_label, from_file
-from backend.exchange.traces.trace_format import Advance, Format, LeftOut, Proposal, RowError, ScannedFile
+from backend.exchange.traces.trace_format import Advance, Format, LeftOut, RowError, ScannedFile
 from backend.import_plan import Row, Source
 
 _QUESTIONS = ("question", "problem", "query", "instruction", "input", "prompt", "task")
@@ -55,7 +55,7 @@ def _asked(turns: list[Row], named: Row, place: str) -> tuple[str, str]:
 # -- Inspect ----------------------------------------------------------------------------------------
 
 
-def _describe_inspect(found: ScannedFile) -> Iterator[Proposal]:
+def _describe_inspect(found: ScannedFile, _: str) -> RunInfo:
     log = _object(found.row, "eval") or _header(found)
     answered = _object(found.row, "output").get("model")
     model = log.get("model")
@@ -66,8 +66,7 @@ def _describe_inspect(found: ScannedFile) -> Iterator[Proposal]:
     settings = _object(log, "model_generate_config")
     temperature = settings.get("temperature")
     sampling = Sampling(temperature=float(temperature)) if isinstance(temperature, int | float) else Sampling()
-    info = RunInfo(str(model), dataset_label(str(dataset)), sampling=sampling, format=INSPECT.name, source=found.shown)
-    yield Proposal(info)
+    return RunInfo(str(model), dataset_label(str(dataset)), sampling=sampling)
 
 
 def _header(found: ScannedFile) -> Row:
@@ -131,12 +130,12 @@ INSPECT = Format(
 # -- EvalScope --------------------------------------------------------------------------------------
 
 
-def _describe_evalscope(found: ScannedFile) -> Iterator[Proposal]:
+def _describe_evalscope(found: ScannedFile, _: str) -> RunInfo:
     named = fields.optional_text(found.row, "model") or ""
     folder = found.folders[-1] if found.folders else ""
     # The folder is the name that the evaluation was given; the service may answer under a shorter one.
     model = folder if not named or folder.startswith(named) else named
-    yield Proposal(RunInfo(model, dataset_label(found.stem), format=EVALSCOPE.name, source=found.shown))
+    return RunInfo(model, dataset_label(found.stem))
 
 
 def _evalscope_group(found: ScannedFile) -> str:
@@ -202,20 +201,16 @@ def _prompted(row: Row) -> str:
     return f"{str(name or '').rpartition(':')[2]} · prompt {row.get('promptIdx')}"
 
 
-def _describe_promptfoo(found: ScannedFile) -> Iterator[Proposal]:
-    key = _prompted(found.row)
+def _describe_promptfoo(found: ScannedFile, key: str) -> RunInfo:
     label = _object(found.row, "prompt").get("label")
     description = _object(found.row, "config").get("description")
-    dataset = description if isinstance(description, str) and description else from_file(found)[1]
-    info = RunInfo(
-        key.rpartition(" · ")[0] or from_file(found)[0],
-        dataset,
+    stem, dataset = from_file(found)
+    return RunInfo(
+        key.rpartition(" · ")[0] or stem,
+        description if isinstance(description, str) and description else dataset,
         sampling=Sampling(template=label[:80] if isinstance(label, str) else None),
-        format=PROMPTFOO.name,
-        source=found.shown,
         note="verdicts: whether all assertions hold",
     )
-    yield Proposal(info, key)
 
 
 def _promptfoo(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from backend.domain import RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
+from backend.exchange.traces.response_lists import drafts_of
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file, joined
-from backend.exchange.traces.trace_format import Format, Proposal, ScannedFile
-from backend.import_plan import Row, Source
+from backend.exchange.traces.trace_format import Format, ScannedFile
+from backend.import_plan import ColumnMapping, Row, Source
 
+_COLUMNS = ColumnMapping(text="generations", gold="answer", finish="finish_reasons")
 _LISTS = ("correctness_math_verify", "correctness_llama", "is_reasoning_complete")
 _GRADES = ("correctness_math_verify", "correctness_llama")
 _USED = ("problem", "question", "answer", "generations", "finish_reasons", "messages", *_LISTS)
@@ -20,36 +23,26 @@ def _matches(row: Row) -> bool:
     return "generations" in row and not row.keys().isdisjoint(("problem", "question"))
 
 
-def _describe(found: ScannedFile) -> Iterator[Proposal]:
+def _describe(found: ScannedFile, _: str) -> RunInfo:
     model = next((fields.optional_text(found.row, key) for key in ("model", "generator") if found.row.get(key)), None)
     stem, dataset = from_file(found)
     note = joined("" if model else UNNAMED, "verdicts: correctness_math_verify, or else correctness_llama")
-    yield Proposal(RunInfo(model or stem, dataset_label(dataset), format=FORMAT.name, source=found.shown, note=note))
+    return RunInfo(model or stem, dataset_label(dataset), note=note)
 
 
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
-    question = fields.text(row, "problem" if "problem" in row else "question")
-    responses = fields.texts(row, "generations")
+    columns = replace(_COLUMNS, question="problem" if "problem" in row else "question")
+    extra = fields.rest(row, _USED)
     # The lists may be null or shorter than `generations`: what is missing is unknown, never false.
-    finishes = fields.per_sample(row, "finish_reasons", len(responses), shorter=True)
-    shares = fields.sliced(row, _LISTS, len(responses), shorter=True)
-    shared = fields.rest(row, _USED)
+    drafts = list(drafts_of(row, ref, columns, extra, _LISTS, shorter=True))
     # OpenR1's rows repeat question and response as a chat; kept, it would double the store.
-    if "messages" in row and not _repeats(row["messages"], {question, *responses}):
-        shared["messages"] = row["messages"]
-    for sample, text in enumerate(responses):
+    known = {drafts[0].question, *(draft.text for draft in drafts)}
+    kept = {"messages": row["messages"]} if "messages" in row and not _repeats(row["messages"], known) else {}
+    for draft in drafts:
         # The second grader, a model, was asked about a part of the rows alone.
-        grades = (fields.verdict(shares[sample].get(key), key) for key in _GRADES)
-        yield TraceDraft(
-            question,
-            text,
-            ref,
-            gold=fields.optional_text(row, "answer"),
-            sample=sample,
-            finish=fields.finish(finishes[sample]),
-            verdict=next((grade for grade in grades if grade is not None), None),
-            extra={**shared, **shares[sample], **fields.unknown_finish("finish_reason", finishes[sample])},
-        )
+        grades = (fields.verdict(draft.extra.get(key), key) for key in _GRADES)
+        verdict = next((grade for grade in grades if grade is not None), None)
+        yield replace(draft, verdict=verdict, extra={**draft.extra, **kept})
 
 
 def _repeats(messages: Any, known: set[str]) -> bool:

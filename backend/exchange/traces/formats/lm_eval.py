@@ -15,7 +15,7 @@ from backend.exchange.traces.chat_prompts import question_of
 from backend.exchange.traces.input_files import shown_name
 from backend.exchange.traces.rows import load_object, rows_of
 from backend.exchange.traces.source_names import dataset_label, from_file, model_label
-from backend.exchange.traces.trace_format import Advance, Format, LeftOut, Proposal, ScannedFile
+from backend.exchange.traces.trace_format import Advance, Format, LeftOut, ScannedFile
 from backend.import_plan import Row, Source
 
 _FILE = re.compile(r"samples_(?P<task>.+?)(?:_\d{4}-\d\d-\d\dT.*)?")
@@ -28,23 +28,16 @@ def _matches(row: Row) -> bool:
     return {"doc", "resps"} <= row.keys()
 
 
-def _describe(found: ScannedFile) -> Iterator[Proposal]:
+def _describe(found: ScannedFile, _: str) -> RunInfo:
     named = _FILE.fullmatch(found.stem)
-    dataset = dataset_label(named["task"]) if named else from_file(found)[1]
     settings = _generation(found.row)
-    yield Proposal(
-        RunInfo(
-            _model(found) or model_label(found.folders)[0] or found.stem,
-            dataset,
-            sampling=Sampling(
-                # Without sampling the harness decodes greedily, whatever the temperature says.
-                temperature=0.0 if settings.get("do_sample") is False else _number(settings.get("temperature")),
-                max_tokens=fields.count(settings.get("max_gen_toks"), "max_gen_toks"),
-            ),
-            format=FORMAT.name,
-            source=found.shown,
-            note="verdicts: those of the flexible filter, or else of the first",
-        )
+    # Without sampling the harness decodes greedily, whatever the temperature says.
+    temperature = 0.0 if settings.get("do_sample") is False else _number(settings.get("temperature"))
+    return RunInfo(
+        _model(found) or model_label(found.folders)[0] or found.stem,
+        dataset_label(named["task"]) if named else from_file(found)[1],
+        sampling=Sampling(temperature, max_tokens=fields.count(settings.get("max_gen_toks"), "max_gen_toks")),
+        note="verdicts: those of the flexible filter, or else of the first",
     )
 
 

@@ -15,7 +15,7 @@ from backend.exchange.traces import fields
 from backend.exchange.traces.chat_prompts import question_of
 from backend.exchange.traces.formats.openai_chat import asked, response_of, turns_of
 from backend.exchange.traces.row_paths import describe_value, flat, is_messages, only_one, optional_value
-from backend.exchange.traces.trace_format import Format, LeftOut, Proposal, RowError
+from backend.exchange.traces.trace_format import Format, LeftOut, RowError
 from backend.import_plan import ColumnMapping, Draft, Row, Source
 from backend.messages import MessageError, reasoning_of
 
@@ -34,19 +34,12 @@ def model_of(row: Row, mapping: ColumnMapping) -> str:
     return (fields.as_text(optional_value(row, mapping.model), mapping.model) or "") if mapping.model else ""
 
 
-def proposal(info: RunInfo, row: Row, mapping: ColumnMapping, key: str = "") -> Proposal:
-    """The run that the rows of the same model become, or those of the arm `key`."""
-    model = key or model_of(row, mapping)
+def described(info: RunInfo, row: Row, mapping: ColumnMapping, model: str) -> RunInfo:
+    """The run that the rows of the same model (or arm) become; "" where no model is named."""
     name = model or info.model
-    info = replace(
-        info,
-        model=name,
-        format=info.format or FORMAT.name,
-        # Token counts of a file are by its model's own tokenizer.
-        tokenizer=info.tokenizer or (name if mapping.tokens else None),
-        sampling=_sampling(row) if mapping.rows and info.sampling == Sampling() else info.sampling,
-    )
-    return Proposal(info, model)
+    # Token counts of a file are by its model's own tokenizer.
+    tokenizer = name if mapping.tokens else None
+    return replace(info, model=name, tokenizer=tokenizer, sampling=_sampling(row) if mapping.rows else info.sampling)
 
 
 def _sampling(row: Row) -> Sampling:
@@ -181,4 +174,4 @@ def _tokens(value: Any) -> int | None:
         return None
 
 
-FORMAT = Format("mapped columns", lambda row: False, lambda found: (), _drafts)
+FORMAT = Format("mapped columns", lambda row: False, lambda found, key: RunInfo("", ""), _drafts)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from backend.domain import RunInfo, Sampling, SourceRef, TraceDraft
+from backend.domain import RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.formats.openai_chat import asked, turns_of
 from backend.exchange.traces.input_files import describe_file
 from backend.exchange.traces.rows import rows_of
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file, joined
-from backend.exchange.traces.trace_format import Advance, Format, LeftOut, Proposal, ScannedFile
+from backend.exchange.traces.trace_format import Advance, Format, LeftOut, ScannedFile
 from backend.import_plan import Row, Source
 from backend.messages import MessageError, replies, tokens_of
 
@@ -74,18 +74,10 @@ def _failure(row: Row) -> str:
     return f"the request failed ({next((str(word) for word in (*named, status) if word), 'it has no response'):.80})"
 
 
-def _describe(found: ScannedFile) -> Iterator[Proposal]:
-    model, (stem, dataset) = _model(found.row) or "", from_file(found)
-    info = RunInfo(
-        model or stem,
-        dataset_label(dataset),
-        sampling=Sampling(),
-        format=FORMAT.name,
-        source=found.shown,
-        tokenizer=model or None,
-        note=joined("" if model else UNNAMED, "questions come from the requests' file, or else are the custom_id"),
-    )
-    yield Proposal(info, model)
+def _describe(found: ScannedFile, model: str) -> RunInfo:
+    stem, dataset = from_file(found)
+    note = joined("" if model else UNNAMED, "questions come from the requests' file, or else are the custom_id")
+    return RunInfo(model or stem, dataset_label(dataset), tokenizer=model or None, note=note)
 
 
 def _beside(found: ScannedFile, siblings: Sequence[ScannedFile]) -> str | None:

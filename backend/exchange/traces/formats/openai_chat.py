@@ -12,7 +12,7 @@ from backend.domain import RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.json_text import type_name
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file
-from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
+from backend.exchange.traces.trace_format import Format, RowError, ScannedFile
 from backend.import_plan import Row, Source
 from backend.messages import Composed, MessageError, PieceKind, compose, pieces_of
 
@@ -31,17 +31,10 @@ def model_of(row: Row) -> str:
     return fields.optional_text(row, "model") or ""
 
 
-def _describe(found: ScannedFile) -> Iterator[Proposal]:
-    model, (stem, dataset) = model_of(found.row), from_file(found)
+def _describe(found: ScannedFile, model: str) -> RunInfo:
+    stem, dataset = from_file(found)
     named = fields.optional_text(found.row, "dataset") or fields.optional_text(found.row, "data_source")
-    info = RunInfo(
-        model or stem,
-        dataset_label(named or dataset),
-        format=FORMAT.name,
-        source=found.shown,
-        note="" if model else UNNAMED,
-    )
-    yield Proposal(info, model)
+    return RunInfo(model or stem, dataset_label(named or dataset), note="" if model else UNNAMED)
 
 
 def turns_of(value: Any, name: str) -> list[Row]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from backend.domain import Context, RunInfo, Sampling, SourceRef, TraceDraft
+from backend.domain import Context, RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
+from backend.exchange.traces.response_lists import drafts_of
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file, joined
-from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
-from backend.import_plan import Row, Source
+from backend.exchange.traces.trace_format import Format, RowError, ScannedFile
+from backend.import_plan import ColumnMapping, Row, Source
 
 _ROUND = re.compile(r"round(\d{1,3})_responses")
 _ROUND_FILE = re.compile(r"round(\d{1,3})_results")
 _ROUND_KEY = re.compile(r"round\d+_")
 _ROUND_FIELDS = ("conditioning_solution", "responses", "extracted_answers", "is_correct", "correct_count")
+_PROMPT = "hint prompt"  # where a row carries the prompt that is rebuilt
 _WHOLE = "chained_results_all"
 
 
@@ -32,51 +35,36 @@ def _rounds(row: Row) -> list[int]:
     return sorted(int(found[1]) for found in map(_ROUND.fullmatch, row) if found)
 
 
-def _describe(found: ScannedFile) -> Iterator[Proposal]:
+def _runs(found: ScannedFile) -> list[str]:
     named = _ROUND_FILE.fullmatch(found.stem)
-    for number in _rounds(found.row) or [int(named[1]) if named else 0]:
-        # Each round is a run: the first shows a full solution, later ones a response made under the previous hint.
-        context = Context.REGENERATED if number > 1 else Context.SOLUTION
-        note = f"hint round {number}" if number else "the hint's round is not named: taken as the first"
-        yield Proposal(_info(found, context, note), f"round {number}" if number else "")
+    numbers = _rounds(found.row) or [int(named[1]) if named else 0]
+    return [f"round {number}" if number else "" for number in numbers]
+
+
+def _describe(found: ScannedFile, key: str) -> RunInfo:
+    # Each round is a run: the first shows a full solution, later ones a response made under the previous hint.
+    context = Context.SOLUTION if key in ("", "round 1") else Context.REGENERATED
+    return _info(found, context, f"hint {key}" if key else "the hint's round is not named: taken as the first")
 
 
 def _info(found: ScannedFile, context: Context, note: str) -> RunInfo:
     model, dataset = from_file(found)
     source = found.row.get("data_source")
-    return RunInfo(
-        found.folders[-1] if found.folders else model,
-        dataset_label(source) if isinstance(source, str) and source else dataset,
-        context=context,
-        sampling=Sampling(),
-        format=FORMAT.name,
-        source=found.shown,
-        note=joined(note, UNNAMED.replace("file", "folder")),
-    )
+    dataset = dataset_label(source) if isinstance(source, str) and source else dataset
+    note = joined(note, UNNAMED.replace("file", "folder"))
+    return RunInfo(found.folders[-1] if found.folders else model, dataset, context=context, note=note)
 
 
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
     # "round 2" -> "round2_": the file of all rounds prefixes every field, a round's own file doesn't.
     prefix = source.key.replace(" ", "") + "_" if _rounds(row) else ""
-    names = {field: prefix + field for field in _ROUND_FIELDS}
-    question, responses = fields.text(row, "question"), fields.texts(row, names["responses"])
-    answers = fields.per_sample(row, names["extracted_answers"], len(responses))
-    verdicts = fields.per_sample(row, names["is_correct"], len(responses))
-    prompt = hint_prompt(question, fields.text(row, names["conditioning_solution"]))
+    solution, text, answer, verdict, count = (prefix + field for field in _ROUND_FIELDS)
+    columns = ColumnMapping("question", text, "gold_answer", _PROMPT, answer=answer, verdict=verdict)
     shared = {key: value for key, value in row.items() if not _ROUND_KEY.match(key)}
-    extra = fields.rest(shared, ("question", "gold_answer", *(() if prefix else names.values())))
-    for sample, text in enumerate(responses):
-        yield TraceDraft(
-            question,
-            text,
-            ref,
-            gold=fields.optional_text(row, "gold_answer"),
-            prompt=prompt,
-            sample=sample,
-            answer=fields.as_text(answers[sample], names["extracted_answers"]),
-            verdict=fields.verdict(verdicts[sample], names["is_correct"]),
-            extra=extra,
-        )
+    own = () if prefix else (solution, text, answer, verdict, count)
+    prompt = hint_prompt(fields.text(row, "question"), fields.text(row, solution))
+    extra = fields.rest(shared, ("question", "gold_answer", *own))
+    return drafts_of({**row, _PROMPT: prompt}, ref, columns, extra)
 
 
 def _beside(found: ScannedFile, siblings: Sequence[ScannedFile]) -> str | None:
@@ -86,36 +74,22 @@ def _beside(found: ScannedFile, siblings: Sequence[ScannedFile]) -> str | None:
     return None
 
 
-def _describe_collected(found: ScannedFile) -> Iterator[Proposal]:
-    # An accuracy of such a run would be 100 % by selection, which its note has to say.
-    info = _info(found, Context.NONE, "only right responses were kept by the source")
-    yield Proposal(info)
-
-
 def _collected_drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
-    question, prompt = fields.text(row, "question"), row.get("prompt")
+    prompt = row.get("prompt")
     if isinstance(prompt, list):
         if not all(isinstance(turn, dict) for turn in prompt):
             raise RowError("'prompt' should be a list of messages")
         prompt = "\n\n".join(fields.text(turn, "content") for turn in prompt)
-    used = ("question", "prompt", "gold_answer", "correct_solutions")
-    for sample, text in enumerate(fields.texts(row, "correct_solutions")):
-        yield TraceDraft(
-            question,
-            text,
-            ref,
-            gold=fields.optional_text(row, "gold_answer"),
-            prompt=fields.as_text(prompt, "prompt") or "",
-            sample=sample,
-            verdict=True,
-            extra=fields.rest(row, used),
-        )
+    columns = ColumnMapping("question", "correct_solutions", "gold_answer", "prompt")
+    drafts = drafts_of({**row, "prompt": prompt}, ref, columns, fields.rest(row, columns.used().values()))
+    return (replace(draft, verdict=True) for draft in drafts)
 
 
-FORMAT = Format("paper chained hints", _matches, _describe, _drafts, beside=_beside)
+FORMAT = Format("paper chained hints", _matches, _describe, _drafts, several=_runs, beside=_beside)
 COLLECTED = Format(
     "paper collected answers",
     lambda row: {"correct_solutions", "question"} <= row.keys(),
-    _describe_collected,
+    # An accuracy of such a run would be 100 % by selection, which its note has to say.
+    lambda found, _: _info(found, Context.NONE, "only right responses were kept by the source"),
     _collected_drafts,
 )

@@ -10,7 +10,7 @@ from backend.exchange.traces import fields
 from backend.exchange.traces.formats.openai_chat import asked, turns_of
 from backend.exchange.traces.json_text import parse, type_name
 from backend.exchange.traces.source_names import dataset_label, from_file, shard_name
-from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
+from backend.exchange.traces.trace_format import Format, RowError, ScannedFile
 from backend.import_plan import Row, Source, SourceKind
 
 
@@ -18,12 +18,12 @@ def _matches(row: Row) -> bool:
     return {"prompt", "reward_model"} <= row.keys()
 
 
-def _describe(found: ScannedFile) -> Iterator[Proposal]:
+def _describe(found: ScannedFile, _: str) -> RunInfo:
     label = dataset_label(shard_name(found.stem) or found.stem)
     # train.parquet and its like are named by their folder.
     if label in ("train", "test", "validation", "data"):
         label = from_file(found)[1]
-    yield Proposal(RunInfo("", label, format=FORMAT.name, source=found.shown))
+    return RunInfo("", label)
 
 
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[ProblemDraft]:

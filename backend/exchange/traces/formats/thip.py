@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from backend.domain import RunInfo, Sampling, SourceRef, TraceDraft, visible
 from backend.exchange.traces import fields
 from backend.exchange.traces.input_files import shown_name
+from backend.exchange.traces.response_lists import drafts_of
 from backend.exchange.traces.rows import load_object
 from backend.exchange.traces.source_names import dataset_label, from_file, joined, model_label
-from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
-from backend.import_plan import Row, Source
+from backend.exchange.traces.trace_format import Format, RowError, ScannedFile
+from backend.import_plan import ColumnMapping, Row, Source
 
 _CONFIG = "config.json"
-_USED = ("problem", "prompt", "response", "response_length", "finish_reason", "correct")
+_COLUMNS = ColumnMapping(
+    question="problem",
+    text="response",
+    prompt="prompt",
+    tokens="response_length",
+    finish="finish_reason",
+    verdict="correct",
+)
 _OFF = ("", "disabled", "none", None)
 
 
@@ -22,16 +31,15 @@ def _matches(row: Row) -> bool:
     return {"problem", "response"} <= row.keys() and not row.keys().isdisjoint(("response_length", "finish_reason"))
 
 
-def _describe(found: ScannedFile) -> Iterator[Proposal]:
+def _describe(found: ScannedFile, _: str) -> RunInfo:
     beside = found.path.with_name(_CONFIG)
     if not beside.is_file():
         note = "no config.json beside it: model and dataset are the folders' names, sampling is unknown"
         # Without it the folders are `<model>/<data set>`, and the sampling is unknown.
         model, dataset = found.folders[-2:] if len(found.folders) > 1 else from_file(found)
-        yield Proposal(RunInfo(model, dataset_label(dataset), format=FORMAT.name, source=found.shown, note=note))
-        return
+        return RunInfo(model, dataset_label(dataset), note=note)
     shown = shown_name(Path(found.shown).with_name(_CONFIG))
-    yield Proposal(_configured(load_object(beside, shown), found))
+    return _configured(load_object(beside, shown), found)
 
 
 def _configured(config: Row, found: ScannedFile) -> RunInfo:
@@ -48,8 +56,6 @@ def _configured(config: Row, found: ScannedFile) -> RunInfo:
         model or from_file(found)[0],
         dataset_label(data or (found.folders[-1] if found.folders else "unnamed")),
         sampling=_sampling(config),
-        format=FORMAT.name,
-        source=found.shown,
         tokenizer=model or None,
         note=joined(f"{checkpoint} of {path}" if checkpoint else path, *fixes, "max_model_len counts the prompt too"),
     )
@@ -82,25 +88,8 @@ def _whole(config: Row, key: str) -> int | None:
 
 
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
-    question, responses = fields.text(row, "problem"), fields.texts(row, "response")
-    tokens = fields.per_sample(row, "response_length", len(responses))
-    finishes = fields.per_sample(row, "finish_reason", len(responses))
-    verdicts = fields.per_sample(row, "correct", len(responses))
-    gold_key = "expected_answer" if "expected_answer" in row else "answer"
-    shared = fields.rest(row, (*_USED, gold_key))
-    for sample, text in enumerate(responses):
-        yield TraceDraft(
-            question,
-            text,
-            ref,
-            gold=fields.optional_text(row, gold_key),
-            prompt=fields.optional_text(row, "prompt") or "",
-            sample=sample,
-            tokens=fields.count(tokens[sample], "response_length"),
-            finish=fields.finish(finishes[sample]),
-            verdict=fields.verdict(verdicts[sample], "correct"),
-            extra={**shared, **fields.unknown_finish("finish_reason", finishes[sample])},
-        )
+    columns = replace(_COLUMNS, gold="expected_answer" if "expected_answer" in row else "answer")
+    return drafts_of(row, ref, columns, fields.rest(row, columns.used().values()))
 
 
 def _beside(found: ScannedFile, siblings: Sequence[ScannedFile]) -> str | None:

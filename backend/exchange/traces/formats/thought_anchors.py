@@ -14,15 +14,12 @@ from backend.domain import ImportProblem, RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.input_files import shown_name
 from backend.exchange.traces.rows import load_object, rows_of
-from backend.exchange.traces.trace_format import Advance, Format, Proposal, RowError, ScannedFile
+from backend.exchange.traces.trace_format import Advance, Format, RowError, ScannedFile
 from backend.import_plan import Row, Source
 
 _PROBLEM = "problem.json"
 _LABELS = "chunks_labeled.json"
-_ASIDE = {
-    _PROBLEM: "problem of base_solution.json, read with it",
-    _LABELS: "sentence labels, not traces",
-}
+_ASIDE = {_PROBLEM: "problem of base_solution.json, read with it", _LABELS: "sentence labels, not traces"}
 # A problem has a right and a wrong chain: sample 0 and sample 1.
 _HALVES = {"correct_base_solution": 0, "incorrect_base_solution": 1}
 _USED = ("prompt", "solution", "full_cot", "answer", "is_correct")
@@ -41,14 +38,14 @@ def _half(path: Path) -> int | None:
     return _HALVES.get(path.parent.parent.name)
 
 
-def _describe(found: ScannedFile) -> Iterator[Proposal]:
+def _describe(found: ScannedFile, _: str) -> RunInfo:
     halves = len(found.folders) >= 3 and _half(found.path) is not None
     model = found.folders[-3] if halves else (found.folders or (found.stem,))[-1]
     source = shown_name(Path(found.shown).parents[2]) if halves else found.shown
     # Half of the chains were chosen for being right: an accuracy of this run says nothing, and its note says so.
     both = halves and all((found.path.parents[2] / half).is_dir() for half in _HALVES)
     note = "chains selected: half right, half wrong" if both else "chains selected by their verdicts"
-    yield Proposal(RunInfo(model, "MATH", format=FORMAT.name, source=source, note=note))
+    return RunInfo(model, "MATH", source=source, note=note)
 
 
 def _rows(source: Source, advance: Advance) -> Iterator[tuple[Row, SourceRef]]:

@@ -13,7 +13,7 @@ from backend.exchange.traces.chat_prompts import question_of
 from backend.exchange.traces.formats.openai_chat import asked, response_of, turns_of
 from backend.exchange.traces.row_paths import is_messages
 from backend.exchange.traces.source_names import dataset_label, from_file, joined
-from backend.exchange.traces.trace_format import Format, LeftOut, Proposal, RowError, ScannedFile
+from backend.exchange.traces.trace_format import Format, LeftOut, RowError, ScannedFile
 from backend.import_plan import Row, Source
 
 _NO_NAME = "the model is not named in the source: the folder's name stands in for it"
@@ -33,20 +33,10 @@ def _step(row: Row) -> str:
     return f"step {step}" if step else ""
 
 
-def _describe(found: ScannedFile) -> Iterator[Proposal]:
-    (model, _), step = from_file(found), _step(found.row)
+def _describe(found: ScannedFile, step: str) -> RunInfo:
+    model = " · ".join(filter(None, (from_file(found)[0], step)))
     note = joined("rollouts of a training; its rewards are kept with each trace", _NO_NAME)
-    yield Proposal(
-        RunInfo(
-            " · ".join(filter(None, (model, step))),
-            "training rollouts",
-            variant=step or None,
-            format=FORMAT.name,
-            source=found.shown,
-            note=note,
-        ),
-        step,
-    )
+    return RunInfo(model, "training rollouts", variant=step or None, note=note)
 
 
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:
@@ -85,14 +75,11 @@ def _verdict(values: Any) -> bool | None:
     return next((bool(value) for value in named if isinstance(value, int | float) and value in (0, 1)), None)
 
 
-def _describe_trajectory(found: ScannedFile) -> Iterator[Proposal]:
+def _describe_trajectory(found: ScannedFile, _: str) -> RunInfo:
     named = fields.optional_text(found.row, "benchmark")
     # The innermost folder is the benchmark's.
-    above = replace(found, names=tuple(part for part in found.names if part != named))
-    model, dataset = from_file(above)
-    yield Proposal(
-        RunInfo(model, dataset_label(named or dataset), format=TRAJECTORIES.name, source=found.shown, note=_NO_NAME)
-    )
+    model, dataset = from_file(replace(found, names=tuple(part for part in found.names if part != named)))
+    return RunInfo(model, dataset_label(named or dataset), note=_NO_NAME)
 
 
 def _trajectory(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:
@@ -129,8 +116,5 @@ def _count(value: Any) -> int | None:
 
 FORMAT = Format("TRL completions", _matches, _describe, _drafts, split=_step)
 TRAJECTORIES = Format(
-    "tinker trajectories",
-    lambda row: {"turns", "reward"} <= row.keys(),
-    _describe_trajectory,
-    _trajectory,
+    "tinker trajectories", lambda row: {"turns", "reward"} <= row.keys(), _describe_trajectory, _trajectory
 )

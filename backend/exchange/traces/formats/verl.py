@@ -11,7 +11,7 @@ from backend.domain import RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.chat_prompts import question_of
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, joined, model_label
-from backend.exchange.traces.trace_format import Format, Proposal, RowError, ScannedFile
+from backend.exchange.traces.trace_format import Format, RowError, ScannedFile
 from backend.import_plan import Row, Source
 
 _USED = ("input", "output", "gts", "acc", "score", "step", "pred")
@@ -28,21 +28,16 @@ def _step(row: Row) -> str:
     return "" if step is None else f"step {step}"
 
 
-def _describe(found: ScannedFile) -> Iterator[Proposal]:
+def _describe(found: ScannedFile, step: str) -> RunInfo:
     # The folder is the only name that a training has here: files are called by their step.
     numbered = found.stem.isdigit() and found.folders
-    model, checkpoint = model_label(found.folders) if numbered else (found.stem, "")
-    source, step = found.row.get("data_source"), _step(found.row)
-    yield Proposal(
-        RunInfo(
-            " · ".join(filter(None, (model, checkpoint, step))),
-            dataset_label(source) if isinstance(source, str) and source else "training rollouts",
-            variant=step or None,
-            format=FORMAT.name,
-            source=found.shown,
-            note=joined("roles unknown", UNNAMED.replace("file", "folder") if numbered else UNNAMED),
-        ),
-        step,
+    names = model_label(found.folders) if numbered else (found.stem,)
+    source = found.row.get("data_source")
+    return RunInfo(
+        " · ".join(filter(None, (*names, step))),
+        dataset_label(source) if isinstance(source, str) and source else "training rollouts",
+        variant=step or None,
+        note=joined("roles unknown", UNNAMED.replace("file", "folder") if numbered else UNNAMED),
     )
 
 
