@@ -57,7 +57,7 @@ with header:
     grader, lexicon, loops = choose_grader(), choose_lexicon(), choose_loops()
 if lacking := missing_cues(lexicon):
     with st.container(horizontal=True):
-        notice(f"{len(lacking)} of the runs hold no cues of this lexicon yet, and count as none.", "warning")
+        notice(f"{len(lacking)} of the runs were not searched with this lexicon yet: cues unknown.", "warning")
         if not barred() and st.button("Find them now"):
             with st.spinner("Finding cues"):
                 list(services().lexicons.match_missing())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,8 +38,7 @@ def _demo(services: Services, options: argparse.Namespace) -> None:
         jobs = [services.generation.submit(spec, kind=JobKind.EVALUATE) for spec in demo_specs(models)]
         runs = [run for job in jobs for run in follow(services, job, options.settings).result["runs"]]
         print(f"wrote  {len(runs)} runs, {services.demo.ship(runs):,} bytes, to {options.settings.lab / 'demo'}")
-        figures = {summary.run.id: summary for summary in services.runs.summaries("kim2026")}
-        print("\n".join(_table_row(figures[run]) for run in runs))
+        _print_table(services, runs)
 
 
 def _refresh(settings: Settings) -> None:
@@ -49,6 +49,13 @@ def _refresh(settings: Settings) -> None:
             runs = services.demo.install()
             services.refresh.run_all()
             print(f"wrote  {len(runs)} runs, {services.demo.ship_all(runs):,} bytes, to {settings.lab / 'demo'}")
+            _print_table(services, runs)
+
+
+def _print_table(services: Services, runs: Sequence[str]) -> None:
+    """The table of the lab's README, without the answers of trainings."""
+    figures = {summary.run.id: summary for summary in services.runs.summaries("kim2026")}
+    print("\n".join(_table_row(figures[run]) for run in runs if not figures[run].run.aside))
 
 
 def _table_row(summary: RunSummary) -> str:
@@ -59,7 +66,7 @@ def _table_row(summary: RunSummary) -> str:
     cells = [
         *(f"`{info.model}`", f"`{info.dataset}`", condition),
         _with_ends(right, 100, 1) if right else "-",
-        _with_ends(summary.cues, 1, 2),
+        _with_ends(summary.cues, 1, 2) if summary.cues else "-",
         _with_ends(summary.length, 1, 0),
     ]
     return f"| {' | '.join(cells)} |"

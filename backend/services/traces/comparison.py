@@ -133,6 +133,13 @@ class ComparisonService:
         Raises UserError where they share no problem, and where loops are to be left out and aren't known.
         """
         runs = self._runs(run_ids)
+        held = self._store.ledger.run_lexicons()
+        if lacking := [run for run in runs if self._lexicons.get(lexicon).id not in held.get(run.id, ())]:
+            # Counted all the same, it would stand there as free of doubts.
+            raise UserError(
+                f"{visible(lacking[0].label)} was not searched with the lexicon {visible(lexicon)} yet: "
+                f"Overview's “Find them now” does it, or the command `match`."
+            )
         by_run: dict[str, dict[str, Row]] = defaultdict(dict)
         for row in self._rows(run_ids, lexicon, loops):
             by_run[row["run_id"]][row["problem_id"]] = row

@@ -50,7 +50,7 @@ class RunSummary:
     chars: float
     length: Estimate
     cut: Estimate | None
-    cues: Estimate
+    cues: Estimate | None  # None: the run was not searched with the lexicon yet
     per_1k: Estimate | None
     disagree: int
     free: LengthAndCues | None
@@ -100,9 +100,12 @@ class RunService:
     def summaries(self, lexicon: str | None = None) -> list[RunSummary]:
         """Every run with its figures under `lexicon` (a name; default: the default one)."""
         name = lexicon or self._lexicons.default
-        by_run = self._by_run(self._lexicons.get(name).id)
-        whole = {row["run_id"]: row for row in self._store.queries.per_run(None, self._lexicons.get(name).id)}
-        return [summarise(run, name, by_run[run.id], whole[run.id]) for run in self.all() if run.id in by_run]
+        identity = self._lexicons.get(name).id
+        by_run, held = self._by_run(identity), self._store.ledger.run_lexicons()
+        whole = {row["run_id"]: row for row in self._store.queries.per_run(None, identity)}
+        found = [summarise(run, name, by_run[run.id], whole[run.id]) for run in self.all() if run.id in by_run]
+        # A run that was never searched with the lexicon isn't free of doubts.
+        return [each if identity in held.get(each.run.id, ()) else unsearched(each) for each in found]
 
     def _by_run(self, lexicon: str) -> dict[str, list[Row]]:
         """Run id -> its rows, one a problem (see `Queries.per_problem`)."""
@@ -199,7 +202,7 @@ class RunService:
             "cues_per_1k": {name: figures[1] for name, figures in densities.items()},
             "cues": {
                 "lexicon": summary.lexicon,
-                "per_trace": dataclasses.asdict(summary.cues),
+                "per_trace": summary.cues and dataclasses.asdict(summary.cues),
                 "per_1k": summary.per_1k and dataclasses.asdict(summary.per_1k),
                 "without_loops": summary.free and dataclasses.asdict(summary.free),
                 "in_loops": summary.in_loops,
@@ -239,6 +242,13 @@ def summarise(run: Run, lexicon: str, rows: list[Row], whole: Row) -> RunSummary
         largest=whole["largest"] / whole["cues"] if whole["cues"] else None,
         median_length=whole[f"median_{run.length_unit}"],
         median_cues=whole["median_cues"],
+    )
+
+
+def unsearched(summary: RunSummary) -> RunSummary:
+    """The figures of a run whose cues of the lexicon are unknown."""
+    return dataclasses.replace(
+        summary, cues=None, per_1k=None, free=None, in_loops=None, largest=None, median_cues=None
     )
 
 

@@ -44,13 +44,13 @@ def hero_title(hero: TellingProblem, lexicon: str, grader: str | None) -> str:
 def lead(hero: TellingProblem, figures: Mapping[str, RunSummary], grader: str) -> str:
     """What the pair shows as a whole, in one sentence of its own figures."""
     a, b = figures.get(hero.pair.base.id), figures.get(hero.pair.variant.id)
-    if a is None or b is None:
+    if a is None or b is None or a.cues is None or b.cues is None:
         return ""
     right_a, right_b = a.accuracy[grader], b.accuracy[grader]
     cues_a, cues_b = number(a.cues.value, Form.DECIMAL), number(b.cues.value, Form.DECIMAL)
     claim = f"{cues_b} doubt cues per trace (A: {cues_a})"
     if a.free and b.free and (a.cues.why or b.cues.why):
-        free_a, free_b = (number(side.cues.value, Form.DECIMAL) for side in (a.free, b.free))
+        free_a, free_b = (number(side.cues.value, Form.DECIMAL) for side in (a.free, b.free) if side.cues)
         claim = f"{claim.removesuffix(')')}; without loops {free_b}, A: {free_a})"
     # Lengths in words and in tokens don't compare.
     if a.length.value and a.run.length_unit == b.run.length_unit:

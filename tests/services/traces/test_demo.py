@@ -107,7 +107,7 @@ def test_training_and_one_word_do_what_the_app_says(
 def test_the_readme_states_these_figures(figures: dict[tuple[str, str, Context, str], RunSummary]) -> None:
     """The table of the demo in data/lab/README.md, row by row: accuracy and cues as the store computes them."""
     text = (LAB / "README.md").read_text("utf-8")
-    rows = re.findall(r"^\| `(lab-[\w-]+)` \| `(lab-[\w-]+)` \| ([^|]+) \| ([\d.]+) \[[^|]+\| ([\d.]+) \[", text, re.M)
+    rows = re.findall(r"^\| `(lab-[\w-]+)` \| `(lab-[\w-]+)` \| ([^|]+) \| ([\d.]+) \[[^|]+\| ([\d.]+) ", text, re.M)
     assert len(rows) == len(figures)
     for model, dataset, condition, right, cues in rows:
         context, _, special = condition.strip().partition("; ")
