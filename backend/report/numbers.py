@@ -26,12 +26,16 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A number with the ends of its interval, all in the number's own unit; None where unknown. `note` qualifies it."""
+    """A number with the ends of its interval, all in the number's own unit; None where unknown.
+
+    `note` qualifies it, and `why` says why it has no interval.
+    """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     note: str = field(default="", kw_only=True)
+    why: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,9 @@ def relation(a: Run, b: Run) -> tuple[Run, Run, str] | None:
     if a.info.model == b.info.model:
         if _PLAIN not in (_conditions(a), _conditions(b)):
             return None
+        # Made twice alike, as by a retry of what was lost: nothing lies between them but chance.
+        if (a.info.context, a.info.sampling) == (b.info.context, b.info.sampling):
+            return None
         first, second = sorted((a, b), key=lambda run: (_conditions(run) != _PLAIN, run.created, run.id))
         return first, second, "same model, other conditions"
     if a.info.parent and a.info.parent == b.info.parent:

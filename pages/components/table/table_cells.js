@@ -9,6 +9,7 @@ import { el } from "../browser/element.js";
  * @property {string | null} [small]
  * @property {string | null} [href]
  * @property {string | null} [ends]
+ * @property {string} [why]
  * @property {any} [value]
  * @property {number | null} [low]
  * @property {number | null} [high]
@@ -40,7 +41,7 @@ const WRITERS = {
     return cell.small ? [shown, el("small", {}, el("bdi", {}, cell.small))] : [shown];
   },
   number: (cell) => [
-    cell.text, ...(cell.ends ? [" ", el("small", {}, cell.ends)] : []),
+    cell.why ? el("span", { title: cell.why }, cell.text ?? "") : cell.text, ...(cell.ends ? [" ", el("small", {}, cell.ends)] : []),
     ...(cell.small ? [el("small", { class: "note" }, cell.small)] : []),
   ],
   bar: (cell, column) => [el("span", { class: "figure" }, ...WRITERS.number(cell, column)), bar(cell, column)],

@@ -94,7 +94,7 @@ def one_line(text: str) -> str:
 
 def interval_cell(estimate: Estimate | None, note: str = "") -> Interval | None:
     """A measure's estimate as a cell with a small line under it; None, and so a dash, where there is none."""
-    return Interval(estimate.value, estimate.low, estimate.high, note=note) if estimate else None
+    return Interval(estimate.value, estimate.low, estimate.high, note=note, why=estimate.why) if estimate else None
 
 
 def links_of(cell: Cell) -> list[Link]:
@@ -157,6 +157,7 @@ def _number_cell(cell: Cell, column: Column) -> dict[str, Any]:
         "text": number(value, column.form, signed=column.signed),
         "ends": ends,
         "small": one_line(cell.note) if isinstance(cell, Interval) else "",
+        "why": one_line(cell.why) if isinstance(cell, Interval) else "",
     }
 
 

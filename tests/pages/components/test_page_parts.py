@@ -187,7 +187,11 @@ def test_cells_reach_the_browser_as_data_of_their_kind() -> None:
     rows = [Row("a", {"acc": Interval(0.5, 0.4, 0.6)}), Row("b", {"acc": float("nan")}), Row("c", {})]
     assert column_data(column, rows)["most"] == 0.6
     cells = [row_data(row, [column])["cells"][0] for row in rows]
-    assert cells[0] == {"value": 0.5, "low": 0.4, "high": 0.6, "text": "50.0%", "ends": "[40.0, 60.0]"}
+    shown = {"value": 0.5, "low": 0.4, "high": 0.6, "text": "50.0%", "ends": "[40.0, 60.0]"}
+    assert cells[0] == {**shown, "small": "", "why": ""}
+    qualified = Row("e", {"acc": Interval(0.5, note="31% in\nloops", why="no interval covers")})
+    cell = row_data(qualified, [column])["cells"][0]
+    assert (cell["ends"], cell["small"], cell["why"]) == ("", "31% in loops", "no interval covers")
     assert [cell["value"] for cell in cells[1:]] == [None, None]
     assert [cell["text"] for cell in cells[1:]] == ["–", "–"]
     with pytest.raises(ValueError, match="within this app"):
