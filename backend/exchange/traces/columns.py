@@ -85,8 +85,6 @@ _CARRIERS = {"text", "content", "output", "value", "message", "choices", "raw"}
 _LONG = 40  # characters: less is a label, a number or a name
 _ESSAY = 4000  # characters of a "solution" that nobody writes by hand
 _MOST_COLUMNS = 200
-
-
 _SEVERAL = {*_RESPONSES, "answers", "models", "arms", "model_answers", "systems", "candidates"}
 _PART_NAMES = {name for names in _NAMES.values() for name in names} | _CARRIERS | {"answer", "final_answer", "think"}
 _ARM_WORDS = {

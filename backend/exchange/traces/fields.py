@@ -5,8 +5,8 @@ Owns the meanings of loosely written values: verdicts, token counts, finish reas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import orjson
 
@@ -15,6 +15,8 @@ from backend.exchange.traces.json_text import type_name
 from backend.exchange.traces.trace_format import RowError
 from backend.import_plan import Row
 from backend.messages import finish_of
+
+T = TypeVar("T")
 
 # The last of each are those of program judges (AC: accepted, WA: wrong answer) and of Inspect's scorers (C, I).
 _TRUE = {"true", "1", "1.0", "yes", "correct", "right", "pass", "passed", "accepted", "ac", "c"}
@@ -116,6 +118,29 @@ def count(value: Any, name: str) -> int | None:
 def finish(value: Any) -> Finish:
     """The finish reason as ours; unknown for any other word."""
     return finish_of(value)
+
+
+def lenient(read: Callable[[Any, str], T | None], value: Any) -> T | None:
+    """What `read` makes of a value; None where it can't be read, as of a reward of 0.3 that is no verdict."""
+    try:
+        return read(value, "")
+    except RowError:
+        return None
+
+
+def zero_or_one(value: Any) -> bool | None:
+    """A number of exactly 0 or 1 as a verdict; None for all else: other rewards and means say neither."""
+    return bool(value) if isinstance(value, int | float) and value in (0, 1) else None
+
+
+def first_named(row: Row, names: Sequence[str]) -> str:
+    """The first of `names` whose field isn't null; "" where none is."""
+    return next((name for name in names if row.get(name) is not None), "")
+
+
+def only(row: Row, keys: Iterable[str]) -> Row:
+    """The fields in `keys`."""
+    return {key: row[key] for key in keys if key in row}
 
 
 def unknown_finish(key: str, value: Any) -> Row:

@@ -61,6 +61,14 @@ def optional_value(row: Row, column: str | None) -> Any:
         return None
 
 
+def object_at(row: Row, *path: str) -> Row:
+    """The object a path leads to; an empty one where there is none."""
+    here: Any = row
+    for key in path:
+        here = here.get(key) if isinstance(here, dict) else None
+    return here if isinstance(here, dict) else {}
+
+
 def flat(value: Any) -> list[Any]:
     """The items of a list of any depth, or the value itself; a list of messages is one item."""
     if not isinstance(value, list) or is_messages(value):

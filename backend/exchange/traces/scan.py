@@ -7,7 +7,7 @@ known format, unless it holds several runs; of others, the first rows are looked
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -57,18 +57,8 @@ def scan(paths: Sequence[Path], base: Path | None = None) -> ImportPlan:
     A file named directly that is of no known format fails; met in a folder it is skipped with a reason. Broken data
     files fail everywhere.
     """
-    plan, founds = ImportPlan([], [], []), []
-    for each in walk(paths, base):
-        try:
-            outcome = _look(each) if isinstance(each, WalkedFile) else each
-        except ImportProblem as problem:
-            outcome = problem
-        if isinstance(outcome, Skipped):
-            plan.skipped.append(outcome)
-        elif isinstance(outcome, ImportProblem):
-            plan.failed.append(outcome)
-        else:
-            founds.append((outcome, isinstance(each, WalkedFile) and each.direct))
+    plan = ImportPlan([], [], [])
+    founds = list(_walked(paths, base, _look, plan))
     _settle(founds, plan)
     plan.skipped.sort(key=lambda skipped: skipped.file)
     return plan
@@ -78,24 +68,40 @@ def scan_mapped(paths: Sequence[Path], arms: Sequence[Arm], base: Path | None = 
     """Like `scan`, but every file whose rows have the columns of a mapping is read by it, an arm a mapping."""
     plan = ImportPlan([], [], [])
     groups: dict[str, list[ScannedFile]] = {}
-    for each in walk(paths, base):
-        try:
-            outcome = _fitting(each, arms) if isinstance(each, WalkedFile) else each
-        except ImportProblem as problem:
-            direct = isinstance(each, WalkedFile) and each.direct
-            outcome = problem if direct else Skipped(problem.file, "it hasn't the columns of the mapping")
-        if isinstance(outcome, Skipped):
-            plan.skipped.append(outcome)
-        elif isinstance(outcome, ImportProblem):
-            plan.failed.append(outcome)
-        else:
-            groups.setdefault(_group(mapped.FORMAT, outcome, "mapped"), []).append(outcome)
+    unfit = "it hasn't the columns of the mapping"
+    for found, _ in _walked(paths, base, lambda entry: _fitting(entry, arms), plan, unfit):
+        groups.setdefault(_group(mapped.FORMAT, found, "mapped"), []).append(found)
     for members in groups.values():
         _add(mapped.FORMAT, members, [], GuessedTable(tuple(arms)), plan)
     # A person named the columns: of them nothing was guessed.
     notes = [source.info.note.removeprefix(_GUESSED).removeprefix("; ") for source in plan.sources]
     named = [replace(s, info=replace(s.info, note=note)) for s, note in zip(plan.sources, notes, strict=True)]
     return replace(plan, sources=named)
+
+
+def _walked(
+    paths: Sequence[Path],
+    base: Path | None,
+    look: Callable[[WalkedFile], ScannedFile | Skipped],
+    plan: ImportPlan,
+    unfit: str = "",
+) -> Iterator[tuple[ScannedFile, bool]]:
+    """The files that `look` takes, and whether they were named directly; the others are noted in the plan.
+
+    With `unfit` a file met in a folder that `look` refuses is skipped for that reason.
+    """
+    for each in walk(paths, base):
+        direct = isinstance(each, WalkedFile) and each.direct
+        try:
+            outcome = look(each) if isinstance(each, WalkedFile) else each
+        except ImportProblem as problem:
+            outcome = Skipped(problem.file, unfit) if unfit and not direct else problem
+        if isinstance(outcome, ScannedFile):
+            yield outcome, direct
+        elif isinstance(outcome, Skipped):
+            plan.skipped.append(outcome)
+        else:
+            plan.failed.append(outcome)
 
 
 def _fitting(entry: WalkedFile, arms: Sequence[Arm]) -> ScannedFile | Skipped:
@@ -331,7 +337,10 @@ def _parts(
         for number, row in rows_in(file, mapping.rows if mapping else None):
             if isinstance(row, LeftOut):
                 continue
-            part = _part(form, row, mapping, file, number)
+            try:
+                part = part_of(form, row, mapping)
+            except RowError as error:
+                raise ImportProblem(file.shown, str(error), number) from None
             if part is None or part in seen:
                 continue
             seen.add(part)
@@ -340,13 +349,6 @@ def _parts(
             yield replace(found, row=row)
     if not seen:
         yield members[0]
-
-
-def _part(form: Format, row: Row, mapping: ColumnMapping | None, file: SourceFile, number: int) -> str | None:
-    try:
-        return part_of(form, row, mapping)
-    except RowError as error:
-        raise ImportProblem(file.shown, str(error), number) from None
 
 
 def part_of(form: Format, row: Row, mapping: ColumnMapping | None) -> str | None:

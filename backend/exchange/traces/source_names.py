@@ -57,27 +57,10 @@ _SHARD = re.compile(r"(?P<name>.+)-\d{5}-of-\d{5}")
 _NUMBERED = re.compile(r"(?:[a-z]+[-_])?\d+", re.IGNORECASE)
 UNNAMED = "the model is not named in the source: the file's name stands in for it"
 # Folders that tell a trained model from the one it came from, where both have the same name.
-_TRAINED = frozenset(
-    (
-        *(
-            "sft",
-            "rl",
-            "rlft",
-            "rlhf",
-            "grpo",
-            "gspo",
-            "dpo",
-            "ppo",
-            "rloo",
-            "sdft",
-            "sdpo",
-            "opsd",
-            "limo",
-            "distilled",
-        ),
-        *("distill", "tuned", "finetuned", "trained", "posttrained", "after", "lora", "ft", "student"),
-    )
-)
+_TRAINED = {
+    *("sft", "rl", "rlft", "rlhf", "grpo", "gspo", "dpo", "ppo", "rloo", "sdft", "sdpo", "opsd", "limo", "distilled"),
+    *("distill", "tuned", "finetuned", "trained", "posttrained", "after", "lora", "ft", "student"),
+}
 
 
 def dataset_label(name: str) -> str:

@@ -16,7 +16,7 @@ from backend.domain import ImportProblem, UserError, visible
 from backend.exchange.traces.columns import arms_of, columns_of, guess_mapping, holds_traces, left_over, with_use
 from backend.exchange.traces.detection import detect
 from backend.exchange.traces.input_files import shown_name, stamped_file
-from backend.exchange.traces.row_paths import expand, flat, optional_value, places, steps_of
+from backend.exchange.traces.row_paths import expand, flat, optional_value, places
 from backend.exchange.traces.rows import first_row, rows_in
 from backend.exchange.traces.trace_format import Format, LeftOut, ScannedFile
 from backend.import_plan import ColumnMapping, Row, RowPlace, Said, TableColumn, TableView
@@ -192,17 +192,10 @@ def _keys(paths: Sequence[Path], said: Said, column: str) -> list[str]:
         looked = first_row(path, shown_name(path))
         found = looked and ScannedFile(path, shown_name(path), (path.name,), *looked)
         rows = head(found, place if isinstance(place, str) else None, 200) if found else []
-        objects = [value for row in rows if isinstance(value := _at(row, owner), dict)]
+        objects = [value for row in rows if isinstance(value := optional_value(row, owner) if owner else row, dict)]
         if keys := list(dict.fromkeys(key for each in objects for key in each)):
             return keys
     raise UserError(f"There is no object at {visible(owner, 60)!r} whose keys {visible(column, 60)!r} could mean.")
-
-
-def _at(row: Row, column: str) -> object:
-    here: object = row
-    for step in steps_of(column):
-        here = here.get(step) if isinstance(here, dict) else None
-    return here
 
 
 def _tables(paths: Sequence[Path]) -> Iterator[Path]:

@@ -174,22 +174,14 @@ class ImportService:
         with GraderPool(self._graders) as graders:
             # One after the other, each in a transaction of its own: a bad file costs nothing but itself.
             for source in sources:
-                yield self._guarded(source, graders, counter, dry_run, on_progress)
-
-    def _guarded(
-        self,
-        source: Source,
-        graders: GraderPool,
-        counter: TokenCounter | None,
-        dry_run: bool,
-        on_progress: Progress | None,
-    ) -> ImportOutcome:
-        try:
-            if source.kind is SourceKind.PROBLEMS:
-                return self._import_problems(source, dry_run)
-            return self._import_run(source, graders, counter, dry_run, on_progress)
-        except UserError as error:
-            return ImportOutcome("failed", str(error))
+                try:
+                    if source.kind is SourceKind.PROBLEMS:
+                        outcome = self._import_problems(source, dry_run)
+                    else:
+                        outcome = self._import_run(source, graders, counter, dry_run, on_progress)
+                except UserError as error:
+                    outcome = ImportOutcome("failed", str(error))
+                yield outcome
 
     # -- runs ---------------------------------------------------------------------------------------
 

@@ -9,12 +9,12 @@ import orjson
 
 from backend.domain import RunInfo, Sampling, SourceRef, TraceDraft
 from backend.exchange.traces import fields
-from backend.exchange.traces.formats.openai_chat import asked, reply_of, turns_of
+from backend.exchange.traces.formats.openai_chat import LastTurn, asked, last_turn, reply_of, turns_of
 from backend.exchange.traces.input_files import shown_name
-from backend.exchange.traces.row_paths import is_messages
+from backend.exchange.traces.row_paths import is_messages, object_at
 from backend.exchange.traces.rows import load_object, rows_of
 from backend.exchange.traces.source_names import dataset_label, from_file
-from backend.exchange.traces.trace_format import Advance, Format, LeftOut, RowError, ScannedFile
+from backend.exchange.traces.trace_format import Advance, Format, LeftOut, ScannedFile
 from backend.import_plan import Row, Source
 
 _QUESTIONS = ("question", "problem", "query", "instruction", "input", "prompt", "task")
@@ -23,26 +23,13 @@ _HEADERS = ("header.json", "_journal/start.json")
 _REVIEW = "review"  # where an EvalScope prediction carries its review
 
 
-def _object(row: Row, *path: str) -> Row:
-    """The object a path leads to; an empty one where there is none."""
-    here: Any = row
-    for key in path:
-        here = here.get(key) if isinstance(here, dict) else None
-    return here if isinstance(here, dict) else {}
+def _last_turn(messages: Any) -> LastTurn | None:
+    return last_turn(turns_of(messages, "messages")) if is_messages(messages) else None
 
 
-def _graded(value: Any) -> bool | None:
-    try:
-        return fields.verdict(value, "score")
-    except RowError:
-        return None
-
-
-def _last_reply(messages: Any) -> tuple[list[Row], Row] | None:
-    """The turns before the last one of the assistant, and that one."""
-    turns = turns_of(messages, "messages") if is_messages(messages) else []
-    last = max((place for place, turn in enumerate(turns) if turn["role"] == "assistant"), default=None)
-    return None if last is None else (turns[:last], turns[last])
+def _choice(output: Row) -> Row:
+    choices = output.get("choices")
+    return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
 
 
 def _asked(turns: list[Row], named: Row, place: str) -> tuple[str, str]:
@@ -56,14 +43,14 @@ def _asked(turns: list[Row], named: Row, place: str) -> tuple[str, str]:
 
 
 def _describe_inspect(found: ScannedFile, _: str) -> RunInfo:
-    log = _object(found.row, "eval") or _header(found)
-    answered = _object(found.row, "output").get("model")
+    log = object_at(found.row, "eval") or _header(found)
+    answered = object_at(found.row, "output").get("model")
     model = log.get("model")
     # A mock model replays what another one said.
     if not isinstance(model, str) or model.startswith("mockllm"):
         model = answered if isinstance(answered, str) and answered else model or from_file(found)[0]
-    dataset = _object(log, "dataset").get("name") or log.get("task") or from_file(found)[1]
-    settings = _object(log, "model_generate_config")
+    dataset = object_at(log, "dataset").get("name") or log.get("task") or from_file(found)[1]
+    settings = object_at(log, "model_generate_config")
     temperature = settings.get("temperature")
     sampling = Sampling(temperature=float(temperature)) if isinstance(temperature, int | float) else Sampling()
     return RunInfo(str(model), dataset_label(str(dataset)), sampling=sampling)
@@ -74,38 +61,30 @@ def _header(found: ScannedFile) -> Row:
     for name in _HEADERS:
         for folder in (found.path.parent.parent, found.path.parent):
             if (path := folder / name).is_file():
-                return _object(load_object(path, shown_name(path)), "eval")
+                return object_at(load_object(path, shown_name(path)), "eval")
     return {}
 
 
 def _inspect(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:
-    reply = _last_reply(row["messages"])
+    reply = _last_turn(row["messages"])
     if reply is None:
         yield LeftOut("the sample failed" if row.get("error") else "no message of the assistant")
         return
-    question, prompt = _asked(reply[0], {}, f"id {row.get('id')} of {source.info.dataset}")
-    output, scores = _object(row, "output"), _object(row, "scores")
+    question, prompt = _asked(reply.before, {}, f"id {row.get('id')} of {source.info.dataset}")
+    output, scores = object_at(row, "output"), object_at(row, "scores")
     first = next((score for score in scores.values() if isinstance(score, dict)), {})
-    choices = output.get("choices")
-    ended = (
-        choices[0].get("stop_reason")
-        if isinstance(choices, list) and choices and isinstance(choices[0], dict)
-        else None
-    )
-    said = reply_of(reply[1], ended)
+    said = reply_of(reply.turn, _choice(output).get("stop_reason"))
     yield TraceDraft(
         question,
         said.text,
         ref,
         gold=fields.written(row.get("target"), "target") or None,
         prompt=prompt,
-        tokens=_tokens(_object(output, "usage").get("output_tokens"), reply[0]),
+        tokens=_tokens(object_at(output, "usage").get("output_tokens"), reply.before),
         finish=said.finish,
         answer=fields.written(first.get("answer"), "answer") or None,
-        verdict=_graded(first.get("value")),
-        extra={
-            key: row[key] for key in ("id", "epoch", "choices", "metadata", "scores", "error", "limit") if key in row
-        },
+        verdict=fields.lenient(fields.verdict, first.get("value")),
+        extra=fields.only(row, ("id", "epoch", "choices", "metadata", "scores", "error", "limit")),
     )
 
 
@@ -155,30 +134,29 @@ def _evalscope_rows(source: Source, advance: Advance) -> Iterator[tuple[Row, Sou
 
 
 def _evalscope(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:
-    output, review = _object(row, "model_output"), row[_REVIEW]
-    choices = output.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    reply = _last_reply(row.get("messages")) or ([], choice.get("message"))
-    if not isinstance(reply[1], dict):
+    output, review = object_at(row, "model_output"), row[_REVIEW]
+    choice = _choice(output)
+    before, turn, _ = _last_turn(row.get("messages")) or ([], choice.get("message"), [])
+    if not isinstance(turn, dict):
         yield LeftOut("the request failed" if output.get("error") else "no message of the assistant")
         return
-    given = _object(row, "metadata") or _object(review, "sample_score", "sample_metadata")
-    named = next((key for key in ("question_id", "problem_id", "id") if given.get(key) is not None), "")
+    given = object_at(row, "metadata") or object_at(review, "sample_score", "sample_metadata")
+    named = fields.first_named(given, ("question_id", "problem_id", "id"))
     place = f"{named} {given[named]}" if named else f"index {row.get('index')}"
-    question, prompt = _asked(reply[0], given, f"{place} of {source.info.dataset}")
-    score = _object(review, "sample_score", "score")
-    said = reply_of(reply[1], choice.get("stop_reason"))
+    question, prompt = _asked(before, given, f"{place} of {source.info.dataset}")
+    score = object_at(review, "sample_score", "score")
+    said = reply_of(turn, choice.get("stop_reason"))
     yield TraceDraft(
         question,
         said.text,
         ref,
         gold=fields.written(review.get("target"), "target") or None,
         prompt=prompt,
-        tokens=_tokens(_object(output, "usage").get("output_tokens"), reply[0]),
+        tokens=_tokens(object_at(output, "usage").get("output_tokens"), before),
         finish=said.finish,
         answer=fields.written(score.get("extracted_prediction"), "extracted_prediction") or None,
-        verdict=_graded(_object(score, "value").get(str(score.get("main_score_name")))),
-        extra={key: row[key] for key in ("index", "metadata") if key in row} | ({"score": score} if score else {}),
+        verdict=fields.lenient(fields.verdict, object_at(score, "value").get(str(score.get("main_score_name")))),
+        extra=fields.only(row, ("index", "metadata")) | ({"score": score} if score else {}),
     )
 
 
@@ -202,8 +180,8 @@ def _prompted(row: Row) -> str:
 
 
 def _describe_promptfoo(found: ScannedFile, key: str) -> RunInfo:
-    label = _object(found.row, "prompt").get("label")
-    description = _object(found.row, "config").get("description")
+    label = object_at(found.row, "prompt").get("label")
+    description = object_at(found.row, "config").get("description")
     stem, dataset = from_file(found)
     return RunInfo(
         key.rpartition(" · ")[0] or stem,
@@ -214,28 +192,27 @@ def _describe_promptfoo(found: ScannedFile, key: str) -> RunInfo:
 
 
 def _promptfoo(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:
-    output = _object(row, "response").get("output")
+    output = object_at(row, "response").get("output")
     # 2 is an error of the provider; 1 a failed assertion, for which `error` is filled as well.
     if row.get("failureReason") == 2 or output is None:
         yield LeftOut("the request failed")
         return
-    given = _object(row, "vars")
-    prompt = _object(row, "prompt").get("raw")
+    given = object_at(row, "vars")
+    prompt = object_at(row, "prompt").get("raw")
     shown = prompt if isinstance(prompt, str) else ""
+    gold = fields.first_named(given, _GOLD)
     only = next(iter(given.values())) if len(given) == 1 else None
     question = _asked([], given, only if isinstance(only, str) and only else shown)[0]
     yield TraceDraft(
         question or f"test {row.get('testIdx')} of {source.info.dataset}",
         output if isinstance(output, str) else orjson.dumps(output).decode(),
         ref,
-        gold=next((fields.written(given[key], key) for key in _GOLD if given.get(key) is not None), None),
+        gold=fields.written(given.get(gold), gold),
         prompt=shown,
-        tokens=_tokens(_object(row, "response", "tokenUsage").get("completion"), []),
-        finish=fields.finish(_object(row, "response").get("finishReason")),
+        tokens=_tokens(object_at(row, "response", "tokenUsage").get("completion"), []),
+        finish=fields.finish(object_at(row, "response").get("finishReason")),
         verdict=row.get("success") if isinstance(row.get("success"), bool) else None,
-        extra={
-            key: row[key] for key in ("testIdx", "promptIdx", "vars", "score", "namedScores", "error") if key in row
-        },
+        extra=fields.only(row, ("testIdx", "promptIdx", "vars", "score", "namedScores", "error")),
     )
 
 

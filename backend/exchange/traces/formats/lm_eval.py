@@ -132,8 +132,8 @@ def _listed(value: Any) -> list[Any]:
 
 def _verdict(row: Row) -> bool | None:
     """The first metric that says 0 or 1; a mean over repeats says neither."""
-    values = (row.get(name) for name in _metrics(row))
-    return next((bool(value) for value in values if isinstance(value, int | float) and value in (0, 1)), None)
+    values = (fields.zero_or_one(row.get(name)) for name in _metrics(row))
+    return next((verdict for verdict in values if verdict is not None), None)
 
 
 def _asked(row: Row, source: Source) -> tuple[str, str]:

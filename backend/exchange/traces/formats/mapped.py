@@ -13,7 +13,7 @@ from typing import Any
 from backend.domain import ProblemDraft, RunInfo, Sampling, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.chat_prompts import question_of
-from backend.exchange.traces.formats.openai_chat import asked, response_of, turns_of
+from backend.exchange.traces.formats.openai_chat import asked, last_turn, response_of, turns_of
 from backend.exchange.traces.row_paths import describe_value, flat, is_messages, only_one, optional_value
 from backend.exchange.traces.trace_format import Format, LeftOut, RowError
 from backend.import_plan import ColumnMapping, Draft, Row, Source
@@ -123,10 +123,9 @@ def _text(value: Any, column: str) -> str:
         return value
     if is_messages(value) or (isinstance(value, dict) and isinstance(value.get("role"), str)):
         turns = turns_of(value if isinstance(value, list) else [value], column)
-        answers = [turn for turn in turns if turn["role"] == "assistant"]
-        if not answers:
-            raise RowError(f"'{column}' holds no message of the assistant")
-        return response_of(answers[-1])
+        if found := last_turn(turns):
+            return response_of(found.turn)
+        raise RowError(f"'{column}' holds no message of the assistant")
     raise RowError(f"'{column}' should be text, but is {describe_value(value)}")
 
 
@@ -151,7 +150,7 @@ def _trace(
         gold=fields.written(here.get("gold"), names.get("gold", "")) or None,
         prompt=(asked(turns_of(prompt, "prompt"))[1] if is_messages(prompt) else fields.written(prompt, "")) or "",
         sample=place if sample is None else sample,
-        tokens=_tokens(here.get("tokens")),
+        tokens=fields.lenient(fields.count, here.get("tokens")),
         finish=fields.finish(here.get("finish")),
         answer=fields.written(here.get("answer"), names.get("answer", "")) or None,
         verdict=verdict,
@@ -165,13 +164,6 @@ def _verdict(value: Any, name: str) -> tuple[bool | None, Row]:
         return fields.verdict(value, name), {}
     except RowError:
         return None, {name: value}
-
-
-def _tokens(value: Any) -> int | None:
-    try:
-        return fields.count(value, "")
-    except RowError:
-        return None
 
 
 FORMAT = Format("mapped columns", lambda row: False, lambda found, key: RunInfo("", ""), _drafts)

@@ -6,7 +6,7 @@ Owns turning messages into question, prompt and text; openai_batch.py and proble
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from backend.domain import RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
@@ -51,6 +51,20 @@ def turns_of(value: Any, name: str) -> list[Row]:
         content = turn["value"] if "value" in turn and "content" not in turn else turn.get("content")
         turns.append({**turn, "role": _ROLES.get(role, role), "content": content})
     return turns
+
+
+class LastTurn(NamedTuple):
+    """The last turn of the assistant, which is the trace; what comes before is its prompt, earlier answers included."""
+
+    before: list[Row]
+    turn: Row
+    after: list[Row]
+
+
+def last_turn(turns: list[Row]) -> LastTurn | None:
+    """The last turn of the assistant among those around it; None where there is none."""
+    last = max((place for place, turn in enumerate(turns) if turn["role"] == "assistant"), default=None)
+    return None if last is None else LastTurn(turns[:last], turns[last], turns[last + 1 :])
 
 
 def content_of(turn: Row) -> str:
@@ -98,16 +112,14 @@ def _shown(turn: Row) -> str:
 
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
     key = "messages" if "messages" in row else "conversations"
-    turns = turns_of(row.get(key), key)
-    # The last turn of the assistant is the trace; what comes before is its prompt, earlier answers included.
-    last = max((place for place, turn in enumerate(turns) if turn["role"] == "assistant"), default=None)
-    if last is None:
+    found = last_turn(turns_of(row.get(key), key))
+    if found is None:
         raise RowError(f"'{key}' holds no message of the assistant")
-    question, prompt = asked(turns[:last])
-    gold = next((name for name in _GOLD if row.get(name) is not None), "")
-    reply = reply_of(turns[last], row.get("finish_reason"))
+    question, prompt = asked(found.before)
+    gold = fields.first_named(row, _GOLD)
+    reply = reply_of(found.turn, row.get("finish_reason"))
     # Ids and signatures of calls and thoughts stay with the trace, beside the words that were read out of them.
-    kept = fields.rest(turns[last], _READ)
+    kept = fields.rest(found.turn, _READ)
     yield TraceDraft(
         question,
         reply.text,
@@ -119,7 +131,7 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
             **fields.rest(row, (key, "model", "finish_reason", gold)),
             **fields.unknown_finish("finish_reason", row.get("finish_reason")),
             **({"message": kept} if kept else {}),
-            **({"later_messages": turns[last + 1 :]} if turns[last + 1 :] else {}),
+            **({"later_messages": found.after} if found.after else {}),
         },
     )
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from backend.domain import Finish, RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.chat_prompts import question_of
-from backend.exchange.traces.formats.openai_chat import asked, response_of, turns_of
-from backend.exchange.traces.row_paths import is_messages
+from backend.exchange.traces.formats.openai_chat import asked, last_turn, response_of, turns_of
+from backend.exchange.traces.row_paths import is_messages, object_at
 from backend.exchange.traces.source_names import dataset_label, from_file, joined
-from backend.exchange.traces.trace_format import Format, LeftOut, RowError, ScannedFile
+from backend.exchange.traces.trace_format import Format, LeftOut, ScannedFile
 from backend.import_plan import Row, Source
 
 _NO_NAME = "the model is not named in the source: the folder's name stands in for it"
@@ -46,13 +45,12 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | L
         return
     earlier: list[Row] = []
     if not isinstance(text, str):
-        turns = turns_of(text, "completion")
-        last = max((place for place, turn in enumerate(turns) if turn["role"] == "assistant"), default=None)
-        if last is None:
+        found = last_turn(turns_of(text, "completion"))
+        if found is None:
             yield LeftOut("no message of the assistant in 'completion'")
             return
-        text, earlier = response_of(turns[last]), turns[:last]
-    gold = next((name for name in _GOLD if row.get(name) is not None), "")
+        text, earlier = response_of(found.turn), found.before
+    gold = fields.first_named(row, _GOLD)
     if is_messages(prompt):
         question, prompt = asked([*turns_of(prompt, "prompt"), *earlier])
     else:
@@ -69,10 +67,10 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | L
     )
 
 
-def _verdict(values: Any) -> bool | None:
+def _verdict(values: Row) -> bool | None:
     """The reward of exactly 0 or 1 whose name says that it is for the right answer; others are for form or length."""
-    named = (value for name, value in values.items() if _RIGHT.search(name)) if isinstance(values, dict) else ()
-    return next((bool(value) for value in named if isinstance(value, int | float) and value in (0, 1)), None)
+    named = (fields.zero_or_one(value) for name, value in values.items() if _RIGHT.search(name))
+    return next((verdict for verdict in named if verdict is not None), None)
 
 
 def _describe_trajectory(found: ScannedFile, _: str) -> RunInfo:
@@ -83,35 +81,25 @@ def _describe_trajectory(found: ScannedFile, _: str) -> RunInfo:
 
 
 def _trajectory(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:
-    turns = turns_of(row["turns"], "turns") if row["turns"] else []
-    last = max((place for place, turn in enumerate(turns) if turn["role"] == "assistant"), default=None)
-    if last is None:
+    found = last_turn(turns_of(row["turns"], "turns") if row["turns"] else [])
+    if found is None:
         yield LeftOut("the sample failed" if row.get("error") else "no message of the assistant")
         return
-    logs = row.get("logs") if isinstance(row.get("logs"), dict) else {}
-    metrics = row.get("metrics") if isinstance(row.get("metrics"), dict) else {}
-    question, prompt = asked(turns[:last])
-    reward = row.get("reward")
-    verdict = bool(reward) if isinstance(reward, int | float) and reward in (0, 1) else _verdict(metrics)
+    logs, metrics = object_at(row, "logs"), object_at(row, "metrics")
+    question, prompt = asked(found.before)
+    verdict = fields.zero_or_one(row.get("reward"))
     yield TraceDraft(
         question_of(question),
-        _END.sub("", response_of(turns[last])),
+        _END.sub("", response_of(found.turn)),
         ref,
-        gold=fields.written((logs or {}).get("expected"), "logs.expected"),
+        gold=fields.written(logs.get("expected"), "logs.expected"),
         prompt=prompt,
-        tokens=_count(turns[last].get("token_count")),
-        finish=Finish.LENGTH if (metrics or {}).get("truncated") == 1 else Finish.UNKNOWN,
-        answer=fields.written((logs or {}).get("extracted"), "logs.extracted") or None,
-        verdict=verdict,
+        tokens=fields.lenient(fields.count, found.turn.get("token_count")),
+        finish=Finish.LENGTH if metrics.get("truncated") == 1 else Finish.UNKNOWN,
+        answer=fields.written(logs.get("extracted"), "logs.extracted") or None,
+        verdict=_verdict(metrics) if verdict is None else verdict,
         extra=fields.rest(row, ("turns",)),
     )
-
-
-def _count(value: Any) -> int | None:
-    try:
-        return fields.count(value, "token_count")
-    except RowError:
-        return None
 
 
 FORMAT = Format("TRL completions", _matches, _describe, _drafts, split=_step)

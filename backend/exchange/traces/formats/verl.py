@@ -54,7 +54,7 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft]:
         answer=fields.written(row.get("pred"), "pred"),
         verdict=_verdict(row),
         roles_known=False,
-        extra={**fields.rest(row, _USED), **{key: row[key] for key in ("score", "acc", "step") if key in row}},
+        extra={**fields.rest(row, _USED), **fields.only(row, ("score", "acc", "step"))},
     )
 
 
