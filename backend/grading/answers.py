@@ -7,9 +7,10 @@ algebra is handed in, so that no process needs sympy before an answer does.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 from backend.grading.choices import choices, letter
 from backend.grading.spelling import Collection, Number, collection, named, number, plain
@@ -18,19 +19,22 @@ Judged = tuple[bool | None, str]
 Algebra = Callable[[str, str, str], Judged]  # what to do ("equal" or "units"), answer, gold
 
 LENGTH_LIMIT: Final = 1500
+RIGHT: Final[Judged] = True, ""
+WRONG: Final[Judged] = False, ""
 _DEPTH: Final = 4
 _LONGEST_LIST: Final = 60
-_WRONG: Final[Judged] = False, ""
-_RIGHT: Final[Judged] = True, ""
 
 _LETTERS = re.compile(r"\(?([A-J])\)?(?:\s*(?:,|and|&|;|\s)\s*\(?([A-J])\)?)+|[A-J]{2,5}")
 _TIME = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?\s*«?\s*([ap]\.?\s*m\.?)?\s*»?", re.IGNORECASE)
-_RATIO = re.compile(r"(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)")
+_RATIO = re.compile(r"\d+(?:\.\d+)?\s*:\s*\d+(?:\.\d+)?")
 _BASED = re.compile(
     r"\(?\s*([0-9A-Z]+)\s*\)?\s*(?:_\s*\{?\s*\(?\s*«?\s*(\d{1,2}|[a-z]+)\s*»?\s*\)?\s*\}?|«?\s*(?:in\s)?base\s*»?\s*(\d{1,2}|[a-z]+)\s*»?)"
 )
 _BASES: Final = ("", "", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_PLUS_MINUS: Final = r"\pm"
 _MAYBE_SET = re.compile(r"[<>]|\\(?:le|ge|neq|cup|in|begin|mathbb)")
+_INTERVALS = re.compile(r"interval|domain|range|inequal|values of|solve", re.IGNORECASE)
+_NAME = re.compile(r"\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\s*\([^()]*\))?'*")
 _UNDEFINED = re.compile(r"(?:/|\\frac\s*\{[^{}]*\}\s*\{)\s*\(?\s*0(?:\.0*)?\s*(?![\d.^!{])")
 _QUANTITY = re.compile(
     r"(?P<money>«dollar»\s*)?(?P<value>[-+]?.*?(?:[\d)}\]]|\\(?:pi|infty)))\s*"
@@ -59,82 +63,170 @@ def same(answer: str, gold: str, question: str, algebra: Algebra) -> Judged:
     """
     if len(answer) > LENGTH_LIMIT:
         return None, f"unknown: the answer is longer than {LENGTH_LIMIT:,} characters"
-    return _letters(answer, gold, question, algebra) or _same(plain(answer), plain(gold), algebra, question)
+    comparison = _Comparison(question, algebra)
+    return comparison.letters(answer, gold) or comparison.same(plain(answer), plain(gold))
 
 
-def _letters(answer: str, gold: str, question: str, algebra: Algebra) -> Judged | None:
-    """The verdict where the gold answer or the response's is a letter of a multiple choice; else None."""
-    several = [_LETTERS.fullmatch(plain(text)) for text in (answer, gold)]
-    if several[0] and several[1]:
-        return set(re.findall(r"[A-J]", several[0][0])) == set(re.findall(r"[A-J]", several[1][0])), ""
-    mine, mine_text = letter(answer)
-    wanted, wanted_text = letter(gold)
-    if not (mine or wanted):
-        return None
-    offered = choices(question)
-    if mine and wanted:
-        return mine == wanted, ""
-    if wanted:
-        text = wanted_text or offered.get(wanted, "")
-        if not text:
-            return (False, "") if several[0] else (None, f"unknown: {wanted} is a letter, and the choices aren't known")
-        return _same(plain(answer), plain(text), algebra, question)
-    if text := mine_text or offered.get(mine, ""):
-        return _same(plain(text), plain(gold), algebra, question)
-    if len(gold.strip()) == 1 and gold.strip().isalpha():
-        return None
-    return None, f"unknown: {mine} is a letter, and the choices aren't known"
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Comparing answers to a question. Each kind has a method, whose None says that neither answer is of its kind."""
+
+    question: str
+    algebra: Algebra
+    depth: int = 0
+
+    def same(self, answer: str, gold: str) -> Judged:
+        if _UNDEFINED.search(answer) or _UNDEFINED.search(gold):
+            return False, "a division by zero equals nothing"
+        if _compact(answer) == _compact(gold):
+            return RIGHT
+        if not answer or self.depth > _DEPTH:
+            return (None, "unknown: nested too deep") if answer else WRONG
+        kinds = (
+            self._times,
+            _bases,
+            self._plus_minus,
+            self._lists,
+            self._equations,
+            self._quantities,
+            _numbers,
+            _words,
+        )
+        found = (kind(answer, gold) for kind in kinds)
+        return next((judged for judged in found if judged), None) or self.algebra("equal", answer, gold)
+
+    def _within(self, answer: str, gold: str) -> Judged:
+        """As `same`, on parts of what is compared."""
+        return replace(self, depth=self.depth + 1).same(answer, gold)
+
+    def letters(self, answer: str, gold: str) -> Judged | None:
+        """Letters of a multiple choice, or one beside the text that it stands for."""
+        mine, wanted = (_LETTERS.fullmatch(plain(text)) for text in (answer, gold))
+        if mine and wanted:
+            return set(re.findall(r"[A-J]", mine[0])) == set(re.findall(r"[A-J]", wanted[0])), ""
+        (chosen, said), (right, right_said) = letter(answer), letter(gold)
+        if bool(chosen) is bool(right):
+            return (chosen == right, "") if chosen else None
+        if text := (said or right_said) or choices(self.question).get(chosen or right, ""):
+            return self.same(*((plain(text), plain(gold)) if chosen else (plain(answer), plain(text))))
+        if right and mine:
+            return WRONG
+        if chosen and len(gold.strip()) == 1 and gold.strip().isalpha():
+            return None
+        return None, f"unknown: {chosen or right} is a letter, and the choices aren't known"
+
+    def _times(self, answer: str, gold: str) -> Judged | None:
+        mine, wanted = _TIME.fullmatch(answer), _TIME.fullmatch(gold)
+        if mine and wanted:
+            clocks = [[int(part or 0) for part in found.groups()[:3]] for found in (mine, wanted)]
+            halves = {found[4][0].lower() for found in (mine, wanted) if found[4]}
+            if clocks[0] == clocks[1]:
+                return len(halves) < 2, ""
+            if len({Fraction(hours, minutes or 1) for hours, minutes, _ in clocks}) > 1:
+                return WRONG
+            return RIGHT if "ratio" in self.question.lower() else (None, "unknown: times of day or ratios")
+        if not (_RATIO.fullmatch(answer) or _RATIO.fullmatch(gold)):
+            return None
+        first, second = (number(text.replace(":", "/")) for text in (answer, gold))
+        if not (first and second):
+            return None, "unknown: a ratio or time beside something else"
+        return first.value == second.value, ""
+
+    def _plus_minus(self, answer: str, gold: str) -> Judged | None:
+        if max(answer.count(_PLUS_MINUS), gold.count(_PLUS_MINUS)) != 1:
+            return None
+        both = [
+            f"{{{text.replace(_PLUS_MINUS, '+')}, {text.replace(_PLUS_MINUS, '-')}}}" if _PLUS_MINUS in text else text
+            for text in (answer, gold)
+        ]
+        return self._within(*(re.sub(r"([{,=(]\s*)\+\s*", r"\1", text) for text in both))
+
+    def _lists(self, answer: str, gold: str) -> Judged | None:
+        mine, wanted = collection(answer), collection(gold)
+        if mine and wanted:
+            if max(len(mine.items), len(wanted.items)) > _LONGEST_LIST:
+                return None, "unknown: long lists"
+            return self._pair_up(mine, wanted) if len(mine.items) == len(wanted.items) else WRONG
+        if not (several := mine or wanted):
+            return None
+        single = gold if mine else answer
+        if _MAYBE_SET.search(single + "".join(several.items)) or {several.opening, several.closing} & set("()[]"):
+            return None
+        if named(single)[0]:
+            return self._within(named(answer)[1], named(gold)[1])
+        if len(several.items) > 1:
+            return WRONG
+        [item] = several.items
+        return self._within(item if mine else answer, gold if mine else item)
+
+    def _pair_up(self, mine: Collection, wanted: Collection) -> Judged:
+        kinds = {mine.opening + mine.closing, wanted.opening + wanted.closing}
+        items = _by_name(mine.items, wanted.items)
+        if kinds <= {"{}", ""}:
+            return self._any_order(items, wanted.items)
+        ordered = every(map(self._within, items, wanted.items))
+        if ordered[0] is False and kinds == {"", "()"} and not mine.opening:
+            swapped = self._any_order(items, wanted.items)
+            return (None, "unknown: the order may count") if swapped[0] else swapped
+        if len(kinds) == 1 or "" in kinds or ordered[0] is not True:
+            return ordered
+        # (1, 2) and [1, 2]: intervals of other kinds, or a point in other brackets; a set is no tuple.
+        mixed = kinds & {"(]", "[)", "{}"} or _INTERVALS.search(self.question) or len(items) == 2
+        return (False, "other brackets") if mixed else RIGHT
+
+    def _any_order(self, items: Sequence[str], wanted: Sequence[str]) -> Judged:
+        left = list(items)
+        for item in wanted:
+            doubt = WRONG
+            for place, one in enumerate(left):
+                judged = self._within(one, item)
+                if judged[0]:
+                    left.pop(place)
+                    break
+                doubt = judged if judged[0] is None and doubt[0] is False else doubt
+            else:
+                return doubt
+        return RIGHT
+
+    def _equations(self, answer: str, gold: str) -> Judged | None:
+        (mine, value), (wanted, gold_value) = named(answer), named(gold)
+        if (value, gold_value) == (answer, gold):
+            return None
+        if not (mine and wanted) or _compact(mine) == _compact(wanted):
+            return self._within(value, gold_value)
+        if re.search(r"[A-Za-z]", value + gold_value) or not (_NAME.fullmatch(mine) and _NAME.fullmatch(wanted)):
+            return None  # two equations: algebra tells whether they say the same
+        found = self._within(value, gold_value)
+        return (None, f"unknown: {mine} or {wanted}") if found[0] else found
+
+    def _quantities(self, answer: str, gold: str) -> Judged | None:
+        (value, unit), (gold_value, gold_unit) = _quantity(answer), _quantity(gold)
+        if not unit and not gold_unit:
+            return None
+        if "«" in value + gold_value:
+            return None, "unknown: a quantity in several units"
+        if unit and gold_unit and unit != gold_unit:
+            return self.algebra("units", f"{value}\0{unit}", f"{gold_value}\0{gold_unit}")
+        mine, wanted = number(value), number(gold_value)
+        if (unit or gold_unit) == "%" and unit != gold_unit and mine and wanted:
+            return mine.value in (wanted.value, wanted.value * (100 if unit else Fraction(1, 100))), ""
+        if (unit or gold_unit) == "degree" and unit != gold_unit and r"\pi" in answer + gold:
+            turned = [f"({text}) \\pi / 180" if u else text for text, u in ((value, unit), (gold_value, gold_unit))]
+            return self.algebra("equal", *turned)
+        return self._within(value, gold_value)
 
 
-def _same(answer: str, gold: str, algebra: Algebra, question: str = "", depth: int = 0) -> Judged:
-    if _UNDEFINED.search(gold):
-        return (False, "") if not _UNDEFINED.search(answer) else (False, "a division by zero equals nothing")
-    if _UNDEFINED.search(answer):
-        return False, "the answer divides by zero"
-    if _compact(answer) == _compact(gold):
-        return _RIGHT
-    if not answer or depth > _DEPTH:
-        return (False, "") if not answer else (None, "unknown: nested too deep")
-    for kind in (_times, _bases, _plus_minus, _lists, _equations, _quantities, _plain_numbers, _words):
-        if (found := kind(answer, gold, algebra, question, depth)) is not None:
-            return found
-    return algebra("equal", answer, gold)
-
-
-def _times(answer: str, gold: str, _algebra: Algebra, question: str, _depth: int) -> Judged | None:
-    mine, wanted = _TIME.fullmatch(answer), _TIME.fullmatch(gold)
-    if mine and wanted:
-        half = [(found[4] or "")[:1].lower() for found in (mine, wanted)]
-        if [int(x or 0) for x in mine.groups()[:3]] == [int(x or 0) for x in wanted.groups()[:3]]:
-            return (False, "") if all(half) and half[0] != half[1] else _RIGHT
-        ratios = [Fraction(int(found[1]), int(found[2]) or 1) for found in (mine, wanted)]
-        if "ratio" in question.lower() or ratios[0] != ratios[1]:
-            return ratios[0] == ratios[1] and "ratio" in question.lower(), ""
-        return None, "unknown: times of day or ratios"
-    mine, wanted = _RATIO.fullmatch(answer), _RATIO.fullmatch(gold)
-    if not (mine or wanted):
-        return None
-    values = [_ratio(found) if found else number(text) for found, text in ((mine, answer), (wanted, gold))]
-    if None in values:
-        return None, "unknown: a ratio or time beside something else"
-    return values[0].value == values[1].value, ""  # type: ignore[union-attr]  # neither is None
-
-
-def _ratio(found: re.Match[str]) -> Number | None:
-    return Number(Fraction(found[1]) / Fraction(found[2])) if Fraction(found[2]) else None
-
-
-def _bases(answer: str, gold: str, _algebra: Algebra, _question: str, _depth: int) -> Judged | None:
+def _bases(answer: str, gold: str) -> Judged | None:
     (digits, base), (gold_digits, gold_base) = read = [_based(text) for text in (answer, gold)]
     if not (base or gold_base):
         return None
     if digits.lstrip("0") == gold_digits.lstrip("0"):
         return not (base and gold_base) or base == gold_base, ""
     try:
-        values = [int(written, of or 10) for written, of in read]
+        values = {int(written, of or 10) for written, of in read}
     except ValueError:
         return None
-    return (None, "unknown: the same number in another base") if values[0] == values[1] else _WRONG
+    return WRONG if len(values) > 1 else (None, "unknown: the same number in another base")
 
 
 def _based(text: str) -> tuple[str, int]:
@@ -146,51 +238,14 @@ def _based(text: str) -> tuple[str, int]:
     return (found[1], base) if found and 2 <= base <= 36 and (base > 10 or found[1].isdigit()) else (text, 0)
 
 
-def _plus_minus(answer: str, gold: str, algebra: Algebra, question: str, depth: int) -> Judged | None:
-    if r"\pm" not in answer + gold or max(answer.count(r"\pm"), gold.count(r"\pm")) > 1:
-        return None
-    both = [
-        f"{{{text.replace(chr(92) + 'pm', '+')}, {text.replace(chr(92) + 'pm', '-')}}}" if r"\pm" in text else text
-        for text in (answer, gold)
-    ]
-    both = [re.sub(r"([{,=(]\s*)\+\s*", r"\1", text) for text in both]
-    return _same(both[0], both[1], algebra, question, depth + 1)
-
-
-def _lists(answer: str, gold: str, algebra: Algebra, question: str, depth: int) -> Judged | None:
-    mine, wanted = collection(answer), collection(gold)
-    if mine and wanted:
-        if max(len(mine.items), len(wanted.items)) > _LONGEST_LIST:
-            return None, "unknown: long lists"
-        return _pair_up(mine, wanted, algebra, question, depth) if len(mine.items) == len(wanted.items) else _WRONG
-    if not (several := mine or wanted):
-        return None
-    single = gold if mine else answer
-    if _MAYBE_SET.search(single + "".join(several.items)) or {several.opening, several.closing} & set("()[]"):
-        return None
-    if named(single)[0]:
-        return _same(named(answer)[1], named(gold)[1], algebra, question, depth + 1)
-    if len(several.items) > 1:
-        return _WRONG
-    [item] = several.items
-    return _same(item if mine else answer, gold if mine else item, algebra, question, depth + 1)
-
-
-def _pair_up(mine: Collection, wanted: Collection, algebra: Algebra, question: str, depth: int) -> Judged:
-    kinds = {mine.opening + mine.closing, wanted.opening + wanted.closing}
-    items = _by_name(mine.items, wanted.items)
-    ordered = _all(_same(a, b, algebra, question, depth + 1) for a, b in zip(items, wanted.items, strict=True))
-    if kinds <= {"{}", ""}:
-        return ordered if ordered[0] else _any_order(list(items), wanted.items, algebra, question, depth)
-    if ordered[0] is False and kinds == {"", "()"} and not mine.opening:
-        swapped = _any_order(list(items), wanted.items, algebra, question, depth)
-        return (None, "unknown: the order may count") if swapped[0] else swapped
-    if len(kinds) == 1 or "" in kinds or ordered[0] is not True:
-        return ordered
-    # (1, 2) and [1, 2]: intervals of other kinds, or a point in other brackets; a set is no tuple.
-    about_intervals = re.search(r"interval|domain|range|inequal|values of|solve", question, re.IGNORECASE)
-    mixed = kinds & {"(]", "[)", "{}"} or about_intervals or len(items) == 2
-    return (False, "other brackets") if mixed else _RIGHT
+def every(found: Iterable[Judged]) -> Judged:
+    """The first that is wrong, else the last in doubt; right where all are."""
+    doubt = RIGHT
+    for judged in found:
+        if judged[0] is False:
+            return judged
+        doubt = doubt if judged[0] else judged
+    return doubt
 
 
 def _by_name(mine: Sequence[str], wanted: Sequence[str]) -> Sequence[str]:
@@ -200,63 +255,6 @@ def _by_name(mine: Sequence[str], wanted: Sequence[str]) -> Sequence[str]:
     return [names[name] for name in order] if same_names else mine
 
 
-def _any_order(left: list[str], wanted: Sequence[str], algebra: Algebra, question: str, depth: int) -> Judged:
-    doubt: Judged | None = None
-    for item in wanted:
-        found = [_same(one, item, algebra, question, depth + 1) for one in left]
-        match = next((place for place, judged in enumerate(found) if judged[0]), None)
-        if match is None:
-            doubt = next((judged for judged in found if judged[0] is None), None)
-            return doubt or _WRONG
-        left.pop(match)
-    return _RIGHT
-
-
-def _all(found: Any) -> Judged:
-    doubt: Judged | None = None
-    for judged in found:
-        if judged[0] is False:
-            return judged
-        doubt = doubt or (judged if judged[0] is None else None)
-    return doubt or _RIGHT
-
-
-def _equations(answer: str, gold: str, algebra: Algebra, question: str, depth: int) -> Judged | None:
-    (mine, value), (wanted, gold_value) = named(answer), named(gold)
-    if mine and wanted:
-        if _compact(mine) == _compact(wanted):
-            return _same(value, gold_value, algebra, question, depth + 1)
-        if re.search(r"[A-Za-z]", value + gold_value) or not (_is_name(mine) and _is_name(wanted)):
-            return None  # two equations: algebra tells whether they say the same
-        found = _same(value, gold_value, algebra, question, depth + 1)
-        return (None, f"unknown: {mine} or {wanted}") if found[0] else found
-    if mine or wanted or value != answer or gold_value != gold:
-        return _same(value, gold_value, algebra, question, depth + 1)
-    return None
-
-
-def _is_name(text: str) -> bool:
-    return bool(re.fullmatch(r"\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\s*\([^()]*\))?'*", text.strip()))
-
-
-def _quantities(answer: str, gold: str, algebra: Algebra, question: str, depth: int) -> Judged | None:
-    (value, unit), (gold_value, gold_unit) = _quantity(answer), _quantity(gold)
-    if not unit and not gold_unit:
-        return None
-    if "«" in value + gold_value:
-        return None, "unknown: a quantity in several units"
-    pair = number(value), number(gold_value)
-    if "%" in (unit, gold_unit) and unit != gold_unit and not (unit and gold_unit) and all(pair):
-        scaled = [Number(n.value / 100) if u == "%" else n for n, u in zip(pair, (unit, gold_unit), strict=True)]  # type: ignore[union-attr]
-        return pair[0].value == pair[1].value or scaled[0].value == scaled[1].value, ""  # type: ignore[union-attr]
-    if unit and gold_unit and unit != gold_unit:
-        return algebra("units", f"{value}\0{unit}", f"{gold_value}\0{gold_unit}")
-    if "degree" in (unit, gold_unit) and unit != gold_unit and r"\pi" in answer + gold:
-        turned = [f"({text}) \\pi / 180" if u else text for text, u in ((value, unit), (gold_value, gold_unit))]
-        return algebra("equal", *turned)
-    return _same(value, gold_value, algebra, question, depth + 1)
-
-
 def _quantity(text: str) -> tuple[str, str]:
     """A value and its unit, as words without marks; ("...", "") where nothing looks like one."""
     found = _QUANTITY.fullmatch(text)
@@ -264,66 +262,52 @@ def _quantity(text: str) -> tuple[str, str]:
         return text, ""
     unit = re.sub(r"[«»{}\s]+", " ", found["unit"] or "").strip().lower().rstrip(".")
     if found["money"]:
-        return found["value"], " ".join(("dollar", unit)).strip() if unit not in ("dollars", "usd") else "dollar"
+        return found["value"], "dollar" if unit in ("dollars", "usd") else f"dollar {unit}".strip()
     # Without \text only words are units, and single letters after a blank: 3x is no quantity.
-    marked = "«" in (found["unit"] or "") or unit == "%"
     spaced = text[: found.start("unit")].endswith(" ")
-    if (
-        not marked
-        and not (re.match(r"[A-Za-z]{2}|[a-z]/[a-z]", unit) and number(found["value"]))
-        and not (spaced and unit in set("mgshl") and number(found["value"]))
-    ):
-        return text, ""
-    return found["value"].strip(), unit
+    word = re.match(r"[A-Za-z]{2}|[a-z]/[a-z]", unit) or (spaced and unit in set("mgshl"))
+    if "«" in found["unit"] or unit == "%" or (word and number(found["value"])):
+        return found["value"].strip(), unit
+    return text, ""
 
 
-def _plain_numbers(answer: str, gold: str, _algebra: Algebra, _question: str, _depth: int) -> Judged | None:
+def _numbers(answer: str, gold: str) -> Judged | None:
+    """Numbers written out: equal exactly, or as a decimal rounded to its digits."""
     mine, wanted = number(answer), number(gold)
-    if mine is None or wanted is None:
-        return None
-    return agree(mine, wanted)
-
-
-def agree(mine: Number, wanted: Number) -> Judged:
-    """Whether two numbers are equal: exactly, or as a decimal rounded to its digits."""
-    if mine.value == wanted.value:
-        return _RIGHT
+    if not (mine and wanted) or mine.value == wanted.value:
+        return RIGHT if mine and wanted else None
     for rounded, other in ((mine, wanted), (wanted, mine)):
         if rounded.places is not None and (other.places is None or other.places > rounded.places):
             return rounds_to(rounded, other.value)
-    return _WRONG
+    return WRONG
 
 
 def rounds_to(decimal: Number, value: Fraction) -> Judged:
-    """Whether `value` rounded to the digits of `decimal` is it: right from six digits on, unknown from three."""
+    """Whether `value` rounded to the digits of `decimal` is it: right from six digits on, unknown from two."""
     assert decimal.places is not None
     if abs(decimal.value - value) < Fraction(1, 10**40):
-        return _RIGHT
+        return RIGHT
     if abs(decimal.value - value) > Fraction(51, 100 * 10**decimal.places):
-        return _WRONG
+        return WRONG
     digits = len(str(abs(int(decimal.value * 10**decimal.places))))
-    return _RIGHT if digits >= 6 else (None, "unknown: equal as far as it is written out") if digits >= 2 else _WRONG
+    return RIGHT if digits >= 6 else (None, "unknown: equal as far as it is written out") if digits >= 2 else WRONG
 
 
-def _words(answer: str, gold: str, _algebra: Algebra, _question: str, _depth: int) -> Judged | None:
+def _words(answer: str, gold: str) -> Judged | None:
     """Names and words, which aren't formulas."""
-    mine, wanted = (_is_words(text) for text in (answer, gold))
+    bare = (text.strip("«» ") for text in (answer, gold))
+    mine, wanted = (_WORDS.fullmatch(text) and text not in ("sin", "cos", "pi") for text in bare)
     if not (mine or wanted):
         return None
     first, second = (re.sub(r"[«»\"'.,!\s]|\\text|[{}]|^(?:the|a|an)\b", "", text.lower()) for text in (answer, gold))
     if _SYNONYMS.get(first, first) == _SYNONYMS.get(second, second):
-        return _RIGHT
-    if mine and wanted and len(first) > 1 and len(second) > 1 and (first in second or second in first):
+        return RIGHT
+    if not (mine and wanted):
+        return WRONG if number(gold) or number(answer) else (None, "unknown: words beside a formula")
+    if min(len(first), len(second)) > 1 and (first in second or second in first):
         return None, "unknown: one answer holds the other's words"
-    if mine and wanted:
-        return _WRONG if max(len(answer.split()), len(gold.split())) <= 4 else (None, "unknown: both answers are text")
-    return _WRONG if number(gold) or number(answer) else (None, "unknown: words beside a formula")
-
-
-def _is_words(text: str) -> bool:
-    bare = text.strip("«» ")
-    return bool(_WORDS.fullmatch(bare)) and bare not in ("sin", "cos", "pi")
+    return WRONG if max(len(answer.split()), len(gold.split())) <= 4 else (None, "unknown: both answers are text")
 
 
 def _compact(text: str) -> str:
-    return re.sub(r"\s+|\\{1,2}$", "", text.replace("«", "").replace("»", ""))
+    return re.sub(r"\s+|\\{1,2}$|[«»]", "", text)

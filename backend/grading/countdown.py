@@ -11,9 +11,10 @@ import operator
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
+
+from backend.grading.verdicts import Verdict
 
 # Eight numbers of four digits with every bracket there can be take less; Python's parser gets no longer text.
 ANSWER_LIMIT: Final = 200
@@ -31,26 +32,17 @@ _OPERATORS: Final[dict[type[ast.operator], Callable[[Fraction, Fraction], Fracti
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CountdownVerdict:
-    """`answer` is the content of the box (None: there isn't exactly one); `note` says why an answer is wrong."""
-
-    answer: str | None
-    correct: bool
-    note: str = ""
-
-
-def judge(question: str, text: str) -> CountdownVerdict | None:
+def judge(question: str, text: str) -> Verdict | None:
     """The verdict on the response `text`; None when `question` isn't "Use a, b, c to make t."."""
     asked = _QUESTION.fullmatch(question.strip())
     if asked is None:
         return None
     answer, note = boxed(text)
     if answer is None:
-        return CountdownVerdict(None, False, note)
+        return Verdict(None, False, note)
     given = Counter(int(number) for number in asked[1].split(", "))
     wrong = _fault(answer, given, int(asked[2]))
-    return CountdownVerdict(answer, not wrong, wrong)
+    return Verdict(answer, not wrong, wrong)
 
 
 def boxed(text: str) -> tuple[str | None, str]:

@@ -14,18 +14,19 @@ from typing import Any, Final
 
 import math_verify
 import sympy
-from latex2sympy2_extended.latex2sympy2 import NormalizationConfig, latex2sympy, normalize_latex
+from latex2sympy2_extended.latex2sympy2 import NormalizationConfig, normalize_latex
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.physics import units
 
-from backend.grading.answers import Judged, rounds_to
+from backend.grading.answers import RIGHT, WRONG, Judged, every, rounds_to
 from backend.grading.spelling import number
-from backend.grading.symbolic import digits
+from backend.grading.symbolic import parse
 
 _DIGITS: Final = 20_000.0
 _PRECISION: Final = 60
 _NONE: Any = None
+_CONDITION: Final = Relational | sympy.And | sympy.Or
 _SPELLING = NormalizationConfig(True, False, True, True, "none", False)
 _DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*«degree»")
 _EITHER = re.compile(r"«?\s*\bor\b\s*»?|\\(?:lor|vee)(?![a-z])")
@@ -36,19 +37,16 @@ _POINTS: Final = tuple(
 )
 _TIMES: Final = 12
 _BASIC: Final = [units.meter, units.kilogram, units.second, units.radian]
+_DOLLAR, _EURO = sympy.symbols("dollar euro", positive=True)
 _UNITS: Final = {
-    **dict.fromkeys(("hr", "hrs"), "hour"),
-    **dict.fromkeys(("sec", "secs"), "second"),
-    **dict.fromkeys(("min", "mins"), "minute"),
-    **dict.fromkeys(("lb", "lbs"), "pound"),
-    **dict.fromkeys(("in", "in."), "inch"),
-    "l": "liter",
-    "mph": "mile/hour",
-    "kph": "kilometer/hour",
-    "kmh": "kilometer/hour",
-    "week": "7 day",
-    "cent": "0.01 dollar",
-    "°": "degree",
+    **dict.fromkeys(("hr", "hrs"), units.hour),
+    **dict.fromkeys(("sec", "secs"), units.second),
+    **dict.fromkeys(("min", "mins"), units.minute),
+    **dict.fromkeys(("lb", "lbs"), units.pound),
+    **dict.fromkeys(("in", "in."), units.inch),
+    **dict.fromkeys(("kph", "kmh"), units.kilometer / units.hour),
+    **{"l": units.liter, "mph": units.mile / units.hour, "week": 7 * units.day, "°": units.degree},
+    **{"dollar": _DOLLAR, "usd": _DOLLAR, "cent": _DOLLAR / 100, "euro": _EURO},
 }
 
 
@@ -70,12 +68,8 @@ def read(text: str) -> Any:
         return sympy.Or(*read_parts) if all(isinstance(part, Relational) for part in read_parts) else None
     text = _REPEATING.sub(_repeating, re.sub(r"[«»]", " ", _DEGREES.sub(r"(\1 \\pi / 180)", text)))
     try:
-        parsed = latex2sympy(
-            normalize_latex(text, config=_SPELLING), is_real=None, convert_degrees=False, normalization_config=None
-        )
+        parsed = parse(normalize_latex(text, config=_SPELLING), _DIGITS)
     except Exception:
-        return None
-    if digits(parsed) > _DIGITS:
         return None
     if isinstance(parsed, sympy.Basic):
         # Decimals are meant as they are written: 0.1 + 0.2 is 0.3.
@@ -87,10 +81,7 @@ def read(text: str) -> Any:
 def _repeating(found: re.Match[str]) -> str:
     """0.1\\overline{6} as a fraction."""
     whole, fixed, again = found.groups()
-    value = Fraction(int(fixed or 0), 10 ** len(fixed)) + Fraction(
-        int(again), 10 ** len(fixed) * (10 ** len(again) - 1)
-    )
-    value += int(whole)
+    value = Fraction(f"{whole}.{fixed}0") + Fraction(int(again), 10 ** len(fixed) * (10 ** len(again) - 1))
     return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
 
 
@@ -102,100 +93,72 @@ def _equal(answer: str, gold: str) -> Judged:
     if any(thing.has(sympy.zoo, sympy.nan) for thing in (mine, wanted) if isinstance(thing, sympy.Basic)):
         return False, "a division by zero equals nothing"
     if type(mine) is type(wanted) and mine == wanted:
-        return True, ""
+        return RIGHT
     if isinstance(mine, sympy.MatrixBase) or isinstance(wanted, sympy.MatrixBase):
         return _matrices(mine, wanted)
-    if _is_set(mine) or _is_set(wanted):
+    if any(isinstance(thing, sympy.Set | sympy.Tuple | _CONDITION) for thing in (mine, wanted)):
         return _sets(mine, wanted)
     for decimal, other in ((answer, wanted), (gold, mine)):
         written = number(decimal)
         if written and written.places is not None and not other.free_symbols:
             value = sympy.N(other.doit(), _PRECISION)
-            return rounds_to(written, Fraction(str(value))) if value.is_real and value.is_finite else (False, "")
+            return rounds_to(written, Fraction(str(value))) if value.is_real and value.is_finite else WRONG
     return _identity(mine, wanted)
-
-
-def _is_set(thing: Any) -> bool:
-    return isinstance(thing, sympy.Set | Relational | sympy.Tuple) or thing.func.__name__ in ("And", "Or")
 
 
 def _sets(mine: Any, wanted: Any) -> Judged:
     """Intervals, inequalities, equations, and lists that stand in one of them."""
     names = mine.free_symbols | wanted.free_symbols
-    if isinstance(mine, sympy.Eq) and isinstance(wanted, sympy.Eq):
-        return _equations(mine, wanted)
-    if len(names) <= 1:
-        first, second = (_as_set(thing, next(iter(names), sympy.Symbol("x"))) for thing in (mine, wanted))
-        if first is not None and second is not None:
+    equations = isinstance(mine, sympy.Eq) and isinstance(wanted, sympy.Eq)
+    if len(names) <= 1 and not equations:
+        real = {name: sympy.Symbol("x", real=True) for name in names}
+        first, second = (
+            thing.subs(real).as_set() if isinstance(thing, _CONDITION) else thing for thing in (mine, wanted)
+        )
+        if isinstance(first, sympy.Set) and isinstance(second, sympy.Set):
             if first == second:
-                return True, ""
+                return RIGHT
             difference = first.symmetric_difference(second)
             if difference.is_empty is not None and not isinstance(difference, sympy.ConditionSet):
                 return bool(difference.is_empty), ""
     if math_verify.verify(wanted, mine, allow_set_relation_comp=True, timeout_seconds=_NONE, raise_on_error=True):
-        return True, ""
-    alike = len(names) <= 1 and type(mine) is type(wanted)
-    return (False, "") if alike else (None, "unknown: sets or inequalities that could not be compared")
-
-
-def _as_set(thing: Any, name: Any) -> Any:
-    if isinstance(thing, sympy.Set):
-        return thing
-    real = sympy.Symbol("x", real=True)
-    if isinstance(thing, Relational):
-        return sympy.solveset(thing.subs(name, real), real, sympy.S.Reals)
-    if thing.func.__name__ in ("And", "Or"):
-        parts = [_as_set(part, name) for part in thing.args]
-        return sympy.Intersection(*parts) if thing.func.__name__ == "And" else sympy.Union(*parts)
-    return None
-
-
-def _equations(mine: Any, wanted: Any) -> Judged:
-    """Two equations say the same where their differences are in a constant ratio."""
-    left, right = (equation.lhs - equation.rhs for equation in (mine, wanted))
-    if left.free_symbols != right.free_symbols:
-        return False, ""
-    ratio = sympy.simplify(left / right)
-    return (True, "") if not ratio.free_symbols and ratio != 0 else (False, "")
+        return RIGHT
+    alike = equations or (len(names) <= 1 and type(mine) is type(wanted))
+    return WRONG if alike else (None, "unknown: sets or inequalities that could not be compared")
 
 
 def _matrices(mine: Any, wanted: Any) -> Judged:
-    both = [list(thing) if isinstance(thing, sympy.MatrixBase | sympy.Tuple) else None for thing in (mine, wanted)]
-    if both[0] is None or both[1] is None or len(both[0]) != len(both[1]):
-        return False, ""
     # A tuple may be written as a column.
-    if isinstance(mine, sympy.MatrixBase) and isinstance(wanted, sympy.MatrixBase) and mine.shape != wanted.shape:
-        return False, ""
-    found = [_identity(one, other) for one, other in zip(*both, strict=True)]
-    return next((judged for judged in found if not judged[0]), (True, ""))
+    shapes = {getattr(thing, "shape", None) for thing in (mine, wanted)} - {None}
+    if not all(isinstance(thing, sympy.MatrixBase | sympy.Tuple) for thing in (mine, wanted)) or len(shapes) > 1:
+        return WRONG
+    return every(map(_identity, mine, wanted)) if len(mine) == len(wanted) else WRONG
 
 
 def _identity(mine: Any, wanted: Any) -> Judged:
     """Equal where both are real at the same places and never differ there; numbers to 60 digits, whole ones exactly."""
     mine, wanted = (_plain(thing.doit()) for thing in (mine, wanted))
     if mine == wanted:
-        return True, ""
-    if mine.is_Rational and wanted.is_Rational:
-        return False, ""
-    if mine.is_infinite or wanted.is_infinite:
-        return False, ""
+        return RIGHT
+    if (mine.is_Rational and wanted.is_Rational) or mine.is_infinite or wanted.is_infinite:
+        return WRONG
     names = sorted(mine.free_symbols | wanted.free_symbols, key=str)
     if not names:
         one, other = sympy.N(mine, _PRECISION), sympy.N(wanted, _PRECISION)
         # Integrals are only approximated: what is close may be equal.
         close = (mine - wanted).has(sympy.Integral, sympy.Sum, sympy.Limit) and abs(one - other) < 1e-6
-        return (True, "") if _near(one, other) else (None, "unknown: close by approximation") if close else (False, "")
+        return RIGHT if _near(one, other) else (None, "unknown: close by approximation") if close else WRONG
     seen = 0
     for turn in range(_TIMES):
         at = {name: _POINTS[(turn + 3 * k) % len(_POINTS)] + turn // len(_POINTS) for k, name in enumerate(names)}
         one, other = (sympy.N(thing.subs(at), _PRECISION) for thing in (mine, wanted))
-        if not (_is_value(one) and _is_value(other)):
+        if not all(value.is_number and value.is_finite and value.is_real for value in (one, other)):
             continue
         seen += 1
         if not _near(one, other):
             return _renamed(mine, wanted)
     if seen >= 3 or sympy.simplify(mine - wanted) == 0:
-        return True, ""
+        return RIGHT
     return None, "unknown: the formulas have no real values to compare"
 
 
@@ -207,7 +170,7 @@ def _renamed(mine: Any, wanted: Any) -> Judged:
         and sympy.simplify(mine.subs(first.pop(), second.pop()) - wanted) == 0
     ):
         return None, "unknown: the same formula with another variable"
-    return False, ""
+    return WRONG
 
 
 def _plain(thing: Any) -> Any:
@@ -215,10 +178,6 @@ def _plain(thing: Any) -> Any:
     if not isinstance(thing, sympy.Basic):
         return thing
     return thing.subs({call: sympy.Symbol(f"value_{call}") for call in thing.atoms(AppliedUndef)})
-
-
-def _is_value(thing: Any) -> bool:
-    return bool(thing.is_number and thing.is_finite and thing.is_real)
 
 
 def _near(one: Any, other: Any) -> bool:
@@ -253,20 +212,14 @@ def _unit(words: str) -> Any:
         elif word.lstrip("-").isdigit():  # the unit itself is in already
             total *= last ** (sign * (int(word) - 1))
         elif word != "^":
-            last = _known(_UNITS.get(word) or _UNITS.get(word.removesuffix("s")) or word)
+            last = _known(word)
             if last is None:
                 return None
             total, power = total * last ** (sign * power), 1
     return total
 
 
-def _known(name: str) -> Any:
-    if " " in name or "/" in name:
-        factor, _, rest = name.rpartition(" ")
-        above, _, below = rest.partition("/")
-        return sympy.Rational(factor or 1) * _known(above) / (_known(below) if below else 1)
-    if name.rstrip("s") in ("dollar", "euro", "usd"):
-        return sympy.Symbol({"usd": "dollar"}.get(name.rstrip("s"), name.rstrip("s")), positive=True)
-    spelled = [name, name.removesuffix("s"), name.removesuffix("es"), re.sub("re(s?)$", r"er\1", name)]
-    found = (getattr(units, spelling, None) for spelling in spelled)
-    return next((unit for unit in found if isinstance(unit, units.Quantity)), None)
+def _known(word: str) -> Any:
+    spelled = [word, word.removesuffix("s"), word.removesuffix("es"), re.sub("re(s?)$", r"er\1", word)]
+    quantities = [unit for each in spelled if isinstance(unit := getattr(units, each, None), units.Quantity)]
+    return next((unit for unit in (*map(_UNITS.get, spelled), *quantities) if unit is not None), None)

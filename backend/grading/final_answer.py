@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 from backend.domain import Section, SectionSpan
+from backend.grading.spelling import closing
 from backend.grading.verdicts import NO_ANSWER
 
 _LONGEST: Final = 2000  # characters of a stated answer
@@ -21,9 +22,9 @@ _SHORT: Final = 80  # of a reply that is an answer and nothing else
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(\{)|(\w))")
 _BRACE = re.compile(r"(?<!\\)[{}]")
 _TAG = re.compile(r"<(answer|final_answer|boxed)>(.*?)(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
-# GSM8K's way to end; elsewhere four of them are a heading.
 _WORD = re.compile(r"(?<![\\a-zA-Z])[^\W\d_]+")
 _STRAY_TAG = re.compile(r"</\w+>|<\|[^|<>]*\|>")
+# GSM8K's way to end; elsewhere four of them are a heading.
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)\s*\Z|^####[ \t]*([-$\d][\d,.]*%?)[ \t]*$", re.MULTILINE)
 _PHRASE = re.compile(
     r"(?:\b(?:answers?|(?:correct|right|best)\s+(?:option|choice))\b\**"
@@ -116,17 +117,15 @@ def find(text: str, sections: Sequence[SectionSpan], cut: bool = False, closed: 
             return replace(_together(thought, marked), spoken=thought)
     if not spans:
         return Stated(note=f"{NO_ANSWER}: the response ends in its thinking" if text.strip() else NO_ANSWER)
-    closing = "" if in_the_open or cut else _last_sentence(spoken)
-    return Stated(note=f"{NO_ANSWER}: cut off before it came" if cut else NO_ANSWER, spoken=spoken, closing=closing)
-
-
-def _last_sentence(spoken: str) -> str:
-    return re.split(r"(?<=[.!?])\s", spoken.strip().rsplit("\n", 1)[-1].strip())[-1][-_LONGEST:]
+    sentences = re.split(r"(?<=[.!?])\s", spoken.strip().rsplit("\n", 1)[-1].strip())
+    last = "" if in_the_open or cut else sentences[-1][-_LONGEST:]
+    return Stated(note=f"{NO_ANSWER}: cut off before it came" if cut else NO_ANSWER, spoken=spoken, closing=last)
 
 
 def _stated(part: str, cut: bool, in_the_open: bool) -> Stated | None:
     """The last statement in `part`; `in_the_open` says that it may hold thinking."""
-    marked = sorted([*_boxes(part), *_tagged(part), *_hashed(part)])
+    hashed = ((*line.span(), (line[1] or line[2]).strip()) for line in _HASHES.finditer(part))
+    marked = sorted([*_boxes(part), *_tagged(part), *hashed])
     end = marked[-1][1] if marked else 0
     # A phrase before a box only announces it; one after it is the later word. In an unfinished thought it's none yet.
     unfinished = in_the_open and (cut or (len(part) > _LONGEST and not _ENDED.search(part)))
@@ -166,16 +165,10 @@ def _boxes(part: str) -> Iterator[tuple[int, int, str]]:
         if box[2]:
             yield start, end, box[2]
             continue
-        depth = 1
-        for brace in _BRACE.finditer(part, end, end + _LONGEST):
-            depth += 1 if brace[0] == "{" else -1
-            if depth == 0:
-                if (
-                    not _PLACEHOLDER.fullmatch(content := part[end : brace.start()].strip())
-                    and "\\boxed" not in content
-                ):
-                    yield start, brace.end(), content
-                break
+        close = closing(part, _BRACE, end - 1, end + _LONGEST)
+        content = part[end:close].strip()
+        if close and not _PLACEHOLDER.fullmatch(content) and "\\boxed" not in content:
+            yield start, close + 1, content
 
 
 def _tagged(part: str) -> Iterator[tuple[int, int, str]]:
@@ -186,10 +179,6 @@ def _tagged(part: str) -> Iterator[tuple[int, int, str]]:
         inner = _stated(content, False, False) if len(content) > _SHORT else None
         if inner or len(content) <= _LONGEST:
             yield *tag.span(), (inner.answer or content) if inner else content
-
-
-def _hashed(part: str) -> Iterator[tuple[int, int, str]]:
-    return ((*line.span(), (line[1] or line[2]).strip()) for line in _HASHES.finditer(part))
 
 
 def _phrased(part: str, start: int, cut: bool) -> Iterator[tuple[int, str]]:

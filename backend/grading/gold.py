@@ -6,6 +6,8 @@ import json
 import re
 from typing import Final
 
+from backend.grading.spelling import BRACES, closing
+
 LENGTH_LIMIT: Final = 1500
 _NOTHING: Final = {*("", "-", "?", "n/a", "na", "none", "null", "nan", "tbd"), *("see solution", "proof", "answer")}
 _KEYS: Final = {"answer", "final_answer", "value", "result"}
@@ -47,10 +49,6 @@ def _ending(text: str) -> str:
         return text.rpartition("####")[2].strip()
     if tag := re.search(r"<answer>(.*?)</answer>", text, re.DOTALL):
         return tag[1].strip()
-    head, boxed, inner = text.rpartition("\\boxed{")
-    depth = 1
-    for place, char in enumerate(inner if boxed else ""):
-        depth += (char == "{") - (char == "}")
-        if depth == 0:
-            return inner[:place].strip()
-    return (head + boxed + inner).strip()
+    opening = text.rfind(box := "\\boxed{")
+    end = closing(text, BRACES, opening) if opening >= 0 else None
+    return (text if end is None else text[opening + len(box) : end]).strip()

@@ -21,7 +21,8 @@ from typing import Final
 
 from backend.grading.limits import TookTooLong, time_limit
 from backend.grading.normalise import normalise
-from backend.grading.verdicts import NeedsAlgebra, Verdict
+from backend.grading.spelling import BRACES, closing, split
+from backend.grading.verdicts import NeedsAlgebra, Verdict, refuse
 
 Compare = Callable[[str, str], bool]
 
@@ -35,8 +36,6 @@ LAST_BOX: Final = "these rules take the last box, whatever is in it"
 _PLACEHOLDERS: Final = {"answer", "youranswer", "finalanswer", "yourfinalanswer", "...", r"\ldots", ""}
 _TOLERANCE: Final = 1e-4
 _CHOICE = re.compile(r"\([A-E]\)|[A-E][.):]|\*\*[A-E]\*\*")
-_LETTERS: Final = frozenset("ABCDE")
-_BRACE = re.compile(r"[{}]")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,2})?")
 _MATRIX = re.compile(r"\\begin\{pmatrix\}(.+)\\end\{pmatrix\}")
 _BRACKETED = re.compile(r"[(\[].+[)\]]")
@@ -51,36 +50,19 @@ def extract(text: str) -> str | None:
     _, found, rest = text[closed + len("</think>") if closed >= 0 else 0 :].rpartition("boxed")
     if not found:
         return None
-    answer = _braced(rest) if rest.startswith("{") else rest.partition("$")[0]
+    answer = rest[1 : closing(rest, BRACES)] if rest.startswith("{") else rest.partition("$")[0]
     return answer.strip() or None
 
 
-def _braced(rest: str) -> str:
-    """What stands between the brace that opens `rest` and the one that closes it, or the end."""
-    depth = 0
-    for brace in _BRACE.finditer(rest):
-        depth += 1 if brace[0] == "{" else -1
-        if depth == 0:
-            return rest[1 : brace.start()]
-    return rest[1:]
-
-
-def is_correct(pred: str, gold: str) -> bool:
-    """Whether `pred` counts as `gold` under the paper's rules; False when algebra takes over 3 seconds.
-
-    The limit holds in the main thread alone; elsewhere grade through GraderPool.
-    """
-    return grade_answer(pred, gold).correct is True
-
-
 def grade_answer(pred: str | None, gold: str) -> Verdict:
-    """The verdict on an extracted answer, with a note where none was found or time ran out."""
-    if pred is None:
-        return Verdict(None, False, "no boxed answer")
+    """The verdict on an extracted answer, with a note where none was found or time ran out.
+
+    The limit of 3 seconds holds in the main thread alone; elsewhere grade through GraderPool.
+    """
     try:
         return quick(pred, gold)
     except NeedsAlgebra:
-        return _with_algebra(pred, gold)
+        return _with_algebra(pred or "", gold)
 
 
 def quick(pred: str | None, gold: str) -> Verdict:
@@ -93,12 +75,8 @@ def quick(pred: str | None, gold: str) -> Verdict:
     # Before any algebra, which would only say that no placeholder equals a number.
     if mine.lower() in _PLACEHOLDERS and mine.lower() != wanted.lower():
         return Verdict(pred, False, LAST_BOX)
-    right = _equal(mine, wanted, _refuse)
+    right = _equal(mine, wanted, refuse)
     return Verdict(pred, right, LENIENT if right and _number(mine) != _number(wanted) else "")
-
-
-def _refuse(_left: str, _right: str) -> bool:
-    raise NeedsAlgebra
 
 
 def _with_algebra(pred: str, gold: str) -> Verdict:
@@ -120,7 +98,7 @@ def _equal(pred: str, gold: str, algebra: Compare) -> bool:
         return True
     if not pred or not gold:
         return False
-    if gold in _LETTERS and (letters := re.findall(r"\b[A-E]\b", pred.upper())) and letters[-1] == gold:
+    if gold in {*"ABCDE"} and (letters := re.findall(r"\b[A-E]\b", pred.upper())) and letters[-1] == gold:
         return True
     if (choice := _CHOICE.match(pred)) and pred[choice.end() :] and _equal(pred[choice.end() :], gold, algebra):
         return True
@@ -133,7 +111,7 @@ def _equal(pred: str, gold: str, algebra: Compare) -> bool:
     if pred.strip("()[]{}").lower() == gold.strip("()[]{}").lower():
         return True
     if _BRACKETED.fullmatch(pred) and _BRACKETED.fullmatch(gold):
-        left, right = _parts(pred[1:-1]), _parts(gold[1:-1])
+        left, right = split(pred[1:-1]), split(gold[1:-1])
         if len(left) == len(right) > 1:
             return all(_equal(one, other, algebra) for one, other in zip(left, right, strict=True))
     if (left_rows := _rows(pred)) and (right_rows := _rows(gold)):
@@ -156,7 +134,7 @@ def _rows(text: str) -> list[list[str]]:
 
 def _equal_lists(pred: str, gold: str, algebra: Compare) -> bool:
     """Whether two lists without brackets, or two sets, hold equal elements in any order."""
-    left, right = _parts(_unset(pred)), _parts(_unset(gold))
+    left, right = (split(text[1:-1] if text[:1] + text[-1:] == "{}" else text) for text in (pred, gold))
     if len(left) != len(right) or not 2 <= len(left) <= _LONGEST_LIST:
         return False
     for wanted in right:
@@ -174,21 +152,6 @@ def _equal_expressions(pred: str, gold: str, algebra: Compare) -> bool:
         # x = 2 and 2 = x are the same equation, and their sides differ by the sign alone.
         return algebra(left, right) or algebra(f"-({left})", right)
     return algebra(pred, gold)
-
-
-def _unset(text: str) -> str:
-    return text[1:-1] if text.startswith("{") and text.endswith("}") else text
-
-
-def _parts(text: str) -> list[str]:
-    """`text` split at the commas that stand outside brackets."""
-    parts, depth, start = [], 0, 0
-    for position, char in enumerate(text):
-        depth += (char in "([{") - (char in ")]}")
-        if char == "," and depth == 0:
-            parts.append(text[start:position])
-            start = position + 1
-    return [*parts, text[start:]]
 
 
 def _number(text: str) -> float | None:

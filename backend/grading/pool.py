@@ -10,36 +10,23 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
-from types import TracebackType
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Self
 
 from backend.child_process import first_readable
 from backend.grading import paper, rules
 from backend.grading.grader_process import GraderProcess
 from backend.grading.rules import EXACT, Response
-from backend.grading.verdicts import FINAL, NO_GOLD, PAPER, TOO_LONG, NeedsAlgebra, Verdict, Verdicts
+from backend.grading.verdicts import FINAL, GRADERS, NO_GOLD, PAPER, TOO_LONG, NeedsAlgebra, Verdict, Verdicts
 
 # Taken in ahead of what is read: so much that no process waits for its next item, and no more texts than memory bears.
 _WINDOW: Final = 256
 _WINDOW_CHARACTERS: Final = 32_000_000
 _FAILED_STARTS: Final = 3
 NOT_ONE: Final = "unknown: many answers are right, and these rules compare with one"
+_Item = dict[str, Verdict]  # a response under way: the verdicts that have come, by grader
 Item = Response | tuple[str, str | None] | tuple[str, str | None, str]
 DIED: Final = "unknown: the grader's process ended on this answer"
-
-
-@dataclass(slots=True)
-class _Item:
-    """A response under way: the verdicts that have come, by grader."""
-
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
-
-    def done(self) -> bool:
-        return len(self.verdicts) == 2
-
-    def result(self) -> Verdicts:
-        return Verdicts(self.verdicts[PAPER], self.verdicts[FINAL])
 
 
 @dataclass(slots=True)
@@ -54,7 +41,7 @@ class _Task:
 
     def settle(self, verdict: Verdict) -> None:
         self.request = {}
-        self.item.verdicts[self.grader] = verdict
+        self.item[self.grader] = verdict
 
     def give_up(self, note: str) -> None:
         """No reply will come."""
@@ -85,9 +72,7 @@ class GraderPool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -109,7 +94,7 @@ class GraderPool:
             for item in items:
                 window.append(self._admit(Response(*item)))
                 self._advance(block=False)
-                while window and (window[0].done() or self._full(window)):
+                while window and (len(window[0]) == len(GRADERS) or self._full(window)):
                     yield self._finished(window.popleft())
             while window:
                 yield self._finished(window.popleft())
@@ -121,26 +106,27 @@ class GraderPool:
         return len(window) >= _WINDOW or held >= _WINDOW_CHARACTERS
 
     def _finished(self, item: _Item) -> Verdicts:
-        while not item.done():
+        while len(item) < len(GRADERS):
             self._advance(block=True)
-        return item.result()
+        return Verdicts(item[PAPER], item[FINAL])
 
     def _admit(self, response: Response) -> _Item:
         """Decide what needs no process; queue the rest."""
-        item, stated, gold = _Item(), rules.state(response), response.gold
+        item: _Item = {}
+        stated, gold = rules.state(response), response.gold
         if certain := rules.beforehand(response, stated):
-            item.verdicts[FINAL] = certain
+            item[FINAL] = certain
         else:
             request = {"stated": asdict(replace(stated, spoken="")), "gold": gold, "question": response.question}
             self._queue(item, FINAL, request, stated.answer)
         answer = paper.extract(response.text)
         if certain and certain.note.startswith(EXACT):
-            item.verdicts[PAPER] = Verdict(certain.answer, None, NOT_ONE)
+            item[PAPER] = Verdict(certain.answer, None, NOT_ONE)
         elif gold is None or not gold.strip():
-            item.verdicts[PAPER] = Verdict(answer, None, NO_GOLD)
+            item[PAPER] = Verdict(answer, None, NO_GOLD)
         else:
             try:
-                item.verdicts[PAPER] = paper.quick(answer, gold)
+                item[PAPER] = paper.quick(answer, gold)
             except NeedsAlgebra:
                 self._queue(item, PAPER, {"text": answer or "", "gold": gold}, answer)
         return item
@@ -182,9 +168,10 @@ class GraderPool:
         try:
             replies = worker.receive()
         except EOFError:
-            return self._lose(worker, DIED)
+            self._lose(worker, DIED)
+            return
         if not replies:  # a line that has only begun to come
-            return None
+            return
         if worker in self._starting:
             self._starting.remove(worker)
             self._failed_starts = 0
@@ -192,7 +179,6 @@ class GraderPool:
             reply = replies[0]
             self._busy.pop(worker).settle(Verdict(reply["answer"], reply["correct"], reply["note"]))
         self._idle.append(worker)
-        return None
 
     def _lose(self, worker: GraderProcess, note: str) -> None:
         """Kill a worker that is late or dead; its task gets `note`."""

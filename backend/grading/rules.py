@@ -14,7 +14,7 @@ from backend.grading.answers import Algebra, Judged, parts_of, same
 from backend.grading.final_answer import Stated
 from backend.grading.gold import gold_answer
 from backend.grading.limits import TookTooLong, time_limit
-from backend.grading.verdicts import NO_GOLD, TOO_LONG, NeedsAlgebra, Verdict
+from backend.grading.verdicts import NO_GOLD, TOO_LONG, NeedsAlgebra, Verdict, refuse
 from backend.lexicon.sections import split_sections
 
 TEXT_LIMIT: Final = 2_000_000
@@ -68,7 +68,7 @@ def beforehand(response: Response, stated: Stated) -> Verdict | None:
     if exact := countdown.judge(response.question, stated.spoken):
         return Verdict(exact.answer, exact.correct, f"{EXACT}: {exact.note}" if exact.note else EXACT)
     try:
-        return _verdict(stated, response.gold or "", response.question, _refuse)
+        return _verdict(stated, response.gold or "", response.question, refuse)
     except NeedsAlgebra:
         return None
 
@@ -82,10 +82,6 @@ def with_algebra(stated: Stated, gold: str, question: str) -> Verdict:
             return _verdict(stated, gold, question, exact.judge)
     except TookTooLong:
         return Verdict(stated.answer, None, TOO_LONG)
-
-
-def _refuse(_what: str, _answer: str, _gold: str) -> Judged:
-    raise NeedsAlgebra
 
 
 def _verdict(stated: Stated, gold: str, question: str, algebra: Algebra) -> Verdict:

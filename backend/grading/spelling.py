@@ -6,6 +6,7 @@ Owns rewriting that changes no meaning, unlike the paper's (normalise.py). Words
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
@@ -43,13 +44,11 @@ _RULES: Final = tuple(
         (r"(?<=\d)\s*\^?\s*\{?\s*«?(?:st|nd|rd|th)\b»?\s*\}?(?![a-zA-Z])", ""),
         (r"\\?%|\bper\s?cent\b", "%"),
         (r"\\(?:varnothing|empty)(?![a-zA-Z])|\{\s*\}(?=$)", r"\\emptyset"),
-        (
-            r"\\l?r?angle(?![a-zA-Z])",
-            lambda found: "(" if found[0] == r"\langle" else ")" if found[0] == r"\rangle" else found[0],
-        ),
+        (r"\\langle(?![a-zA-Z])", "("),
+        (r"\\rangle(?![a-zA-Z])", ")"),
         (r"\binf(?:inity|ty)?\b|\\infin(?![a-zA-Z])", r"\\infty"),
-        (r"(?<![\d,(\[{])(\d{1,3}(?:,\d{3})+)(?![\d,])", lambda found: found[1].replace(",", "")),
-        (r"(?<![\d.,])(\d{1,3}(?: \d{3})+)(?![\d.])", lambda found: found[1].replace(" ", "")),
+        (r"(?<![\d,(\[{])\d{1,3}(?:,\d{3})+(?![\d,])", lambda found: found[0].replace(",", "")),
+        (r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d.])", lambda found: found[0].replace(" ", "")),
         (r"(?<![\d\w}])\.(?=\d)", "0."),
     )
 )
@@ -58,11 +57,12 @@ _MARKS = re.compile(r"^[\s*_`\"]+|[\s*_`\".]+$")
 _NUMBER: Final = r"(\d+(?:\.\d*)?)"
 _DECIMAL = re.compile(rf"([-+]?){_NUMBER}(?:\s*(?:e|E|(?:\\times|\\cdot|x|\*)\s*10\s*\^)\s*\{{?([-+]?\d{{1,3}})\}}?)?")
 _FRACTION = re.compile(r"([-+]?)\s*(?:(\d+)\s*\+?\s*)?\\frac\s*(?:\{\s*(-?\d+)\s*\}|(\d))\s*(?:\{\s*(-?\d+)\s*\}|(\d))")
-_SLASHED = re.compile(r"([-+]?)(?:(\d+)\s+)?()(\d+)\s*/\s*()(\d+)")
+_SLASHED = re.compile(rf"([-+]?)(?:(\d+)\s+)?(){_NUMBER}\s*/\s*(){_NUMBER}")
 _EQUALS = re.compile(r"(?<![<>!:\\])=(?!=)|:=|\\in(?![a-z])|\\equiv(?![a-z])")
 _ALSO = re.compile(r"«\s*,?\s*(?:and|or)\s*»|\b(?:and|or)\b|\\(?:lor|vee|land|wedge)(?![a-z])|;")
 _WORDS: Final = (*("zero", "one", "two", "three", "four", "five", "six"), *("seven", "eight", "nine", "ten"))
-_PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
+_BRACKETS = re.compile(r"[()\[\]{}]")
+BRACES = re.compile(r"[{}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,10 @@ def number(text: str) -> Number | None:
         value = Fraction(found[2].rstrip(".")) * Fraction(10) ** shift
         return Number(-value if found[1] == "-" else value, None if places is None else max(0, places - shift))
     if found := _FRACTION.fullmatch(text) or _SLASHED.fullmatch(text):
-        above, below = int(found[3] or found[4]), int(found[5] or found[6])
-        if below == 0:
-            return None
-        value = int(found[2] or 0) + Fraction(above, below)
-        return Number(-value if found[1] == "-" else value)
+        above, below = Fraction(found[3] or found[4]), Fraction(found[5] or found[6])
+        if below:
+            value = int(found[2] or 0) + above / below
+            return Number(-value if found[1] == "-" else value)
     return None
 
 
@@ -132,7 +131,7 @@ def named(text: str) -> tuple[str, str]:
 def collection(text: str) -> Collection | None:
     """The items of a list, set, tuple or interval; None for a single thing."""
     text = text.replace(r"\{", "{").replace(r"\}", "}").strip()
-    opening = text[:1] if text[:1] in _PAIRS and _closes_at_end(text) else ""
+    opening = text[:1] if text[:1] in ("(", "[", "{") and closing(text, _BRACKETS) == len(text) - 1 else ""
     inner = text[1:-1] if opening else text
     items = tuple(item.strip() for item in split(_ALSO.sub(",", inner)) if item.strip())
     if len(items) < 2 and not (opening == "{" and items):
@@ -151,11 +150,11 @@ def split(text: str) -> list[str]:
     return [*parts, text[start:]]
 
 
-def _closes_at_end(text: str) -> bool:
-    """Whether the bracket that opens `text` is closed at its end; an interval's may be of another kind."""
+def closing(text: str, brackets: re.Pattern[str], start: int = 0, end: int = sys.maxsize) -> int | None:
+    """Where the bracket that opens at `start` is closed; an interval's may be of another kind."""
     depth = 0
-    for place, char in enumerate(text):
-        depth += (char in "([{") - (char in ")]}")
+    for bracket in brackets.finditer(text, start, end):
+        depth += 1 if bracket[0] in "([{" else -1
         if depth == 0:
-            return place == len(text) - 1
-    return False
+            return bracket.start()
+    return None

@@ -55,14 +55,19 @@ def _read(text: str) -> Any:
     text = _INDEX.sub(r" b_{\1}", text)
     for pattern, replacement in _PLAIN:
         text = pattern.sub(replacement, text)
+    parsed = parse(text, _DIGITS)
+    # A division by zero has no value, and would equal every other.
+    return None if hasattr(parsed, "has") and parsed.has(zoo, nan) else parsed
+
+
+def parse(text: str, limit: float) -> Any:
+    """The sympy object `text` denotes; None where the grammar can't read it or numbers have over `limit` digits."""
     # A LaTeX grammar, and never `sympify` or `parse_expr`: those hand the text to Python's evaluator.
     try:
         parsed = latex2sympy(text, is_real=None, convert_degrees=False, normalization_config=None)
     except Exception:
         return None
-    # A division by zero has no value, and would equal every other.
-    undefined = hasattr(parsed, "has") and parsed.has(zoo, nan)
-    return None if undefined or digits(parsed) > _DIGITS else parsed
+    return parsed if _digits(parsed) <= limit else None
 
 
 def _same(first: Any, second: Any, tolerance: float) -> bool:
@@ -77,14 +82,14 @@ def _same(first: Any, second: Any, tolerance: float) -> bool:
     return not difference.free_symbols and abs(complex(difference.evalf())) <= tolerance
 
 
-def digits(expression: Any) -> float:
+def _digits(expression: Any) -> float:
     """An upper bound on the decimal digits of any number that evaluating `expression` makes."""
     args = getattr(expression, "args", ())
     if getattr(expression, "is_Number", False):
         return math.log10(min(abs(float(expression)), 1e300) + 1) if expression.is_finite else 1.0
     if not args:
         return 1.0
-    sizes = [digits(arg) for arg in args]
+    sizes = [_digits(arg) for arg in args]
     kind = type(expression).__name__
     if kind in ("Pow", "exp"):
         return max(sizes[0], 1.0) * 10 ** min(sizes[-1], 9.0)

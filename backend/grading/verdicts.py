@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 PAPER: Final = "paper"
 FINAL: Final = "final answer"
@@ -17,6 +17,11 @@ NO_GOLD: Final = "no gold answer"
 
 class NeedsAlgebra(Exception):
     """The comparison can't be settled without computer algebra, which takes a process of its own."""
+
+
+def refuse(*_: str) -> NoReturn:
+    """Stands for the algebra where there is none."""
+    raise NeedsAlgebra
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,3 @@ class Verdicts:
 
     paper: Verdict
     final: Verdict
-
-    def by_name(self, grader: str) -> Verdict:
-        """The verdict of `grader`, one of GRADERS. Raises KeyError for another name."""
-        return {PAPER: self.paper, FINAL: self.final}[grader]

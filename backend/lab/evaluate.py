@@ -71,7 +71,7 @@ def is_right(problem: LabProblem, text: str) -> bool:
     """Whether the response's one boxed answer is right, by exact arithmetic."""
     verdict = countdown.judge(problem.question, text)
     # The countdown rules don't apply to "Find x" questions, whose answer is a number.
-    return verdict.correct if verdict else countdown.boxed(text)[0] == problem.gold
+    return bool(verdict.correct) if verdict else countdown.boxed(text)[0] == problem.gold
 
 
 def cues(text: str) -> int:

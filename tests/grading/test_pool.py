@@ -17,7 +17,7 @@ import pytest
 from backend.grading import paper
 from backend.grading.grader_process import GraderProcess
 from backend.grading.pool import DIED, GraderPool
-from backend.grading.verdicts import GRADERS, TOO_LONG, Verdict, Verdicts
+from backend.grading.verdicts import TOO_LONG, Verdicts
 from tests.patience import PATIENCE
 
 # Adding this up takes minutes; the paper's rules give up after 3 seconds by themselves.
@@ -28,12 +28,6 @@ STUCK, STUCK_GOLD = r"\boxed{\sum_{n=1}^{10000000} \sin(n^2)}", "x+1"
 def pool() -> Iterator[GraderPool]:
     with GraderPool(workers=1) as shared:
         yield shared
-
-
-def test_names() -> None:
-    assert GRADERS == ("paper", "final answer")
-    verdicts = Verdicts(Verdict("1", True), Verdict("2", False))
-    assert [verdicts.by_name(name).answer for name in GRADERS] == ["1", "2"]
 
 
 def test_results_come_in_order(pool: GraderPool) -> None:
