@@ -13,7 +13,7 @@ SMALL = [one for one in scenarios() if one.n == 30]
 def test_intervals_hold_the_truth_and_tests_seldom_alarm(scenario: Scenario) -> None:
     found = simulate(scenario, 60 if scenario.error else 150)
     assert found.holds(errors=3), f"{found.share:.3f} where {scenario.bound} is asked for"
-    assert found.without < 0.02
+    assert found.without < 0.04, "simulations that gave no interval"
 
 
 def test_a_method_that_misses_is_told() -> None:

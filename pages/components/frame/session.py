@@ -189,7 +189,7 @@ def choose_grader() -> str:
 def choose_loops() -> bool:
     """Draws the choice whether lengths and cues in loops count; returns whether they do. Kept in the address."""
     chosen = st.selectbox(
-        "Loops", (COUNTED, LEFT_OUT), key="counted", bind="query-params", width=170, help=MEANINGS["Loops"],
+        "Loops", (COUNTED, LEFT_OUT), key="in_loops", bind="query-params", width=170, help=MEANINGS["Loops"],
     )  # fmt: skip
     return chosen != LEFT_OUT
 

@@ -225,7 +225,7 @@ def test_the_card_appears_on_another_page_without_a_rerun_of_it(app: App, servic
     page = app.open("import").page
     card = page.locator(".st-key-sth-job-card")
     expect(card).to_have_count(0)
-    field = page.get_by_role("textbox", name="Or a file or folder of this machine")
+    field = page.get_by_role("textbox", name="Or a path on this machine")
     field.fill("half typed")  # a full rerun would send it
     job = submit(services, "a job begun elsewhere")
     work(services, job, 10)

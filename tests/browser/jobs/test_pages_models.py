@@ -201,6 +201,6 @@ def test_words_are_legible_and_nothing_overflows(app: App, services: Services, t
     assert len(found) > 8 and min(found) >= 4.5
     assert page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth <= e.clientWidth")
     page.get_by_role("button", name="Answer live").click()
-    page.wait_for_url("**/live?model=*")
+    page.wait_for_url("**/live?models=*")
     app.settle()
     page.emulate_media(color_scheme="light")

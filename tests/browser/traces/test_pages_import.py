@@ -301,7 +301,7 @@ def test_files_with_strange_columns_are_mapped_with_the_mouse_and_become_traces(
     app.settle()
     rename(app, 0, "Nested-1B")
     press_import(app)
-    expect(page.get_by_text("4 traces of 2 problems")).to_be_visible()
+    expect(page.get_by_text("4 traces of 2 problems").first).to_be_visible()
     app.settle()
     page.locator(".st-key-arrived").get_by_role("button", name="Browse").click()
     page.wait_for_url("**/browse?run=*")

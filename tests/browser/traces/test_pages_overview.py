@@ -80,7 +80,7 @@ def known(estimate: Estimate) -> list[float]:
 
 
 def test_the_tables_leave_loops_out_when_asked(app: App, real_services: Services) -> None:
-    app.open(lexicon="kim2026", counted="left out")
+    app.open(lexicon="kim2026", in_loops="left out")
     rows = {row["id"]: row for row in table_rows(app.page.locator(".st-key-runs_table table"))}
     for summary in real_services.runs.summaries("kim2026"):
         same_figures(rows[summary.run.id]["Cues per trace"], known(summary.free.cues))
