@@ -92,7 +92,7 @@ def test_another_lexicon_and_grader_change_every_figure(
 
 def test_loops_are_left_out_of_every_figure(opened: App, real_services: Services, pair_ids: list[str]) -> None:
     assert "in loops" in strip_texts(opened)[1][1]
-    opened.choose("in_loops", "left out").wait_query("counted", "left out")
+    opened.choose("in_loops", "left out").wait_query("in_loops", "left out")
     pair = real_services.comparison.statistics(
         real_services.comparison.compare(pair_ids, "doubts", "final answer", loops=False)
     )
