@@ -117,12 +117,15 @@ def number(text: str) -> Number | None:
 
 def named(text: str) -> tuple[str, str]:
     """The name and the value of "x = 5" or "x ∈ [1, 2]", the last of a chain; ("", text) where nothing is named."""
-    name = ""
+    name = value = ""
     for sign in list(_EQUALS.finditer(text)):
         before = text[: sign.start()]
         if sum(map(before.count, "([{")) == sum(map(before.count, ")]}")):
             name = name or before.strip()
             value = text[sign.end() :].strip()
+    # "5 = x" names x as well: a number has no other name.
+    if number(name) and value.isalpha():
+        name, value = value, name
     if name:
         text = value
     return name, text.partition(r"\approx")[0].strip() or text
