@@ -21,6 +21,9 @@ Draft = TraceDraft | ProblemDraft
 Said = Mapping[str, str | Sequence[str]]
 
 
+NO_QUESTION = "no question is known: problems are told apart by their place or id"
+
+
 class Shape(StrEnum):
     """The container of a file's rows."""
 

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from backend.cli.verb import AddVerb
-from backend.domain import Run, visible
+from backend.domain import GRADERS, Run, visible
 from backend.measure.bootstrap import Estimate
 from backend.services import Services
 from backend.services.traces.losses import answered_text
@@ -45,9 +45,13 @@ def run_line(row: dict[str, object], run: Run) -> str:
     accuracy, graded = row["accuracy"], row["graded"]
     assert isinstance(accuracy, dict) and isinstance(graded, dict)
     info = run.info
-    shown = next((f"{value:6.1%} {grader}" for grader, value in accuracy.items() if value is not None), "no verdict")
-    count = next((graded[grader] for grader, value in accuracy.items() if value is not None), run.traces)
-    shown += f", over {count:,}" if count < run.traces else ""
+    # The default grader and the file's own word; a count where not every trace could be judged.
+    judged = [
+        f"{accuracy[grader]:6.1%} {grader}" + (f", over {graded[grader]:,}" if graded[grader] < run.traces else "")
+        for grader in (GRADERS[0], "file")
+        if accuracy[grader] is not None
+    ]
+    shown = "  ".join(judged) or "no verdict"
     return f"{run.id}  {visible(info.model, 44):44} {visible(info.dataset, 16):16} {answered_text(run):>13}  {shown}"
 
 

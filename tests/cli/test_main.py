@@ -354,7 +354,7 @@ def test_the_verbs_one_after_the_other(run: Command, tmp_path: Path) -> None:
     assert run("runs", store=store).stdout == ""
     assert run("import", first, second, "--temperature", "0.5", store=store).returncode == 0
     listed = run("runs", store=store)
-    assert [line.split()[-1] for line in listed.stdout.splitlines()] == ["paper"] * 2
+    assert [line.split()[-2:] for line in listed.stdout.splitlines()] == [["final", "answer"]] * 2
     rows = [json.loads(line) for line in run("runs", "--json", store=store).stdout.splitlines()]
     assert {item["sampling"]["temperature"] for item in rows} == {0.5}
     assert "(5 problems, trained from)" in run("pairs", store=store).stdout

@@ -41,7 +41,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "model": ("model", "model_name", "model_id", "generator"),
     "gold": (
         *("gold_answer", "gold", "ground_truth", "gt_answer", "gt", "gts", "expected_answer", "reference_answer"),
-        *("correct_answer", "true_answer", "target", "answer"),
+        *("correct_answer", "true_answer", "correct_option", "expected", "reference", "target", "answer"),
     ),
     "id": ("problem_id", "question_id", "task_id", "doc_id", "example_id", "id", "idx", "index"),
 }

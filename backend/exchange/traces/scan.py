@@ -32,11 +32,20 @@ from backend.exchange.traces.source_names import (
 )
 from backend.exchange.traces.tables import Arm, GuessedTable, guessed, head, of_known_format
 from backend.exchange.traces.trace_format import Format, LeftOut, RowError, ScannedFile
-from backend.import_plan import ColumnMapping, ImportPlan, Row, Skipped, Source, SourceFile, SourceKind, Unmapped
+from backend.import_plan import (
+    NO_QUESTION,
+    ColumnMapping,
+    ImportPlan,
+    Row,
+    Skipped,
+    Source,
+    SourceFile,
+    SourceKind,
+    Unmapped,
+)
 
 _MOST_PARTS = 1000  # beyond it the column is an id, not a model
 _GUESSED = "columns were guessed from their names and values"
-_NO_QUESTION = "no question is known: problems are told apart by their place or id"
 _UNKNOWN = "it isn't known which column holds the responses"
 _NO_TABLE = "it is no table of rows: JSON Lines, JSON, CSV or Parquet are"
 _MAGIC = (
@@ -285,7 +294,7 @@ def _named(found: ScannedFile, mapping: ColumnMapping, arm: str) -> RunInfo:
     model, dataset = from_file(found)
     dataset = dataset_of(found) if mapping.model or arm else dataset
     unnamed = "" if mapping.model or arm else UNNAMED
-    question = "" if mapping.question or not mapping.text else _NO_QUESTION
+    question = "" if mapping.question or not mapping.text else NO_QUESTION
     return RunInfo(arm or model, dataset, note=joined(_GUESSED, unnamed, question))
 
 

@@ -31,6 +31,7 @@ from backend.grading.pool import GraderPool
 from backend.grading.rules import Response
 from backend.grading.verdicts import Verdicts
 from backend.import_plan import (
+    NO_QUESTION,
     ColumnMapping,
     ImportPlan,
     MappingEffect,
@@ -225,6 +226,7 @@ class ImportService:
             return ImportOutcome("present", f"{where}: another process has just stored it as {name}.", identity)
         told = f"{run.traces:,} traces of {run.problems:,} problems; {tally.counts.words}"
         strange = RunLanguages(self._store).warnings([identity], list(self._lexicons.by_name.values()))
+        told += f"; {NO_QUESTION}" if NO_QUESTION in run.info.note else ""
         sentence = " ".join([f"{where}: {name}, {told}.", *strange])
         return ImportOutcome("imported", sentence, identity, counts=tally.counts)
 
