@@ -86,9 +86,9 @@ def _cues_cell(summary: RunSummary, loops: bool) -> Interval | None:
         return interval_cell(summary.free.cues if summary.free else None)
     notes = [f"median {number(summary.median_cues, Form.DECIMAL)}"]
     if (summary.in_loops or 0) > LOOPED:
-        notes.append(f"{number(summary.in_loops, Form.PERCENT)} in loops")
+        notes.append(f"{summary.in_loops:.0%} in loops")
     if (summary.largest or 0) > LOOPED:
-        notes.append(f"{number(summary.largest, Form.PERCENT)} in one trace")
+        notes.append(f"{summary.largest:.0%} in one trace")
     return interval_cell(summary.cues, " · ".join(notes))
 
 
