@@ -3,6 +3,7 @@
 import streamlit as st
 
 from backend.report.files import csv_text
+from backend.report.glossary import GRADER_MEANINGS
 from backend.services.traces.disputes import PAIRS, Dispute
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
@@ -59,8 +60,7 @@ by_label = {label: run for run, label in run_labels().items()}
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="sth-filters"):
     pair = st.selectbox(
         "Graders", list(NAMES), key="graders", bind="query-params", width=230,
-        help="final answer: what the response states last, compared as a mathematician would. paper: the paper's own "
-        "code, which takes the last box, and numbers within 0.0001 or 100 times as much for equal. file: the file's.",
+        help="  \n".join(f"{name}: {meaning}" for name, meaning in GRADER_MEANINGS.items()),
     )  # fmt: skip
     chosen = st.multiselect("Runs", sorted(by_label), key="run", bind="query-params", placeholder="all runs", width=420)
 first, second = NAMES[pair or next(iter(NAMES))]

@@ -76,7 +76,7 @@ def relation(a: Run, b: Run) -> tuple[Run, Run, str] | None:
         if _PLAIN not in (_conditions(a), _conditions(b)):
             return None
         # Made twice alike, as by a retry of what was lost: nothing lies between them but chance.
-        if (a.info.context, a.info.sampling) == (b.info.context, b.info.sampling):
+        if (a.info.context, a.info.sampling, a.info.variant) == (b.info.context, b.info.sampling, b.info.variant):
             return None
         first, second = sorted((a, b), key=lambda run: (_conditions(run) != _PLAIN, run.created, run.id))
         return first, second, "same model, other conditions"

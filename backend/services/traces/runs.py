@@ -32,7 +32,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run's figures under one lexicon. Intervals resample problems.
+    """A run's figures under one lexicon. Intervals are over problems.
 
     `accuracy` by grader (None: no verdict known), over the traces that `graded` counts; `length` in the run's unit;
     `cut` is the share of responses that hit the token limit, among those whose ending is known; `per_1k` is pooled:
@@ -59,6 +59,8 @@ class RunSummary:
     largest: float | None
     median_length: float | None
     median_cues: float | None
+    median_free_length: float | None
+    median_free_cues: float | None
 
 
 class RunService:
@@ -242,14 +244,15 @@ def summarise(run: Run, lexicon: str, rows: list[Row], whole: Row) -> RunSummary
         largest=whole["largest"] / whole["cues"] if whole["cues"] else None,
         median_length=whole[f"median_{run.length_unit}"],
         median_cues=whole["median_cues"],
+        median_free_length=whole[f"median_free_{run.length_unit}"],
+        median_free_cues=whole["median_free_cues"],
     )
 
 
 def unsearched(summary: RunSummary) -> RunSummary:
     """The figures of a run whose cues of the lexicon are unknown."""
-    return dataclasses.replace(
-        summary, cues=None, per_1k=None, free=None, in_loops=None, largest=None, median_cues=None
-    )
+    unknown = dataclasses.replace(summary, cues=None, per_1k=None, free=None, in_loops=None, largest=None)
+    return dataclasses.replace(unknown, median_cues=None, median_free_cues=None)
 
 
 def _means(run: Run, rows: list[Row]) -> ProblemMeans:

@@ -112,7 +112,7 @@ def _evaluations(rows: Sequence[Any], lexicon: str) -> None:
     with st.container(key="sth-distil-evaluations"):
         data_table(
             COLUMNS, evaluation_rows(rows, lexicon, run_labels()), key="distil-evaluations", height=300,
-            caption="Evaluations, the latest first", note="Intervals at 95% resample problems.",
+            caption="Evaluations, the latest first", note="Intervals at 95% are over problems.",
         )  # fmt: skip
 
 

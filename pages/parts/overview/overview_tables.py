@@ -75,7 +75,7 @@ def run_table(figures: Sequence[RunSummary], grader: str, loops: bool = True) ->
         columns.append(Column(f"per_1k_{unit}", f"per 1,000 {unit}", Kind.NUMBER))
         columns.append(Column(f"length_{unit}", f"Length, {unit}", Kind.NUMBER, Form.COUNT))
     rows = [_run_row(summary, grader, loops) for summary in figures]
-    note = "95% intervals in grey resample problems; n is the run's problems. A row opens its traces."
+    note = "95% intervals in grey are over problems; n is the run's problems. A row opens its traces."
     event = data_table(columns, rows, key="runs_table", caption="Runs in the store", select=Select.ROW, note=note)
     return event.row if event else None
 
@@ -83,7 +83,8 @@ def run_table(figures: Sequence[RunSummary], grader: str, loops: bool = True) ->
 def _cues_cell(summary: RunSummary, loops: bool) -> Interval | None:
     """Cues per trace, and under it what a mean hides: the median, and how much one trace or its loops hold of it."""
     if not loops:
-        return interval_cell(summary.free.cues if summary.free else None)
+        median = f"median {number(summary.median_free_cues, Form.DECIMAL)}"
+        return interval_cell(summary.free.cues if summary.free else None, median)
     notes = [f"median {number(summary.median_cues, Form.DECIMAL)}"]
     if (summary.in_loops or 0) > LOOPED:
         notes.append(f"{summary.in_loops:.0%} in loops")
@@ -94,7 +95,7 @@ def _cues_cell(summary: RunSummary, loops: bool) -> Interval | None:
 
 def _run_row(summary: RunSummary, grader: str, loops: bool) -> Row:
     run = summary.run
-    median = f"median {number(summary.median_length, Form.COUNT)}"
+    median = f"median {number(summary.median_length if loops else summary.median_free_length, Form.COUNT)}"
     shown = summary if loops else summary.free
     return Row(
         run.id,
@@ -106,7 +107,7 @@ def _run_row(summary: RunSummary, grader: str, loops: bool) -> Row:
             "disputed": summary.disagree or None,
             "cues": _cues_cell(summary, loops),
             f"per_1k_{run.length_unit}": interval_cell(shown.per_1k if shown else None),
-            f"length_{run.length_unit}": interval_cell(shown.length if shown else None, median if loops else ""),
+            f"length_{run.length_unit}": interval_cell(shown.length if shown else None, median),
         },
     )
 

@@ -180,3 +180,19 @@ def test_a_project_keeps_the_version_it_was_made_with(services: Services, ada: s
     item = Item("i", "p", 0, "", 0, len(text))
     cues = LexiconCueFinder(services.lexicons).find(first.id, text, item)
     assert [text[cue.start : cue.end] for cue in cues] == ["zounds"]
+
+
+def test_a_run_that_was_not_searched_is_unknown_and_not_free_of_doubts(
+    services: Services, ada: str, tmp_path: Path
+) -> None:
+    run = imported(services, tmp_path)
+    services.lexicons.add_version(ada, mine(services, "hmm"))
+    [summary] = services.runs.summaries("doubts-own")
+    assert (summary.cues, summary.per_1k, summary.free, summary.median_cues) == (None,) * 4
+    assert summary.length.value > 0, "its length is known all the same"
+    with pytest.raises(UserError, match="was not searched with the lexicon doubts-own yet"):
+        services.comparison.compare([run], "doubts-own", "file")
+    assert list(services.lexicons.match_missing())
+    [summary] = services.runs.summaries("doubts-own")
+    assert summary.cues is not None
+    assert services.comparison.compare([run], "doubts-own", "file").problems

@@ -245,12 +245,14 @@ def test_a_base_and_its_trained_model_are_told_apart(tmp_path: Path) -> None:
     assert base.dataset == trained.dataset == "gsm8k"
 
 
-def test_rows_without_a_question_are_told_apart(services: Services, tmp_path: Path) -> None:
-    run = take_one(
-        services, write(tmp_path / "x" / "r.jsonl", [{"response": long(n), "gold": str(n)} for n in range(3)])
-    )
-    found = services.runs.get(run)
+@pytest.mark.parametrize("gold", ["gold", "expected", "reference", "correct_option"])
+def test_rows_without_a_question_are_told_apart(services: Services, tmp_path: Path, gold: str) -> None:
+    path = write(tmp_path / "x" / "r.jsonl", [{"response": long(n), gold: str(n)} for n in range(3)])
+    [outcome] = services.imports.run([path])
+    assert outcome.run and "no question is known" in outcome.sentence
+    found = services.runs.get(outcome.run)
     assert found.problems == 3 and "no question is known" in found.info.note
+    assert {each.gold for each in services.store.ledger.problems(outcome.run)} == {"0", "1", "2"}
 
 
 def test_counts_are_told(services: Services, tmp_path: Path) -> None:

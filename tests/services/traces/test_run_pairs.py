@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backend.config import Settings
-from backend.domain import Context, Run, RunInfo
+from backend.domain import Context, Run, RunInfo, Sampling
 from backend.services import build_services
 from backend.services.traces.run_pairs import family, find_pairs, relation
 
@@ -77,3 +77,14 @@ def test_the_real_pairs_form_by_themselves(real_store: Settings) -> None:
     ]
     assert ("Qwen2.5-3B-Instruct", "Qwen-2.5-3B-rlft", "AIME24", 30) in found
     assert ("Qwen-7B_NOTAC_GSPO", "Qwen-7B_TAC_GSPO", "AIME25", 30) in found
+
+
+def test_one_model_asked_twice_alike_is_no_pair() -> None:
+    """As by a retry of what was lost; another temperature, variant or context is a condition."""
+    plain = run("m")
+    assert relation(plain, run("m", 1)) is None
+    for other in (
+        run("m", 1, sampling=Sampling(temperature=0.7)), run("m", 1, variant="round 2"),
+        run("m", 1, context=Context.SOLUTION),
+    ):  # fmt: skip
+        assert relation(plain, other) is not None
