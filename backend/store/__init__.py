@@ -9,15 +9,15 @@ import time
 from pathlib import Path
 
 from backend.config import Settings
-from backend.store.annotations import Annotations
+from backend.store.annotation.annotations import Annotations
+from backend.store.annotation.people_rows import People
+from backend.store.annotation.project_progress import ProgressCounts
+from backend.store.annotation.project_rows import Projects
 from backend.store.database import connect
 from backend.store.job_rows import Jobs
 from backend.store.ledger import Ledger, sqlite_url
 from backend.store.lexicon_versions import OwnLexicons
 from backend.store.parts import disk_errors, remove_parts, sweep
-from backend.store.people_rows import People
-from backend.store.project_progress import ProgressCounts
-from backend.store.project_rows import Projects
 from backend.store.queries import Queries
 from backend.store.registry import Registry
 from backend.store.snapshot import write_snapshot

@@ -5,10 +5,12 @@ A migration is never edited once released: a later change is a new function at t
 
 from __future__ import annotations
 
+import secrets
+import uuid
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, inspect, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, inspect, select, update
 from sqlalchemy.schema import CreateColumn
 
 from backend.store import annotation_tables, tables
@@ -56,14 +58,20 @@ def m007_rules(connection: Connection) -> None:
     _add_columns(connection, tables.runs.c.rules)
 
 
+def m008_identity(connection: Connection) -> None:
+    """The store's own id and secret, and the hash of each part; of parts stored before it is unknown."""
+    _add_columns(connection, tables.state.c.store_id, tables.state.c.secret, tables.parts.c.sha256)
+    connection.execute(update(tables.state).values(store_id=uuid.uuid4().hex, secret=secrets.token_hex(32)))
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
-    """Add the columns of `runs` that aren't there."""
+    """Add the columns that their tables lack."""
     # A store made today has them from m001, which creates the tables as they are now.
-    present = {column["name"] for column in inspect(connection).get_columns(tables.runs.name)}
     for column in columns:
+        present = {each["name"] for each in inspect(connection).get_columns(column.table.name)}
         if column.name not in present:
             described = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {tables.runs.name} ADD COLUMN {described}")
+            connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {described}")
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
@@ -74,6 +82,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m005_own_lexicons,
     m006_losses,
     m007_rules,
+    m008_identity,
 )
 
 

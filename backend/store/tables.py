@@ -130,6 +130,7 @@ parts = Table(
     Column("kind", String(10), nullable=False),
     Column("rows", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
+    Column("sha256", String(64)),  # of the file; unknown where an earlier release stored it
     Index("parts_run", "run_id"),
 )
 
@@ -172,7 +173,15 @@ own_lexicons = Table(
 )
 
 # One row that counts writes, so that caches in every process can be keyed by the state they saw.
-state = Table("state", metadata, Column("id", Integer, primary_key=True), Column("version", Integer, nullable=False))
+# One row. `store_id` binds the ledger to its folder; with `secret` every app of a store signs and knows its tokens.
+state = Table(
+    "state",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("store_id", String(32)),
+    Column("secret", String(64)),
+)
 
 models = Table(
     "models",

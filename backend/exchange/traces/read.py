@@ -97,6 +97,8 @@ def _drafts(form: Format, row: Row | LeftOut, ref: SourceRef, source: Source, ta
         found = [row] if isinstance(row, LeftOut) else list(form.drafts(row, ref, source))
     except RowError as error:
         raise ImportProblem(ref.file, str(error), error.row or ref.row) from None
+    except KeyError as error:  # A format is known by the file's first row; a later one may be of another.
+        raise ImportProblem(ref.file, f"the column '{str(error.args[0])[:60]}' is missing", ref.row) from None
     drafts = [each for each in found if not isinstance(each, LeftOut)]
     tally.rows += 1
     tally.made += len(drafts)

@@ -156,13 +156,14 @@ def places(rows: Sequence[Row]) -> dict[str, list[Row]]:
             for path, inner in _inside(prefix, objects):
                 if not path.endswith("&"):
                     found[path] = inner
-                deeper.append((path.removesuffix("&"), inner))
+                deeper.append((path, inner))
         level = deeper
     return found
 
 
 def _inside(prefix: str, objects: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
     """Paths one step below some objects with the objects there; a single object's path is marked with "&"."""
+    in_list, prefix = prefix != "" and prefix[-1] not in "&*", prefix.removesuffix("&")
     keys = dict.fromkeys(key for each in objects[:50] for key, value in each.items() if isinstance(value, dict | list))
     if prefix and not prefix.endswith("*") and len(keys) > 1 and _alike(objects):
         yield f"{prefix}.*", [value for each in objects for value in each.values()]
@@ -171,6 +172,8 @@ def _inside(prefix: str, objects: Sequence[Row]) -> Iterator[tuple[str, list[Row
         yield "*", [value for each in objects for value in each.values()]
         return
     for key in keys:
+        if in_list and _is_place(key):
+            continue  # In a path it would be a place in the list.
         values = [each[key] for each in objects if key in each]
         path = f"{prefix}.{key}" if prefix else key
         found = [item for value in values for item in flat(value) if isinstance(item, dict)]

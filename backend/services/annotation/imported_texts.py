@@ -17,8 +17,8 @@ from backend.services.access.display_names import comparable, one_line, prose
 from backend.services.access.people import IMPORTED, person_of
 from backend.services.annotation.label_rules import COMMENT, ID, REASONS, Fault, check_machine, fault, plain_time
 from backend.services.annotation.sampling import item_id
-from backend.store.annotation_rows import Taken, TextRow
-from backend.store.project_rows import NewProject
+from backend.store.annotation.annotation_rows import Taken, TextRow
+from backend.store.annotation.project_rows import NewProject
 
 TEXTS, TEXT, SPANS = 100_000, 2_000_000, 20_000  # texts a project, code points a text, spans a text
 UNNAMED = "unnamed annotator"

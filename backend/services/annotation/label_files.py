@@ -24,7 +24,7 @@ from backend.services.annotation.labelling import LabellingService
 from backend.services.annotation.projects import ANNOTATORS, ProjectService
 from backend.services.lexicons.catalog import LexiconService
 from backend.store import Store
-from backend.store.annotation_rows import Taken
+from backend.store.annotation.annotation_rows import Taken
 
 _NOTES = 20
 _FULL = ("jsonl", "parquet")  # formats with a place for the whole log

@@ -16,7 +16,7 @@ from backend.annotation import AnnotatedSpan, Item, Label, Layer, MachineCue, Op
 from backend.domain import UserError, visible
 from backend.services.access.display_names import prose
 from backend.services.annotation.records import LabelDraft
-from backend.store.annotations import LabelTransaction
+from backend.store.annotation.annotations import LabelTransaction
 
 STANDING: Final = 2_000  # labels of one layer on an item; more of them freeze the page
 LENGTH: Final = 10_000

@@ -19,8 +19,8 @@ from backend.services.annotation.machine_cues import LexiconCueFinder
 from backend.services.annotation.projects import ProjectService
 from backend.services.annotation.records import ItemState, LabelDraft, PersonProgress, Saved, Sheet
 from backend.store import Store
-from backend.store.annotation_rows import Taken
-from backend.store.annotations import LabelTransaction
+from backend.store.annotation.annotation_rows import Taken
+from backend.store.annotation.annotations import LabelTransaction
 
 STATES: Final = ("open", "done", "flagged")
 ROWS: Final = 5_000  # at once: they are entered in one transaction, for which everybody else waits

@@ -21,8 +21,8 @@ from backend.services.annotation.sampling import draw
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.trace_list import TraceListService
 from backend.store import Store
-from backend.store.annotation_rows import TextRow
-from backend.store.project_rows import NewProject
+from backend.store.annotation.annotation_rows import TextRow
+from backend.store.annotation.project_rows import NewProject
 from backend.store.queries import verdict_column
 
 ANNOTATORS, SIZE, ITEMS = 20, 5_000, 50_000

@@ -19,7 +19,7 @@ from backend.services.annotation.passages import windows
 from backend.services.annotation.records import Drawn, ProjectSpec, Stratum
 from backend.services.traces.trace_list import TraceListService
 from backend.store import Store
-from backend.store.annotation_rows import TextRow
+from backend.store.annotation.annotation_rows import TextRow
 from backend.store.queries import run_of, verdict_column
 
 _PAGE = 50_000

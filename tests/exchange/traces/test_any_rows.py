@@ -90,7 +90,11 @@ def look(raw: str, name: str) -> None:
             accounted(plan)
 
 
-many = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(
+    max_examples=int(__import__("os").environ.get("N", "80")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 @many
@@ -129,10 +133,26 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("form", [form.name for form in KNOWN])
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=int(__import__("os").environ.get("N", "30")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(st.data())
 def test_rows_with_the_keys_of_a_format(form: str, data: st.DataObject) -> None:
     keys = SIGNATURES[form]
     strange = st.fixed_dictionaries(dict.fromkeys(keys, values))
     found = data.draw(st.lists(st.builds(lambda row, more: {**more, **row}, strange, rows), min_size=1, max_size=3))
     look("\n".join(map(json.dumps, found)), "1.jsonl")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"question": None, "id": [], "epoch": [], "results": [{"question": {}, "messages": {}}, {"question": []}]},
+        {"question": {}, "results": [{"question": []}, {"question": [], "0": [{}]}]},
+    ],
+    ids=["a key of the format in the first row only", "a number as a key inside a list"],
+)
+def test_rows_that_were_not_accounted_for(raw: dict[str, Any]) -> None:
+    look(json.dumps(raw, indent=1), "rows.json")

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from backend.annotation import Item, Label, Person, Project, ProjectState, Scheme
 from backend.domain import UserError
 from backend.store import annotation_tables as tables
-from backend.store.annotation_rows import (
+from backend.store.annotation.annotation_rows import (
     Taken,
     TextRow,
     item_of,
@@ -28,9 +28,9 @@ from backend.store.annotation_rows import (
     sections_of,
     taken_values,
 )
+from backend.store.annotation.people_rows import bump, enter
 from backend.store.database import Database, chunks, highest, insert_rows, now
 from backend.store.ledger import add_lexicons
-from backend.store.people_rows import bump, enter
 
 
 class VersionRow(NamedTuple):

@@ -16,9 +16,17 @@ from sqlalchemy.exc import IntegrityError
 from backend.annotation import Item, Label, Layer, Op, Person, ProjectState, Role, Scheme
 from backend.domain import UserError, visible
 from backend.store import annotation_tables as tables
-from backend.store.annotation_rows import Taken, item_of, label_of, label_values, scheme_of, taken_of, taken_values
+from backend.store.annotation.annotation_rows import (
+    Taken,
+    item_of,
+    label_of,
+    label_values,
+    scheme_of,
+    taken_of,
+    taken_values,
+)
+from backend.store.annotation.project_rows import touch
 from backend.store.database import Database, chunks, highest, now
-from backend.store.project_rows import touch
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ from backend.annotation import (
 from backend.config import Settings
 from backend.domain import Section, SectionSpan, UserError
 from backend.store import Store
-from backend.store.annotation_rows import Taken, TextRow
-from backend.store.annotations import LabelTransaction
-from backend.store.project_rows import NewProject
+from backend.store.annotation.annotation_rows import Taken, TextRow
+from backend.store.annotation.annotations import LabelTransaction
+from backend.store.annotation.project_rows import NewProject
 
 TEXT = "Wait, maybe so. Hmm."
 SHA = hashlib.sha256(TEXT.encode()).hexdigest()
