@@ -1,7 +1,7 @@
 """Queries over the traces: all DuckDB statements that read them.
 
 Numbers come from tables in memory (see trace_numbers), texts and cues from the registered Parquet parts. Values are
-bound; the few identifiers that vary come from the allow-lists below.
+bound; the few identifiers that vary come from the allow-lists of trace_filters.
 """
 
 # ruff: noqa: S608 - statements are put together from the names in this module alone; values are bound
@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,19 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backend.domain import GRADERS, SPELLINGS, Context, SearchAs, TraceFilter, UserError, visible
-from backend.lexicon.folding import continues_word
+from backend.domain import GRADERS, Context, SearchAs, TraceFilter, UserError, visible
 from backend.store.ledger import Ledger
 from backend.store.parts import ROW_GROUP, disk_errors
+from backend.store.trace_filters import (
+    DISAGREE,
+    OF_RUNS,
+    PER_1K,
+    SORTS,
+    VERDICTS,
+    conditions,
+    search_condition,
+    verdict_column,
+)
 from backend.store.trace_numbers import (
     ATTEMPTS,
     COUNTS,
@@ -36,46 +44,13 @@ from backend.store.trace_numbers import (
     parts_of,
 )
 
-# Grader, by the name that people choose it by -> the column that holds its verdict.
-VERDICTS = {"file": "file_correct", "paper": "paper_correct", GRADERS[0]: "verify_correct"}
-
-# Per 1,000 tokens, or words where a run has no tokenizer. Cues without tokens make NULL, a dash, never a division by 0.
-_PER_1K = "1000.0 * coalesce(c.n, 0) / nullif(coalesce(t.tokens, t.words), 0)"
-
-SORTS = {
-    # In the order the ledger lists runs, by data set and model: ids are hashes.
-    "run": "list_position($order, t.run_id)",
-    "problem": "t.problem_ordinal",
-    "sample": "t.sample",
-    "words": "t.words",
-    "cues": "coalesce(c.n, 0)",
-    "density": _PER_1K,
-    "correct": "{verdict}",
-    "finish": "t.finish",
-    "loops": "t.loop_chars / nullif(t.chars, 0)",
-}
-
 _LISTED = f"""t.trace_id, t.run_id, t.problem_id, t.problem_ordinal, t.sample, t.words, t.tokens, t.chars, t.finish,
     t.loop_chars, t.loop_words, t.loop_tokens,
     t.file_answer, t.file_correct, t.paper_answer, t.paper_correct, t.verify_answer, t.verify_correct,
-    coalesce(c.n, 0) AS cues, {looped("n")} AS loop_cues, {_PER_1K} AS per_1k"""
+    coalesce(c.n, 0) AS cues, {looped("n")} AS loop_cues, {PER_1K} AS per_1k"""
 
 # A left join: a trace without any cue of the lexicon has no row in counts.
 _FROM = "FROM traces t LEFT JOIN counts c ON c.key = t.key AND c.lexicon = $lexicon"
-_OF_RUNS = "t.run_id IN (SELECT unnest($runs))"
-
-_DISAGREE = " OR ".join(f"t.{a} <> t.{b}" for a, b in combinations(VERDICTS.values(), 2))
-
-# Scripts written without spaces between words: beside them a word is whole, as the lexicons have it.
-_UNSPACED = "".join(rf"\p{{{n}}}" for n in ("Han", "Hiragana", "Katakana", "Hangul", "Thai", "Lao", "Myanmar", "Khmer"))
-
-
-def verdict_column(grader: str) -> str:
-    """The column of a grader's verdicts. Raises UserError for an unknown grader."""
-    grader = SPELLINGS.get(grader, grader)
-    if grader not in VERDICTS:
-        raise UserError(f"There is no grader called {visible(grader, 40)!r}; there are {', '.join(VERDICTS)}.")
-    return VERDICTS[grader]
 
 
 def open_database(threads: int, memory_mb: int, spill: Path) -> duckdb.DuckDBPyConnection:
@@ -169,12 +144,12 @@ class Queries:
 
     def _where(self, wanted: TraceFilter) -> tuple[str, dict[str, Any]]:
         """The condition of a filter, and its bound values."""
-        tests, values = _conditions(wanted)
+        tests, values = conditions(wanted)
         # Texts and cues are in the parts alone: these filters are run there, and give ids to the query over numbers.
         if wanted.search:
             if wanted.search_as is SearchAs.REGEX:
                 self._check(wanted.search)
-            condition, bound = _search(wanted)
+            condition, bound = search_condition(wanted)
             found = self._parts_of(
                 f"SELECT trace_id FROM PARTS t WHERE {condition}", "traces", wanted.runs or None, **bound
             )
@@ -204,7 +179,7 @@ class Queries:
         `loop_X` is what lies in loops of each length and count X, None where that is unknown; `loop_cues` of `cues`.
         """
         sql = f"""SELECT {_LISTED}, t.think_words, t.think_tokens, t.ordinal, {COUNTS}
-            {_FROM} WHERE {_OF_RUNS} ORDER BY t.run_id, t.problem_ordinal, t.sample, t.ordinal"""
+            {_FROM} WHERE {OF_RUNS} ORDER BY t.run_id, t.problem_ordinal, t.sample, t.ordinal"""
         return self._numbers_of(sql, runs=list(runs), lexicon=lexicon)
 
     def per_problem(self, runs: Sequence[str] | None, lexicon: str) -> list[dict[str, Any]]:
@@ -221,8 +196,8 @@ class Queries:
             {LENGTH_SUMS}, {LOOPING} AS looping,
             count(*) FILTER (t.finish = 'length') AS cut, count(*) FILTER (t.finish <> 'unknown') AS finish_known,
             {CUE_SUMS}, {GROUP_SUMS}, {verdicts},
-            count(*) FILTER ({_DISAGREE}) AS disagree
-            {_FROM} WHERE {_OF_RUNS if runs is not None else "true"}
+            count(*) FILTER ({DISAGREE}) AS disagree
+            {_FROM} WHERE {OF_RUNS if runs is not None else "true"}
             GROUP BY t.run_id, t.problem_id ORDER BY t.run_id, ordinal"""
         return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
 
@@ -233,7 +208,7 @@ class Queries:
         outside loops. `largest / cues` is the share of a run's cues that one trace holds.
         """
         sql = f"""SELECT t.run_id, count(*) AS n, {LENGTH_SUMS}, {LOOPING} AS looping, {CUE_SUMS}, {MEDIANS}
-            {_FROM} WHERE {_OF_RUNS if runs is not None else "true"} GROUP BY t.run_id ORDER BY t.run_id"""
+            {_FROM} WHERE {OF_RUNS if runs is not None else "true"} GROUP BY t.run_id ORDER BY t.run_id"""
         return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
 
     def entry_counts(self, runs: Sequence[str], lexicon: str, loops: bool = True) -> list[dict[str, Any]]:
@@ -267,7 +242,7 @@ class Queries:
         """The traces before and after one in its run's order (problem, then sample); None at the ends."""
         sql = f"""SELECT before, after FROM (
                 SELECT trace_id, lag(trace_id) OVER w AS before, lead(trace_id) OVER w AS after FROM traces t
-                WHERE {_OF_RUNS} WINDOW w AS (ORDER BY problem_ordinal, sample, ordinal)
+                WHERE {OF_RUNS} WINDOW w AS (ORDER BY problem_ordinal, sample, ordinal)
             ) WHERE trace_id = $id"""
         found = self._numbers_of(sql, runs=[run_of(trace_id)], id=trace_id)
         return (found[0]["before"], found[0]["after"]) if found else (None, None)
@@ -355,46 +330,3 @@ def _used(sql: str, values: dict[str, Any]) -> dict[str, Any]:
     """The values that a statement names."""
     # DuckDB refuses to bind others.
     return {name: value for name, value in values.items() if re.search(rf"\${name}\b", sql)}
-
-
-def _conditions(wanted: TraceFilter) -> tuple[list[str], dict[str, Any]]:
-    """The conditions of a filter on numbers, and their bound values."""
-    verdict = f"t.{verdict_column(wanted.grader)}"
-    tests: list[str] = []
-    values: dict[str, Any] = {}
-    words = {"min_words": "t.words >=", "max_words": "t.words <="}
-    density = {"min_density": f"{_PER_1K} >=", "max_density": f"{_PER_1K} <="}
-    for name, test in (words | density).items():
-        if (bound := getattr(wanted, name)) is not None:
-            tests.append(f"{test} ${name}")
-            values[name] = bound
-    if wanted.runs:
-        tests.append(_OF_RUNS)
-        values["runs"] = list(wanted.runs)
-    if wanted.problem:
-        tests.append("t.problem_id = $problem")
-        values["problem"] = wanted.problem
-    if wanted.unknown:
-        tests.append(f"{verdict} IS NULL")
-    elif wanted.correct is not None:
-        tests.append(verdict if wanted.correct else f"NOT {verdict}")
-    if wanted.disagree:
-        tests.append(f"({_DISAGREE})")
-    if wanted.looping is not None:
-        tests.append(f"t.loop_chars {'>' if wanted.looping else '='} 0")
-    if wanted.cut is not None:
-        tests.append("t.finish = 'length'" if wanted.cut else "t.finish <> 'length'")
-    return tests, values
-
-
-def _search(wanted: TraceFilter) -> tuple[str, dict[str, Any]]:
-    """The condition of a text search, and its bound values. Words end where the lexicons let them end."""
-    if wanted.search_as is SearchAs.TEXT:
-        return "contains(lower(t.text), lower($search))", {"search": wanted.search}
-    if wanted.search_as is SearchAs.REGEX:
-        return "regexp_matches(t.text, $search)", {"search": wanted.search}
-    # RE2 has neither lookaround nor a \b beyond ASCII, so the edges are spelled out.
-    edge = rf"[^\pL\pN_\p{{Mn}}\p{{Mc}}]|[{_UNSPACED}]"
-    left = rf"(?:^|{edge})" if continues_word(wanted.search[0]) else ""
-    right = rf"(?:{edge}|$)" if continues_word(wanted.search[-1]) else ""
-    return "regexp_matches(t.text, $search)", {"search": f"(?i){left}{re.escape(wanted.search)}{right}"}

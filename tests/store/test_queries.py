@@ -19,7 +19,7 @@ from backend.config import Settings
 from backend.domain import SearchAs, TraceFilter, UserError, problem_id
 from backend.store import Store
 from backend.store.parts import COUNT_COLUMNS, GROUP_COLUMNS, SCHEMAS, loop_column
-from backend.store.queries import SORTS, VERDICTS
+from backend.store.trace_filters import SORTS, VERDICTS
 from tests.store.store_cases import LEXICON, counted, put, trace
 
 QUESTIONS = ("one?", "two?", "三?")

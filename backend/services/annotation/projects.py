@@ -23,7 +23,7 @@ from backend.services.traces.trace_list import TraceListService
 from backend.store import Store
 from backend.store.annotation.annotation_rows import TextRow
 from backend.store.annotation.project_rows import NewProject
-from backend.store.queries import verdict_column
+from backend.store.trace_filters import verdict_column
 
 ANNOTATORS, SIZE, ITEMS = 20, 5_000, 50_000
 _SEED = 2**31  # a 32-bit integer in the ledger

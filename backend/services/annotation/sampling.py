@@ -20,7 +20,8 @@ from backend.services.annotation.records import Drawn, ProjectSpec, Stratum
 from backend.services.traces.trace_list import TraceListService
 from backend.store import Store
 from backend.store.annotation.annotation_rows import TextRow
-from backend.store.queries import run_of, verdict_column
+from backend.store.queries import run_of
+from backend.store.trace_filters import verdict_column
 
 _PAGE = 50_000
 _FETCH = 64  # texts read at once: one may have a megabyte, and most of an order is never needed

@@ -22,7 +22,7 @@ from backend.services.reproduction.claims import Cell, ClaimResult, OutcomeMeasu
 from backend.services.reproduction.recipes.recipe import ReproductionScale
 from backend.services.training.training_specs import TrainingSpec
 from backend.store import Store
-from backend.store.queries import VERDICTS
+from backend.store.trace_filters import VERDICTS
 from backend.store.trainings import EvaluationRow, StepRow
 
 SHIPPED: Final = Path("demo") / "experiments.json"

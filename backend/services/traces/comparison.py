@@ -21,7 +21,7 @@ from backend.services.traces.pair_statistics import PairStatistics, pair_statist
 from backend.services.traces.problem_rows import outside_loops_alone
 from backend.services.traces.run_pairs import Pair
 from backend.store import Store
-from backend.store.queries import verdict_column
+from backend.store.trace_filters import verdict_column
 
 Row = dict[str, Any]
 MOST_RUNS = 4

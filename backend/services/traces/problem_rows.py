@@ -11,7 +11,7 @@ from backend.domain import GRADERS, UserError
 from backend.measure.accuracy import accuracy
 from backend.measure.bootstrap import Estimate, Floats
 from backend.measure.run_figures import ProblemMeans, problem_means
-from backend.store.queries import verdict_column
+from backend.store.trace_filters import verdict_column
 
 Row = Mapping[str, Any]
 

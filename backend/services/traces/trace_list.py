@@ -11,7 +11,7 @@ from typing import Any
 from backend.domain import TraceFilter
 from backend.services.lexicons.catalog import LexiconService
 from backend.store import Store
-from backend.store.queries import VERDICTS, verdict_column
+from backend.store.trace_filters import VERDICTS, verdict_column
 
 PAGE = 50
 

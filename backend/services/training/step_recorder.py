@@ -47,7 +47,7 @@ from backend.services.training.untrained import sentence, why_untrained
 from backend.store import Store
 from backend.store.ledger import SourceRow
 from backend.store.parts import PartWriter
-from backend.store.queries import VERDICTS
+from backend.store.trace_filters import VERDICTS
 from backend.store.trainings import EvaluationRow
 
 Event = Mapping[str, Any]

@@ -20,7 +20,7 @@ from backend.domain import Context, Section, TraceFilter, UserError, problem_id
 from backend.import_plan import Overrides
 from backend.lexicon.entries import MatchMode
 from backend.services import Services, build_services
-from backend.store.queries import VERDICTS
+from backend.store.trace_filters import VERDICTS
 from tests.services.made_files import BOXED, row, state, take, take_one, write
 
 KIM = ("wait", "hmm", "perhaps", "maybe", "actually", "alternatively", "seems", "might", "likely", "check")

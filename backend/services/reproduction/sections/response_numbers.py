@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from backend.domain import GRADERS, Finish, UserError, visible
 from backend.files import replacing
 from backend.store import Store
-from backend.store.queries import VERDICTS
+from backend.store.trace_filters import VERDICTS
 
 Vector = NDArray[np.float64]
 Words = Mapping[str, Mapping[str, int]]  # entry -> problem -> how often it was found there
