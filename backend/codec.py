@@ -4,8 +4,6 @@ Owns the form: fields in their order, enums by value, tuples as lists. It checks
 something else; whether numbers make sense is for the classes to say.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum

@@ -1,7 +1,5 @@
 """Who is at work on the command line: the person that `--as` names, else the login of whoever calls."""
 
-from __future__ import annotations
-
 import argparse
 import getpass
 

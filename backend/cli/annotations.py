@@ -1,7 +1,5 @@
 """The verb `annotations`: projects listed, their labels exported to files, and files imported as projects."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,7 +1,5 @@
 """The verb `demo`: the shipped runs brought in, taken out, made anew to ship with a table of figures, or read anew."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The verb `distill`: a training is started and followed, or listed, paused, resumed, removed."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json

@@ -1,7 +1,5 @@
 """The verb `evaluate`: a model answers a problem set, and the traces become runs of the store."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,7 +1,5 @@
 """Following a job in a terminal to its end, with a worker started for it where there is none."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

@@ -1,7 +1,5 @@
 """The verbs on lexicons: all listed and matched; one measured against gold, trained, added, written out, put away."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

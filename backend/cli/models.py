@@ -1,7 +1,5 @@
 """The verb `models`: the registry listed, and models added, renamed, removed; and how other verbs name a model."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json

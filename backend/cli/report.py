@@ -1,7 +1,5 @@
 """The verb `report`: the experiments as one HTML file, and their tables and figures as CSV, LaTeX and SVG."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

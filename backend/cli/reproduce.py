@@ -1,7 +1,5 @@
 """The verb `reproduce`: the paper's experiments, and what they say of its claims."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """The verbs on stored runs: list, measure, pair, delete, refresh, and write all of them as one DuckDB file."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json

@@ -1,7 +1,5 @@
 """The verb `score`: a model reads the traces of a run, and every token's log-probability is stored."""
 
-from __future__ import annotations
-
 import argparse
 
 from backend.cli.job_follower import follow

@@ -1,7 +1,5 @@
 """Adding a verb to the command line: what a verb's module is given, and the option that all verbs share."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Cross-validation of detectors: folds in which no source stands on both sides, and predictions out of fold."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Final
 

@@ -4,8 +4,6 @@ States are 0 (none), then for label k its first word (2k + 1) and its further wo
 follow a word of the same span. Spans never overlap. Of equal ways the one with the lower states is taken.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

@@ -3,8 +3,6 @@
 Owns which values and features are looked at. Loads scipy when a matrix is made.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections import Counter
 from collections.abc import Iterable, Sequence

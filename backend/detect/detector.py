@@ -3,8 +3,6 @@
 It is a `lexicon.finder.CueFinder`, so that it stands wherever a matcher does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Training examples of the detector: annotated texts, and the state of each of their tokens or sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ is each character of a script written without spaces. A sentence ends at . ! ? â
 kin, and at a blank line; a paragraph at two line feeds in a row.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Owns the strength of regularisation and the pruning. Loads scikit-learn when it 
 command line.
 """
 
-from __future__ import annotations
-
 import importlib
 import warnings
 from collections.abc import Sequence

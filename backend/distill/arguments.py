@@ -4,8 +4,6 @@ Owns the argument names of TRL 1.16, and which of its defaults are not left alon
 a job would run with can be tested and shown anywhere.
 """
 
-from __future__ import annotations
-
 import math
 from importlib.util import find_spec
 from pathlib import Path

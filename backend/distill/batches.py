@@ -1,7 +1,5 @@
 """Runs rows of unequal length through a model without computing their padding."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final
 

@@ -1,7 +1,5 @@
 """The trainer callback: reports every step, evaluates when it is time, completes checkpoints, stops what diverges."""
 
-from __future__ import annotations
-
 import json
 import math
 import time

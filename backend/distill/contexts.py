@@ -3,8 +3,6 @@
 Source: arXiv 2603.24472, its evaluation and training code. Loads no model library.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -3,8 +3,6 @@
 Prompts and seeds are the same at every step, so that responses differ by the weights alone.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Callable, Sequence

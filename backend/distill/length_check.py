@@ -3,8 +3,6 @@
 Owns which prompts a plan will lead to, and how much room each needs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from backend.distill.contexts import user_turn

@@ -7,8 +7,6 @@ Sources: the objective is that of arXiv 2603.24472 as its code has it (the stude
 rest, the mean over tokens); CLIP follows OPSD (arXiv 2601.18734), ROUTE DASD (arXiv 2605.22263).
 """
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 import torch

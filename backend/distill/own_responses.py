@@ -5,8 +5,6 @@ prompt held while a response was written. Problems without solutions have one ar
 context.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -4,8 +4,6 @@ Graders and matchers are those of the rest of the project, so that a training sc
 does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ Owns which decoder runs the present weights, and the seeds. A response depends o
 samples what an uninterrupted one would have.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from typing import Any, Final

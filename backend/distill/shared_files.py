@@ -1,7 +1,5 @@
 """A cache in files for results that several trainings of one base have in common."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

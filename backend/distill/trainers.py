@@ -3,8 +3,6 @@
 Owns the differences from TRL 1.16.0; each says why. The trainers override private methods, hence the exact version.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 Owns the order: read the plan, load the model, find the checkpoint to resume from, train.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat

@@ -4,8 +4,6 @@ Reads both from their files, tensor by tensor, so that it holds for a resumed tr
 ends at the first difference.
 """
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Aligns the tokens that a server reports with the text of its response, and ends the response at a stop text."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple

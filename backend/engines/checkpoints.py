@@ -3,8 +3,6 @@
 Of a safetensors file only the header is read. Loads no model library, so that services may import it.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter

@@ -4,8 +4,6 @@ The reasons are shown before a job begins, so they have to come fast: files and 
 is loaded and no server is asked.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -3,8 +3,6 @@
 Loads the library of the chosen engine alone: each takes seconds, and some aren't installed everywhere.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from backend.domain import Model, ModelKind, UserError, visible

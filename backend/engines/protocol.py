@@ -7,8 +7,6 @@ Log-probabilities are natural logarithms, entropies nats, both of the model's ow
 top-p, top-k and bans.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol

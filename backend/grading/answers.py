@@ -4,8 +4,6 @@ Owns the kinds of answers and how each is compared; what can't be decided is Non
 algebra is handed in, so that no process needs sympy before an answer does.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Letters of multiple choice: the choices that a question offers, and the letter that an answer names."""
 
-from __future__ import annotations
-
 import re
 
 from backend.grading.spelling import plain

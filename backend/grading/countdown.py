@@ -4,8 +4,6 @@ Owns the form of the question, the reading of the box and exact evaluation. Noth
 parsed, and only + - * / of whole numbers count.
 """
 
-from __future__ import annotations
-
 import ast
 import operator
 import re

@@ -4,8 +4,6 @@ Owns reading an expression, the bounds on what is evaluated, and units. Importin
 second, 100 MB): only a grader's process does.
 """
 
-from __future__ import annotations
-
 import re
 from fractions import Fraction
 from functools import lru_cache

@@ -4,8 +4,6 @@ Owns where an answer may stand: in a box, in <answer> tags, after "####" or "the
 nothing else. A number that merely comes last is no answer.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

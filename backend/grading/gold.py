@@ -1,7 +1,5 @@
 """Gold answers as data sets write them: after "####", in a box, as JSON, or as text that nothing compares with."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Final

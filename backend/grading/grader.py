@@ -5,8 +5,6 @@ the answer as "text" or what was "stated", and one out, `{"answer", "correct", "
 `{"ready": true}`. Deadlines on the wall clock are its parent's.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

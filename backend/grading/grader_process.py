@@ -3,8 +3,6 @@
 Owns the grader's command, its environment and how the time that it used is counted.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import sys

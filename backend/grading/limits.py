@@ -3,8 +3,6 @@
 Owns the timer signal while a limit is open. Whoever waits for the process keeps the limit on the wall clock.
 """
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Iterator

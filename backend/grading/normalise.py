@@ -3,8 +3,6 @@ r"""Spellings of an answer brought to one form, as the paper's evaluation does b
 Owns the rewriting rules. They are as coarse as the paper's on purpose: verdicts are to agree with those it published.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

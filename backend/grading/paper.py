@@ -11,8 +11,6 @@ aside), as equations whose sides differ by the same expression, or by computer a
 time.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Owns the order of results, the window of items under way and the rules for time 
 comparing strings and numbers is decided here, by the same code as elsewhere; the rest goes to grader processes.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections import deque

@@ -3,8 +3,6 @@ r"""Answers brought to one spelling, whatever their LaTeX, and taken apart: numb
 Owns rewriting that changes no meaning, unlike the paper's (normalise.py). Words from \text stand between « and ».
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import unicodedata

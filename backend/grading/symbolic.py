@@ -4,8 +4,6 @@ Owns reading an expression and the bounds on what is evaluated. Importing this m
 that only `paper` does, when strings and numbers don't settle a comparison.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from functools import lru_cache

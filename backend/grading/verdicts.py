@@ -1,7 +1,5 @@
 """Verdicts of graders on a response, and the names of the graders."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final, NoReturn
 

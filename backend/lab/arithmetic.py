@@ -3,8 +3,6 @@
 Countdown combinations are left-deep: each step takes the last result and one more number.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import combinations

@@ -4,8 +4,6 @@ Owns the mix of families and hints, the loss weights, and the packing into batch
 is always the same, so an interrupted run can resume.
 """
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 from functools import lru_cache

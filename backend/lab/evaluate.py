@@ -3,8 +3,6 @@
 These figures are for the lab's README and for tuning the corpus; the app's are measured on stored runs.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final

@@ -4,8 +4,6 @@ Both arms train on the same problems, as many responses each, all of them right;
 held the solution while a response was written. Prompts in training never hold a hint.
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable

@@ -5,8 +5,6 @@ and no confident derivation compares its value with the target: what training do
 only if they never mix.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

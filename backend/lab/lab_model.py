@@ -1,7 +1,5 @@
 """The lab's model, a Qwen3 of 0.7 million parameters: its shape, its loss, and saving and loading it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

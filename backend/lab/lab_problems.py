@@ -3,8 +3,6 @@
 Owns which problems are held out, and the order of the sets.
 """
 
-from __future__ import annotations
-
 import hashlib
 import random
 import re

@@ -1,7 +1,5 @@
 """Optimizers of pretraining: Muon for matrices, AdamW for embeddings and norms, and their state as named tensors."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final

@@ -4,8 +4,6 @@ Owns the schedule, the exchange of gradients, checkpoints and progress. The weig
 process or two, uninterrupted or resumed.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import tempfile

@@ -1,7 +1,5 @@
 """A small batched sampler for the lab's own use: data for fine-tuning, and evaluation on the command line."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final
 

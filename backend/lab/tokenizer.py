@@ -4,8 +4,6 @@ Owns the pieces that text is split into, the vocabulary, and the template. Piece
 tokens joined give back the text.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

@@ -5,8 +5,6 @@ the same format. A file holds `name`, `version`, `title`, `description`, `mode`,
 where its name has changed; an entry holds `name`, `group`, `forms` (its name where absent), `exceptions`, `at`, `why`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

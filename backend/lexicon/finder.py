@@ -1,7 +1,5 @@
 """The interface of everything that finds cues in a text: the matcher of a word list, and a trained detector."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from backend.lexicon.entries import Entry, Lexicon

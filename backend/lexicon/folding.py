@@ -4,8 +4,6 @@ Owns the rules by which two spellings count as the same and where a word, or a s
 point a position, so that an offset found in the folded text holds in the original.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator

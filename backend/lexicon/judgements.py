@@ -4,8 +4,6 @@ Owns the format of the tables that are shipped beside the lists (`judged/*.tsv`)
 judgement, which points to a text by its digest and holds none of it.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, fields

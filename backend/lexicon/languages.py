@@ -3,8 +3,6 @@
 It serves one warning: where a list's languages aren't the traces', its counts say nothing.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

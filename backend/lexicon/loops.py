@@ -5,8 +5,6 @@ times, so that hardly anything new is said in it. Its first round belongs to it:
 were meant. An enumeration ("n = 1: ... n = 2: ...") is none, however alike its lines are, because each holds new text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 

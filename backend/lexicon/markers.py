@@ -3,8 +3,6 @@
 Owns how a mark is found in a text; thinking.yaml tells the format of these files.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence

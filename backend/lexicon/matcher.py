@@ -16,8 +16,6 @@ The rules, in order:
    overlapping matches the leftmost stays, of those with one start the longest.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Owns the reading of the marks that markers.py finds, which of them are only quoted, and the tags that might be marks.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 

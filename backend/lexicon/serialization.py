@@ -1,7 +1,5 @@
 """Writing lexicons as plain data and as YAML, which `entries.from_data` and `entries.from_yaml` read back."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import yaml

@@ -3,8 +3,6 @@
 It takes, per problem, the number of right samples and of samples with a verdict; problems may differ in both.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from math import comb
 

@@ -11,8 +11,6 @@ Alpha takes every character for a unit and what stands on it for its value, "not
 Krippendorff 2011 ("Computing Krippendorff's Alpha-Reliability") over unitised text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise

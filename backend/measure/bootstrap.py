@@ -5,8 +5,6 @@ from a fixed seed, so that the same data always give the same interval. Each res
 by the delta method. Means of what is never negative are studentised on the log, and so are ratios.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

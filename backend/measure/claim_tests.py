@@ -18,8 +18,6 @@ turned.
 A claim of several clauses is reproduced when each of them is, not reproduced when any is not, else undecided.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

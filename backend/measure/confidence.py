@@ -4,8 +4,6 @@ Owns which passage of a response counts as its closing, the place where a doubt 
 The caller says which closings hold a doubt and which answers are wrong.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

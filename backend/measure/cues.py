@@ -6,8 +6,6 @@ that a trace of 300 tokens weighs as much as one of 30,000. *Pooled*: all cues o
 dominate. Both resample problems, never single traces.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 The formulas are those of gold.py; what is owned here is the pairing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -4,8 +4,6 @@ Owns these formulas with their intervals; it takes spans. Precision is the share
 too, recall the share of what they marked that was found, F1 their harmonic mean.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -11,8 +11,6 @@ and the difference is that of the two, with the bootstrap-t over problems of `pa
 edges are kept, not drawn anew).
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 

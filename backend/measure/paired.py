@@ -3,8 +3,6 @@
 Values come aligned: entry i of both sides belongs to problem i. Differences are always `values - baseline`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import comb
 

@@ -7,8 +7,6 @@ all are right, or all wrong, there are then as many as there are problems. A dif
 lost to Wald's interval (Bonett and Price 2012).
 """
 
-from __future__ import annotations
-
 import math
 from typing import Final
 

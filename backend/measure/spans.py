@@ -1,7 +1,5 @@
 """Matching two lists of spans one to one, the base of every span figure; and trimming spans at their ends."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence

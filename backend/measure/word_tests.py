@@ -6,8 +6,6 @@ flips can be tried). The interval holds every shift that this test doesn't rejec
 problems (Hartigan 1969).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final

@@ -4,8 +4,6 @@ Owns what each colour stands for. `.streamlit/config.toml` repeats the values; a
 used for text keeps a contrast of 4.5:1 (WCAG 2.2 AA) on every surface of its theme.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -3,8 +3,6 @@
 Owns the files' names and both table formats.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import math

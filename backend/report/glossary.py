@@ -1,7 +1,5 @@
 """The glossary: what each number means, by the words that stand over it; every page takes its tooltips from here."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

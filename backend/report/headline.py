@@ -3,8 +3,6 @@
 A headline claims a direction only where the interval of the paired change lies on one side of zero.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from backend.measure.bootstrap import Estimate

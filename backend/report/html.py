@@ -4,8 +4,6 @@ Owns what a template may call; the markup is in html.jinja, the look in html.css
 hostile: all of it is escaped, and the page's own policy forbids whatever the file doesn't hold itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path

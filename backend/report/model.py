@@ -4,8 +4,6 @@ Owns the shape that the pages, HTML, CSV, LaTeX and SVG are all made of, so that
 steps of a training have the same shape.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Owns how many decimal places a number takes, its unit, its minus sign and the dash for an unknown one.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -4,8 +4,6 @@ Owns scales, ticks and marks. Colours are CSS classes; `style` gives them for li
 its reader's theme in a report and as a file of its own.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from html import escape

@@ -4,8 +4,6 @@ The values are those of `backend.report.colours`. `.streamlit/config.toml` repea
 from Python; a test compares the two.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 

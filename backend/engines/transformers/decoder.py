@@ -3,8 +3,6 @@
 `qwen3_decoder` is the fast implementation for the CPU, `fallback_decoder` the one for everything else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 

@@ -3,8 +3,6 @@
 Owns when a response ends, its events, and the order of work: a finished row's place goes to the next waiting request.
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence

@@ -4,8 +4,6 @@ Owns what is checked on the way, and the sentences for what is wrong. Only safet
 with a model is run.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -4,8 +4,6 @@ Each request has its own random numbers, one a step, from a counter-based genera
 through the inverse of the cumulative distribution. So a response doesn't depend on what else is in the batch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 

@@ -3,8 +3,6 @@
 Owns the checks before anything is generated, and how long the weights stay loaded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import torch

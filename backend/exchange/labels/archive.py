@@ -4,8 +4,6 @@ Owns safe file names, and reading a tree that may be hostile: paths that lead ou
 without end, entries that can't be read.
 """
 
-from __future__ import annotations
-
 import io
 import lzma
 import re

@@ -3,8 +3,6 @@
 A new format is a module of formats/ and a line of FORMATS.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Callable, Sequence

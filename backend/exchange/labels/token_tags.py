@@ -3,8 +3,6 @@
 Owns which spans such tags can hold, and the list of those they can't.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

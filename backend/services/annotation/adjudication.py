@@ -3,8 +3,6 @@
 Owns the gold layer, and that merging never undoes what a person decided.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

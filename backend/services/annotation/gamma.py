@@ -4,8 +4,6 @@ Owns asking for it, carrying it out with pygamma-agreement, and reading the resu
 (`agreement` in pyproject.toml), because it brings a solver under the GPL.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Sequence
 from typing import Any, Final

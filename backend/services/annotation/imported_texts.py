@@ -3,8 +3,6 @@
 Owns what becomes of the names, ids and offsets that a file brings.
 """
 
-from __future__ import annotations
-
 import hashlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence

@@ -3,8 +3,6 @@
 Owns what an export tells of people and traces, and that a project exported and imported again has the same labels.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -3,8 +3,6 @@
 Owns the rules, and what becomes of an earlier merge and of decisions made by hand.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence

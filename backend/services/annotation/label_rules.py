@@ -4,8 +4,6 @@
 that enters the rows, against what stands there.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import replace

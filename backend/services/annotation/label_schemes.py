@@ -3,8 +3,6 @@
 Owns how their labels become keys and names of a scheme that people can work with, and which of ours they are.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence

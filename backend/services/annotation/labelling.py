@@ -3,8 +3,6 @@
 Owns what an annotator may write and see.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The machine's cues of an item: what a project's lexicon finds in the stretch to be annotated."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final
 

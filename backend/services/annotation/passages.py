@@ -4,8 +4,6 @@ Owns where a text may be cut: at the end of a paragraph, else of a line, a sente
 half-open.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

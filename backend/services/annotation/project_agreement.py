@@ -4,8 +4,6 @@ Owns which items count (those that two people are finished with), what an answer
 the queue. The formulas are in measure/agreement.py.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final

@@ -1,7 +1,5 @@
 """Annotation projects: making, importing, changing, closing and deleting them, and their progress."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import re

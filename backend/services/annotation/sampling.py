@@ -3,8 +3,6 @@
 Owns strata, how many traces each gives, and which items are blind. Writes nothing.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections import Counter, defaultdict

@@ -3,8 +3,6 @@
 Owns the order of work: folds first, then a detector learned from everything.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final

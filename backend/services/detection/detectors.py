@@ -4,8 +4,6 @@ Owns what a detection job does: train, find missing cues in stored runs, order a
 itself is in detector_trials.py and backend.detect.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final

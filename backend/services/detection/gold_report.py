@@ -4,8 +4,6 @@ Owns which labels count as gold, and how a lexicon's marks are compared with the
 the choice of changes in suggestions.py.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Owns which labels of a file count as gold, which files are sets by themselves, a
 whole.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -3,8 +3,6 @@
 Owns how marks become comparable with gold.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -3,8 +3,6 @@
 Owns when a change is worth suggesting, and making a list with the changes chosen.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence

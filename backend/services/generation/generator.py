@@ -3,8 +3,6 @@
 Owns a job's order of steps, and how a half-made job goes on or is settled.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial

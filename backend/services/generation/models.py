@@ -3,8 +3,6 @@
 Owns how a model is entered, named and removed, and the lab's shipped models. Loads no model library.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import uuid

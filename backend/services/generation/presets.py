@@ -1,7 +1,5 @@
 """Presets of the live page: experiments on the shipped models that make the paper's point in a minute."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

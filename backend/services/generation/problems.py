@@ -3,8 +3,6 @@
 Owns how a problem is picked and where a solution comes from.
 """
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 from itertools import islice

@@ -3,8 +3,6 @@
 Owns how a context's material is found for every problem.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from backend.distill.contexts import user_turn

@@ -3,8 +3,6 @@
 Owns the form of a finished trace in the inbox and how an arm's inbox becomes a run.
 """
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 Owns which traces are scored and where the scores are stored.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -3,8 +3,6 @@
 Owns the checks of bad input that need no store.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ A name stands for its newest version unless that was put away; older versions st
 cues that runs hold of them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

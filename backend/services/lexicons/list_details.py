@@ -1,7 +1,5 @@
 """Details of a list as a page shows them: its entries with their use in the store, and how its hits were judged."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any, Final

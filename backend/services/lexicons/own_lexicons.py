@@ -1,7 +1,5 @@
 """The store's own lexicons and detectors: their stored content as values and as engines."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Languages of stored runs: read off a few of their traces, and held against those of a list."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import islice
 

@@ -11,8 +11,6 @@ that HELD_OUT names for the scale; everything is measured at the last step unles
 The first clause of a claim is its primary outcome; `claims` has them all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

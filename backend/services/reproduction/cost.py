@@ -3,8 +3,6 @@
 Owns the assumptions, which are constants with their source. Set-up, grading and saving aren't counted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final

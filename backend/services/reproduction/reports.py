@@ -4,8 +4,6 @@ Owns where the numbers come from (this store, what is shipped, or any runs), wha
 provenance. What each section holds is in sections/.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -4,8 +4,6 @@ Owns what may be asked for, the order of the parts, and what is shipped of the r
 training/run.py; the numbers are in recipes/, the tests of the claims in claims.py.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 Owns the shape of results, how a store's runs become evidence, and the file results are shipped in.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections import defaultdict

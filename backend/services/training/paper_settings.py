@@ -1,7 +1,5 @@
 """The paper's training settings by method (arXiv 2603.24472 and the code published with it), to compare others with."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Final
 

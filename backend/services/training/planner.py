@@ -3,8 +3,6 @@
 Owns which problems a training takes and the check that they have what it needs.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

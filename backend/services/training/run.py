@@ -3,8 +3,6 @@
 Pages ask for trainings in trainings.py; the worker and the reproduction of the paper carry them out here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -3,8 +3,6 @@
 Owns the identity of an evaluation's run and of a checkpoint's model, so that an event that comes twice is entered once.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import math

@@ -3,8 +3,6 @@
 Owns the loop over their events and what counts as which end.
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Presets of the page Distil: trainings that the lab carries out in minutes, each with what to look for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final

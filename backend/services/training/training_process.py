@@ -4,8 +4,6 @@ Owns its command, the journal of its events and the log of its standard error. W
 backend.distill.train_plan.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping, Sequence

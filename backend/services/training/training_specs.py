@@ -3,8 +3,6 @@
 Owns the checks of bad input that need no store, and the words for how a model is trained.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -3,8 +3,6 @@
 run.py carries them out.
 """
 
-from __future__ import annotations
-
 import shutil
 import uuid
 from collections.abc import Sequence

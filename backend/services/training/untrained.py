@@ -3,8 +3,6 @@
 A checkpoint of such a training is no model of its own: it would be compared with its base as if it had been trained.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

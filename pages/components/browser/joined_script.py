@@ -4,8 +4,6 @@ Owns the following of `import` statements from an entry file, the order of the m
 hold. The modules stay plain files that `tsc` and `node --test` read as they are; nobody builds anything.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Bins of a histogram whose edges are round numbers."""
 
-from __future__ import annotations
-
 import bisect
 import math
 from collections.abc import Sequence

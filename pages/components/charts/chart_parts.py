@@ -1,7 +1,5 @@
 """What all Plotly charts share: a figure with its data and alt text, safe labels, whiskers and the frame."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape

@@ -4,8 +4,6 @@ Owns the way from a Chart to the browser and back: the colours that follow light
 browser without a network, CSV, and which records a person picked.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

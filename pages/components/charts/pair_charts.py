@@ -4,8 +4,6 @@ Owns what each chart shows and how A and B, the cue groups and significance look
 they are drawn through `label` alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape

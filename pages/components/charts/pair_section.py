@@ -3,8 +3,6 @@
 Owns the wording and order of this section of Compare, and the strip of a pair's big numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median

@@ -4,8 +4,6 @@ Owns how roles, seeds and the base look, and the two sizes: a report's figure, a
 way. Names may be hostile: they are drawn through `label` alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass

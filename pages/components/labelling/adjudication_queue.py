@@ -1,7 +1,5 @@
 """The queue of items to adjudicate, measured once for every state of a project."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from backend.services.annotation.project_agreement import QueueRow

@@ -3,8 +3,6 @@
 Offsets stay Unicode code points; the browser converts them to UTF-16 once, and back once, when a label leaves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

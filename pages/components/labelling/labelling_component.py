@@ -1,7 +1,5 @@
 """The browser component of a labelling view: an entry script and its style sheet over the look both views share."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pages.components.browser.component import BrowserComponent, browser_component

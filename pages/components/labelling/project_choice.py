@@ -1,7 +1,5 @@
 """The project that a page about annotating shows: the choice between several, and what stands there without one."""
 
-from __future__ import annotations
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 

@@ -3,8 +3,6 @@
 Owns the setup's defaults, and the way from a setup to a specification and back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 

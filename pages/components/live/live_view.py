@@ -5,8 +5,6 @@ never passes through here: the browser (`live_view/*.js`, over modules of `trace
 with the token it gets from here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -3,8 +3,6 @@
 Owns the dialogs and the specifications they make.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ Owns the Python side of one Streamlit component, and the check of everything the
 hostile: it reaches the browser as data and becomes text nodes alone; a link may lead to a path of this app only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

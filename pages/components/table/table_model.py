@@ -4,8 +4,6 @@ Owns the kinds of column, what a cell may hold and how it is written: text in on
 interval, addresses of this app only.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -6,8 +6,6 @@ attribute must pass. It returns plain nested tuples, never markup, so that nothi
 Offsets are Unicode code points, half-open, delimiters included.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

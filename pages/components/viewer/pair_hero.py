@@ -3,8 +3,6 @@
 Owns the sentence that introduces the pair, made from its figures.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import streamlit as st

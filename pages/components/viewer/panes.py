@@ -3,8 +3,6 @@
 Owns the words around a trace: its verdict, its figures, where it came from.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 from urllib.parse import urlencode
 

@@ -4,8 +4,6 @@ Owns the colour scales with their labels and the packed form. Offsets are code p
 to UTF-16.
 """
 
-from __future__ import annotations
-
 import base64
 import math
 from collections.abc import Mapping, Sequence

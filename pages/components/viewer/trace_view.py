@@ -7,8 +7,6 @@ Offsets here are Unicode code points; the browser converts them to UTF-16 once, 
 when a selection leaves.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Owns the Python side: which data the browser gets and which of its reports count
 route of `annotate_route.py`, not through here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

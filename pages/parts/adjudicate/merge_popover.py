@@ -1,7 +1,5 @@
 """Merging by rule: what annotators agree on becomes gold in all items at once."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from backend.annotation import Person, Project

@@ -1,7 +1,5 @@
 """The adjudicators' queue as a table: which items there are, the worst agreement first, and how far each is."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The section Gamma of the page Agreement: the last job's result, and a button that computes it anew."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from backend.annotation import Person

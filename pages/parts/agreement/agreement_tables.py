@@ -4,8 +4,6 @@ Owns how figures of agreement are shown and what each is called. Names of people
 in table cells, plain text and the file alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The order in which an annotator goes through items: the ones somebody took, and then new ones."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from backend.services.annotation.records import ItemState

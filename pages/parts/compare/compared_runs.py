@@ -3,8 +3,6 @@
 Owns how a comparison is kept in the page's address.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

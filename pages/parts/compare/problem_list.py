@@ -4,8 +4,6 @@ Owns the list's look and keyboard (j and k anywhere on the page, arrows and Ente
 the browser sends back. Questions are hostile text and become text nodes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

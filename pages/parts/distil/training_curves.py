@@ -3,8 +3,6 @@
 Owns which figures stand where, and how many points are drawn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol

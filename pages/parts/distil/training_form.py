@@ -4,8 +4,6 @@ Owns the widgets and their layout; each change makes a new specification. Names 
 stand in widgets' options alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

@@ -4,8 +4,6 @@ Owns these buttons, and that the page runs again when the state changes. Names a
 plain text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

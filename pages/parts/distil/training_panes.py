@@ -4,8 +4,6 @@ Owns the slider, the choice of the problem and the panes. Texts are hostile: the
 view alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 

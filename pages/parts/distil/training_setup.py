@@ -3,8 +3,6 @@
 Owns where it comes from (a preset, an earlier training, the paper's settings) and when it is checked.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import streamlit as st

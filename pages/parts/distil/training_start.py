@@ -4,8 +4,6 @@ Owns how a training is begun from here and how the list of them reads. Names may
 and table cells alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 Owns how often all this is looked up and which parts are drawn.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 Owns this wording and the order of settings in a list.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Owns these widgets and the caches behind them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -4,8 +4,6 @@ Owns how a report's table becomes one of the page's. Names may be hostile: they 
 alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlencode

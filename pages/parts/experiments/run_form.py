@@ -1,7 +1,5 @@
 """The form that runs experiments: what is still to be trained, what it takes, the job, and the command line for it."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from backend.domain import JobKind, UserError, visible

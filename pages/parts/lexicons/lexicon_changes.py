@@ -1,7 +1,5 @@
 """Changing a lexicon: the changes that gold suggests, made into a new version, and the versions there are."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from backend.annotation import Person, Role

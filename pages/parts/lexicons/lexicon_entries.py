@@ -1,7 +1,5 @@
 """The entries of a list as a table to read and search, and how its hits were judged."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from backend.report.numbers import Form

@@ -1,7 +1,5 @@
 """Tables of a lexicon's precision and recall, as a whole, by group and by entry, and of runs' corrected counts."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from backend.domain import UserError

@@ -1,7 +1,5 @@
 """The form that trains a detector from a project's gold."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from backend.annotation import Person, Role

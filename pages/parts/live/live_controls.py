@@ -3,8 +3,6 @@
 Names of models and words of problems may be hostile: they stand in plain text, code blocks and widgets' options alone.
 """
 
-from __future__ import annotations
-
 import difflib
 import random
 from dataclasses import replace

@@ -3,8 +3,6 @@
 Titles may be hostile: they are plain text.
 """
 
-from __future__ import annotations
-
 import streamlit as st
 
 from backend.domain import Job, UserError

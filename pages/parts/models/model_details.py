@@ -3,8 +3,6 @@
 Names, notes and paths may be hostile: they stand in plain text, code and table cells alone.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlencode

@@ -3,8 +3,6 @@
 A refusal is a notice within the dialog: nothing that was typed is lost by it.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

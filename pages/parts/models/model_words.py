@@ -4,8 +4,6 @@ Owns the wording that the tree, the details and the dialog for adding share. Nam
 be hostile: who shows these lines shows them as plain text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The two tables of the page Overview: pairs of runs over the same problems, and all runs with their figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import streamlit as st

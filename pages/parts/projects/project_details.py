@@ -1,7 +1,5 @@
 """The details of a project: its people, guidelines, labels, sample and files, and the changes an admin may make."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """A project's labels as files to download, and files of labels as a new project."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -3,8 +3,6 @@
 Owns the editor of a labelling scheme and the table of a sample, which the details of a project show too.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any

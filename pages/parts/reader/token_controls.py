@@ -3,8 +3,6 @@
 Owns these controls, their place in the address and the names of scorers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -3,8 +3,6 @@
 Words come from traces and names from files, so they are plain text alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -3,8 +3,6 @@
 Every sentence becomes a span.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

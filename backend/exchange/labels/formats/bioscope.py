@@ -4,8 +4,6 @@ A document becomes one text: its sentences as they stand, a line each, and a bla
 annotations only `<cue type="speculation">` is read; negation and scopes are left out.
 """
 
-from __future__ import annotations
-
 from typing import Final
 from xml.parsers import expat
 

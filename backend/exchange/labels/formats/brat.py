@@ -4,8 +4,6 @@ Owns how spans become lines of brat (http://brat.nlplab.org/standoff.html), and 
 what brat has no place for. A document is the annotated stretch of a text.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

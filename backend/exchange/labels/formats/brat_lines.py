@@ -3,8 +3,6 @@
 Owns how lines become spans of one text, and the sentence for a line that is wrong.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -4,8 +4,6 @@ Owns who is taken for the annotator: our manifest says whose folder is whose. Wi
 another folder has the same document, and `gold` is always gold.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath

@@ -3,8 +3,6 @@
 A text begins with a line `-DOCSTART-` that names it, sentences are parted by an empty line, and columns by a tab.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from backend.domain import visible

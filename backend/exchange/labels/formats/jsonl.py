@@ -4,8 +4,6 @@ A first line holds the project's settings, then comes a line a text. A text that
 written once and named by its hash.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path

@@ -4,8 +4,6 @@ Owns how spans become its regions, and what is put beside them so that nothing i
 annotated stretch of a text.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence

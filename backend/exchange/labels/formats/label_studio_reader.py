@@ -4,8 +4,6 @@ Owns telling whether a file counts offsets in UTF-16 units or in code points, an
 whose words aren't where it says is refused.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 Owns the reading of a task's fields, and the check whether a region's words are where the region would be.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ A text stands in the first row that needs it and is null in the others; a text w
 is null. The project's settings are in the file's metadata.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path

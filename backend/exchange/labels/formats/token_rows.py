@@ -1,7 +1,5 @@
 """Writer of rows for token classification with Hugging Face's datasets, as JSON Lines: a row an annotator and text."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The catalogue of recipes by scale, and the parts and sets that verdicts are about."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Final
 

@@ -1,7 +1,5 @@
 """The recipes at lab scale, with all their numbers: one seed takes two cores about three quarters of an hour."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final

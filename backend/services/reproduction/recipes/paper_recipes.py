@@ -3,8 +3,6 @@
 A part's `note` says where it can't be as the paper had it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final

@@ -3,8 +3,6 @@
 Owns the names of parts and what makes two parts the same; the numbers are in lab_recipes and paper_recipes.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

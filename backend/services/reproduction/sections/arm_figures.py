@@ -4,8 +4,6 @@ Owns the pooling: a problem's values are averaged over the seeds that answered i
 verdicts do (measure/claim_tests.py). The formulas are in `measure`.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

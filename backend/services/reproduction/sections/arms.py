@@ -3,8 +3,6 @@
 Owns which runs stand behind a figure: an arm's evaluation of a set, at a step, under a context, over its seeds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The section on any runs of the store, the first as the base: conditions, words, tries, density at equal length."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from backend.domain import Run

@@ -3,8 +3,6 @@
 Owns these tables; what is tested and how is in claims.py.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Section 3 of the paper from our own runs: the base model under each context, and its words with and without one."""
 
-from __future__ import annotations
-
 from backend.domain import Context
 from backend.report.model import Cell, Figure, ReportColumn, ReportRow, ReportSection, Table
 from backend.report.numbers import Form

@@ -1,7 +1,5 @@
 """Section 6 of the paper from our own runs: self-distillation on 1 to all problems, seen and held out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Section 4 of the paper from our own runs: fine-tuning on right responses written without and with the solution."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from backend.report.model import Cell, Curves, Figure, ReportColumn, ReportRow, ReportSection, SeriesRole, Table

@@ -3,8 +3,6 @@
 `tries_table` and `matched_table` serve any runs as well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from backend.measure.matched import Matched

@@ -4,8 +4,6 @@ Owns these constants and where each was read. "Animation": printed in, or read o
 animation; values read off are good to about 0.01 of a score and 150 tokens.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 

@@ -4,8 +4,6 @@ Owns their form and the Parquet file they are shipped in. It holds numbers and n
 of every response.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The parts that all sections of a report share: their inputs, columns, and how estimates become cells and lines."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

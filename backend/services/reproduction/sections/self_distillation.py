@@ -1,7 +1,5 @@
 """Section 5 of the paper from our own runs: step curves, trajectories, words, teachers, ablations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from backend.report.model import (

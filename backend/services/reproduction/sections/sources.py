@@ -1,7 +1,5 @@
 """The sources of a report: the table of the runs it is made of, and the traces of theirs that it shows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from backend.domain import GRADERS, Run, UserError, visible

@@ -1,7 +1,5 @@
 """Tables and bars of single words: how often two sides use each, and how each arm changes it from the base."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 from backend.report.model import Bars, Cell, Figure, ReportColumn, ReportRow, SeriesRole, Table
