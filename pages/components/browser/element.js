@@ -25,10 +25,7 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/**
- * @param {Child} child
- * @returns {child is Node | string}
- */
+/** @param {Child} child @returns {child is Node | string} */
 function isShown(child) {
   return child !== null && child !== undefined && child !== "";
 }

@@ -50,10 +50,7 @@ class ChartFiles {
   }
 }
 
-/**
- * @param {ChartData} data
- * @param {(index: number) => void} pick
- */
+/** @param {ChartData} data @param {(index: number) => void} pick */
 function dataTable(data, pick) {
   const head = el("tr", {}, ...data.names.map((name) => el("th", { scope: "col" }, name)), data.pick ? el("td") : null);
   const rows = data.rows.map((cells, index) => {
@@ -91,10 +88,7 @@ function svgFile(data) {
   return new Blob([new XMLSerializer().serializeToString(out)], { type: "image/svg+xml" });
 }
 
-/**
- * @param {string} tag
- * @param {Record<string, string | number>} attributes
- */
+/** @param {string} tag @param {Record<string, string | number>} attributes */
 function svg(tag, attributes) {
   const made = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));

@@ -135,11 +135,7 @@ class TableView {
     this.draw();
   }
 
-  /**
-   * @param {Row} row
-   * @param {number} at
-   * @param {boolean} grid
-   */
+  /** @param {Row} row @param {number} at @param {boolean} grid */
   bodyRow(row, at, grid) {
     const { data } = this;
     const stop = grid && (data.rows.some((other) => other.id === this.stop) ? row.id === this.stop : at === 0);

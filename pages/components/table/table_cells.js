@@ -23,11 +23,7 @@ const IN_APP = /^(?:\/(?![\/\\])|\?)[^\x00-\x20\x7f\\]*$/;
 /** @type {Map<boolean | null, [mark: string, word: string, style: string]>} */
 const VERDICTS = new Map([[true, ["✓", "right", "yes"]], [false, ["✗", "wrong", "no"]], [null, ["–", "no verdict", "none"]]]);
 
-/**
- * @param {Column} column
- * @param {Cell} cell
- * @param {boolean} first
- */
+/** @param {Column} column @param {Cell} cell @param {boolean} first */
 export function bodyCell(column, cell, first) {
   const heads = first && column.kind === "text";
   return el(heads ? "th" : "td", { class: column.kind, scope: heads ? "row" : null }, ...WRITERS[column.kind](cell, column));
@@ -53,10 +49,7 @@ const WRITERS = {
   links: (cell) => (cell.links ?? []).map(cellLink),
 };
 
-/**
- * @param {Cell} cell
- * @param {Column} column
- */
+/** @param {Cell} cell @param {Column} column */
 function bar({ value, low, high }, column) {
   /** @param {number} x */
   const part = (x) => `${Math.max(0, Math.min(100, (100 * x) / column.most))}%`;
@@ -74,10 +67,7 @@ function bar({ value, low, high }, column) {
   return made;
 }
 
-/**
- * @param {string} href
- * @param {...Node} children
- */
+/** @param {string} href @param {...Node} children */
 function link(href, ...children) {
   return IN_APP.test(href) ? el("a", { href, target: "_self" }, ...children) : el("span", {}, ...children);
 }

@@ -38,10 +38,7 @@ class LineageView {
     this.box.replaceChildren(head(), list);
   }
 
-  /**
-   * @param {Branch[]} list
-   * @returns {HTMLUListElement}
-   */
+  /** @param {Branch[]} list @returns {HTMLUListElement} */
   branches(list) {
     return el("ul", {}, ...list.map((branch) =>
       el("li", {}, this.row(branch), branch.children.length > 0 ? this.branches(branch.children) : null)));

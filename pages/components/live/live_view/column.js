@@ -200,10 +200,7 @@ export class Column {
     this.showJump();
   }
 
-  /**
-   * @param {number} start
-   * @param {number} end
-   */
+  /** @param {number} start @param {number} end */
   reveal(start, end) {
     const box = this.text.range(start, end)?.getBoundingClientRect();
     const view = this.scroller.getBoundingClientRect();

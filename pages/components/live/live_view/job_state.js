@@ -200,18 +200,12 @@ export class JobState {
     return made;
   }
 
-  /**
-   * @param {Plan} plan
-   * @param {number} arm
-   */
+  /** @param {Plan} plan @param {number} arm */
   shownIndex({ problems, samples, focus: [problem, sample] }, arm) {
     return (arm * problems.length + problem) * samples + sample;
   }
 
-  /**
-   * @param {Plan} plan
-   * @param {number} arm
-   */
+  /** @param {Plan} plan @param {number} arm */
   ofArm({ problems, samples }, arm) {
     const each = problems.length * samples;
     return Array.from({ length: each }, (_, k) => this.traces.get(arm * each + k) ?? null);

@@ -103,11 +103,7 @@ export class LiveText {
     }
   }
 
-  /**
-   * @param {string} text
-   * @param {ReturnType<typeof liveSpans>[number]} span
-   * @param {number} put
-   */
+  /** @param {string} text @param {ReturnType<typeof liveSpans>[number]} span @param {number} put */
   special(text, span, put) {
     this.run(span.start, span.end, (parent, carry) => {
       if (span.kind === "cue") {
@@ -121,11 +117,7 @@ export class LiveText {
     });
   }
 
-  /**
-   * @param {number} start
-   * @param {number} end
-   * @param {(parent: DocumentFragment, carry: Carry) => void} paint
-   */
+  /** @param {number} start @param {number} end @param {(parent: DocumentFragment, carry: Carry) => void} paint */
   run(start, end, paint) {
     if (start >= end) return;
     /** @type {Carrier[]} */
@@ -149,10 +141,7 @@ export class LiveText {
     return unitUnder(this.el.getRootNode(), x, y, (node) => this.startOf.get(node));
   }
 
-  /**
-   * @param {number} start
-   * @param {number} end
-   */
+  /** @param {number} start @param {number} end */
   range(start, end) {
     const [from, to] = [this.place(start, false), this.place(end, true)];
     if (!from || !to) return null;
@@ -162,10 +151,7 @@ export class LiveText {
     return range;
   }
 
-  /**
-   * @param {number} unit
-   * @param {boolean} isEnd
-   */
+  /** @param {number} unit @param {boolean} isEnd */
   place(unit, isEnd) {
     /** @param {number} end */
     const reaches = (end) => (isEnd ? end < unit : end <= unit);

@@ -117,10 +117,7 @@ export class LiveView {
     this.stale = this.stale || anew;
   }
 
-  /**
-   * @param {Item[]} items
-   * @param {boolean} live
-   */
+  /** @param {Item[]} items @param {boolean} live */
   received(items, live) {
     if (this.stale) {
       this.stale = false;
@@ -286,10 +283,7 @@ export class LiveView {
     this.fading = window.setTimeout(() => (this.toast.textContent = ""), TOAST);
   }
 
-  /**
-   * @param {string} name
-   * @param {unknown} value
-   */
+  /** @param {string} name @param {unknown} value */
   send(name, value) {
     this.component.setTriggerValue(name, value);
   }

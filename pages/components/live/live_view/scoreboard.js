@@ -56,11 +56,7 @@ export class Scoreboard {
     arms.forEach((arm, place) => this.addRow(plan, arm, TAGS[place]));
   }
 
-  /**
-   * @param {Plan} plan
-   * @param {import("./job_state.js").Arm} arm
-   * @param {string} tag
-   */
+  /** @param {Plan} plan @param {import("./job_state.js").Arm} arm @param {string} tag */
   addRow({ problems, samples }, { title, notes }, tag) {
     const [right, wrong, open] = ["right", "wrong", "open"].map((name) => el("i", { class: name }));
     /** @type {Row} */
@@ -80,10 +76,7 @@ export class Scoreboard {
     this.rows.push(row);
   }
 
-  /**
-   * @param {JobState} state
-   * @param {Plan} plan
-   */
+  /** @param {JobState} state @param {Plan} plan */
   draw(state, plan) {
     if (plan !== this.plan) this.build(plan);
     if (this.el.hidden) return;
@@ -116,10 +109,7 @@ export class Scoreboard {
   }
 }
 
-/**
- * @param {Event} event
- * @returns {HTMLElement | null}
- */
+/** @param {Event} event @returns {HTMLElement | null} */
 function dotOf(event) {
   return /** @type {Element} */ (event.target).closest(".dot");
 }

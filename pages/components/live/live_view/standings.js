@@ -2,10 +2,7 @@
 
 /** @typedef {"waiting" | "writing" | "failed" | "open" | "right" | "wrong"} Standing */
 
-/**
- * @param {Pick<import("./job_state.js").Trace, "state" | "done"> | null} trace
- * @returns {Standing}
- */
+/** @param {Pick<import("./job_state.js").Trace, "state" | "done"> | null} trace @returns {Standing} */
 export function standing(trace) {
   if (!trace) return "waiting";
   if (trace.state !== "done") return trace.state;

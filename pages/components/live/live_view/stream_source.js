@@ -68,10 +68,7 @@ export class StreamSource {
     stream.onerror = () => this.failed(stream);
   }
 
-  /**
-   * @param {EventSource} stream
-   * @param {MessageEvent<string>} event
-   */
+  /** @param {EventSource} stream @param {MessageEvent<string>} event */
   received(stream, event) {
     if (stream !== this.stream) return;
     /** @type {{ items: Item[], back: boolean }} */

@@ -73,10 +73,7 @@ export class TokenInspector {
     return this.pane.trace;
   }
 
-  /**
-   * @param {number} token
-   * @returns {[start: number, end: number]}
-   */
+  /** @param {number} token @returns {[start: number, end: number]} */
   unitsOf(token) {
     const { offsets, ends } = this.trace;
     return [offsets.toUnits(this.trace.tokenStart(token)), offsets.toUnits(ends[token])];

@@ -45,12 +45,7 @@ export class Body {
     }
   }
 
-  /**
-   * @param {MarkedText} prompt
-   * @param {MarkedText} text
-   * @param {string} ending
-   * @param {boolean} promptOpen
-   */
+  /** @param {MarkedText} prompt @param {MarkedText} text @param {string} ending @param {boolean} promptOpen */
   build(prompt, text, ending, promptOpen) {
     this.goal = null;
     this.observer?.disconnect();
@@ -87,10 +82,7 @@ export class Body {
     this.observer = new IntersectionObserver(seen, { root: this.scroller, rootMargin: `${NEAR}px 0px` });
   }
 
-  /**
-   * @param {MarkedText} doc
-   * @param {boolean} open
-   */
+  /** @param {MarkedText} doc @param {boolean} open */
   promptPart(doc, open) {
     const size = count(doc.offsets.points, "character");
     const cues = doc.cues.length ? ` · ${count(doc.cues.length, "cue")}` : "";
@@ -101,10 +93,7 @@ export class Body {
     return part;
   }
 
-  /**
-   * @param {MarkedText} doc
-   * @param {import("./marked_text.js").Segment} segment
-   */
+  /** @param {MarkedText} doc @param {import("./marked_text.js").Segment} segment */
   sectionPart(doc, { name, start, end, loop }) {
     const classes = [name ? "" : "outside", loop ? "looped" : ""].filter(Boolean).join(" ");
     const part = el("section", { "data-section": name || "outside", class: classes || null });
@@ -115,11 +104,7 @@ export class Body {
     return part;
   }
 
-  /**
-   * @param {MarkedText} doc
-   * @param {number} from
-   * @param {number} to
-   */
+  /** @param {MarkedText} doc @param {number} from @param {number} to */
   chunkParts(doc, from, to) {
     return doc.cuts(from, to).map(([start, end]) => {
       /** @type {Chunk} */
@@ -139,10 +124,7 @@ export class Body {
     });
   }
 
-  /**
-   * @param {MarkedText} doc
-   * @param {{ start: number, end: number }} stretch
-   */
+  /** @param {MarkedText} doc @param {{ start: number, end: number }} stretch */
   linesOf(doc, { start, end }) {
     let lines = 0;
     for (const line of doc.slice(start, end).replace(/\n$/, "").split("\n")) {
@@ -173,11 +155,7 @@ export class Body {
     chunk.el.replaceChildren();
   }
 
-  /**
-   * @param {MarkedText} doc
-   * @param {number} offset
-   * @returns {Chunk | undefined}
-   */
+  /** @param {MarkedText} doc @param {number} offset @returns {Chunk | undefined} */
   chunkAt(doc, offset) {
     const chunks = this.chunksOf(doc);
     const k = partition(chunks.length, (index) => chunks[index].end <= offset);
@@ -309,11 +287,7 @@ export class Body {
     if (Math.abs(off) > 1) this.scroller.scrollTop += off;
   }
 
-  /**
-   * @param {MarkedText} doc
-   * @param {number} start
-   * @param {number} end
-   */
+  /** @param {MarkedText} doc @param {number} start @param {number} end */
   isVisible(doc, start, end) {
     if (!this.chunkAt(doc, start)?.filled) return false;
     const view = this.scroller.getBoundingClientRect();
@@ -352,11 +326,7 @@ function loopWords(doc, loop, start) {
   return start > loop.start ? "still repeats itself" : `Repeats itself from here: ${size} of the text`;
 }
 
-/**
- * @param {Chunk} chunk
- * @param {Range} place
- * @param {Before} before
- */
+/** @param {Chunk} chunk @param {Range} place @param {Before} before */
 function offsetIn(chunk, place, before) {
   const k = partition(chunk.nodes.length, (i) => before(chunk.nodes[i].node, chunk.nodes[i].node.length));
   if (k === chunk.nodes.length) return chunk.filled ? chunk.end : chunk.start;

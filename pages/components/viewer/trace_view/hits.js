@@ -18,10 +18,7 @@ export class Hits {
   /** @type {Cue[]} */ cues = [];
   made = 0;
 
-  /**
-   * @param {(cue: Cue) => void} onPick
-   * @param {() => void} onClose
-   */
+  /** @param {(cue: Cue) => void} onPick @param {() => void} onClose */
   constructor(onPick, onClose) {
     this.onPick = onPick;
     this.list = el("ol", { class: "hit-list" });

@@ -65,10 +65,7 @@ export function answerKeys(viewer) {
   });
 }
 
-/**
- * @param {Viewer} viewer
- * @returns {Record<string, (() => void) | undefined>}
- */
+/** @param {Viewer} viewer @returns {Record<string, (() => void) | undefined>} */
 function actionsOf(viewer) {
   const several = viewer.panes.length > 1;
   return {
@@ -95,10 +92,7 @@ export function helpDialog() {
   return dialog;
 }
 
-/**
- * @param {HTMLDialogElement} dialog
- * @param {Viewer} viewer
- */
+/** @param {HTMLDialogElement} dialog @param {Viewer} viewer */
 export function fillHelp(dialog, { options, panes }) {
   const when = {
     panes: panes.length > 1,

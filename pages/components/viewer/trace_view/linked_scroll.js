@@ -43,10 +43,7 @@ export class LinkedScroll {
   }
 }
 
-/**
- * @param {Scrolled} body
- * @returns {Place}
- */
+/** @param {Scrolled} body @returns {Place} */
 export function placeOf({ scroller, sections }) {
   const most = scroller.scrollHeight - scroller.clientHeight;
   const whole = most > 0 ? Math.min(1, scroller.scrollTop / most) : 0;

@@ -121,19 +121,13 @@ export class MarkedText {
     return pieces;
   }
 
-  /**
-   * @param {number} from
-   * @param {number} end
-   */
+  /** @param {number} from @param {number} end */
   lineEnd(from, end) {
     const found = from >= end ? -1 : this.text.indexOf("\n", from - 1);
     return found < 0 || found >= end ? end : found + 1;
   }
 
-  /**
-   * @param {number} from
-   * @param {number} end
-   */
+  /** @param {number} from @param {number} end */
   wordEnd(from, end) {
     const limit = Math.min(from, end);
     const blank = this.text.lastIndexOf(" ", limit - 1);
@@ -148,10 +142,7 @@ export class MarkedText {
     return k >= 0 && this.spans[k].end > cut ? this.spans[k] : null;
   }
 
-  /**
-   * @param {number} start
-   * @param {number} end
-   */
+  /** @param {number} start @param {number} end */
   slice(start, end) {
     return this.text.slice(start, end);
   }
@@ -179,20 +170,13 @@ function isLow(text, at) {
   return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-/**
- * @param {Cue[]} spans
- * @param {number} start
- * @param {number} end
- */
+/** @param {Cue[]} spans @param {number} start @param {number} end */
 function touches(spans, start, end) {
   const k = partition(spans.length, (index) => spans[index].start < end) - 1;
   return k >= 0 && spans[k].end > start;
 }
 
-/**
- * @param {Cue} span
- * @param {number[]} borders
- */
+/** @param {Cue} span @param {number[]} borders */
 function cutAt(span, borders) {
   const edges = [span.start, ...borders.filter((edge) => span.start < edge && edge < span.end), span.end];
   return edges.slice(1).map((end, k) => ({ ...span, start: edges[k], end }));

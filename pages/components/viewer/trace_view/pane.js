@@ -87,11 +87,7 @@ export class Pane {
     return this.body.docs[1];
   }
 
-  /**
-   * @param {PaneData} data
-   * @param {Group[]} groups
-   * @param {LinkedRange | null} active
-   */
+  /** @param {PaneData} data @param {Group[]} groups @param {LinkedRange | null} active */
   update(data, groups, active) {
     const { data: old, linkedKey, groups: oldGroups } = this;
     this.data = data;
@@ -293,10 +289,7 @@ export class Pane {
     this.announce((await toClipboard(this.text.text)) ? "Text copied" : "The browser refused to copy");
   }
 
-  /**
-   * @param {string} words
-   * @param {boolean} [unseen]
-   */
+  /** @param {string} words @param {boolean} [unseen] */
   announce(words, unseen = false) {
     this.viewer.announce(words, unseen);
   }

@@ -52,10 +52,7 @@ export function verdictMark({ right, answer, words }) {
   return mark;
 }
 
-/**
- * @param {Sample} sample
- * @param {(by: number) => void} step
- */
+/** @param {Sample} sample @param {(by: number) => void} step */
 function sampleArrows({ number, of }, step) {
   const back = button("‹", "Previous sample", "sample-back", () => step(-1), { class: "icon", disabled: number <= 1 });
   const on = button("›", "Next sample", "sample-on", () => step(1), { class: "icon", disabled: number >= of });

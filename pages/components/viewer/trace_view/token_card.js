@@ -46,11 +46,7 @@ export class TokenCard {
   }
 }
 
-/**
- * @param {Tokens} tokens
- * @param {number} token
- * @param {string} text
- */
+/** @param {Tokens} tokens @param {number} token @param {string} text */
 function cardLines(tokens, token, text) {
   const word = appendText(el("b", { class: "token-text", dir: "auto" }), visibleBlanks(text));
   const figures = tokenFigures(tokens, token).map((line) => appendText(el("p"), line));

@@ -110,10 +110,7 @@ export class TokenColours {
     return found;
   }
 
-  /**
-   * @param {Tokens} tokens
-   * @param {Chunk} chunk
-   */
+  /** @param {Tokens} tokens @param {Chunk} chunk */
   paint(tokens, chunk) {
     /** @type {Painted["drawn"]} */
     const drawn = [];
@@ -187,10 +184,7 @@ export class TokenColours {
     this.pane.announce([`“${doc.slice(start, end)}”`, ...tokenFigures(tokens, token), ...others].join(", "), true);
   }
 
-  /**
-   * @param {number} token
-   * @returns {[start: number, end: number]}
-   */
+  /** @param {number} token @returns {[start: number, end: number]} */
   units(token) {
     return [this.tokens?.starts[token] ?? 0, this.tokens?.ends[token] ?? 0];
   }
@@ -212,10 +206,7 @@ export class TokenColours {
     else this.card.hide();
   }
 
-  /**
-   * @param {TokenCard} card
-   * @param {number} token
-   */
+  /** @param {TokenCard} card @param {number} token */
   showAt(card, token) {
     const { doc, tokens } = this;
     if (!doc || !tokens) return;

@@ -17,10 +17,7 @@ export function visibleBlanks(text) {
   return text.replaceAll(" ", "␣").replaceAll("\n", "⏎").replaceAll("\t", "⇥");
 }
 
-/**
- * @param {Pick<Tokens, "given" | "logprobs" | "entropies" | "others" | "forced">} tokens
- * @param {number} token
- */
+/** @param {Pick<Tokens, "given" | "logprobs" | "entropies" | "others" | "forced">} tokens @param {number} token */
 export function tokenFigures(tokens, token) {
   const [logprob, entropy] = [tokens.logprobs[token], tokens.entropies[token]];
   const lines = tokens.forced[token] ? ["put there, not said by the model"] : [];

@@ -186,10 +186,7 @@ export class Viewer {
     this.fading = window.setTimeout(() => (this.toast.textContent = ""), TOAST);
   }
 
-  /**
-   * @param {string} name
-   * @param {unknown} value
-   */
+  /** @param {string} name @param {unknown} value */
   send(name, value) {
     this.component.setTriggerValue(name, value);
   }
