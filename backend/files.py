@@ -24,6 +24,18 @@ def write_file(path: Path, content: str | bytes, *, durable: bool = True) -> Non
         half.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
+def create_file(path: Path, content: str) -> None:
+    """Write a whole file where there is none. Raises FileExistsError where another process was first, and OSError."""
+    half = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.half")
+    try:
+        half.write_text(content, "utf-8")
+        _flush(half)
+        os.link(half, path)  # unlike a rename it refuses to take another file's place
+    finally:
+        half.unlink(missing_ok=True)
+    _flush_folder(path.parent)
+
+
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A free name beside `path` to write to; what is there when the block ends takes the place of `path`.

@@ -6,9 +6,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine
 
 from backend.config import Settings
+from backend.domain import UserError, visible
+from backend.files import create_file
 from backend.store.annotation.annotations import Annotations
 from backend.store.annotation.people_rows import People
 from backend.store.annotation.project_progress import ProgressCounts
@@ -24,6 +31,7 @@ from backend.store.snapshot import write_snapshot
 from backend.store.streams import Streams
 from backend.store.trainings import Trainings
 
+STORE_ID: Final = "store-id"  # the file in a store's folder that names its ledger by `state.store_id`
 DAY = 86_400.0  # an unregistered file this old belongs to no writer that is still at work: no import takes a day
 
 
@@ -31,7 +39,9 @@ class Store:
     """A store folder with its ledger, parts and query engine."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open the store, creating it where it doesn't exist. Raises UserError where that fails."""
+        """Open the store, creating it where it doesn't exist. Raises UserError where that fails, or where the folder is
+        another ledger's.
+        """
         self.folder: Path = settings.store
         with disk_errors():
             (self.folder / "parts").mkdir(parents=True, exist_ok=True)
@@ -42,6 +52,11 @@ class Store:
         self.own_lexicons = OwnLexicons(engine)
         self.people, self.projects = People(engine), Projects(engine)
         self.annotations, self.progress = Annotations(engine), ProgressCounts(engine)
+        try:
+            _bind(self.folder, self.ledger, engine)
+        except BaseException:
+            engine.dispose()
+            raise
         self.queries = Queries(self.ledger, self.folder, settings.threads, settings.memory_mb)
 
     def close(self) -> None:
@@ -62,3 +77,40 @@ class Store:
     def snapshot(self, target: Path) -> dict[str, int]:
         """Write the store as one plain DuckDB file; returns rows by table."""
         return write_snapshot(self.ledger, self.folder, target)
+
+
+def _bind(folder: Path, ledger: Ledger, engine: Engine) -> None:
+    """Tie a folder to its ledger at their first opening. Raises UserError where either belongs to another one."""
+    # Two machines with one ledger and a folder each would both do every job, and sweep what the other wrote.
+    own, found = ledger.store_id(), _read_id(folder)
+    if own and own == found:
+        return
+    paths = ledger.part_paths()
+    inside = engine.url.get_backend_name() == "sqlite" and Path(engine.url.database or "").parent == folder
+    # Stores of earlier releases bear no id: they are known by what lies in them.
+    here = inside or any((folder / path).is_file() for path in paths)
+    # A disk that takes nothing can still be read: whoever opens the store next tries again.
+    with suppress(OSError):
+        if own is None and (here or not paths):
+            ledger.bind(partial(create_file, folder / STORE_ID))
+        elif own and not found and here:
+            create_file(folder / STORE_ID, own)
+    own, found = ledger.store_id(), _read_id(folder)
+    shown, address = visible(str(folder)), visible(engine.url.render_as_string())
+    if found and found != own:
+        raise UserError(
+            f"The folder {shown} belongs to another ledger than {address}: set SECOND_THOUGHTS_STORE (or --store) and "
+            f"SECOND_THOUGHTS_LEDGER to a folder and its own ledger."
+        )
+    if not found and not here and (own or paths):
+        remedy = f", or write {own} into {STORE_ID} there" if own else ""
+        raise UserError(
+            f"The ledger {address} has another folder than {shown}: set SECOND_THOUGHTS_STORE (or --store) to the one "
+            f"with its traces. Where that is lost, restore a backup{remedy}."
+        )
+
+
+def _read_id(folder: Path) -> str:
+    with suppress(OSError, UnicodeDecodeError):
+        return (folder / STORE_ID).read_text("utf-8").strip()
+    return ""

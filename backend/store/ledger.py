@@ -7,7 +7,8 @@ whole or not at all. Jobs, models, trainings and annotations have modules of the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,6 +64,19 @@ class Ledger(Database):
         """A number that grows with every counted write by any process; caches are keyed by it."""
         with self.reading() as connection:
             return int(connection.execute(select(tables.state.c.version)).scalar_one())
+
+    def store_id(self) -> str | None:
+        """The id that binds this ledger to its store's folder, None before any is bound."""
+        with self.reading() as connection:
+            return connection.execute(select(tables.state.c.store_id)).scalar()
+
+    def bind(self, mark: Callable[[str], None]) -> None:
+        """Give the ledger an id, unless it has one: `mark` writes it into the folder. Where that fails, nothing is."""
+        identity, column = uuid.uuid4().hex, tables.state.c.store_id
+        with self.writing(counted=False, durable=True) as connection:
+            # Of two processes that open a new ledger at once, the second finds the first one's id.
+            if connection.execute(update(tables.state).where(column.is_(None)).values(store_id=identity)).rowcount:
+                mark(identity)
 
     # -- runs ---------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ A migration is never edited once released: a later change is a new function at t
 from __future__ import annotations
 
 import secrets
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -59,9 +58,9 @@ def m007_rules(connection: Connection) -> None:
 
 
 def m008_identity(connection: Connection) -> None:
-    """The store's own id and secret, and the hash of each part; of parts stored before it is unknown."""
+    """The store's secret, a place for its id, and the hash of each part, unknown of those stored before."""
     _add_columns(connection, tables.state.c.store_id, tables.state.c.secret, tables.parts.c.sha256)
-    connection.execute(update(tables.state).values(store_id=uuid.uuid4().hex, secret=secrets.token_hex(32)))
+    connection.execute(update(tables.state).values(secret=secrets.token_hex(32)))
 
 
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:

@@ -173,7 +173,8 @@ own_lexicons = Table(
 )
 
 # One row that counts writes, so that caches in every process can be keyed by the state they saw.
-# One row. `store_id` binds the ledger to its folder; with `secret` every app of a store signs and knows its tokens.
+# `store_id` binds the ledger to its folder, NULL until one is; with `secret` every app of a store signs and knows its
+# tokens.
 state = Table(
     "state",
     metadata,
