@@ -35,6 +35,8 @@ class Settings:
     # On one's own laptop nobody else is there to be asked; a team sets this to viewer or annotator.
     local_role: str = "admin"
     admins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()  # beside the loopback names
+    open_access: str = "off"
 
 
 # Variable -> (field, what it is). The README lists them all, which a test checks.
@@ -53,6 +55,8 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "SECOND_THOUGHTS_GRADERS": ("graders", "processes that grade answers"),
     "SECOND_THOUGHTS_LOCAL_ROLE": ("local_role", "role of a new name that was typed in, not signed in"),
     "SECOND_THOUGHTS_ADMINS": ("admins", "e-mail addresses of admins who sign in, separated by commas"),
+    "SECOND_THOUGHTS_HOSTS": ("hosts", "names by which a proxy or a network reaches the app, separated by commas"),
+    "SECOND_THOUGHTS_OPEN": ("open_access", "`on`: the app may listen beyond loopback though nobody signs in"),
 }
 
 

@@ -4,9 +4,10 @@ import streamlit as st
 
 from backend.annotation import Role
 from pages.components.frame.chrome import page_header
-from pages.components.frame.gate import require_person, signs_in
+from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
+from pages.components.frame.sign_in import signs_in
 from pages.components.table.table import data_table
 from pages.components.table.table_model import Column, Lines, Row
 

@@ -12,7 +12,6 @@ from urllib.parse import quote, unquote
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.secrets import secrets_singleton
 
 from backend.annotation import Person, Role
 from backend.config import load
@@ -22,6 +21,7 @@ from pages.components.browser.component import browser_component
 from pages.components.frame.chrome import sidebar_foot
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
+from pages.components.frame.sign_in import sign_in_fault, signs_in
 
 COOKIE = "second-thoughts-name"
 _PERSON, _TYPED = "person", "own-name"
@@ -42,12 +42,6 @@ def require_person() -> Person:
         person = _signed_in() if signs_in() else _local()
     st.session_state[_PERSON] = person
     return person
-
-
-def signs_in() -> bool:
-    """Whether people sign in here, rather than type a name."""
-    # st.secrets would show an error of its own on the page where there is no secrets.toml.
-    return bool(secrets_singleton.load_if_toml_exists() and secrets_singleton.get("auth"))
 
 
 def person_foot(person: Person) -> None:
@@ -106,6 +100,8 @@ def barred(role: Role = Role.ADMIN) -> str | None:
 
 
 def _signed_in() -> Person:
+    if fault := sign_in_fault():
+        raise UserError(f"Nobody can sign in: {fault}.")
     user = st.user
     if not user.get("is_logged_in"):
         st.session_state.pop(_PERSON, None)

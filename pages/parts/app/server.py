@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend import config
 from backend.domain import UserError
 from backend.services import build_services
+from pages.parts.app.access_check import AccessCheck
 
 HEADERS = {
     # What hostile text could still do through Streamlit's own sinks, this stops: st.markdown fetches remote pictures.
@@ -53,17 +54,17 @@ class SecurityHeaders:
         """Passes a request on and adds the headers where its response starts."""
 
         async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            # A WebSocket has headers of ours only where it is refused.
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
             await send(message)
 
-        # A WebSocket has no response to add to.
-        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+        await self._app(scope, receive, with_headers)
 
 
-middleware = [Middleware(SecurityHeaders)]
+middleware = [Middleware(SecurityHeaders), Middleware(AccessCheck)]
 
 
 @asynccontextmanager
