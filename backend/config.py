@@ -6,11 +6,12 @@ Owns the name, default and meaning of every setting.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.domain import UserError
+from backend.domain import UserError, visible
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +38,12 @@ class Settings:
     admins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()  # beside the loopback names
     open_access: str = "off"
+    query_seconds: int = 30
+    roots: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    # The address that an app listens on ("": all of the machine's), None on the command line and in a worker. No
+    # variable: whoever builds the services of an app says so, and then `roots` bound what its pages may read.
+    served_at: str | None = None
 
 
 # Variable -> (field, what it is). The README lists them all, which a test checks.
@@ -57,11 +64,17 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "SECOND_THOUGHTS_ADMINS": ("admins", "e-mail addresses of admins who sign in, separated by commas"),
     "SECOND_THOUGHTS_HOSTS": ("hosts", "names by which a proxy or a network reaches the app, separated by commas"),
     "SECOND_THOUGHTS_OPEN": ("open_access", "`on`: the app may listen beyond loopback though nobody signs in"),
+    "SECOND_THOUGHTS_QUERY_SECONDS": ("query_seconds", "seconds after which a query is stopped"),
+    "SECOND_THOUGHTS_ROOTS": ("roots", "folders of this machine that pages may read by path, separated by commas"),
+    "SECOND_THOUGHTS_KEYS": ("keys", "variables that may hold the key of an endpoint, separated by commas"),
 }
+
+_MOST = {"memory_mb": 100_000_000, "query_seconds": 86_400, "graders": 256}  # of each other number: 1,024
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters or more: C:/ is a folder
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings in `environ` (default: the process's environment). Raises UserError for a number that isn't one."""
+    """The settings in `environ` (default: the process's environment). Raises UserError for a value that can't be."""
     env = os.environ if environ is None else environ
     defaults = Settings()
     values: dict[str, object] = {}
@@ -72,14 +85,38 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that `load` makes these settings of."""
+    values = {name: getattr(settings, key) for name, (key, _) in VARIABLES.items()}
+    return {name: ",".join(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
+
+
+def folder(raw: str, name: str) -> Path:
+    """The folder that the setting `name` gives. Raises UserError for an address, and for a home that isn't there."""
+    # Taken for a path, "s3://bucket" would make a folder "s3:" wherever the app was started.
+    if _ADDRESS.match(raw):
+        raise UserError(
+            f"{name} is the address {visible(raw, 120)!r}, but has to be a folder of this machine: object stores and "
+            "other addresses can't be used. Mount it, and name the folder."
+        )
+    try:
+        return Path(raw).expanduser().resolve()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise UserError(f"{name} is {visible(raw, 120)!r}, which can't be a folder ({error}).") from error
+
+
 def _convert(name: str, raw: str, default: object) -> object:
     # The kind of a setting is that of its default.
     if isinstance(default, Path):
-        return Path(raw).expanduser().resolve()
+        return folder(raw, f"The setting {name}")
     if isinstance(default, int):
-        if not raw.isdigit() or int(raw) < 1:
-            raise UserError(f"The setting {name} is {raw!r}, but has to be a whole number of 1 or more.")
+        most = _MOST.get(VARIABLES[name][0], 1_024)
+        if not (raw.isdecimal() and len(raw) < 20 and 1 <= int(raw) <= most):
+            raise UserError(
+                f"The setting {name} is {visible(raw, 60)!r}, but has to be a whole number from 1 to {most:,}."
+            )
         return int(raw)
     if isinstance(default, tuple):
-        return tuple(part.strip() for part in raw.split(",") if part.strip())
+        parts = raw.replace(os.pathsep, ",") if name == "SECOND_THOUGHTS_ROOTS" else raw
+        return tuple(part.strip() for part in parts.split(",") if part.strip())
     return raw

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = config.load()
         if options.store:
-            settings = dataclasses.replace(settings, store=options.store.expanduser().resolve())
+            settings = dataclasses.replace(settings, store=config.folder(str(options.store), "--store"))
         options.settings = settings
         if options.bare:  # the verb opens the store itself, or needs none
             return options.run(options)

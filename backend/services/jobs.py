@@ -19,8 +19,9 @@ from typing import Any, Final, Literal
 
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
+from backend import config
 from backend.annotation import Role
-from backend.config import ROOT, VARIABLES, Settings
+from backend.config import ROOT, Settings
 from backend.domain import Job, JobKind, JobState, Lane, UserError, visible
 from backend.services.access.authorization import needs
 from backend.store import Store
@@ -208,7 +209,7 @@ def worker_lock(store: Path, seconds: float = 0) -> AcquireReturnProxy:
 
 def environment(settings: Settings) -> dict[str, str]:
     """This process's environment with `settings` in it, for a process that is to work with the same ones."""
-    return {**os.environ, **{name: str(getattr(settings, key)) for name, (key, _) in VARIABLES.items()}}
+    return {**os.environ, **config.environment(settings)}
 
 
 def _duration(seconds: float) -> str:

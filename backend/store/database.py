@@ -30,10 +30,11 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    make_url,
     select,
     update,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from backend.domain import UserError, visible
 from backend.store import migrations, tables
@@ -49,7 +50,7 @@ _locks: WeakKeyDictionary[Engine, RLock] = WeakKeyDictionary()
 def connect(url: str | URL) -> Engine:
     """An engine for `url`, its schema brought up to date. Raises UserError where that fails."""
     try:
-        engine = create_engine(url)
+        engine = create_engine(_address(url))
         if engine.dialect.name == "sqlite":
             _prepare_sqlite(engine)
         # Asked with a reader's transaction first: most starts find nothing to do, and needn't wait for any writer.
@@ -60,10 +61,30 @@ def connect(url: str | URL) -> Engine:
                 migrations.migrate(connection)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise UserError(f"The ledger's address can't be used: {visible(str(error))}.") from error
-    except DBAPIError as error:
-        where = visible(engine.url.render_as_string())
+    # A host that no name can be is a UnicodeError, a port beyond all ports an OverflowError.
+    except (SQLAlchemyError, ValueError, OverflowError) as error:
+        where = visible(engine.url.set(query={}).render_as_string())
         raise UserError(f"The ledger at {where} can't be opened: {_reason(error)}.") from error
     return engine
+
+
+def _address(url: str | URL) -> URL:
+    """The ledger's address, read. Raises UserError without any part of it, which may be a password."""
+    bad = "The ledger's address can't be used: "
+    before = url.partition("://")[2].rpartition("@")[0] if isinstance(url, str) else ""
+    # Read as it stands, the rest of such a password would be taken for a host or a database, and shown in sentences.
+    if not str(url).startswith("sqlite") and (before.count(":") > 1 or set("/?#@[]") & set(before)):
+        raise UserError(f"{bad}signs in its user name or password have to be written as in @ = %40, / = %2F, : = %3A.")
+    try:
+        read = make_url(url)
+        kind = read.get_backend_name()
+    except ValueError:
+        raise UserError(f"{bad}its port is no number.") from None
+    if kind not in ("sqlite", "postgresql"):
+        raise UserError(
+            f"{bad}the ledger lies in SQLite or PostgreSQL (postgresql+psycopg://…), not in {visible(kind, 40)}."
+        )
+    return read
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -145,7 +166,7 @@ def _flush(engine: Engine) -> None:
         os.close(handle)
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: Exception) -> str:
     """The database's message as a clause on one line."""
     # PostgreSQL adds details and hints on further lines.
     message, *_ = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]

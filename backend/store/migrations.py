@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, inspect, select, update
 from sqlalchemy.schema import CreateColumn
 
+from backend.domain import UserError, visible
 from backend.store import annotation_tables, tables
 
 _applied = Table("migrations", MetaData(), Column("name", String(80), primary_key=True))
@@ -86,13 +87,15 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
 
 
 def migrate(connection: Connection) -> list[str]:
-    """Apply the missing migrations inside the caller's transaction; returns their names."""
+    """Apply the missing migrations inside the caller's transaction; returns their names.
+
+    Raises UserError for a ledger that a newer release has changed.
+    """
     # Processes that start together have to wait for each other. On SQLite all who write do.
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     _applied.create(connection, checkfirst=True)
-    done = set(connection.execute(select(_applied.c.name)).scalars())
-    missing = [step for step in MIGRATIONS if step.__name__ not in done]
+    missing = _missing(connection)
     for step in missing:
         step(connection)
         connection.execute(insert(_applied).values(name=step.__name__))
@@ -100,8 +103,16 @@ def migrate(connection: Connection) -> list[str]:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether every migration has been applied."""
-    if not inspect(connection).has_table(_applied.name):
-        return False
+    """Whether every migration has been applied. Raises UserError as `migrate` does."""
+    return inspect(connection).has_table(_applied.name) and not _missing(connection)
+
+
+def _missing(connection: Connection) -> list[Callable[[Connection], None]]:
     done = set(connection.execute(select(_applied.c.name)).scalars())
-    return all(step.__name__ in done for step in MIGRATIONS)
+    # What a later release changed, this one would read wrongly and write over.
+    if unknown := sorted(done - {step.__name__ for step in MIGRATIONS}):
+        raise UserError(
+            f"The ledger is of a newer release than this one: it has been through {visible(unknown[-1], 80)}, which is "
+            "unknown here. Update this installation, or name another store."
+        )
+    return [step for step in MIGRATIONS if step.__name__ not in done]

@@ -23,7 +23,7 @@ from backend.cli.main import main
 from backend.config import ROOT, Settings
 from backend.services import build_services
 from tests.patience import PATIENCE, until
-from tests.services.made_files import row, state, write
+from tests.services.made_files import made_newer, row, state, write
 from tests.services.traces.test_runs import KNOWN
 
 GOOD = [row(f"Problem {i}?", f"Wait, maybe \\boxed{{{i}}}", gold=str(i)) for i in range(5)]
@@ -395,13 +395,42 @@ def test_a_persons_mistakes_end_in_a_sentence_and_two(
     [
         ({"SECOND_THOUGHTS_THREADS": "many"}, "SECOND_THOUGHTS_THREADS is 'many'"),
         ({"SECOND_THOUGHTS_LEDGER": "nonsense"}, "The ledger's address can't be used"),
+        ({"SECOND_THOUGHTS_THREADS": "²"}, "a whole number from 1 to 1,024"),
+        ({"SECOND_THOUGHTS_THREADS": "9" * 5_000}, "a whole number from 1 to 1,024"),
+        ({"SECOND_THOUGHTS_GRADERS": "100000"}, "a whole number from 1 to 256"),
+        ({"SECOND_THOUGHTS_LEDGER": "postgresql+psycopg://me:hunter2@host:port/x"}, "its port is no number"),
         ({"SECOND_THOUGHTS_LEXICONS": "/nosuch"}, "no lexicon in /nosuch"),
+        ({"SECOND_THOUGHTS_LEXICONS": "https://host/lists"}, "has to be a folder of this machine"),
+        ({"SECOND_THOUGHTS_STORE": "s3://bucket/store"}, "SECOND_THOUGHTS_STORE is the address 's3://bucket/store'"),
+        ({"SECOND_THOUGHTS_STORE": "~nobody-of-this-name/store"}, "can't be a folder"),
         ({"SECOND_THOUGHTS_STORE": "/dev/null/x"}, "The store could not be written"),
     ],
 )
 def test_bad_settings_are_a_sentence(run: Command, tmp_path: Path, env: dict[str, str], said: str) -> None:
     done = run("runs", env={"SECOND_THOUGHTS_STORE": str(tmp_path / "store")} | env)
     assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_a_store_given_by_an_address_is_a_sentence_and_makes_no_folder(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("runs", store="s3://bucket")
+    assert done.returncode == 2 and "has to be a folder of this machine" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [("runs",), ("worker", "--once")])
+def test_a_ledger_of_a_newer_release_is_a_sentence(run: Command, tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert run("runs", store=tmp_path).returncode == 0
+    made_newer(tmp_path)
+    done = run(*words, store=tmp_path)
+    assert done.returncode == 2 and "of a newer release than this one: it has been through m999_later" in done.stderr
+
+
+def test_settings_reach_other_processes_as_they_are() -> None:
+    settings = config.Settings(admins=("a@b.c", "d@e.f"), roots=("/a", "~/b"), keys=("ONE", "TWO"), query_seconds=7)
+    assert config.load(config.environment(settings)) == settings
 
 
 def test_the_environment_names_the_store(run: Command, tmp_path: Path) -> None:

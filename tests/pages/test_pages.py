@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from backend.config import Settings
 from backend.services import Services, build_services
+from tests.services.made_files import made_newer
 
 SHELL = Path(__file__).resolve().parents[2] / "pages" / "shell.py"
 PAGES = ("overview", "browse", "compare", "reader", "import")
@@ -247,3 +248,9 @@ def test_the_demo_fills_a_new_store_and_goes_at_one_click(monkeypatch: pytest.Mo
     assert "The store is empty." in said(sound(test))
     next(button for button in test.button if button.label == "Bring the demo runs").click().run()
     assert sound(test).title[0].value == "A model that lost its second thoughts"
+
+
+def test_a_ledger_of_a_newer_release_is_a_sentence_on_every_page(empty: None, settings: Settings) -> None:
+    build_services(settings).close()
+    made_newer(settings.store)
+    assert "it has been through m999_later" in said(sound(opened("overview")))

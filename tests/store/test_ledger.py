@@ -9,6 +9,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import inspect, text
 
 from backend.domain import Context, RunInfo, Sampling, UserError, problem_id
@@ -243,14 +245,44 @@ def test_the_folder_may_have_any_name(tmp_path: Path, folder: str) -> None:
         ("nonsense", "can't be used"),
         ("nosuchdatabase://x/y", "can't be used"),
         ("postgresql+nosuchdriver://x/y", "can't be used"),
+        ("mysql://x/y", "SQLite or PostgreSQL .*, not in mysql"),
+        ("s3://bucket/x", "SQLite or PostgreSQL .*, not in s3"),
+        ("postgresql+psycopg://me:secret@host:port/x", "its port is no number"),
+        ("postgresql+psycopg://me:secret/x", "its port is no number"),
+        ("postgresql+psycopg://me:1secret@2@host/x", "%40"),
+        ("postgresql+psycopg://me:1/secret@host/x", "%2F"),
+        ("postgresql+psycopg://me:secret@host..name/x", r"host\.\.name/x can't be opened"),
+        ("postgresql+psycopg://me:secret@localhost:99999/x", "can't be opened: "),
+        ("postgresql+psycopg://localhost:1/x?user=me&password=secret", "can't be opened: connection failed"),
         ("sqlite:///{folder}/missing/ledger.sqlite", "can't be opened"),
         ("sqlite:///{folder}/text.sqlite", "can't be opened: file is not a database"),
     ],
 )
 def test_a_bad_address_is_a_sentence(tmp_path: Path, address: str, message: str) -> None:
     (tmp_path / "text.sqlite").write_text("plain text, long enough to be read as a page of a database " * 100)
-    with pytest.raises(UserError, match=message):
+    if address.startswith("postgresql+psycopg:"):
+        pytest.importorskip("psycopg", reason="psycopg (dependency group `postgres`) is not installed")
+    with pytest.raises(UserError, match=message) as caught:
         connect(address.format(folder=tmp_path))
+    assert "secret" not in str(caught.value)
+
+
+@given(st.text(st.sampled_from("ab1:/@?#[]%. s\0é"), max_size=30))
+def test_any_password_makes_a_sentence_without_it(signs: str) -> None:
+    pytest.importorskip("psycopg", reason="psycopg (dependency group `postgres`) is not installed")
+    with pytest.raises(UserError) as caught:
+        connect(f"postgresql+psycopg://me:topsecret{signs}topsecret@/x?host=/nosuch")
+    assert "topsecret" not in str(caught.value)
+
+
+def test_a_ledger_of_a_newer_release_is_refused_by_name(url: str) -> None:
+    ledger = Ledger(connect(url))
+    with ledger.writing() as connection:
+        connection.execute(text("INSERT INTO migrations VALUES ('m999_later')"))
+        connection.execute(text("DELETE FROM migrations WHERE name = 'm007_rules'"))
+    ledger.close()
+    with pytest.raises(UserError, match="newer release than this one: it has been through m999_later"):
+        connect(url)
 
 
 def test_a_password_is_not_shown(tmp_path: Path) -> None:

@@ -85,10 +85,10 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
 
 def _start_worker() -> subprocess.Popen[bytes] | None:
     """A worker's process for this app; None where one runs already or the settings want none."""
-    settings = config.load()
-    if settings.worker == "off":
-        return None
     try:
+        settings = config.load()
+        if settings.worker == "off":
+            return None
         with build_services(settings) as services:
             if settings.demo != "off":
                 services.demo.install()
@@ -96,4 +96,4 @@ def _start_worker() -> subprocess.Popen[bytes] | None:
             services.refresh.submit_if_needed()
             return services.jobs.start_worker()
     except UserError:
-        return None  # a store that can't be opened is no reason not to serve: every page shows the reason
+        return None  # a store or a setting that can't be used is no reason not to serve: every page shows the reason
