@@ -19,7 +19,7 @@ def follow(services: Services, job: Job, settings: Settings) -> Job:
     """
     worker = None
     if not services.jobs.worker_at_work():
-        command = [sys.executable, "-m", "backend.worker", "--once"]
+        command = [sys.executable, "-m", "backend", "worker", "--once"]
         worker = subprocess.Popen(command, cwd=ROOT, env=environment(settings), stdout=subprocess.DEVNULL)  # noqa: S603
     try:
         _wait(services, job, worker)

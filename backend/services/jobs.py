@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from backend import config
 from backend.annotation import Role
@@ -25,11 +26,12 @@ from backend.config import ROOT, Settings
 from backend.domain import Job, JobKind, JobState, Lane, UserError, visible
 from backend.services.access.authorization import needs
 from backend.store import Store
-from backend.store.job_rows import Jobs, LogLine
+from backend.store.job_rows import Jobs, LogLine, WorkerRow
 from backend.store.parts import disk_errors
 from backend.store.streams import StreamItem
 
-LOCK: Final = "worker.lock"
+HOST: Final = "".join(sign if sign.isalnum() or sign in "-." else "-" for sign in socket.gethostname())[:50]
+WORKERS: Final = "workers"
 LOG: Final = "worker.log"
 # A busy machine may delay a few beats; a worker that died is still shown as gone within 15 s.
 BEAT_SECONDS: Final = 2.0
@@ -152,19 +154,30 @@ class JobService:
         """The items of a job's stream after number `after`."""
         return self._store.streams.read(job_id, after)
 
-    # -- the worker ---------------------------------------------------------------------------------
+    # -- the workers --------------------------------------------------------------------------------
+
+    def workers(self) -> list[WorkerRow]:
+        """The workers that are alive, by name."""
+        return sorted((row for row in self._jobs.workers() if self._alive(row)), key=lambda row: row.id)
 
     def worker(self) -> WorkerStatus:
         """Whether a worker is there, in a sentence for people."""
         rows = self._jobs.workers()
         if not rows:
             return WorkerStatus("absent", f"No worker is running, so jobs wait in the queue. {_START}")
-        row, age = rows[0], max(0.0, time.time() - rows[0].beat)
-        if age <= _SILENT_SECONDS:
-            return WorkerStatus("running", f"A worker is running (process {row.pid}).", age, row.pid)
+        alive = [row for row in rows if self._alive(row)]
+        row = (alive or rows)[0]
+        age = max(0.0, row.age)
+        if alive:
+            what = f"{len(alive)} workers are running." if alive[1:] else f"A worker is running (process {row.pid})."
+            return WorkerStatus("running", what, age, row.pid)
         since = f"The worker (process {row.pid}) has not been heard of for {_duration(age)}, so jobs wait."
         again = f"{_START} What was under way goes on where it was."
         return WorkerStatus("silent", f"{since} {again}", age, row.pid)
+
+    def _alive(self, row: WorkerRow) -> bool:
+        # Of before the machine's last start, or of before the database's clock was set back, is long ago too.
+        return abs(row.age) <= _SILENT_SECONDS and not ended_here(self._store.folder, row)
 
     @needs(Role.ADMIN)
     def start_worker(self) -> subprocess.Popen[bytes] | None:
@@ -177,7 +190,7 @@ class JobService:
         # In a session of its own: the terminal or the service that the app runs in may end before it.
         with disk_errors(), (self._store.folder / LOG).open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "backend.worker"],
+                [sys.executable, "-m", "backend", "worker"],
                 cwd=ROOT,
                 env=environment(self._settings),
                 stdin=subprocess.DEVNULL,
@@ -187,12 +200,10 @@ class JobService:
             )
 
     def worker_at_work(self) -> bool:
-        """Whether a process holds the store's worker lock, however busy it is."""
-        try:
-            with worker_lock(self._store.folder):
-                return False
-        except Timeout:
-            return True
+        """Whether a worker was heard of lately, or a process of this machine holds a worker's name, however busy."""
+        folder = self._store.folder
+        names = (path.stem for path in (folder / WORKERS).glob("*.lock"))
+        return self.worker().alive or any(is_held(worker_lock(folder, name)) for name in names)
 
 
 def retriable(job: Job) -> bool:
@@ -200,11 +211,26 @@ def retriable(job: Job) -> bool:
     return job.state in (JobState.FAILED, JobState.CANCELLED) or bool(job.state.final and job.result.get("failed"))
 
 
-def worker_lock(store: Path, seconds: float = 0) -> AcquireReturnProxy:
-    """The lock that a store's worker holds while it lives, waited for `seconds`. Raises filelock's Timeout where
-    another process holds it.
-    """
-    return FileLock(store / LOCK).acquire(timeout=seconds)
+def worker_lock(store: Path, name: str) -> BaseFileLock:
+    """The lock that the worker of a name holds while it lives."""
+    with disk_errors():
+        (store / WORKERS).mkdir(exist_ok=True)
+    return FileLock(store / WORKERS / f"{name}.lock")
+
+
+def is_held(lock: BaseFileLock) -> bool:
+    """Whether a process holds a lock."""
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def ended_here(store: Path, row: WorkerRow) -> bool:
+    """Whether a worker is one of this machine whose process is gone; False where that can't be known."""
+    lock = worker_lock(store, row.id)
+    return row.host == HOST and Path(lock.lock_file).exists() and not is_held(lock)
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -13,9 +13,10 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
@@ -34,7 +35,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from backend.domain import UserError, visible
 from backend.store import migrations, tables
@@ -45,6 +46,50 @@ _WAIT_MS = 10_000
 # SQLite binds at most 32,766 values a statement: 500 rows of the widest table, with 23 columns, stay well below.
 _CHUNK = 500
 _locks: WeakKeyDictionary[Engine, RLock] = WeakKeyDictionary()
+
+
+class Fence(NamedTuple):
+    """The job that this thread works on, and the token by which the ledger knows that it still holds it."""
+
+    job: str
+    holder: str
+
+
+_fence: ContextVar[Fence | None] = ContextVar("fence", default=None)
+
+
+# Neither is an Exception: nothing between the ledger and the job's caller may take it for the failure of one item.
+class JobLost(BaseException):
+    """Another worker holds the job by now: this one was silent for long, and stops without writing anything more."""
+
+
+class LedgerAway(BaseException):
+    """The ledger can't be reached in the middle of a job, which goes on from what was kept once it can."""
+
+
+@contextmanager
+def holding(fence: Fence) -> Iterator[None]:
+    """Have every write of this thread to the ledger, for the length of a block, depend on the job being held still.
+
+    Within it JobLost and LedgerAway are raised.
+    """
+    reset = _fence.set(fence)
+    try:
+        yield
+    finally:
+        _fence.reset(reset)
+
+
+def check_holder(connection: Connection, *, writes: bool = False) -> None:
+    """Raise JobLost where this thread works on a job that another worker holds by now.
+
+    Where the transaction `writes`, nobody takes the job before it has ended.
+    """
+    if fence := _fence.get():
+        jobs = tables.jobs.c
+        held = select(jobs.id).where(jobs.id == fence.job, jobs.holder == fence.holder)
+        if not connection.execute(held.with_for_update(key_share=True) if writes else held).first():
+            raise JobLost
 
 
 def connect(url: str | URL) -> Engine:
@@ -177,6 +222,15 @@ def _reason(error: Exception) -> str:
     return visible(message.rstrip("."))
 
 
+def _check_reachable(error: SQLAlchemyError) -> None:
+    """Raise LedgerAway where a job is being worked on and its PostgreSQL doesn't answer, or shuts down."""
+    # The driver's error has no state where no server answered; classes 08 and 57P are connections lost and shut downs.
+    state = getattr(getattr(error, "orig", None), "sqlstate", "") or ""
+    lost = isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", "") is None
+    if _fence.get() and (lost or state.startswith(("08", "57P"))):
+        raise LedgerAway from error
+
+
 class Database:
     """Transactions that read or write; every error of the database becomes a UserError with a sentence."""
 
@@ -195,6 +249,7 @@ class Database:
             with self._engine.connect().execution_options(readonly=True) as connection:
                 yield connection
         except SQLAlchemyError as error:
+            _check_reachable(error)
             raise UserError(f"The ledger can't be read: {_reason(error)}.") from error
 
     @contextmanager
@@ -206,6 +261,7 @@ class Database:
         """
         try:
             with _one_writer(self._engine), self._engine.begin() as connection:
+                check_holder(connection, writes=True)
                 # On PostgreSQL this row is also the lock that makes counted writers wait for each other.
                 if counted:
                     connection.execute(update(tables.state).values(version=tables.state.c.version + 1))
@@ -214,6 +270,7 @@ class Database:
             reason = "something it builds on was deleted or added by another process meanwhile"
             raise UserError(f"The ledger could not be written: {reason}. Nothing was changed.") from error
         except SQLAlchemyError as error:
+            _check_reachable(error)
             raise UserError(f"The ledger could not be written: {_reason(error)}. Nothing was changed.") from error
         if durable:
             _flush(self._engine)

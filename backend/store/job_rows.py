@@ -8,16 +8,34 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, case, delete, func, insert, make_url, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Row,
+    case,
+    delete,
+    extract,
+    func,
+    insert,
+    literal,
+    make_url,
+    select,
+    update,
+)
 
 from backend.config import Settings
 from backend.domain import Job, JobKind, JobState, Lane
 from backend.store import tables
-from backend.store.database import Database, field_values, highest, now
+from backend.store.database import Database, check_holder, field_values, highest, now
 
+_WORKERS_LOCK = 20260326  # of PostgreSQL's advisory locks: any number but that of migrations
 _OPEN = [state.value for state in JobState if not state.final]
 
 
@@ -30,13 +48,30 @@ class LogLine(NamedTuple):
     text: str
 
 
-class WorkerRow(NamedTuple):
-    """A worker with its last heartbeat (`started` and `beat` in seconds since the epoch)."""
+class OpenJob(NamedTuple):
+    """An open job as its queue needs it; a lower ordinal comes first."""
 
     id: str
+    lane: Lane
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker as it entered itself: its name, machine, process, device ("" for any) and lanes.
+
+    `beat` is its last heartbeat on the ledger's clock, `age` the seconds since.
+    """
+
+    id: str
+    host: str
     pid: int
-    started: float
-    beat: float
+    lanes: tuple[Lane, ...]
+    device: str = ""
+    token: str = ""
+    started: str = ""
+    beat: float = 0.0
+    age: float = 0.0
 
 
 def system_url(settings: Settings) -> str:
@@ -77,6 +112,11 @@ class Jobs(Database):
         with self.reading() as connection:
             return [_job(row) for row in connection.execute(query)]
 
+    def queue(self) -> list[OpenJob]:
+        """What `open` gives, without what a job was asked for: cheap enough to be asked all the time."""
+        with self.reading() as connection:
+            return _queue(connection)
+
     def waiting_before(self, job: Job) -> int:
         """How many open jobs of the same lane are before a queued one."""
         columns = tables.jobs.c
@@ -87,16 +127,18 @@ class Jobs(Database):
         with self.reading() as connection:
             return connection.execute(query).scalar_one()
 
-    def claim(self, job_id: str, worker: str) -> bool:
-        """Start a job, or resume it; False where it was cancelled or is finished."""
-        columns = tables.jobs.c
-        # RUNNING too: a worker that was killed left it so, and whoever takes it over goes on with it.
-        allowed = [JobState.QUEUED.value, JobState.RUNNING.value]
-        change = update(tables.jobs).where(columns.id == job_id, columns.state.in_(allowed))
+    def take(self, job_id: str, worker: str) -> str:
+        """Begin a job or go on with it; returns the token of its new holder, "" where it is over.
+
+        Whoever held it before loses it. A job that is to stop stays so.
+        """
+        columns, holder = tables.jobs.c, uuid.uuid4().hex
+        change = update(tables.jobs).where(columns.id == job_id, columns.state.in_(_OPEN))
+        state = case((columns.state == JobState.QUEUED.value, JobState.RUNNING.value), else_=columns.state)
         started = func.coalesce(columns.started, now())
         with self.writing(counted=False) as connection:
-            done = connection.execute(change.values(state=JobState.RUNNING.value, worker=worker, started=started))
-            return done.rowcount == 1
+            done = connection.execute(change.values(state=state, worker=worker, holder=holder, started=started))
+            return holder if done.rowcount == 1 else ""
 
     def progress(
         self, job_id: str, done: int, total: int, unit: str, rate: float | None = None, message: str = ""
@@ -112,6 +154,7 @@ class Jobs(Database):
     def state(self, job_id: str) -> JobState:
         """A job's state; one that was removed counts as cancelled."""
         with self.reading() as connection:
+            check_holder(connection)
             found = connection.execute(select(tables.jobs.c.state).where(tables.jobs.c.id == job_id)).scalar()
         return JobState(found) if found else JobState.CANCELLED
 
@@ -159,25 +202,79 @@ class Jobs(Database):
             rows = connection.execute(query.order_by(columns.seq.desc()).limit(limit)).all()
         return [LogLine(*row) for row in reversed(rows)]
 
-    def beat(self, worker: str, pid: int, started: float) -> None:
-        """Record a worker's heartbeat."""
-        columns, at = tables.workers.c, time.time()
+    # -- the workers --------------------------------------------------------------------------------
+
+    @property
+    def clock(self) -> ColumnElement[float]:
+        """The one clock of heartbeats: PostgreSQL's own, or with SQLite, which is of one machine, the machine's.
+
+        Nobody can set either back, as they can a wall clock; two machines' clocks are never compared.
+        """
+        if self._engine.dialect.name == "postgresql":
+            return extract("epoch", func.clock_timestamp()).cast(Double)
+        return literal(time.monotonic())
+
+    def enlist(self, worker: WorkerRow) -> str:
+        """Enter a worker that starts; returns the token of its heartbeats. Whoever bore its name is forgotten."""
+        token, columns = uuid.uuid4().hex, tables.workers.c
+        values = {"id": worker.id, "token": token, "host": worker.host, "pid": worker.pid, "device": worker.device}
+        with self._workers_alone() as connection:
+            connection.execute(delete(tables.workers).where(columns.id == worker.id))
+            row = values | {"lanes": ",".join(worker.lanes), "started": now(), "beat": self.clock}
+            connection.execute(insert(tables.workers).values(row))
+        return token
+
+    def beat(self, token: str) -> bool:
+        """Record a heartbeat; False where the worker was struck off meanwhile."""
+        columns = tables.workers.c
         with self.writing(counted=False) as connection:
-            values = {"pid": pid, "started": started, "beat": at}
-            if not connection.execute(update(tables.workers).where(columns.id == worker).values(**values)).rowcount:
-                connection.execute(insert(tables.workers).values(id=worker, **values))
+            change = update(tables.workers).where(columns.token == token).values(beat=self.clock)
+            return connection.execute(change).rowcount == 1
 
     def workers(self) -> list[WorkerRow]:
-        """Every worker that has had a heartbeat and wasn't dismissed, the latest first."""
-        columns = tables.workers.c
-        query = select(columns.id, columns.pid, columns.started, columns.beat).order_by(columns.beat.desc())
+        """Every worker that entered itself and was neither dismissed nor struck off, the latest heard of first."""
         with self.reading() as connection:
-            return [WorkerRow(*row) for row in connection.execute(query)]
+            return self._workers(connection)
 
-    def dismiss(self, worker: str) -> None:
+    def dismiss(self, token: str) -> None:
         """Delete a worker that stopped in order."""
         with self.writing(counted=False) as connection:
-            connection.execute(delete(tables.workers).where(tables.workers.c.id == worker))
+            connection.execute(delete(tables.workers).where(tables.workers.c.token == token))
+
+    @contextmanager
+    def handover(self, silent: Sequence[WorkerRow]) -> Iterator[tuple[set[str], Callable[[], list[OpenJob]]]]:
+        """Strike `silent` workers off unless they were heard of since. Yields the names that are left, and what reads
+        the open jobs then.
+
+        One worker at a time is in such a block, and none enters itself meanwhile: what it hands on isn't handed on
+        twice. If it dies in it, nothing was struck off, and the next one does it all.
+        """
+        columns = tables.workers.c
+        with self._workers_alone() as connection:
+            for row in silent:
+                connection.execute(delete(tables.workers).where(columns.token == row.token, columns.beat == row.beat))
+            names = {row.id for row in self._workers(connection)}
+            yield names, lambda: _queue(connection)
+
+    @contextmanager
+    def _workers_alone(self) -> Iterator[Connection]:
+        """A transaction in which no other one reaps or enters a worker. On SQLite any that writes is."""
+        with self.writing(counted=False) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_WORKERS_LOCK)))
+            yield connection
+
+    def _workers(self, connection: Connection) -> list[WorkerRow]:
+        columns = tables.workers.c
+        age = (self.clock - columns.beat).label("age")
+        rows = connection.execute(select(tables.workers, age).order_by(columns.beat.desc()))
+        return [WorkerRow(**(row._asdict() | {"lanes": tuple(map(Lane, row.lanes.split(",")))})) for row in rows]
+
+
+def _queue(connection: Connection) -> list[OpenJob]:
+    columns = tables.jobs.c
+    query = select(columns.id, columns.lane, columns.ordinal).where(columns.state.in_(_OPEN))
+    return [OpenJob(row.id, Lane(row.lane), row.ordinal) for row in connection.execute(query.order_by(columns.ordinal))]
 
 
 def _job(row: Row[Any]) -> Job:

@@ -64,6 +64,14 @@ def m008_identity(connection: Connection) -> None:
     connection.execute(update(tables.state).values(secret=secrets.token_hex(32)))
 
 
+def m009_workers(connection: Connection) -> None:
+    """Workers with their machine, device and lanes, any number of them; and the token of a job's holder."""
+    # Rows of workers that ran under an earlier release say nothing any more: each enters itself when it starts.
+    tables.workers.drop(connection, checkfirst=True)
+    tables.workers.create(connection)
+    _add_columns(connection, tables.jobs.c.holder)
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     """Add the columns that their tables lack."""
     # A store made today has them from m001, which creates the tables as they are now.
@@ -83,6 +91,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m006_losses,
     m007_rules,
     m008_identity,
+    m009_workers,
 )
 
 

@@ -234,6 +234,7 @@ jobs = Table(
     Column("result", JSON, nullable=False),
     Column("retry_of", String(32)),
     Column("worker", String(60)),
+    Column("holder", String(32)),
     Column("ordinal", Integer, nullable=False),
     Index("jobs_state", "state"),
 )
@@ -271,12 +272,17 @@ inbox = Table(
     PrimaryKeyConstraint("job_id", "arm", "problem", "sample"),
 )
 
+# A worker at work. `token` is new at each start, so that a name can't be borne twice; `beat` is on `Jobs.clock`.
 workers = Table(
     "workers",
     metadata,
     Column("id", String(60), primary_key=True),
+    Column("token", String(32), nullable=False),
+    Column("host", String(255), nullable=False),
     Column("pid", Integer, nullable=False),
-    Column("started", Float, nullable=False),
+    Column("device", String(60), nullable=False),
+    Column("lanes", String(60), nullable=False),
+    Column("started", String(40), nullable=False),
     Column("beat", Float, nullable=False),
 )
 

@@ -1,4 +1,4 @@
-"""Supervision of one job: claimed, handed to a runner, watched, and brought to a final state whatever happens.
+"""Supervision of one job: taken, handed to a runner, watched, and brought to a final state whatever happens.
 
 Owns what follows from a cancellation, a crash and a stop of the worker.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Event
 from typing import Any, Final
 
 from backend.domain import Job, JobKind, JobState, UserError
 from backend.services import Services
+from backend.store.database import Fence, JobLost, LedgerAway, holding
 from backend.worker.lanes import Lanes
 from backend.worker.runner_process import RunnerProcess
 from backend.worker.tasks import settle
@@ -23,12 +24,11 @@ _log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.1
 # How long a cancelled job may take to store what it has before it is killed: within two seconds all is over.
 _GRACE_SECONDS: Final = 1.2
-_ATTEMPTS: Final = 2
 _RETRY_SECONDS: Final = 1.0
 
 
 class Stopping(BaseException):
-    """The worker has to stop. Not an Exception: DBOS must leave the workflow pending, for the next worker to go on."""
+    """The worker has to stop, or lost the job. Not an Exception: DBOS must leave the workflow to whoever goes on."""
 
 
 class Crashed(Exception):
@@ -44,69 +44,90 @@ class JobSupervisor:
         self._worker, self._stopping = worker, stopping
 
     def supervise(self, job_id: str) -> None:
-        """Bring a job to a final state. Raises Stopping where the worker has to end first."""
+        """Bring a job to a final state. Raises Crashed where its runner broke off, and Stopping where the worker has
+        to end, or another one took the job meanwhile.
+        """
+        self._carry(job_id, self._run)
+
+    def give_up(self, job_id: str, attempts: int, crash: str) -> None:
+        """End a job whose runner broke off `attempts` times, at last as `crash` says; what it finished is kept."""
+        what = f"The job's process broke off {attempts} times: {crash}."
+        error = f"{what} Its last words are in the job's log. Try again with fewer samples or a smaller model."
+
+        def fail(job: Job, _fence: Fence) -> None:
+            # Traces wait in the inbox of a job that answers; other kinds store their parts as they go.
+            if job.kind in (JobKind.GENERATE, JobKind.EVALUATE):
+                self._settle(job, JobState.FAILED, error)
+            self._jobs.finish(job_id, JobState.FAILED, error)
+
+        self._carry(job_id, fail)
+
+    def _carry(self, job_id: str, act: Callable[[Job, Fence], None]) -> None:
+        """Take a job and `act` on it as its holder; again where the ledger went away meanwhile."""
         while not self._stopping.is_set():
             try:
-                return self._attempt(job_id)
-            except UserError as error:  # the ledger can't be written: what can't be recorded can't be finished
-                _log.error("Job %s waits: %s", job_id, error)
+                if holder := self._jobs.take(job_id, self._worker):
+                    self._hold(Fence(job_id, holder), act)
+                return
+            except JobLost:
+                _log.warning("Job %s was taken over by another worker.", job_id)
+                raise Stopping from None
+            except (UserError, LedgerAway) as error:  # what can't be recorded can't be finished
+                _log.error("Job %s waits: %s", job_id, error or "the ledger can't be reached")
                 self._stopping.wait(_RETRY_SECONDS)
-            except Exception as error:
-                _log.exception("Job %s", job_id)
-                with suppress(UserError):
-                    what = f"The worker stopped the job on an error of the program: {type(error).__name__}: {error}."
-                    self._jobs.finish(job_id, JobState.FAILED, f"{what} More is in the worker's log.")
         raise Stopping
 
-    def _attempt(self, job_id: str) -> None:
-        """Run a job, once more where its runner crashed: what ended it may have been the machine."""
-        crash = ""
-        for _ in range(_ATTEMPTS):
-            job = self._jobs.get(job_id)
-            if job is None or job.state.final:
-                return
-            if not self._jobs.claim(job_id, self._worker):
-                # Cancelled between two workers or two attempts: nobody runs it, but what it has finished is stored.
-                return self._settle(job) if self._jobs.state(job_id) is JobState.CANCELLING else None
+    def _hold(self, fence: Fence, act: Callable[[Job, Fence], None]) -> None:
+        with holding(fence):
+            job = self._jobs.get(fence.job)
+            assert job is not None
             try:
-                return self._run(job)
-            except Crashed as error:
-                crash = str(error)
-                self._jobs.log(job_id, f"The job's process broke off: {crash}.", "error")
-        what = f"The job's process broke off {_ATTEMPTS} times: {crash}."
-        mend = "Its last words are in the job's log. Try again with fewer samples or a smaller model."
-        job = self._jobs.get(job_id)
-        # Traces wait in the inbox of a job that answers; other kinds store their parts as they go.
-        if job and job.kind in (JobKind.GENERATE, JobKind.EVALUATE):
-            self._settle(job, JobState.FAILED, f"{what} {mend}")
-        self._jobs.finish(job_id, JobState.FAILED, f"{what} {mend}")
+                if job.state is JobState.CANCELLING:  # nobody runs it, but what it has finished is stored
+                    self._settle(job)
+                else:
+                    act(job, fence)
+            except (Crashed, UserError):
+                raise
+            except Exception as error:
+                _log.exception("Job %s", fence.job)
+                what = f"The worker stopped the job on an error of the program: {type(error).__name__}: {error}."
+                self._jobs.finish(fence.job, JobState.FAILED, f"{what} More is in the worker's log.")
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job, fence: Fence) -> None:
         with self._lanes.slot(job.lane) as slot:
             try:
-                runner = self._lanes.runner(job.lane, slot)
-                runner.send({"job": job.id})
-            except OSError as error:
+                try:
+                    runner = self._lanes.runner(job.lane, slot)
+                    runner.send(fence._asdict())
+                except OSError as error:
+                    self._lanes.dismiss(slot)
+                    raise Crashed(f"it could not be started ({error.strerror or error})") from error
+                if not self._watch(job, fence, runner):
+                    self._lanes.dismiss(slot)
+                    self._settle(job)
+            except Crashed as error:
+                self._jobs.log(job.id, f"The job's process broke off: {error}.", "error")
+                raise
+            except JobLost:
                 self._lanes.dismiss(slot)
-                raise Crashed(f"it could not be started ({error.strerror or error})") from error
-            if not self._watch(job, runner):
-                self._lanes.dismiss(slot)
-                self._settle(job)
+                raise
 
-    def _watch(self, job: Job, runner: RunnerProcess) -> bool:
+    def _watch(self, job: Job, fence: Fence, runner: RunnerProcess) -> bool:
         """Wait for the job's end. False where it was cancelled and its runner goes on regardless."""
         cancelled = None
-        while not runner.finished(job.id, _POLL_SECONDS):
+        while not runner.finished(fence.holder, _POLL_SECONDS):
             if self._stopping.is_set():
                 raise Stopping
             if not runner.running:
                 for line in runner.tail():
                     self._jobs.log(job.id, line, "error")
                 raise Crashed(runner.how_it_ended())
-            if self._jobs.state(job.id) is JobState.CANCELLING:
-                cancelled = cancelled or time.monotonic()
-                if time.monotonic() - cancelled > _GRACE_SECONDS:
-                    return False
+            with suppress(LedgerAway):  # the runner waits for it too, and goes on
+                if self._jobs.state(job.id) is JobState.CANCELLING:
+                    cancelled = cancelled or time.monotonic()
+            if cancelled and time.monotonic() - cancelled > _GRACE_SECONDS:
+                return False
+        self._jobs.state(job.id)  # a runner that lost its job has ended too
         return True
 
     def _settle(self, job: Job, state: JobState = JobState.CANCELLED, error: str = "") -> None:

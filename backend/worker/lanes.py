@@ -32,10 +32,14 @@ class _Slot:
 class Lanes:
     """Runners by lane. The live lane's is started ahead of its first job, with its engine's library loaded."""
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
-        """Start nothing yet; what runners write to standard error goes to a file a lane in `folder`."""
-        self._command, self._env, self._folder = list(command), env, folder
-        self._slots = {lane: _Slot() for lane in Lane}
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], log: Path, lanes: Sequence[Lane]) -> None:
+        """Start nothing yet; what runners write to standard error goes to files beside `log`, one a lane."""
+        self._command, self._env, self._log = list(command), env, log
+        self._slots = {lane: _Slot() for lane in lanes}
+
+    def serves(self, lane: Lane) -> bool:
+        """Whether this worker does jobs of a lane."""
+        return lane in self._slots
 
     @contextmanager
     def slot(self, lane: Lane) -> Iterator[_Slot]:
@@ -50,7 +54,7 @@ class Lanes:
             # Seconds of importing that a person would wait for; a batch may as well import when it begins.
             preload = ["--preload"] if lane is Lane.LIVE else []
             slot.started = time.monotonic()
-            log = self._folder / f"runner-{lane.value}.log"
+            log = self._log.with_name(f"{self._log.name}-{lane.value}.log")
             slot.runner = RunnerProcess([*self._command, *preload], self._env, log)
         return slot.runner
 

@@ -1,10 +1,12 @@
-"""The worker's main loop: it queues the ledger's open jobs and writes to the ledger that it is alive.
+"""The worker's main loop: it puts the ledger's open jobs into their queues, says that it is alive, and takes over what
+workers that died were doing.
 
-Owns the lock (one worker a store), heartbeats, signals and the order of starting and stopping.
+Owns a worker's name, heartbeats, signals and the order of starting and stopping.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import signal
@@ -16,14 +18,14 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from filelock import Timeout
+from filelock import BaseFileLock, Timeout
 
 from backend.config import Settings
-from backend.domain import UserError
+from backend.domain import Lane, UserError, visible
 from backend.services import build_services
-from backend.services.jobs import BEAT_SECONDS, environment, worker_lock
+from backend.services.jobs import BEAT_SECONDS, HOST, ended_here, environment, worker_lock
 from backend.store import Store
-from backend.store.job_rows import Jobs, system_url
+from backend.store.job_rows import OpenJob, WorkerRow, system_url
 from backend.worker.job_supervisor import JobSupervisor
 from backend.worker.lanes import Lanes
 from backend.worker.queues import JobQueues
@@ -31,90 +33,147 @@ from backend.worker.runner_process import RUNNER
 
 _log = logging.getLogger(__name__)
 
-# DBOS gives a workflow back to the executor that began it, by its name: under another one, what was under way would
-# stay pending for good.
-_NAME: Final = "local"
 _POLL_SECONDS: Final = 0.2
+# A worker that wasn't heard of for so long is taken for dead: others go on with what it did.
+GONE_SECONDS = 20.0
+_DEAF_SECONDS: Final = 10.0
+_NO_THREADS: Final = "the system refuses it memory or threads (see `ulimit -a`), so that it could take no job."
 
 
-def run_worker(settings: Settings, *, once: bool = False, runner: Sequence[str] = RUNNER) -> int:
-    """Do jobs until a signal to stop (SIGTERM, SIGINT); with `once`, until none is left. Returns the exit code.
+def run_worker(
+    settings: Settings,
+    *,
+    once: bool = False,
+    name: str = "",
+    lanes: Sequence[Lane] = tuple(Lane),
+    device: str = "",
+    runner: Sequence[str] = RUNNER,
+) -> int:
+    """Do jobs of `lanes` until a signal to stop (SIGTERM, SIGINT); with `once`, until none is left.
 
-    `runner` is the command of the processes that do the work. Raises UserError where the store can't be opened, or has
-    a worker already.
+    Returns the exit code. `device` is what its runners see of the machine's GPUs ("" for all), `runner` their command.
+    Raises UserError where the store can't be opened, another worker bears the name, or the system refuses what a worker
+    needs.
     """
     with (
         build_services(settings) as services,
-        _locked(services.store.folder, services.store.jobs),
+        _named(services.store.folder, name) as lock,
         _signals() as stopping,
     ):
-        lanes = Lanes(runner, environment(settings), services.store.folder)
-        supervisor = JobSupervisor(services, lanes, _NAME, stopping)
-        with _listed(services.store.jobs) as beat:
-            queues = JobQueues(system_url(settings), _NAME, supervisor.supervise)
-            _log.warning("The worker is at work on %s (process %s).", services.store.folder, os.getpid())
+        store = services.store
+        me = WorkerRow(Path(lock.lock_file).stem, HOST, os.getpid(), tuple(lanes), device)
+        env = environment(settings) | ({"CUDA_VISIBLE_DEVICES": device} if device else {})
+        runners = Lanes(runner, env, Path(lock.lock_file).with_suffix(""), lanes)
+        supervisor = JobSupervisor(services, runners, me.id, stopping)
+        # On the list before DBOS starts: a name that isn't on it has nobody who works under it.
+        with _listed(store, me) as crew:
+            queues = JobQueues(system_url(settings), me.id, lanes, supervisor.supervise, supervisor.give_up)
+            _log.warning("The worker %s is at work on %s (process %s).", me.id, store.folder, me.pid)
             try:
-                _loop(services.store, queues, lanes, beat, stopping, once)
+                _loop(store, queues, runners, crew, stopping, once)
             finally:
                 # In this order: supervisors leave their jobs, then runners can go, then DBOS has no step at work.
                 stopping.set()
-                lanes.end()
+                runners.end()
                 queues.close()
         _log.warning("The worker has stopped.")
     return 0
 
 
-class _Heartbeat:
-    """Writes to the ledger that the worker is alive, at most every two seconds."""
+class _Crew:
+    """This worker among those of the store: on their list by its heartbeats, and watchful for others that died."""
 
-    def __init__(self, jobs: Jobs) -> None:
-        self._jobs, self._started, self._last = jobs, time.time(), -BEAT_SECONDS
+    def __init__(self, store: Store, me: WorkerRow) -> None:
+        self._jobs, self._folder, self._me = store.jobs, store.folder, me
+        self.token = store.jobs.enlist(me)
+        self._last = time.monotonic()
+        # By token: a worker's last heartbeat, and when it was first seen, on this process's clock.
+        self._seen: dict[str, tuple[float, float]] = {}
 
-    def __call__(self) -> None:
-        if time.monotonic() - self._last >= BEAT_SECONDS:
-            self._jobs.beat(_NAME, os.getpid(), self._started)
-            self._last = time.monotonic()
+    def beat(self) -> bool:
+        """Say every two seconds that this worker is alive; returns whether it just did."""
+        if time.monotonic() - self._last < BEAT_SECONDS:
+            return False
+        if not self._jobs.beat(self.token):
+            _log.warning("Others took the worker %s for dead: it enters itself anew.", self._me.id)
+            self.token = self._jobs.enlist(self._me)
+        self._last = time.monotonic()
+        return True
+
+    def take_over(self, queues: JobQueues, waiting: Sequence[OpenJob]) -> None:
+        """Hand on what dead workers held of the open jobs."""
+        rows = self._jobs.workers()
+        silent = [row for row in rows if row.id != self._me.id and self._silent(row)]
+        names = {row.id for row in rows if row not in silent} | {self._me.id}
+        if not silent and not queues.astray(waiting, names):
+            return
+        for row in silent:
+            _log.warning("The worker %s (process %s on %s) is gone.", row.id, row.pid, row.host)
+        with self._jobs.handover(silent) as (left, waiting_now):
+            queues.hand_on(waiting_now(), left | {self._me.id})
+
+    def _silent(self, row: WorkerRow) -> bool:
+        if ended_here(self._folder, row):
+            return True
+        # No two clocks are compared, and none that can be set: the heartbeat hasn't changed for so long a time here.
+        if self._seen.get(row.token, (None,))[0] != row.beat:
+            self._seen[row.token] = row.beat, time.monotonic()
+        return time.monotonic() - self._seen[row.token][1] > GONE_SECONDS
+
+    def forget(self) -> None:
+        """Begin to watch anew: while the ledger was away nobody could be heard of."""
+        self._seen.clear()
 
 
-def _loop(store: Store, queues: JobQueues, lanes: Lanes, beat: _Heartbeat, stopping: Event, once: bool) -> None:
+def _loop(store: Store, queues: JobQueues, runners: Lanes, crew: _Crew, stopping: Event, once: bool) -> None:
     """Go on until a signal to stop, or until nothing is left to do, or until the store's folder is deleted."""
+    heard = time.monotonic()
     while not stopping.wait(_POLL_SECONDS) and store.folder.is_dir():
         try:
-            beat()
-            waiting = store.jobs.open()
+            waiting = store.jobs.queue()
             queues.enqueue(waiting)
-        except UserError as error:  # a database is locked or the disk full: that may pass
+            if crew.beat():
+                crew.take_over(queues, waiting)
+        except UserError as error:  # a database is locked or away, or the disk full: that may pass
             _log.error("The worker waits: %s", error)
+            crew.forget()
             stopping.wait(BEAT_SECONDS)
             continue
-        if once and not waiting:
+        if once and not any(runners.serves(job.lane) for job in waiting):
             return
         if not once:
-            lanes.maintain()
+            runners.maintain()
+        heard = time.monotonic() if queues.listening else heard
+        if time.monotonic() - heard > _DEAF_SECONDS:
+            raise UserError(f"The worker ends: {_NO_THREADS}")
 
 
 @contextmanager
-def _listed(jobs: Jobs) -> Iterator[_Heartbeat]:
+def _listed(store: Store, me: WorkerRow) -> Iterator[_Crew]:
     """This worker in the ledger's list of workers, for the length of a block."""
-    beat = _Heartbeat(jobs)
-    beat()
+    crew = _Crew(store, me)
     try:
-        yield beat
+        yield crew
     finally:
         with suppress(UserError):
-            jobs.dismiss(_NAME)
+            store.jobs.dismiss(crew.token)
 
 
 @contextmanager
-def _locked(folder: Path, jobs: Jobs) -> Iterator[None]:
-    """The store's worker lock, for the length of a block. Raises UserError where another worker holds it."""
-    try:
-        lock = worker_lock(folder, seconds=1)  # a page that looks whether there is a worker holds it for a moment
-    except Timeout:
-        which = next((f" (process {row.pid})" for row in jobs.workers()), "")
-        raise UserError(f"A worker is at work already{which}, and a store has one: leave the jobs to it.") from None
-    with lock:
-        yield
+def _named(folder: Path, name: str) -> Iterator[BaseFileLock]:
+    """The lock of this worker's name, for the length of a block: `name`, or the first of this machine's that is free.
+
+    Raises UserError where another worker bears it.
+    """
+    names = [name] if name else (f"{HOST}-{number}" for number in itertools.count(1))
+    for each in names:
+        lock = worker_lock(folder, each)
+        with suppress(Timeout):
+            # Whoever looks whether a worker is there holds its lock for a moment.
+            with lock.acquire(timeout=1 if name else 0):
+                yield lock
+            return
+    raise UserError(f"A worker of the name {visible(name)} is at work already: give this one another.")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """`python -m backend.worker.runner`: does the jobs a worker names, one after the other, and stays warm between them.
 
-Owns the final state of a job it carried out, and its lines of JSON: {"job": id} comes on standard input, and
-{"ready": true} and {"job": id, "ended": true} go to standard output. Everything else goes to the ledger.
+Owns the final state of a job it carried out, and its lines of JSON: {"job": id, "holder": token} comes on standard
+input, and {"ready": true} and {"ended": token} go to standard output. Everything else goes to the ledger.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
 from functools import partial
 from queue import SimpleQueue
@@ -23,11 +24,13 @@ from backend.engines.factory import open_engine
 from backend.engines.protocol import Engine, Family
 from backend.services import Services, build_services
 from backend.services.jobs import JobCancelled, JobFailed, JobProgress
+from backend.store.database import Fence, JobLost, LedgerAway, holding
 from backend.worker.engine_cache import EngineCache, OnProgress
 from backend.worker.tasks import carry_out, preload
 
 # Jobs whose own processes need the memory and the device that warm engines hold.
 _ALONE: Final = (JobKind.DISTILL, JobKind.REPRODUCE)
+_RETRY_SECONDS: Final = 1.0
 
 
 def main() -> None:
@@ -43,11 +46,24 @@ def main() -> None:
                 traceback.print_exc()
         send({"ready": True})
         while True:
-            job = services.store.jobs.get(job_id := inbox.get())
-            if job is not None and not job.state.final:
-                _carry_out(services, engines, job)
+            _hold(services, engines, fence := inbox.get())
             engines.release()
-            send({"job": job_id, "ended": True})
+            send({"ended": fence.holder})
+
+
+def _hold(services: Services, engines: EngineCache, fence: Fence) -> None:
+    """Carry a job out for as long as this worker holds it, from what was kept where the ledger was away meanwhile."""
+    while True:
+        try:
+            with holding(fence):
+                job = services.store.jobs.get(fence.job)
+                if job is not None and not job.state.final:
+                    _carry_out(services, engines, job)
+            return
+        except JobLost:
+            return
+        except LedgerAway:
+            time.sleep(_RETRY_SECONDS)
 
 
 def _carry_out(services: Services, engines: EngineCache, job: Job) -> None:
@@ -86,17 +102,17 @@ def _open(settings: Settings, family: Family, choice: str, on_progress: OnProgre
     return open_engine(family, choice, threads=settings.engine_threads, vllm=vllm, on_progress=on_progress)
 
 
-def _inbox() -> SimpleQueue[str]:
-    """Job ids as they come. The process ends, with all it started, as soon as standard input closes."""
+def _inbox() -> SimpleQueue[Fence]:
+    """Jobs as they come. The process ends, with all it started, as soon as standard input closes."""
     # The work itself stays in the main thread: graders' alarms are signals, and those reach no other.
-    inbox: SimpleQueue[str] = SimpleQueue()
+    inbox: SimpleQueue[Fence] = SimpleQueue()
 
     def end() -> None:
         if os.getpgrp() == os.getpid():  # not a test's or a terminal's group
             os.killpg(0, signal.SIGKILL)
         os._exit(0)
 
-    follow_input(lambda line: inbox.put(json.loads(line)["job"]), end)
+    follow_input(lambda line: inbox.put(Fence(**json.loads(line))), end)
     return inbox
 
 

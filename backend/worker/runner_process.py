@@ -29,8 +29,8 @@ class RunnerProcess(ChildProcess):
         self._log = log
         self.used = time.monotonic()
 
-    def finished(self, job_id: str, seconds: float) -> bool:
-        """Wait up to `seconds` for word that a job is over; returns whether it came."""
+    def finished(self, holder: str, seconds: float) -> bool:
+        """Wait up to `seconds` for word that the job `holder` was given for is over; returns whether it came."""
         self.used = time.monotonic()
         if not self.readable(seconds):
             return False
@@ -39,7 +39,7 @@ class RunnerProcess(ChildProcess):
         except EOFError:  # its pipe closes shortly before it is gone: until then, this would be asked without a pause
             time.sleep(seconds)
             return False
-        return any(message.get("job") == job_id and message.get("ended") for message in messages)
+        return any(message.get("ended") == holder for message in messages)
 
     def tail(self) -> list[str]:
         """The last lines it wrote to standard error."""

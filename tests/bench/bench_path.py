@@ -59,7 +59,7 @@ def _bare(services: Services, engine: Engine, spec: GenerationSpec) -> float:
 
 def _whole(services: Services, engine: Engine, spec: GenerationSpec) -> float:
     job = services.generation.submit(spec)
-    services.store.jobs.claim(job.id, "bench")
+    services.store.jobs.take(job.id, "bench")
     progress = JobProgress(services.store.jobs, job)
     start = time.process_time()
     services.generation.carry_out(job, lambda *_: engine, progress)

@@ -74,7 +74,7 @@ def training(services: Services) -> str:
         checkpoint_every=2, name="quick",
     )  # fmt: skip
     job = services.trainings.submit(spec)
-    assert services.store.jobs.claim(job.id, "tester")
+    assert services.store.jobs.take(job.id, "tester")
     result = services.training_runner.carry_out(job, JobProgress(services.store.jobs, job))
     services.store.jobs.finish(job.id, JobState.DONE, result=result)
     return str(job.spec["training"])
@@ -93,12 +93,12 @@ def jobs(services: Services) -> tuple[str, str]:
         story.done(number, cues=4 - number)
     story.end()
     failed = services.jobs.submit_import([ROOT / "README.md"])
-    assert services.store.jobs.claim(failed.id, "tester")
+    assert services.store.jobs.take(failed.id, "tester")
     for line in range(12):
         services.store.jobs.log(failed.id, f"line {line}")
     services.store.jobs.finish(failed.id, JobState.FAILED, "README.md can't be imported: it holds no traces.")
     working = services.jobs.submit_import([ROOT / "Makefile"])
-    assert services.store.jobs.claim(working.id, "tester")
+    assert services.store.jobs.take(working.id, "tester")
     services.store.jobs.progress(working.id, 3, 10, "words")
     services.jobs.submit_import([ROOT / "LICENSE"])
     return story.job.id, failed.id

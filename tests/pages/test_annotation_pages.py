@@ -157,13 +157,13 @@ def test_gamma_is_asked_for_by_an_admin_and_followed(store: Services) -> None:
     test.button(key="gamma").click().run()
     [job] = store.jobs.open()
     assert "It waits for a worker." in said(sound(test)) and test.button(key="gamma").disabled
-    assert store.store.jobs.claim(job.id, "w")
+    assert store.store.jobs.take(job.id, "w")
     store.store.jobs.finish(job.id, JobState.DONE, result={"gamma": [0.5, 0.4, 0.6], "items": 7, "left": 2, "seed": 1})
     text = said(sound(test.run()))
     assert "0.50 [0.40, 0.60] · n = 7 items; 2 items with too many spans are left out" in text
     test.button(key="gamma").click().run()
     again = store.jobs.open()[0]
-    store.store.jobs.claim(again.id, "w")
+    store.store.jobs.take(again.id, "w")
     store.store.jobs.finish(again.id, JobState.FAILED, f"It broke: {HOSTILE}.")
     test = sound(test.run())
     assert HOSTILE in said(test) and "onerror" not in unmarked(test)

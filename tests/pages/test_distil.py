@@ -48,7 +48,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with build_services(Store(store=tmp_path_factory.mktemp("taught") / "store", graders=1)) as services:
         services.training_runner.launch = lambda folder, _processes: [sys.executable, str(STAND_IN), str(folder)]
         job = services.trainings.submit(spec(services))
-        assert services.store.jobs.claim(job.id, "test")
+        assert services.store.jobs.take(job.id, "test")
         result = services.training_runner.carry_out(job, JobProgress(services.store.jobs, job))
         services.store.jobs.finish(job.id, JobState.DONE, result=result)
         yield services
@@ -104,7 +104,7 @@ def test_the_first_visit_offers_presets_and_one_press_begins(lab: Services) -> N
 def test_pause_cancel_and_resume_are_wishes_a_worker_heeds(lab: Services) -> None:
     job = lab.trainings.submit(spec(lab))
     training = str(job.spec["training"])
-    lab.store.jobs.claim(job.id, "tester")
+    lab.store.jobs.take(job.id, "tester")
     lab.store.trainings.put_step(training, 0, {"score": 0.5, "length": 10.0, "tokens": 40})
     lab.store.trainings.put_step(training, 1, {"score": 0.5, "length": 10.0, "tokens": 40, "seconds": 2.0})
     test = opened("distil", training=training)

@@ -72,7 +72,7 @@ def visit(who: dict[str, Any] | None = None, page: str = "", script: Path = SHEL
 
 def running(services: Services) -> Job:
     job = services.jobs.submit(JobKind.EVALUATE, "at work", {}, Lane.BATCH)
-    assert services.store.jobs.claim(job.id, "w")
+    assert services.store.jobs.take(job.id, "w")
     return services.jobs.get(job.id)
 
 

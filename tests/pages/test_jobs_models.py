@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from backend.config import Settings
 from backend.domain import Job, JobKind, JobState, Lane, Run, RunInfo
 from backend.services import Services, build_services
+from backend.store.job_rows import WorkerRow
 from pages.components.jobs import job_words
 from pages.components.jobs.job_links import page_links, traces_made
 from pages.parts.models.lineage import Branch, Node, choice, tree
@@ -157,7 +157,7 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]
 def begun(services: Services, title: str, **progress: object) -> Job:
     """A job a worker works on."""
     made = services.jobs.submit(JobKind.EVALUATE, title, {}, Lane.BATCH)
-    assert services.store.jobs.claim(made.id, "w")
+    assert services.store.jobs.take(made.id, "w")
     services.store.jobs.progress(made.id, 132, 400, "traces", 6.7, "generating")
     return made
 
@@ -180,12 +180,18 @@ def test_without_a_job_the_page_says_what_jobs_are(store: Services) -> None:
     assert not test.sidebar.get("progress")
 
 
-def test_jobs_in_every_state_are_listed_and_their_words_stay_plain(store: Services) -> None:
+WORKER = WorkerRow("gpu-1", "elsewhere", 4242, (Lane.BATCH,), device="0")
+
+
+def test_jobs_in_every_state_are_listed_and_their_words_stay_plain(
+    store: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.services.jobs._SILENT_SECONDS", 3_600)
     running = begun(store, HOSTILE)
     store.jobs.submit(JobKind.EVALUATE, "second", {}, Lane.BATCH)
     failed = begun(store, "third")
     store.store.jobs.finish(failed.id, JobState.FAILED, f"It broke: {HOSTILE}.")
-    store.store.jobs.beat("w", 4242, time.time() + 3600)  # it doesn't fall silent, however long this takes
+    store.store.jobs.enlist(WORKER)
     test = sound(opened("jobs"))
     text = said(test)
     assert HOSTILE in text and "A worker is running (process 4242)." in text
@@ -200,7 +206,7 @@ def test_jobs_in_every_state_are_listed_and_their_words_stay_plain(store: Servic
 
 def test_a_silent_worker_is_told_with_the_way_out(store: Services) -> None:
     begun(store, "waiting")
-    store.store.jobs.beat("w", 4242, time.time())
+    store.store.jobs.enlist(WORKER)
     with store.store.jobs.writing(counted=False) as connection:
         connection.exec_driver_sql("UPDATE workers SET beat = beat - 120")
     text = said(sound(opened("jobs")))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 
 from backend.config import Settings
 from backend.domain import Job, JobKind, JobState, Lane
-from backend.store.database import connect
-from backend.store.job_rows import Jobs, system_url
+from backend.store.database import Fence, JobLost, connect, holding
+from backend.store.job_rows import Jobs, WorkerRow, system_url
+from backend.store.streams import Kept, Streams
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def test_a_job_comes_back_as_it_was_put_in(jobs: Jobs) -> None:
 def test_the_queue_keeps_its_order(jobs: Jobs) -> None:
     a, b, c, live = (add(jobs, n, lane) for n, lane in zip("abcd", [Lane.BATCH] * 3 + [Lane.LIVE], strict=True))
     assert [jobs.waiting_before(job) for job in (a, b, c, live)] == [0, 1, 2, 0]
-    assert jobs.claim("a", "w") and jobs.finish("a", JobState.DONE, result={"runs": ["r"]})
+    assert jobs.take("a", "w") and jobs.finish("a", JobState.DONE, result={"runs": ["r"]})
     assert [jobs.waiting_before(job) for job in (b, c)] == [0, 1]
     assert [job.id for job in jobs.open()] == ["b", "c", "d"]
     assert [job.id for job in jobs.all()] == ["d", "c", "b", "a"]
@@ -45,29 +48,29 @@ def test_the_queue_keeps_its_order(jobs: Jobs) -> None:
 
 def test_a_job_ends_once(jobs: Jobs) -> None:
     add(jobs, "a")
-    assert jobs.claim("a", "w") and jobs.claim("a", "w2"), "a crash is followed by another claim"
+    assert jobs.take("a", "w") and jobs.take("a", "w2"), "after a crash another one goes on with it"
     started = jobs.get("a")
     assert jobs.progress("a", 3, 9, "traces", 1.5, "on it") is JobState.RUNNING
     assert jobs.finish("a", JobState.FAILED, "It broke.", {"runs": []})
-    assert not jobs.finish("a", JobState.DONE) and not jobs.claim("a", "w")
+    assert not jobs.finish("a", JobState.DONE) and not jobs.take("a", "w")
     assert jobs.cancel("a") is JobState.FAILED
     over = jobs.get("a")
     assert over and started and (over.error, over.done, over.total, over.rate) == ("It broke.", 3, 9, None)
     assert over.worker == "w2" and over.started == started.started and over.ended
 
 
-MOVES = {"claim": lambda jobs: jobs.claim("a", "w"), "cancel": lambda jobs: jobs.cancel("a")}
+MOVES = {"take": lambda jobs: jobs.take("a", "w"), "cancel": lambda jobs: jobs.cancel("a")}
 MOVES |= {state.value: lambda jobs, state=state: jobs.finish("a", state) for state in JobState if state.final}
 NEXT = {
-    "queued": {"claim": "running", "cancel": "cancelled", "done": "done", "failed": "failed", "cancelled": "cancelled"},
+    "queued": {"take": "running", "cancel": "cancelled", "done": "done", "failed": "failed", "cancelled": "cancelled"},
     "running": {
-        "claim": "running",
+        "take": "running",
         "cancel": "cancelling",
         "done": "done",
         "failed": "failed",
         "cancelled": "cancelled",
     },
-    "cancelling": {"done": "done", "failed": "failed", "cancelled": "cancelled"},
+    "cancelling": {"take": "cancelling", "done": "done", "failed": "failed", "cancelled": "cancelled"},
 }
 
 
@@ -88,7 +91,7 @@ def test_a_cancellation_and_an_end_at_once_leave_one_of_them(jobs: Jobs) -> None
     with ThreadPoolExecutor(2) as pool:
         for i in range(10):
             add(jobs, f"j{i}")
-            jobs.claim(f"j{i}", "w")
+            jobs.take(f"j{i}", "w")
             asked = pool.submit(jobs.cancel, f"j{i}")
             ended = pool.submit(jobs.finish, f"j{i}", JobState.DONE)
             assert ended.result() and asked.result() in (JobState.CANCELLING, JobState.DONE)
@@ -110,13 +113,88 @@ def test_logs_keep_their_order_and_go_with_their_job(jobs: Jobs) -> None:
     assert jobs.lines("a") == [] and jobs.get("a") is None
 
 
+def worker(name: str, pid: int = 1, **more: Any) -> WorkerRow:
+    return WorkerRow(name, "a-machine", pid, (Lane.LIVE, Lane.BATCH), **more)
+
+
 def test_a_worker_is_one_row_and_the_freshest_comes_first(jobs: Jobs) -> None:
-    jobs.beat("a", 1, 10.0)
-    jobs.beat("b", 2, 20.0)
-    jobs.beat("a", 3, 30.0)
-    assert [(row.id, row.pid, row.started) for row in jobs.workers()] == [("a", 3, 30.0), ("b", 2, 20.0)]
-    jobs.dismiss("a")
+    first, other, again = (jobs.enlist(each) for each in (worker("a"), worker("b", 2), worker("a", 3, device="1")))
+    assert [(row.id, row.pid, row.lanes) for row in jobs.workers()] == [
+        ("a", 3, (Lane.LIVE, Lane.BATCH)),
+        ("b", 2, (Lane.LIVE, Lane.BATCH)),
+    ]
+    assert not jobs.beat(first), "another one bears its name"
+    assert jobs.beat(other) and jobs.beat(again)
+    fresh, stale = jobs.workers()
+    assert (fresh.id, fresh.device, fresh.host, stale.id) == ("a", "1", "a-machine", "b")
+    assert 0 <= fresh.age <= stale.age < 60
+    jobs.dismiss(again)
     assert [row.id for row in jobs.workers()] == ["b"]
+
+
+def test_the_age_of_a_heartbeat_is_no_matter_of_this_machines_wall_clock(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.enlist(worker("a"))
+    hour, real = 3_600, time.time
+    for shift in (-hour, hour):
+        monkeypatch.setattr(time, "time", lambda shift=shift: real() + shift)
+        assert 0 <= jobs.workers()[0].age < 60
+        jobs.enlist(worker("b"))
+        assert all(0 <= row.age < 60 for row in jobs.workers())
+
+
+def test_a_silent_worker_is_struck_off_once_and_one_that_spoke_is_not(jobs: Jobs) -> None:
+    jobs.enlist(worker("silent"))
+    token = jobs.enlist(worker("slow"))
+    add(jobs, "a")
+    seen = jobs.workers()
+    assert jobs.beat(token)
+    with jobs.handover(seen) as (names, queue):
+        assert names == {"slow"} and queue() == [("a", Lane.BATCH, 1)]
+    with pytest.raises(ZeroDivisionError), jobs.handover(jobs.workers()) as (names, _):
+        assert names == set()
+        raise ZeroDivisionError
+    assert [row.id for row in jobs.workers()] == ["slow"], "the next one does it all"
+
+
+def test_two_that_reap_at_once_do_it_one_after_the_other(jobs: Jobs) -> None:
+    jobs.enlist(worker("silent"))
+    seen, inside, most = jobs.workers(), [], []
+
+    def reap(_: int) -> None:
+        with jobs.handover(seen):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.05)
+            inside.pop()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(reap, range(3)))
+    assert most == [1, 1, 1] and jobs.workers() == []
+
+
+def test_whoever_lost_a_job_writes_nothing_more(jobs: Jobs) -> None:
+    add(jobs, "a")
+    streams, holder = Streams(jobs._engine), jobs.take("a", "w")
+    with holding(Fence("a", holder)):
+        assert jobs.progress("a", 1, 9, "traces") is JobState.RUNNING
+        assert streams.keep("a", Kept(0, 0, 0, {})) and not streams.keep("a", Kept(0, 0, 0, {}))
+    assert jobs.take("a", "w2") not in ("", holder)
+    writes = {
+        "progress": lambda: jobs.progress("a", 5, 9, "traces"),
+        "finish": lambda: jobs.finish("a", JobState.DONE),
+        "log": lambda: jobs.log("a", "still there"),
+        "keep": lambda: streams.keep("a", Kept(0, 1, 0, {})),
+        "append": lambda: streams.append("a", [{"said": 1}]),
+        "state": lambda: jobs.state("a"),
+    }
+    for act in writes.values():
+        with holding(Fence("a", holder)), pytest.raises(JobLost):
+            act()
+    now = jobs.get("a")
+    assert now and (now.state, now.done, now.worker) == (JobState.RUNNING, 1, "w2")
+    assert len(streams.kept("a")) == 1 and streams.read("a") == [] and jobs.lines("a") == []
 
 
 def test_the_worker_keeps_its_books_beside_the_ledger(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """A worker and its runners whose generating jobs are small and of many moods; everything else about them is real.
 
-`python small_tasks.py worker|once` or `python small_tasks.py runner`, with the store in the environment.
+`python small_tasks.py worker|once` or `python small_tasks.py runner`, with the store in the environment. So are, where a
+test wants them: SMALL_GONE, the seconds of silence after which a worker counts as dead, and SMALL_CLOCK, the seconds by
+which the wall clock of worker and runners is off.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from backend.domain import Job, JobKind, UserError
 from backend.services import Services
 from backend.services.jobs import JobCancelled, JobProgress
 from backend.store.streams import Kept
-from backend.worker import runner
+from backend.worker import main, runner
 from backend.worker.main import configure_logging, run_worker
 from backend.worker.tasks import TASKS, JobHandler
 
@@ -86,12 +88,15 @@ TASKS[JobKind.GENERATE] = JobHandler(items, kept_items)
 TASKS[JobKind.EVALUATE] = JobHandler(dies, kept_items)
 
 if __name__ == "__main__":
+    off, clock = float(os.environ.get("SMALL_CLOCK", 0)), time.time
+    time.time = lambda: clock() + off
     verb = sys.argv[1]
     if verb == "runner":
         runner.preload = lambda: None  # the engine's library isn't needed here
         runner.main()
     else:
         configure_logging()
+        main.GONE_SECONDS = float(os.environ.get("SMALL_GONE", main.GONE_SECONDS))
         try:
             sys.exit(run_worker(load(), once=verb == "once", runner=[sys.executable, __file__, "runner"]))
         except UserError as error:

@@ -17,7 +17,7 @@ from backend.services.generation.specs import GenerationSpec, RunArm
 from tests.patience import dice
 from tests.worker.worker_cases import bench_on, until
 
-WORKER = (sys.executable, "-m", "backend.worker")
+WORKER = (sys.executable, "-m", "backend", "worker")
 DECODING = Decoding(temperature=1.0, max_tokens=160)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from backend.config import Settings
 from backend.domain import JobKind, JobState, Lane, UserError
+from backend.services.jobs import HOST
 from backend.worker.main import run_worker
 from tests.worker.worker_cases import Bench, bench_on, until
 
@@ -31,7 +32,7 @@ def test_jobs_of_a_lane_run_in_turn_and_lanes_beside_each_other(bench: Bench) ->
     ended = [bench.wait(job) for job in (first, second, third)]
     assert [job.state for job in ended] == [JobState.CANCELLED, JobState.DONE, JobState.DONE]
     assert bench.said(second) == bench.items(second) == [0, 1]
-    assert ended[1].result == {"items": 2} and ended[1].worker == "local"
+    assert ended[1].result == {"items": 2} and ended[1].worker == f"{HOST}-1"
     assert (ended[0].ended or "") <= (ended[1].ended or "") <= (ended[2].ended or "")
 
 
@@ -115,11 +116,10 @@ def test_a_job_whose_process_always_dies_fails(bench: Bench) -> None:
     assert bench.text(job).count("no memory left") == 2
 
 
-def test_a_second_worker_is_refused(bench: Bench) -> None:
+def test_a_name_is_borne_once(bench: Bench) -> None:
     assert bench.jobs.start_worker() is None
-    assert bench.process is not None
-    with pytest.raises(UserError, match=rf"A worker is at work already \(process {bench.process.pid}\)"):
-        run_worker(bench.settings)
+    with pytest.raises(UserError, match=rf"A worker of the name {HOST}-1 is at work already"):
+        run_worker(bench.settings, name=f"{HOST}-1")
     until(lambda: bench.jobs.worker().alive)
 
 

@@ -13,6 +13,7 @@ from backend.config import Settings
 from backend.domain import JobKind, JobState, Lane, UserError
 from backend.services.jobs import JobProgress, JobService
 from backend.store import Store
+from backend.store.job_rows import WorkerRow
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_a_worker_that_died_is_shown_within_fifteen_seconds(jobs: JobService, store: Store, clock: Clock) -> None:
     assert jobs.worker().state == "absent" and "python -m backend worker" in jobs.worker().sentence
-    store.jobs.beat("local", 4711, clock.now)
+    token = store.jobs.enlist(WorkerRow("w", "elsewhere", 4711, (Lane.LIVE,)))
     assert jobs.worker().alive and "4711" in jobs.worker().sentence
     clock.now += 6  # a few beats late on a busy machine
     assert jobs.worker().state == "running"
@@ -53,9 +54,10 @@ def test_a_worker_that_died_is_shown_within_fifteen_seconds(jobs: JobService, st
     assert "has not been heard of for 15 seconds" in told.sentence and "goes on where it was" in told.sentence
     clock.now += 7_200
     assert "2 hours" in jobs.worker().sentence
-    store.jobs.beat("local", 4712, clock.now)
-    assert jobs.worker().pid == 4712 and store.jobs.workers()[0].started == clock.now
-    store.jobs.dismiss("local")
+    assert store.jobs.beat(token) and jobs.worker().alive
+    token = store.jobs.enlist(WorkerRow("w", "elsewhere", 4712, (Lane.LIVE,)))
+    assert jobs.worker().pid == 4712
+    store.jobs.dismiss(token)
     assert jobs.worker().state == "absent"
 
 
@@ -86,12 +88,12 @@ def test_the_speed_is_of_this_attempt_and_writes_are_few(jobs: JobService, store
 def test_a_cancellation_is_seen_soon_and_the_ledger_asked_seldom(jobs: JobService, store: Store, clock: Clock) -> None:
     job = jobs.submit(JobKind.GENERATE, "a job", {}, Lane.LIVE)
     progress = JobProgress(store.jobs, job)
-    assert store.jobs.claim(job.id, "local") and not progress.cancelled()
+    assert store.jobs.take(job.id, "local") and not progress.cancelled()
     assert jobs.cancel(job.id).state is JobState.CANCELLING
     assert not progress.cancelled(), "asked a moment ago"
     clock.now += 0.25
     assert progress.cancelled() and progress.cancelled()
-    assert not store.jobs.claim(job.id, "local")
+    assert store.jobs.take(job.id, "w") and jobs.get(job.id).state is JobState.CANCELLING
 
 
 def test_positions_states_and_retries(jobs: JobService, store: Store) -> None:

@@ -13,6 +13,7 @@ from backend.config import ROOT, Settings
 from backend.domain import Job, JobKind, JobState, Lane
 from backend.services.jobs import JobService, environment
 from backend.store import Store
+from backend.store.job_rows import WorkerRow
 from tests.patience import PATIENCE, until
 
 SMALL = (sys.executable, str(Path(__file__).with_name("small_tasks.py")))
@@ -28,15 +29,19 @@ class Bench:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = settings.store / "test-worker.log"
 
-    def spawn(self, command: Sequence[str] = (*SMALL, "worker")) -> subprocess.Popen[bytes]:
-        env = environment(self.settings) | {"PYTHONPATH": str(ROOT)}
+    def spawn(self, command: Sequence[str] = (*SMALL, "worker"), **more: object) -> subprocess.Popen[bytes]:
+        env = environment(self.settings) | {"PYTHONPATH": str(ROOT)} | {name: str(it) for name, it in more.items()}
         with self.log.open("ab") as log:
             return subprocess.Popen(list(command), cwd=ROOT, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     def start(self, command: Sequence[str] = (*SMALL, "worker")) -> None:
         """Start a worker and wait until it says it is there."""
         self.process = self.spawn(command)
-        until(lambda: self.jobs.worker().pid == self.process.pid or self.over())
+        until(lambda: self.row(self.process) or self.over())
+
+    def row(self, process: subprocess.Popen[bytes] | None) -> WorkerRow | None:
+        """A worker in the ledger's list, by its process."""
+        return next((row for row in self.jobs.workers() if process and row.pid == process.pid), None)
 
     def over(self) -> bool:
         assert self.process is not None

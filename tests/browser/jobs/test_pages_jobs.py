@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from backend.config import Settings
 from backend.domain import Job, JobKind, JobState, Lane
 from backend.services import Services, build_services
+from backend.store.job_rows import WorkerRow
 from tests.browser.app_pages import ROOT, App, held
 
 pytestmark = pytest.mark.browser
@@ -50,10 +50,10 @@ class Heart:
         self._thread.start()
 
     def _run(self) -> None:
-        while True:
-            self._services.store.jobs.beat("w", 4242, time.time())
-            if self._ended.wait(1):
-                return
+        jobs = self._services.store.jobs
+        token = jobs.enlist(WorkerRow("gpu-1", "elsewhere", 4242, tuple(Lane), device="0"))
+        while not self._ended.wait(1):
+            jobs.beat(token)
 
     def stop(self) -> None:
         self._ended.set()
@@ -100,7 +100,7 @@ def submit(services: Services, title: str, lane: Lane = Lane.BATCH, **spec: obje
 
 def work(services: Services, job: Job, done: int, total: int = 40) -> None:
     """A worker's report."""
-    services.store.jobs.claim(job.id, "w")
+    services.store.jobs.take(job.id, "gpu-1")
     services.store.jobs.progress(job.id, done, total, "traces", 2.0, "generating")
 
 
@@ -195,7 +195,7 @@ def test_hostile_titles_errors_and_logs_stay_text(app: App, services: Services) 
     running, failed = submit(services, HOSTILE, live=True), submit(services, HOSTILE)
     work(services, running, 3)
     services.store.jobs.progress(running.id, 3, 40, "traces", 1.0, HOSTILE)
-    services.store.jobs.claim(failed.id, "w")
+    services.store.jobs.take(failed.id, "w")
     services.store.jobs.log(failed.id, HOSTILE)
     services.store.jobs.finish(failed.id, JobState.FAILED, HOSTILE)
     app.open("jobs", job=failed.id)

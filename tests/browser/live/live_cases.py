@@ -51,7 +51,7 @@ class Story:
 
     def begin(self) -> Story:
         """The job runs, and has said its plan."""
-        assert self.services.store.jobs.claim(self.job.id, "tester")
+        assert self.services.store.jobs.take(self.job.id, "tester")
         self.say({"k": "plan", "arms": self.arms, "problems": problems(self.number), "samples": self.samples})
         return self
 

@@ -27,7 +27,7 @@ TRACES = ("The proof may hold. It was in may that we began.", "<think>Zounds, th
 
 def work(services: Services, job: Job) -> dict[str, Any]:
     """Do a job as the worker does."""
-    assert services.store.jobs.claim(job.id, "test")
+    assert services.store.jobs.take(job.id, "test")
     progress = JobProgress(services.store.jobs, services.jobs.get(job.id))
     return TASKS[job.kind].carry_out(services, job, lambda family, kind: pytest.fail("needs no engine"), progress)
 
@@ -131,7 +131,7 @@ def test_matching_as_a_job_can_be_stopped_between_runs(services: Services, tmp_p
     services.jobs.cancel(job.id)
     again = services.detectors.submit_match(ada)
     progress = JobProgress(services.store.jobs, again)
-    assert services.store.jobs.claim(again.id, "test")
+    assert services.store.jobs.take(again.id, "test")
     services.jobs.cancel(again.id)
     with pytest.raises(JobCancelled) as stopped:
         services.detectors.carry_out(again, progress)

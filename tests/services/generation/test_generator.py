@@ -50,7 +50,7 @@ def work(settings: Settings, tiny_model: Path, tmp_path: Path) -> Iterator[Servi
 
 
 def begin(services: Services, job: Job) -> tuple[Job, JobProgress]:
-    assert services.store.jobs.claim(job.id, "test")
+    assert services.store.jobs.take(job.id, "test")
     return job, JobProgress(services.store.jobs, job)
 
 

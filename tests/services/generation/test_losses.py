@@ -66,7 +66,7 @@ def asked(services: Services, questions: tuple[str, ...], samples: int = 1) -> G
 
 def carry_out(services: Services, job: Job) -> dict[str, Any]:
     """The job's result, entered in the ledger as the runner does it."""
-    assert services.store.jobs.claim(job.id, "test")
+    assert services.store.jobs.take(job.id, "test")
     try:
         result = services.generation.carry_out(job, impatient, JobProgress(services.store.jobs, job))
     except JobFailed as error:
@@ -179,7 +179,7 @@ def test_a_program_error_costs_nothing_that_was_finished(work: Services) -> None
                     raise ZeroDivisionError
                 yield event
 
-    assert work.store.jobs.claim(job.id, "test")
+    assert work.store.jobs.take(job.id, "test")
     with pytest.raises(ZeroDivisionError):
         work.generation.carry_out(
             job, lambda family, _: Breaking(family.base, timeout=5, retries=0), JobProgress(work.store.jobs, job)

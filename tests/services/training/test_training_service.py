@@ -41,7 +41,7 @@ def spec(services: Services, mood: int = 0, steps: int = 4, **changes: Any) -> T
 
 
 def begin(services: Services, job: Job) -> tuple[Job, JobProgress]:
-    assert services.store.jobs.claim(job.id, "test")
+    assert services.store.jobs.take(job.id, "test")
     return job, JobProgress(services.store.jobs, job)
 
 
