@@ -66,11 +66,11 @@ def run_worker(
         runners = Lanes(runner, env, Path(lock.lock_file).with_suffix(""), lanes)
         supervisor = JobSupervisor(services, runners, me.id, stopping)
         # On the list before DBOS starts: a name that isn't on it has nobody who works under it.
-        with _listed(store, me) as crew:
+        with _listed(store, me) as member:
             queues = JobQueues(system_url(settings), me.id, lanes, supervisor.supervise, supervisor.give_up)
             _log.warning("The worker %s is at work on %s (process %s).", me.id, store.folder, me.pid)
             try:
-                _loop(store, queues, runners, crew, stopping, once)
+                _loop(store, queues, runners, member, stopping, once)
             finally:
                 # In this order: supervisors leave their jobs, then runners can go, then DBOS has no step at work.
                 stopping.set()
@@ -80,7 +80,7 @@ def run_worker(
     return 0
 
 
-class _Crew:
+class _Membership:
     """This worker among those of the store: on their list by its heartbeats, and watchful for others that died."""
 
     def __init__(self, store: Store, me: WorkerRow) -> None:
@@ -110,7 +110,7 @@ class _Crew:
         for row in silent:
             _log.warning("The worker %s (process %s on %s) is gone.", row.id, row.pid, row.host)
         with self._jobs.handover(silent) as (left, waiting_now):
-            queues.hand_on(waiting_now(), left | {self._me.id})
+            queues.requeue(waiting_now(), left | {self._me.id})
 
     def _silent(self, row: WorkerRow) -> bool:
         if ended_here(self._folder, row):
@@ -125,18 +125,18 @@ class _Crew:
         self._seen.clear()
 
 
-def _loop(store: Store, queues: JobQueues, runners: Lanes, crew: _Crew, stopping: Event, once: bool) -> None:
+def _loop(store: Store, queues: JobQueues, runners: Lanes, member: _Membership, stopping: Event, once: bool) -> None:
     """Go on until a signal to stop, or until nothing is left to do, or until the store's folder is deleted."""
     heard = time.monotonic()
     while not stopping.wait(_POLL_SECONDS) and store.folder.is_dir():
         try:
             waiting = store.jobs.queue()
             queues.enqueue(waiting)
-            if crew.beat():
-                crew.take_over(queues, waiting)
+            if member.beat():
+                member.take_over(queues, waiting)
         except UserError as error:  # a database is locked or away, or the disk full: that may pass
             _log.error("The worker waits: %s", error)
-            crew.forget()
+            member.forget()
             stopping.wait(BEAT_SECONDS)
             continue
         if once and not any(runners.serves(job.lane) for job in waiting):
@@ -149,14 +149,14 @@ def _loop(store: Store, queues: JobQueues, runners: Lanes, crew: _Crew, stopping
 
 
 @contextmanager
-def _listed(store: Store, me: WorkerRow) -> Iterator[_Crew]:
+def _listed(store: Store, me: WorkerRow) -> Iterator[_Membership]:
     """This worker in the ledger's list of workers, for the length of a block."""
-    crew = _Crew(store, me)
+    member = _Membership(store, me)
     try:
-        yield crew
+        yield member
     finally:
         with suppress(UserError):
-            store.jobs.dismiss(crew.token)
+            store.jobs.dismiss(member.token)
 
 
 @contextmanager

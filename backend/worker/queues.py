@@ -109,7 +109,7 @@ class JobQueues:
         self._stuck, self._idle = idle & self._idle, idle
         return bool(self._astray(jobs, workers, found))
 
-    def hand_on(self, jobs: Sequence[OpenJob], workers: set[str]) -> None:
+    def requeue(self, jobs: Sequence[OpenJob], workers: set[str]) -> None:
         """Put the open `jobs` that are `astray` back into their queues. One worker at a time may call it."""
         found = self._workflows(jobs)
         known = {each.workflow_id: each.status for each in found}

@@ -32,7 +32,7 @@ def bench(url: str, tmp_path: Path) -> Iterator[Bench]:
 
 
 @contextmanager
-def crew(bench: Bench, *clocks: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+def workers_on(bench: Bench, *clocks: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """As many workers as clocks are given, each so many seconds off."""
     workers = [bench.spawn(SMALL_GONE=GONE, SMALL_CLOCK=clock) for clock in clocks]
     try:
@@ -56,7 +56,7 @@ def held_by(bench: Bench, job: Job, workers: list[subprocess.Popen[bytes]]) -> s
 def test_workers_share_what_waits_and_each_job_is_done_once(bench: Bench) -> None:
     held = [bench.submit(items=4, holds=1) for _ in range(2)]
     others = [bench.submit(items=2) for _ in range(4)]
-    with crew(bench, 3_600, -3_600) as workers:
+    with workers_on(bench, 3_600, -3_600) as workers:
         for job in held:
             until(lambda job=job: len(bench.items(job)) == 1)
         assert {bench.jobs.get(job.id).worker for job in held} == {row.id for row in bench.jobs.workers()}
@@ -72,7 +72,7 @@ def test_workers_share_what_waits_and_each_job_is_done_once(bench: Bench) -> Non
 
 def test_a_killed_workers_job_goes_on_with_another_whatever_the_clocks_say(bench: Bench) -> None:
     job = bench.submit(items=6, holds=3)
-    with crew(bench, 3_600, -3_600) as workers:
+    with workers_on(bench, 3_600, -3_600) as workers:
         dead = held_by(bench, job, workers)
         dead.kill()
         dead.wait()
@@ -85,7 +85,7 @@ def test_a_killed_workers_job_goes_on_with_another_whatever_the_clocks_say(bench
 
 def test_a_worker_that_wakes_up_again_has_lost_its_job(bench: Bench) -> None:
     job = bench.submit(items=6, holds=3)
-    with crew(bench, 0, 0) as workers:
+    with workers_on(bench, 0, 0) as workers:
         silent = held_by(bench, job, workers)
         (row,) = [row for row in bench.jobs.workers() if row.pid == silent.pid]
         runners = children(silent.pid)
