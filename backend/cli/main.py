@@ -16,6 +16,7 @@ from typing import Final
 from backend import config
 from backend.cli import annotations as annotations_verb  # `annotations` alone is the __future__ feature's name
 from backend.cli import (
+    backup,
     demo,
     distill,
     evaluate,
@@ -37,7 +38,7 @@ from backend.services import build_services
 _VERBS: Final = (
     *(imports.add_verb, runs.add_verbs, lexicon.add_listing_verbs, evaluate.add_verb, score.add_verb, models.add_verb),
     *(jobs.add_verb, demo.add_verb, worker.add_verb, lab.add_verb, distill.add_verb, reproduce.add_verb),
-    *(report.add_verb, lexicon.add_verb, annotations_verb.add_verb),
+    *(report.add_verb, lexicon.add_verb, annotations_verb.add_verb, backup.add_verbs),
 )
 
 

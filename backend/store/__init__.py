@@ -23,6 +23,7 @@ from backend.store.annotation.project_rows import Projects
 from backend.store.database import connect
 from backend.store.job_rows import Jobs
 from backend.store.ledger import Ledger, sqlite_url
+from backend.store.ledger_copy import LedgerCopy
 from backend.store.lexicon_versions import OwnLexicons
 from backend.store.parts import disk_errors, remove_parts, sweep
 from backend.store.queries import Queries
@@ -48,8 +49,8 @@ class Store:
         # One engine for all of them: they share its pool of connections and, on SQLite, its lock of writers.
         engine = connect(settings.ledger_url or sqlite_url(self.folder))
         self.ledger, self.jobs, self.streams = Ledger(engine), Jobs(engine), Streams(engine)
-        self.registry, self.trainings = Registry(engine), Trainings(engine)
-        self.own_lexicons = OwnLexicons(engine)
+        self.registry, self.trainings = Registry(engine, self.folder), Trainings(engine)
+        self.own_lexicons, self.ledger_copy = OwnLexicons(engine), LedgerCopy(engine)
         self.people, self.projects = People(engine), Projects(engine)
         self.annotations, self.progress = Annotations(engine), ProgressCounts(engine)
         try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Engine, Row, delete, insert, select, update
 
 from backend.domain import Model, ModelKind
 from backend.store import tables
@@ -21,25 +22,36 @@ class Fork(NamedTuple):
     inserted: str
 
 
+# Begins a location in the store's own folder, which is kept relative: a store can be moved, or restored elsewhere.
+IN_STORE: Final = "store:"
+
+
 class Registry(Database):
     """Reads and writes of models and forks."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        """`folder` is the store's: models that trainings made here lie in it."""
+        super().__init__(engine)
+        self._folder = folder
 
     def models(self) -> list[Model]:
         """Every model, the oldest first."""
         with self.reading() as connection:
             query = select(tables.models).order_by(tables.models.c.created, tables.models.c.name)
-            return [_model(row) for row in connection.execute(query)]
+            return [self._model(row) for row in connection.execute(query)]
 
     def model(self, model_id: str) -> Model | None:
         """One model."""
         with self.reading() as connection:
             row = connection.execute(select(tables.models).where(tables.models.c.id == model_id)).first()
-        return _model(row) if row else None
+        return self._model(row) if row else None
 
     def add_model(self, model: Model) -> bool:
         """Register a model. False, and nothing changed, where its id or its name is taken."""
         columns = tables.models.c
         row = dataclasses.asdict(model) | {"settings": dict(model.settings), "created": model.created or now()}
+        if (place := Path(model.location)).is_relative_to(self._folder):
+            row["location"] = IN_STORE + place.relative_to(self._folder).as_posix()
         with self.writing() as connection:
             # Asked, rather than left to the table's constraints: the caller has a sentence for it.
             taken = select(columns.id).where((columns.id == model.id) | (columns.name == model.name))
@@ -49,7 +61,7 @@ class Registry(Database):
         return True
 
     def change_model(self, model_id: str, **values: Any) -> None:
-        """Set columns of a model (name, note, location, parent)."""
+        """Set columns of a model (name, note, parent)."""
         with self.writing() as connection:
             connection.execute(update(tables.models).where(tables.models.c.id == model_id).values(**values))
 
@@ -78,6 +90,8 @@ class Registry(Database):
         with self.reading() as connection:
             return [Fork(*row) for row in connection.execute(query.order_by(columns.at, columns.child))]
 
-
-def _model(row: Row[Any]) -> Model:
-    return Model(**field_values(row, Model) | {"kind": ModelKind(row.kind)})
+    def _model(self, row: Row[Any]) -> Model:
+        model = Model(**field_values(row, Model) | {"kind": ModelKind(row.kind)})
+        if not model.location.startswith(IN_STORE):
+            return model
+        return dataclasses.replace(model, location=str(self._folder / model.location.removeprefix(IN_STORE)))

@@ -32,7 +32,7 @@ from backend.services.training.training_specs import TrainingSpec
 from backend.store import Store
 from backend.store.trainings import Standing
 
-_FOLDER: Final = "training"
+TRAININGS: Final = "training"
 _SHARED: Final = "shared"
 
 
@@ -125,7 +125,7 @@ class TrainingRunner:
         more.
         """
         spec, folder = TrainingSpec.from_json(training.spec), training_folder(self._store, training.id)
-        plan = self._planner.load_or_make(spec, folder, self._store.folder / _FOLDER / _SHARED)
+        plan = self._planner.load_or_make(spec, folder, self._store.folder / TRAININGS / _SHARED)
         base = self._models.get(training.model)
         subject = RecordedTraining(
             training=training,
@@ -196,7 +196,7 @@ def _rollout_figures(values: Mapping[str, Any], lexicon: str) -> str:
 
 def training_folder(store: Store, training_id: str) -> Path:
     """Where a training's plan, journal, log and checkpoints lie."""
-    return store.folder / _FOLDER / training_id
+    return store.folder / TRAININGS / training_id
 
 
 def checkpoints_in(folder: Path, models: Sequence[Model]) -> list[Model]:

@@ -18,7 +18,7 @@ from backend.files import write_file
 
 LOG: Final = "train.log"
 JOURNAL: Final = "events.jsonl"
-_HEARD: Final = "heard"  # the journal's position up to which events were taken in
+HEARD: Final = "heard"  # the journal's position up to which events were taken in
 _MODULE: Final = "backend.distill"
 _TAIL_LINES: Final = 6
 # A launcher passes the signal on to its ranks: they must be gone before it is.
@@ -50,7 +50,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         """The journal in a training's folder."""
-        self.path, self._heard = folder / JOURNAL, folder / _HEARD
+        self.path, self._heard = folder / JOURNAL, folder / HEARD
         self.rewind()
 
     def rewind(self) -> None:

@@ -17,7 +17,7 @@ from threading import Event, Thread
 from typing import Any
 
 sys.path.insert(0, str(Path.cwd()))
-from backend.distill.train_plan import TrainingProblem, TrainPlan
+from backend.distill.train_plan import WHOLE, TrainingProblem, TrainPlan
 
 PAUSE = Event()
 
@@ -55,6 +55,7 @@ def evaluate(plan: TrainPlan, step: int) -> None:
 
 def save(plan: TrainPlan, folder: Path, step: int) -> None:
     shutil.copytree(plan.base, folder / f"checkpoint-{step}", dirs_exist_ok=True)
+    (folder / f"checkpoint-{step}" / WHOLE).write_text("{}")
     say(k="checkpoint", step=step, folder=f"checkpoint-{step}")
 
 
@@ -90,7 +91,9 @@ def main(folder: Path) -> None:
     if plan.settings.seed == 6:
         time.sleep(600)
     steps = plan.settings.steps
-    reached = max((int(path.name.rpartition("-")[2]) for path in folder.glob("checkpoint-*")), default=0)
+    reached = max(
+        (int(path.parent.name.rpartition("-")[2]) for path in folder.glob(f"checkpoint-*/{WHOLE}")), default=0
+    )
     print("a library's greeting", flush=True)
     say(k="begin", step=reached, steps=steps, train=len(plan.items), device="CPU", prompts={"student": "?"})
     if not reached:
