@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 from backend.domain import UserError, visible
@@ -103,6 +104,16 @@ def folder(raw: str, name: str) -> Path:
         return Path(raw).expanduser().resolve()
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(f"{name} is {visible(raw, 120)!r}, which can't be a folder ({error}).") from error
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host's name or address is this machine's loopback and nothing else."""
+    try:
+        address = ip_address(name)
+    except ValueError:
+        # The one name that nobody's DNS may answer otherwise. Other names of 127.0.0.1 are what an attacker would use.
+        return name == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _convert(name: str, raw: str, default: object) -> object:

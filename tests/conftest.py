@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,8 @@ hypothesis.settings.load_profile("house")
 # Stores of tests hold what tests put into them, and no worker takes their jobs unless a test starts one.
 os.environ.setdefault("SECOND_THOUGHTS_DEMO", "off")
 os.environ.setdefault("SECOND_THOUGHTS_WORKER", "off")
+# Apps of tests read what tests made, and the data beside the repository.
+os.environ.setdefault("SECOND_THOUGHTS_ROOTS", f"{tempfile.gettempdir()},{Path(__file__).resolve().parents[2]}")
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 

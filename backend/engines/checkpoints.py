@@ -108,7 +108,8 @@ def _weight_files(folder: Path, adapter: bool) -> list[Path]:
     wanted = (ADAPTER_WEIGHTS,) if adapter else (WEIGHTS, INDEX)
     if not adapter and not (folder / WEIGHTS).is_file() and (folder / INDEX).is_file():
         names = sorted({str(name) for name in _mapping(_json(folder / INDEX).get("weight_map")).values()})
-        if missing := next((name for name in names if not (folder / name).is_file()), None):
+        # A name with a way in it would have any file of this machine looked into.
+        if missing := next((n for n in names if Path(n).name != n or not (folder / n).is_file()), None):
             raise UserError(f"{shown} is not whole: {INDEX} names {visible(missing, 80)}, which isn't there.")
         if names:
             return [folder / name for name in names]

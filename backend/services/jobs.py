@@ -25,6 +25,7 @@ from backend.annotation import Role
 from backend.config import ROOT, Settings
 from backend.domain import Job, JobKind, JobState, Lane, UserError, visible
 from backend.services.access.authorization import needs
+from backend.services.access.machine_files import readable
 from backend.store import Store
 from backend.store.job_rows import Jobs, LogLine, WorkerRow
 from backend.store.parts import disk_errors
@@ -94,9 +95,11 @@ class JobService:
         return self._jobs.add(job)
 
     def submit_import(self, paths: Sequence[Path], tokenizer: Path | None = None) -> Job:
-        """Queue an import of files and folders. Raises UserError for a path that isn't there."""
+        """Queue an import of files and folders. Raises UserError for a path that isn't there or isn't open to pages."""
         if not paths:
             raise UserError("There is nothing to import: name at least one file or folder.")
+        paths = [readable(self._settings, path) for path in paths]
+        tokenizer = readable(self._settings, tokenizer) if tokenizer else None
         if lost := next((path for path in (*paths, *filter(None, (tokenizer,))) if not path.exists()), None):
             raise UserError(f"{visible(str(lost))} can't be imported: there is no such file or folder.")
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
@@ -139,6 +142,8 @@ class JobService:
         if not retriable(job):
             which = "only one that failed, in part or wholly, or was cancelled can be retried"
             raise UserError(f"The job {job.title!r} is {job.state}: {which}.")
+        for path in job.spec["paths"] if job.kind is JobKind.IMPORT else ():
+            readable(self._settings, Path(path))
         return self.submit(job.kind, job.title, job.spec, job.lane, retry_of=job.id)
 
     @needs(Role.ADMIN)

@@ -171,9 +171,16 @@ def test_endpoints_are_asked_by_address(monkeypatch: pytest.MonkeyPatch) -> None
     found = of("http://127.0.0.1:8000")
     assert not found["openai"] and "no weights" in found["vllm"] and "no weights" in found["transformers"]
     assert "is no address" in of("127.0.0.1:8000")["openai"] and "user name or password" in of("http://u:p@h")["openai"]
-    assert "MY_KEY" in of("https://host/v1", key="MY_KEY")["openai"]
-    monkeypatch.setenv("MY_KEY", "k")
-    assert not of("https://host/v1", key="MY_KEY")["openai"]
+    mine = "SECOND_THOUGHTS_KEY_MINE"
+    assert f"{mine}, which holds the key" in of("https://host/v1", key=mine)["openai"]
+    monkeypatch.setenv(mine, "k")
+    assert not of("https://host/v1", key=mine)["openai"]
+    for key in ("hunter2\nHost: evil", "hunter2\u2019", "hunter2\x01"):
+        monkeypatch.setenv(mine, key)
+        assert "has signs in it that no key has" in (said := of("https://host/v1", key=mine)["openai"])
+        assert "hunter2" not in said
+    monkeypatch.setenv("HOME_SECRET", "k")
+    assert "HOME_SECRET is not sent to https://host/v1" in of("https://host/v1", key="HOME_SECRET")["openai"]
 
 
 def test_vllm_is_said_to_be_missing(folders: tuple[Path, Path]) -> None:

@@ -228,12 +228,12 @@ def test_without_a_model_the_page_says_what_a_model_is(store: Services) -> None:
 
 def test_a_model_that_cannot_be_served_says_why(store: Services) -> None:
     store.models.add_hub("no-such/model")
-    store.models.add_endpoint("http://127.0.0.1:9", "served", "SECOND_THOUGHTS_NO_SUCH_KEY", HOSTILE)
+    store.models.add_endpoint("http://127.0.0.1:9", "served", "SECOND_THOUGHTS_KEY_NO_SUCH", HOSTILE)
     test = sound(opened("models", model="no-such/model"))
     assert "no-such/model has not been downloaded to this machine" in said(test)
     assert test.button(key="open-evaluate").disabled
     test = sound(opened("models", model=HOSTILE))
-    assert "The environment variable SECOND_THOUGHTS_NO_SUCH_KEY" in said(test)
+    assert "The environment variable SECOND_THOUGHTS_KEY_NO_SUCH" in said(test)
     assert HOSTILE in said(test) and "onerror" not in unmarked(test)
 
 

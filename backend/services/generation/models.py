@@ -5,6 +5,7 @@ Owns how a model is entered, named and removed, and the lab's shipped models. Lo
 
 import hashlib
 import json
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +18,11 @@ from backend.config import Settings
 from backend.domain import Model, ModelKind, UserError, digest, visible
 from backend.engines.checkpoints import FolderContents, inspect_location
 from backend.engines.compatibility import Suitability, VllmState, families, folder_of, look_for_vllm, suitability
-from backend.engines.openai.addresses import api_address
+from backend.engines.openai.addresses import api_address, check_variable
 from backend.engines.protocol import Family
 from backend.files import write_file
 from backend.services.access.authorization import needs
+from backend.services.access.machine_files import readable
 from backend.store import Store
 
 # Opens a shipped model's location, which is relative: a store can be moved to another machine.
@@ -100,20 +102,21 @@ class ModelService:
         """Ids of the runs made here with a model."""
         return [run.id for run in self._store.ledger.runs() if run.info.model_id == model.id]
 
+    @needs(Role.ADMIN)
     def inspect(self, path: Path) -> FolderContents:
-        """The contents of a folder to be entered. Raises UserError where it is no whole checkpoint or adapter."""
-        return inspect_location(path)
+        """The contents of a folder to be entered. Raises UserError as `add_folder` does."""
+        return inspect_location(readable(self._settings, path))
 
     # -- entering and changing ----------------------------------------------------------------------
 
     @needs(Role.ADMIN)
     def add_folder(self, path: Path, name: str = "", parent: str | None = None, note: str = "") -> Model:
-        """Enter a checkpoint or adapter folder. Raises UserError where it holds none.
+        """Enter a checkpoint or adapter folder. Raises UserError where it holds none, or isn't open to pages.
 
         An adapter is put on the registered model its configuration names; `parent` (an id) says what any was trained
         from, else an adapter's base is.
         """
-        folder = path.expanduser().resolve()
+        folder = readable(self._settings, path).resolve()
         found = inspect_location(folder)
         base = self._base(folder, found.facts) if found.kind is ModelKind.ADAPTER else None
         return self._add(name or folder.name, found.kind, str(folder), base=base, parent=parent or base, note=note)
@@ -130,8 +133,10 @@ class ModelService:
         """Enter a model behind an OpenAI-compatible address; `key` names the environment variable with its key."""
         if not model.strip():
             raise UserError("Say which model of the server is meant, by the name it goes by there.")
-        settings = {"model": model.strip()} | ({"key": key.strip()} if key.strip() else {})
-        address = api_address(url)
+        address, key = api_address(url), key.strip()
+        if key:
+            check_variable(key, os.environ, address)
+        settings = {"model": model.strip()} | ({"key": key} if key else {})
         return self._add(name or model.strip(), ModelKind.ENDPOINT, address, parent=parent, settings=settings)
 
     @needs(Role.ADMIN)

@@ -6,6 +6,7 @@ Owns the one `Services` of the process, and the caches over it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -34,7 +35,7 @@ _Result = TypeVar("_Result")
 @st.cache_resource(show_spinner=False)
 def _services() -> Services:
     # One for all sessions: DuckDB's in-memory database and the ledger's connections are shared by them.
-    settings = config.load()
+    settings = replace(config.load(), served_at=st.get_option("server.address") or "")
     found = build_services(settings)
     if settings.demo != "off":
         found.demo.install()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from functools import cached_property
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config as streamlit_config
 
 from backend import config
+from backend.config import is_loopback
 from backend.domain import UserError
 from pages.components.frame.sign_in import sign_in_fault, signed_in, signs_in
 
@@ -107,16 +107,6 @@ def start_fault() -> str:
         f"The app would listen on {address}. {everyone}. Configure [auth] in .streamlit/secrets.toml, listen on "
         "127.0.0.1 (--server.address), or set SECOND_THOUGHTS_OPEN=on."
     )
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a host's name or address is this machine's loopback and nothing else."""
-    try:
-        address = ip_address(name)
-    except ValueError:
-        # The one name that nobody's DNS may answer otherwise. Other names of 127.0.0.1 are what an attacker would use.
-        return name == "localhost"
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _place(netloc: str) -> tuple[str, int | None] | None:

@@ -53,7 +53,8 @@ def _server() -> tuple[str, ...]:
     model = st.text_input("Model, by its name there", key="add-served", placeholder="Qwen/Qwen3-8B")
     key = st.text_input(
         "Environment variable with its key", key="add-key", placeholder="none",
-        help="The variable's name, never the key itself. The app and the worker read it when they ask.",
+        help="The variable's name, never the key itself: SECOND_THOUGHTS_KEY_… or one of SECOND_THOUGHTS_KEYS. "
+        "The app and the worker read it when they ask.",
     )  # fmt: skip
     return url, model, key
 

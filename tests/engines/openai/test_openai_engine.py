@@ -235,14 +235,18 @@ def test_keys_come_from_the_environment_and_stay_out_of_sentences(opened, monkey
         with pytest.raises(UserError, match="asks for a key"):
             opened(locked.address).check([ask()])
         assert locked.keys[-1] == "Bearer none"
-        with pytest.raises(UserError, match=r"THAT_KEY.*is not set"):
-            opened(locked.address, {"key": "THAT_KEY"})
-        monkeypatch.setenv("THAT_KEY", SECRET + "-old")
-        with pytest.raises(UserError, match="refused the key in the environment variable THAT_KEY") as caught:
-            opened(locked.address, {"key": "THAT_KEY"}).check([ask()])
+        with pytest.raises(UserError, match=r"SECOND_THOUGHTS_KEY_THAT.*is not set"):
+            opened(locked.address, {"key": "SECOND_THOUGHTS_KEY_THAT"})
+        monkeypatch.setenv("SECOND_THOUGHTS_KEY_THAT", SECRET + "-old")
+        with pytest.raises(
+            UserError, match="refused the key in the environment variable SECOND_THOUGHTS_KEY_THAT"
+        ) as caught:
+            opened(locked.address, {"key": "SECOND_THOUGHTS_KEY_THAT"}).check([ask()])
         assert SECRET not in str(caught.value)
-        monkeypatch.setenv("THAT_KEY", SECRET)
-        assert isinstance(last(list(opened(locked.address, {"key": "THAT_KEY"}).generate([ask()]))), Done)
+        monkeypatch.setenv("SECOND_THOUGHTS_KEY_THAT", SECRET)
+        assert isinstance(
+            last(list(opened(locked.address, {"key": "SECOND_THOUGHTS_KEY_THAT"}).generate([ask()]))), Done
+        )
     finally:
         locked.close()
 
@@ -250,10 +254,10 @@ def test_keys_come_from_the_environment_and_stay_out_of_sentences(opened, monkey
 def test_a_key_never_travels_to_another_address(server: ChatServer, opened, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = ChatServer()
     try:
-        monkeypatch.setenv("THAT_KEY", SECRET)
+        monkeypatch.setenv("SECOND_THOUGHTS_KEY_THAT", SECRET)
         server.mood, server.elsewhere = "redirects", f"http://127.0.0.1:{elsewhere.port}/v1/models"
         with pytest.raises(UserError, match=r"sends requests on to http://127.0.0.1:\d+/v1/models") as caught:
-            opened(server.address, {"key": "THAT_KEY"}).check([ask()])
+            opened(server.address, {"key": "SECOND_THOUGHTS_KEY_THAT"}).check([ask()])
         assert elsewhere.keys == [] and "leak" not in str(caught.value) and SECRET not in str(caught.value)
     finally:
         elsewhere.close()

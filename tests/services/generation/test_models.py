@@ -65,12 +65,52 @@ def test_names_notes_and_parents(here: Services, tiny_model: Path) -> None:
 
 
 def test_endpoints_and_hub_names(here: Services) -> None:
-    endpoint = here.models.add_endpoint("http://127.0.0.1:8000", "qwen", key="MY_KEY", name="server")
-    assert (endpoint.kind, endpoint.settings) == (ModelKind.ENDPOINT, {"model": "qwen", "key": "MY_KEY"})
+    endpoint = here.models.add_endpoint("http://127.0.0.1:8000", "qwen", key="SECOND_THOUGHTS_KEY_MINE", name="server")
+    assert (endpoint.kind, endpoint.settings) == (
+        ModelKind.ENDPOINT,
+        {"model": "qwen", "key": "SECOND_THOUGHTS_KEY_MINE"},
+    )
     assert here.models.tokenizer(endpoint) is None
     hub = here.models.add_hub("Qwen/Qwen3-8B")
     with pytest.raises(UserError, match="has not been downloaded"):
         here.models.ready(hub.id)
+
+
+def test_a_variable_that_nobody_named_as_a_key_is_not_sent(here: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_PASSWORD", "hunter2")
+    for variable in (
+        "DATABASE_PASSWORD",
+        "NOT_EVEN_SET",
+        "SECOND_THOUGHTS_KEYS",
+        "SECOND_THOUGHTS_KEY",
+        "OPENAI_API_KEY",
+    ):
+        with pytest.raises(UserError, match=f"{variable} is not sent to http://evil.example/v1") as caught:
+            here.models.add_endpoint("http://evil.example", "m", key=variable)
+        assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("SECOND_THOUGHTS_KEYS", "OTHER, DATABASE_PASSWORD")
+    entered = here.models.add_endpoint("http://evil.example", "m", key="DATABASE_PASSWORD")
+    assert here.models.ready(entered.id)
+    # One that was entered before the setting named keys, or since it was changed, is refused at use.
+    monkeypatch.delenv("SECOND_THOUGHTS_KEYS")
+    with pytest.raises(UserError, match="DATABASE_PASSWORD is not sent to"):
+        here.models.ready(entered.id)
+
+
+@pytest.mark.parametrize(
+    ("address", "sent"),
+    [
+        ("https://api.openai.com/v1", True), ("https://eu.api.openai.com", True), ("http://api.openai.com", False),
+        ("https://api.openai.com.evil.example", False), ("https://evilapi.openai.com", False),
+        ("https://evil.example/https://api.openai.com", False), ("https://evil.example?api.openai.com", False),
+    ],
+)  # fmt: skip
+def test_openais_own_variable_goes_to_openai_alone(here: Services, address: str, sent: bool) -> None:
+    if sent:
+        assert here.models.add_endpoint(address, "m", key="OPENAI_API_KEY")
+    else:
+        with pytest.raises(UserError, match="is not sent to"):
+            here.models.add_endpoint(address, "m", key="OPENAI_API_KEY")
 
 
 @pytest.mark.parametrize("location", ["ftp://host/v1", "http://", "not an address"])

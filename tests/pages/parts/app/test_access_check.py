@@ -18,8 +18,9 @@ from streamlit.runtime.secrets import secrets_singleton
 from streamlit.testing.v1.util import patch_config_options
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
+from backend.config import is_loopback
 from pages.components.frame.sign_in import signs_in
-from pages.parts.app.access_check import is_loopback, start_fault
+from pages.parts.app.access_check import start_fault
 from pages.parts.app.server import HEADERS, middleware
 from tests.pages.test_gate import user, visit
 from tests.pages.test_pages import said
