@@ -11,7 +11,7 @@ from pages.components.frame.address import absent
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice
-from pages.components.frame.session import choose_grader, choose_lexicon, run_labels, runs, services
+from pages.components.frame.session import choose_grader, choose_lexicon, left_out, run_labels, runs, services
 from pages.components.table.table import Select, Sort, data_table
 from pages.components.table.table_model import Column, Kind, Lines, Row
 
@@ -64,6 +64,7 @@ if not runs():
         st.switch_page("import.py")
     st.stop()
 
+left_out()
 labels = run_labels()
 by_label = {label: run for run, label in labels.items()}
 datasets = Counter(run.info.dataset for run in runs().values())

@@ -7,7 +7,7 @@ from backend.report.glossary import GRADER_MEANINGS
 from backend.services.traces.disputes import PAIRS, Dispute
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
-from pages.components.frame.session import disputes, run_labels, runs
+from pages.components.frame.session import disputes, left_out, run_labels, runs
 from pages.components.table.table import Select, data_table
 from pages.components.table.table_model import Column, Kind, Lines, Row
 
@@ -56,6 +56,7 @@ if not runs():
         st.switch_page("import.py")
     st.stop()
 
+left_out()
 by_label = {label: run for run, label in run_labels().items()}
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="sth-filters"):
     pair = st.selectbox(

@@ -12,7 +12,7 @@ from backend.services.reproduction.reports import From, View
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import notice
-from pages.components.frame.session import run_labels
+from pages.components.frame.session import left_out, run_labels
 from pages.components.viewer.pair_hero import LAB_TRUTH
 from pages.parts.experiments.report_choice import (
     choose_section,
@@ -54,6 +54,7 @@ except UserError as error:
     run_form(view.scale, nothing_yet=True)
     st.stop()
 
+left_out()
 under_way()
 name = ""
 if view.source is From.RUNS:

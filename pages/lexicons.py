@@ -6,7 +6,7 @@ from pages.components.frame.address import absent, asked_for
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice, notice
-from pages.components.frame.session import services
+from pages.components.frame.session import left_out, services
 from pages.parts.lexicons.lexicon_changes import suggestions, versions
 from pages.parts.lexicons.lexicon_entries import entries_table, judgement
 from pages.parts.lexicons.lexicon_figures import corrected_counts, groups_table, scores_table
@@ -31,6 +31,7 @@ with header:
             st.rerun()
     training_popover(person, project)
 
+left_out()
 with error_notice(stop=True):
     report = services().gold.evaluation(project)
 if report.why:

@@ -23,7 +23,8 @@ from pages.components.viewer.pair_hero import LAB_TRUTH, hero_title, lead, next_
 from pages.parts.overview.overview_tables import pair_table, run_table
 
 require_person()
-if not runs():
+damaged = services().runs.damaged()
+if not runs() and not damaged:
     page_header("Second Thoughts")
     st.text(
         "See what training does to a reasoning model's doubts: every wait, hmm and maybe marked, the base model "
@@ -90,8 +91,10 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
     if made_live or in_training:
         counted = {"made live": made_live, "made in training": in_training}
         st.toggle("with " + " and ".join(f"{n} {how}" for how, n in counted.items() if n), key="with_aside")
-if opened := run_table(figures, grader, loops):
-    st.switch_page("browse.py", query_params={"run": run_labels()[opened]})
+if opened := run_table(
+    figures, grader, loops, [(each.run, f"{each.what}. {each.remedy}") for each in damaged.values()]
+):
+    st.switch_page("browse.py", query_params={"run": run_labels().get(opened, opened)})
 if any(is_lab(summary.run) for summary in everything):
     with st.container(key="sth-truth"):
         st.text(LAB_TRUTH)

@@ -2,8 +2,11 @@
 
 import streamlit as st
 
+from backend.domain import UserError
 from pages.components.frame.chrome import configure_page, load_style, navigation
 from pages.components.frame.gate import person_foot, require_person
+from pages.components.frame.notice import notice
+from pages.components.frame.session import services
 from pages.parts.shell.job_card import job_card
 
 configure_page()
@@ -42,4 +45,13 @@ page = navigation(
 # Before the page: a page may stop the script, and its sidebar would lack what comes after.
 job_card()
 person_foot(person)
-page.run()
+begun = services().runs.version()
+try:
+    page.run()
+except Exception as error:
+    # A run was found damaged, or deleted, while the page was drawn: the next time it is drawn without it.
+    if services().runs.version() != begun:
+        st.rerun()
+    if not isinstance(error, UserError):
+        raise
+    notice(str(error), "error")

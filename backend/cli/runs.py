@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 from backend.cli.verb import AddVerb
@@ -31,7 +32,14 @@ def add_verbs(verb: AddVerb) -> None:
     sub.add_argument("file", type=Path, metavar="FILE.duckdb")
 
 
+def _say_left_out(services: Services) -> None:
+    """Name the damaged runs, which no list and no file holds."""
+    for damage in services.runs.damaged().values():
+        print(f"left out  {damage.run.id}  {damage}", file=sys.stderr)
+
+
 def _runs(services: Services, options: argparse.Namespace) -> None:
+    _say_left_out(services)
     densities = services.runs.densities()
     for summary in services.runs.summaries():
         row = services.runs.as_json(summary, densities[summary.run.id])
@@ -73,6 +81,7 @@ def _figure(estimate: Estimate | None) -> str:
 
 
 def _pairs(services: Services, _options: argparse.Namespace) -> None:
+    _say_left_out(services)
     for pair in services.runs.pairs():
         print(f"{pair.base.id} {pair.variant.id}  {visible(pair.base.label)} | {visible(pair.variant.label)}  "
               f"({pair.problems} problems, {pair.reason})")  # fmt: skip
@@ -93,5 +102,7 @@ def _refresh(services: Services, options: argparse.Namespace) -> None:
 
 
 def _snapshot(services: Services, options: argparse.Namespace) -> None:
-    for table, rows in services.runs.snapshot(options.file).items():
+    rows_of = services.runs.snapshot(options.file)
+    _say_left_out(services)
+    for table, rows in rows_of.items():
         print(f"{table:10} {rows:>10,} rows")

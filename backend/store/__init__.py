@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from backend.config import Settings
-from backend.domain import UserError, visible
+from backend.domain import Run, UserError, visible
 from backend.files import create_file
 from backend.store.annotation.annotations import Annotations
 from backend.store.annotation.people_rows import People
@@ -31,6 +32,7 @@ from backend.store.registry import Registry
 from backend.store.snapshot import write_snapshot
 from backend.store.streams import Streams
 from backend.store.trainings import Trainings
+from backend.store.verification import StoredParts
 
 STORE_ID: Final = "store-id"  # the file in a store's folder that names its ledger by `state.store_id`
 DAY = 86_400.0  # an unregistered file this old belongs to no writer that is still at work: no import takes a day
@@ -58,12 +60,26 @@ class Store:
         except BaseException:
             engine.dispose()
             raise
-        self.queries = Queries(self.ledger, self.folder, settings.threads, settings.memory_mb)
+        self.parts = StoredParts(self.ledger, self.folder)
+        self.queries = Queries(self.ledger, self.parts, self.folder, settings.threads, settings.memory_mb)
 
     def close(self) -> None:
         """Close the query engine and every connection."""
         self.queries.close()
         self.ledger.close()
+
+    def runs(self) -> list[Run]:
+        """Every run by dataset, then model, without those that are damaged: they are as good as not there."""
+        damaged = self.parts.damaged()
+        return [run for run in self.ledger.runs() if run.id not in damaged]
+
+    def chosen(self, run_ids: Sequence[str]) -> list[Run]:
+        """The runs of these ids, in this order. Raises UserError for one that isn't there or is damaged."""
+        self.parts.require(run_ids)
+        stored = {run.id: run for run in self.ledger.runs()}
+        if lacking := [run for run in run_ids if run not in stored]:
+            raise UserError(f"There is no run {visible(lacking[0], 40)} in this store. It may have been deleted.")
+        return [stored[run] for run in run_ids]
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run and its files; readers see it whole until it is gone."""
@@ -77,7 +93,7 @@ class Store:
 
     def snapshot(self, target: Path) -> dict[str, int]:
         """Write the store as one plain DuckDB file; returns rows by table."""
-        return write_snapshot(self.ledger, self.folder, target)
+        return write_snapshot(self.ledger, self.parts, self.folder, target)
 
 
 def _bind(folder: Path, ledger: Ledger, engine: Engine) -> None:

@@ -27,6 +27,8 @@ class PartRow(NamedTuple):
     kind: str
     rows: int
     bytes: int
+    sha256: str | None = None  # of the file; unknown where an earlier release stored it
+    damage: str | None = None  # what a verification found wrong with the file
 
 
 class SourceRow(NamedTuple):
@@ -200,9 +202,11 @@ class Ledger(Database):
 
     # -- parts --------------------------------------------------------------------------------------
 
-    def parts(self, kind: str, run_ids: Sequence[str] | None = None) -> list[PartRow]:
-        """Registered parts of one kind, of these runs or of all."""
-        query = select(tables.parts).where(tables.parts.c.kind == kind).order_by(tables.parts.c.path)
+    def parts(self, kind: str | None = None, run_ids: Sequence[str] | None = None) -> list[PartRow]:
+        """Registered parts of one kind or of all, of these runs or of all, damaged ones included."""
+        query = select(tables.parts).order_by(tables.parts.c.path)
+        if kind is not None:
+            query = query.where(tables.parts.c.kind == kind)
         if run_ids is not None:
             query = query.where(tables.parts.c.run_id.in_(run_ids))
         with self.reading() as connection:
@@ -374,7 +378,7 @@ def _delete_orphan_problems(connection: Connection) -> None:
 
 def _part_columns(query: Select[Any]) -> Select[Any]:
     columns = tables.parts.c
-    return query.with_only_columns(columns.path, columns.run_id, columns.kind, columns.rows, columns.bytes)
+    return query.with_only_columns(*(columns[name] for name in PartRow._fields))
 
 
 def _run(row: Row[Any]) -> Run:

@@ -72,6 +72,11 @@ def m009_workers(connection: Connection) -> None:
     _add_columns(connection, tables.jobs.c.holder)
 
 
+def m010_damage(connection: Connection) -> None:
+    """What is wrong with a part's file."""
+    _add_columns(connection, tables.parts.c.damage)
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     """Add the columns that their tables lack."""
     # A store made today has them from m001, which creates the tables as they are now.
@@ -92,6 +97,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m007_rules,
     m008_identity,
     m009_workers,
+    m010_damage,
 )
 
 

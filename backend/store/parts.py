@@ -7,6 +7,7 @@ disk, renamed, and only then registered in the ledger by the caller.
 from __future__ import annotations
 
 import errno
+import hashlib
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,8 +18,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
-from backend.domain import Group, Section, UserError, visible
+from backend.domain import Group, Section, UserError
 from backend.files import replacing
 from backend.store.ledger import PartRow
 
@@ -27,6 +29,7 @@ ROW_GROUP = 128
 _SMALL_ROW_GROUP = 65_536  # of rows without text
 # A part is closed at this much text: small enough to rewrite, large enough that a run has few parts.
 PART_BYTES = 64 * 2**20
+_WRITING = ".writing"  # the end of the name of a writer's lock
 
 GROUP_COLUMNS: Mapping[Group, str] = {
     Group.HESITATION: "hesitation",
@@ -142,6 +145,7 @@ class PartWriter:
         self._folder = store / "parts" / run_id
         self._written: list[PartRow] = []
         self._kept = False
+        self._lock = FileLock(self._folder / f".{uuid.uuid4().hex}{_WRITING}")
 
     def __enter__(self) -> PartWriter:
         """Nothing is created before there is something to write."""
@@ -153,6 +157,16 @@ class PartWriter:
         """Delete what was written unless it was registered."""
         if not self._kept:
             remove_parts(self._store, self._written)
+        if self._lock.is_locked:
+            self._lock.release()
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+            _remove_empty(self._folder)
+
+    def _begin(self) -> None:
+        """Hold a lock in the run's folder while its parts aren't registered: no sweep takes them for left behind."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._lock.is_locked:
+            self._lock.acquire()
 
     def write(self, kind: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> None:
         """Write one part of `rows`, none if there are no rows. Raises UserError where the disk refuses."""
@@ -164,26 +178,27 @@ class PartWriter:
         target = self._folder / name
         with disk_errors():
             try:
-                self._folder.mkdir(parents=True, exist_ok=True)
+                self._begin()
                 groups = ROW_GROUP if kind in ("traces", "tokens") else _SMALL_ROW_GROUP
                 with replacing(target) as half:
                     pq.write_table(table, half, compression="zstd", row_group_size=groups)
-                    size = half.stat().st_size
+                    size, digest = half.stat().st_size, file_hash(half)
             except BaseException:
                 target.unlink(missing_ok=True)  # flushing the folder may have failed when it was there already
                 _remove_empty(self._folder)
                 raise
         path = target.relative_to(self._store).as_posix()
-        self._written.append(PartRow(path, self._run_id, kind, table.num_rows, size))
+        self._written.append(PartRow(path, self._run_id, kind, table.num_rows, size, digest))
 
     def take(self, part: PartRow, source: Path) -> None:
         """A part that was written elsewhere: `source` is copied to where `part` says. Raises UserError like `write`."""
         target = self._store / part.path
         with disk_errors():
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._begin()
             with replacing(target) as half:
                 shutil.copyfile(source, half)
-        self._written.append(part)
+                digest = file_hash(half)
+        self._written.append(part._replace(sha256=part.sha256 or digest, damage=None))
 
     def register(self, enter: Callable[[list[PartRow]], bool]) -> bool:
         """Have `enter` put the parts into the ledger; they are deleted if it returns False or fails."""
@@ -194,6 +209,12 @@ class PartWriter:
             self._kept = True
             raise
         return self._kept
+
+
+def file_hash(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class disk_errors:
@@ -213,13 +234,10 @@ class disk_errors:
 
 
 def read_rows(store: Path, part: PartRow) -> Iterator[dict[str, Any]]:
-    """Every row of a registered part, whole, with little of it in memory. Raises UserError where it can't be read."""
-    try:
-        with pq.ParquetFile(store / part.path) as file:
-            for batch in file.iter_batches(batch_size=ROW_GROUP):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"The store can't be read: {visible(str(error))}.") from error
+    """Every row of a registered part, whole, with little of it in memory. Raises what Arrow raises."""
+    with pq.ParquetFile(store / part.path) as file:
+        for batch in file.iter_batches(batch_size=ROW_GROUP):
+            yield from batch.to_pylist()
 
 
 def remove_parts(store: Path, parts: Iterable[PartRow]) -> None:
@@ -243,17 +261,27 @@ def _remove_empty(folder: Path) -> None:
 def sweep(store: Path, registered: Callable[[], set[str]], older_than: float) -> int:
     """Delete files below `parts/` that no ledger row names, last changed before `older_than` (seconds since the epoch).
 
-    Returns how many. `registered` gives the paths that the ledger names.
+    Returns how many. `registered` gives the paths that the ledger names. Folders in which a writer is at work stay.
     """
     found = {
-        path.relative_to(store).as_posix(): path for path in (store / "parts").glob("*/*") if _is_old(path, older_than)
+        path.relative_to(store).as_posix(): path for path in (store / "parts").rglob("*") if _is_old(path, older_than)
     }
+    busy = {path.parent for path in found.values() if path.name.endswith(_WRITING) and _is_held(path)}
     # Asked after the files were listed, so that a part registered meanwhile stays.
     left = set(found) - registered() if found else set()
+    left = {name for name in left if found[name].parent not in busy}
     for name in left:
         found[name].unlink(missing_ok=True)
         _remove_empty(found[name].parent)
     return len(left)
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        FileLock(lock).acquire(timeout=0).lock.release()
+    except (Timeout, OSError):
+        return True
+    return False
 
 
 def _is_old(path: Path, older_than: float) -> bool:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from backend.domain import GRADERS, Context, SearchAs, TraceFilter, UserError, visible
 from backend.store.ledger import Ledger
-from backend.store.parts import ROW_GROUP, disk_errors
+from backend.store.parts import ROW_GROUP
 from backend.store.trace_filters import (
     DISAGREE,
     OF_RUNS,
@@ -43,6 +43,7 @@ from backend.store.trace_numbers import (
     looped,
     parts_of,
 )
+from backend.store.verification import StoredParts, out_of_memory, unread
 
 _LISTED = f"""t.trace_id, t.run_id, t.problem_id, t.problem_ordinal, t.sample, t.words, t.tokens, t.chars, t.finish,
     t.loop_chars, t.loop_words, t.loop_tokens,
@@ -74,11 +75,13 @@ def open_database(threads: int, memory_mb: int, spill: Path) -> duckdb.DuckDBPyC
 class Queries:
     """Reads traces, their cues and their figures."""
 
-    def __init__(self, ledger: Ledger, folder: Path, threads: int = 2, memory_mb: int = 2048) -> None:
+    def __init__(
+        self, ledger: Ledger, parts: StoredParts, folder: Path, threads: int = 2, memory_mb: int = 2048
+    ) -> None:
         """`folder` is the store's; a query may use `threads` threads and `memory_mb` megabytes."""
-        self._ledger, self._folder = ledger, folder
+        self._ledger, self._parts, self._folder = ledger, parts, folder
         self._database = open_database(threads, memory_mb, folder / "spill")
-        self._numbers = Numbers(self._database, ledger, folder)
+        self._numbers = Numbers(self._database, parts, folder)
 
     def close(self) -> None:
         """Close the database."""
@@ -92,7 +95,7 @@ class Queries:
         try:
             yield cursor
         except duckdb.OutOfMemoryException as error:
-            raise UserError("The question needs more memory than SECOND_THOUGHTS_MEMORY_MB grants.") from error
+            raise out_of_memory() from error
         finally:
             cursor.close()
 
@@ -106,19 +109,19 @@ class Queries:
         """Rows of a statement over the parts of one kind, read as `PARTS`; None where there are none."""
         # Paths from the ledger, never a glob: one half-written file would make the whole query fail.
         statement = sql.replace("PARTS", parts_of(kind))
-        for attempt in range(ATTEMPTS):
-            version = self._ledger.version()
-            paths = [str(self._folder / part.path) for part in self._ledger.parts(kind, runs)]
-            if not paths:
+        for _ in range(ATTEMPTS):
+            version, parts = self._parts.version(), self._parts.of(kind, runs)
+            if not parts:
                 return None
+            paths = [str(self._folder / part.path) for part in parts]
             try:
                 with self._cursor() as cursor:
                     return cursor.sql(statement, params=_used(statement, {**values, "paths": paths})).to_arrow_table()
             except duckdb.Error as error:
-                # A run may have been deleted after the ledger was read; the next attempt doesn't ask for its files.
-                if version == self._ledger.version() or attempt == ATTEMPTS - 1:
-                    raise UserError(f"The store can't be read: {visible(str(error))}") from error
-        return None
+                # A run may be damaged, or was deleted meanwhile; the next attempt doesn't ask for its files.
+                if not self._parts.blame(parts) and version == self._parts.version():
+                    raise unread() from error
+        raise unread()
 
     # -- lists --------------------------------------------------------------------------------------
 
@@ -302,12 +305,11 @@ class Queries:
         Not by DuckDB: read row group by row group, a run of any size takes little memory.
         """
         columns = ["trace_id", "problem_id", "prompt", "text", "sections", *more]
-        with ExitStack() as opened:
+        self._parts.require([run])
+        parts = self._parts.of("traces", [run])
+        with self._parts.reading(parts), ExitStack() as opened:
             # All at once: a part that another process replaces or deletes stays readable once it is open.
-            parts = self._ledger.parts("traces", [run])
-            with disk_errors():
-                files = [opened.enter_context(pq.ParquetFile(self._folder / part.path)) for part in parts]
-            for file in files:
+            for file in [opened.enter_context(pq.ParquetFile(self._folder / part.path)) for part in parts]:
                 for batch in file.iter_batches(batch_size=ROW_GROUP, columns=columns):
                     yield from batch.to_pylist()
 

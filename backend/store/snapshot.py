@@ -19,6 +19,7 @@ from backend.domain import Run, UserError, visible
 from backend.files import replacing
 from backend.store.ledger import Ledger, PartRow, ProblemRow
 from backend.store.parts import SCHEMAS
+from backend.store.verification import StoredParts
 
 COMMENTS = {
     "runs": "One row a run: one model x one problem set x one context x one sampling configuration",
@@ -28,6 +29,7 @@ COMMENTS = {
     "measures": "One row a trace and lexicon: cues by section and group, density per 1,000 tokens (else words)",
 }
 
+_KINDS = ("traces", "cues", "counts")
 _MEASURES = """CREATE TABLE measures AS
     SELECT c.*, CASE WHEN t.tokens IS NULL THEN 'words' ELSE 'tokens' END AS unit,
            coalesce(t.tokens, t.words) AS length, 1000.0 * c.n / nullif(coalesce(t.tokens, t.words), 0) AS per_1k
@@ -42,15 +44,15 @@ class _View(NamedTuple):
     parts: list[PartRow]
 
 
-def write_snapshot(ledger: Ledger, folder: Path, target: Path) -> dict[str, int]:
-    """Write the whole store to `target`; returns rows by table. Raises UserError if it can't be written."""
+def write_snapshot(ledger: Ledger, stored: StoredParts, folder: Path, target: Path) -> dict[str, int]:
+    """Write the whole store but damaged runs to `target`; returns rows by table. Raises UserError if it can't."""
     shown = visible(str(target))
     try:
         if target.is_dir() or not target.parent.is_dir():
             raise UserError(f"The snapshot can't be written to {shown}: it is a folder, or its folder doesn't exist.")
         with replacing(target) as half:
             try:
-                return _fill(ledger, folder, half)
+                return _fill(ledger, stored, folder, half)
             finally:
                 with suppress(OSError):  # DuckDB leaves its log behind where it was interrupted
                     half.with_name(half.name + ".wal").unlink(missing_ok=True)
@@ -58,26 +60,27 @@ def write_snapshot(ledger: Ledger, folder: Path, target: Path) -> dict[str, int]
         raise UserError(f"The snapshot can't be written to {shown}: {visible(str(error))}") from error
 
 
-def _view(ledger: Ledger) -> tuple[_View, int]:
-    """Runs, problems and parts of one version of the ledger, and that version."""
-    # Three reads in three transactions: repeated until nobody has written between the first and the last.
+def _view(ledger: Ledger, stored: StoredParts) -> tuple[_View, int]:
+    """Runs, problems and parts of one version of the store, damaged runs left out, and that version."""
+    # Several reads in several transactions: repeated until nobody has written between the first and the last.
     while True:
-        version = ledger.version()
-        parts = [part for kind in ("traces", "cues", "counts") for part in ledger.parts(kind)]
-        view = _View(ledger.runs(), ledger.all_problems(), parts)
-        if ledger.version() == version:
+        version = stored.version()
+        parts = [part for kind in _KINDS for part in stored.of(kind)]
+        runs = [run for run in ledger.runs() if run.id not in stored.damaged()]
+        view = _View(runs, ledger.all_problems(), parts)
+        if stored.version() == version:
             return view, version
 
 
-def _fill(ledger: Ledger, folder: Path, path: Path) -> dict[str, int]:
+def _fill(ledger: Ledger, stored: StoredParts, folder: Path, path: Path) -> dict[str, int]:
     while True:
-        view, version = _view(ledger)
+        view, version = _view(ledger, stored)
         database = duckdb.connect(str(path), config={"autoinstall_known_extensions": False})
         try:
             return _tables(database, view, folder)
-        except duckdb.IOException:
-            # A run was deleted while its parts were read: begin again.
-            if ledger.version() == version:
+        except duckdb.Error:
+            # A run was deleted while its parts were read, or is damaged: begin again without it.
+            if not stored.blame(view.parts) and stored.version() == version:
                 raise
         finally:
             database.close()
@@ -86,7 +89,7 @@ def _fill(ledger: Ledger, folder: Path, path: Path) -> dict[str, int]:
 
 def _tables(database: duckdb.DuckDBPyConnection, view: _View, folder: Path) -> dict[str, int]:
     """Fill an empty database; returns rows by table."""
-    for kind in ("traces", "cues", "counts"):
+    for kind in _KINDS:
         # Empty first: a store without any part gets its tables too.
         _create(database, kind, SCHEMAS[kind].empty_table())
         if paths := [str(folder / part.path) for part in view.parts if part.kind == kind]:

@@ -131,6 +131,7 @@ parts = Table(
     Column("rows", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", String(64)),  # of the file; unknown where an earlier release stored it
+    Column("damage", String(40)),  # what a verification found wrong with the file
     Index("parts_run", "run_id"),
 )
 

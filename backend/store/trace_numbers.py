@@ -16,9 +16,9 @@ from threading import Lock
 import duckdb
 import pyarrow as pa
 
-from backend.domain import UserError, visible
-from backend.store.ledger import Ledger, PartRow
+from backend.store.ledger import PartRow
 from backend.store.parts import COUNT_COLUMNS, GROUP_COLUMNS, SCHEMAS, loop_column
+from backend.store.verification import StoredParts, out_of_memory, unread
 
 # Characters of an answer shown in a list; a broken or hostile trace may have a whole text for one.
 _ANSWER = 200
@@ -29,7 +29,7 @@ _TRACE_COLUMNS = (
 )
 _ANSWERS = ("file_answer", "paper_answer", "verify_answer")
 _COUNT_COLUMNS = (*COUNT_COLUMNS, *map(loop_column, COUNT_COLUMNS))
-ATTEMPTS = 5  # each fails only where another run was deleted at that very moment
+ATTEMPTS = 5  # each fails only where another run was deleted or found damaged at that very moment
 
 
 def parts_of(kind: str) -> str:
@@ -92,9 +92,9 @@ MEDIANS = ", ".join(
 class Numbers:
     """Keeps the tables up to date with the ledger; threads may share it."""
 
-    def __init__(self, database: duckdb.DuckDBPyConnection, ledger: Ledger, folder: Path) -> None:
+    def __init__(self, database: duckdb.DuckDBPyConnection, parts: StoredParts, folder: Path) -> None:
         """Create the tables, empty, in `database`; `folder` is the store's."""
-        self._database, self._ledger, self._folder = database, ledger, folder
+        self._database, self._parts, self._folder = database, parts, folder
         self._lock = Lock()
         self._version = -1
         self._loaded: dict[str, str] = {}
@@ -107,25 +107,28 @@ class Numbers:
         database.execute(f"CREATE TABLE counts (key BIGINT, {_columns('counts', ('lexicon', *_COUNT_COLUMNS))})")
 
     def refresh(self) -> None:
-        """Bring the tables up to date. Raises UserError for a part that can't be read."""
+        """Bring the tables up to date, without damaged runs. Raises UserError where the parts can't be read."""
         # Without the lock first: almost every query finds nothing new.
-        if self._version == self._ledger.version():
+        if self._version == self._parts.version():
             return
         with self._lock:
-            for attempt in range(ATTEMPTS):
-                version = self._ledger.version()
+            for _ in range(ATTEMPTS):
+                version = self._parts.version()
                 if version == self._version:
                     return
-                parts = [*self._ledger.parts("traces"), *self._ledger.parts("counts")]
+                parts = [*self._parts.of("traces"), *self._parts.of("counts")]
                 try:
                     self._load(parts)
+                except duckdb.OutOfMemoryException as error:
+                    raise out_of_memory() from error
                 except duckdb.Error as error:
-                    # A run may have been deleted after the ledger was read; the next attempt doesn't ask for its files.
-                    if version == self._ledger.version() or attempt == ATTEMPTS - 1:
-                        raise UserError(f"The store can't be read: {visible(str(error))}") from error
+                    # A run may be damaged, or was deleted meanwhile; the next attempt doesn't ask for its files.
+                    if not self._parts.blame(parts) and version == self._parts.version():
+                        raise unread() from error
                     continue
                 self._version = version
                 return
+            raise unread()
 
     def _load(self, parts: Sequence[PartRow]) -> None:
         registered = {part.path: part.run_id for part in parts}

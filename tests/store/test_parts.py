@@ -149,23 +149,6 @@ def test_a_half_written_file_is_never_seen(store: Store) -> None:
     assert store.queries.trace("r-00000") is not None
 
 
-def test_a_part_that_is_damaged_is_named(settings: Settings) -> None:
-    writing = Store(settings)
-    put(writing, "r", rows("r"))
-    path = writing.folder / writing.ledger.parts("traces")[0].path
-    writing.close()
-    path.write_bytes(path.read_bytes()[:50])
-    reading = Store(settings)
-    with pytest.raises(UserError, match=path.name):
-        reading.queries.page(ALL)
-    with pytest.raises(UserError, match=path.name):
-        reading.queries.trace("r-00000")
-    path.unlink()
-    with pytest.raises(UserError, match=path.name):
-        reading.queries.page(ALL)
-    reading.close()
-
-
 def test_deleting_reclaims_files_and_folder(store: Store) -> None:
     put(store, "a", rows("a", text="alpha"), [counted(row, 1) for row in rows("a")])
     put(store, "b", rows("b", text="beta"))

@@ -86,7 +86,7 @@ def _cells(store: Store, trace_list: TraceListService, spec: ProjectSpec) -> dic
     """Stratum -> ids of the traces in it."""
     # Live runs and a training's evaluations are left aside unless somebody names them: nobody compares by them.
     column = verdict_column(spec.grader)
-    runs = {run.id: run for run in store.ledger.runs()}
+    runs = {run.id: run for run in store.runs()}
     wanted = spec.wanted
     if not wanted.runs:
         wanted = replace(wanted, runs=tuple(run.id for run in runs.values() if not run.aside))

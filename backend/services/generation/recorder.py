@@ -263,7 +263,9 @@ def adopt(store: Store, plan: JobPlan, graders: GraderPool) -> None:
         earlier.append(job.retry_of)
         job = store.jobs.get(job.retry_of)
     for arm in range(len(plan.spec.arms)):
-        runs = [run for one in earlier if store.ledger.find_run(run := plan.run_id(arm, one))]
+        # What a damaged run held is asked for again.
+        present = {run.id for run in store.runs()}
+        runs = [run for one in earlier if (run := plan.run_id(arm, one)) in present]
         if runs and not store.ledger.find_run(plan.run_id(arm)):
             for row in store.queries.texts(runs[0], ("ordinal", "finish", "tokens", "extra")):
                 _adopt(store, plan, graders, arm, row)

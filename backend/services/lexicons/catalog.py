@@ -268,7 +268,7 @@ class LexiconService:
     def missing(self) -> dict[str, list[str]]:
         """Run id -> lexicon ids it holds no cues of, for the runs that lack any."""
         held, known = self._store.ledger.run_lexicons(), list(self.matchers())
-        lacking = {run.id: [x for x in known if x not in held.get(run.id, set())] for run in self._store.ledger.runs()}
+        lacking = {run.id: [x for x in known if x not in held.get(run.id, set())] for run in self._store.runs()}
         return {run: ids for run, ids in lacking.items() if ids}
 
     @needs(Role.ADMIN)
@@ -276,7 +276,7 @@ class LexiconService:
         """Find and store the cues that are missing; yields (run label, lexicon names) after each run."""
         # A run is stored whole before the next begins: who stops in between has lost nothing.
         missing = self.missing()
-        for run in self._store.ledger.runs():
+        for run in self._store.runs():
             if (ids := missing.get(run.id)) and self.match(run, ids):
                 yield run.label, [self.name_of(identity) for identity in ids]
 

@@ -48,7 +48,7 @@ class ListDetails:
         lexicon = self._lexicons.get(name)
         cues: dict[str, int] = defaultdict(int)
         places: dict[str, dict[str, Any]] = {}
-        for row in self._store.queries.entry_counts([run.id for run in self._store.ledger.runs()], lexicon.id):
+        for row in self._store.queries.entry_counts([run.id for run in self._store.runs()], lexicon.id):
             cues[row["entry"]] += row["n"]
             places[row["entry"]] = row["place"]
         texts = self._store.queries.texts_of([place["id"] for place in places.values()])

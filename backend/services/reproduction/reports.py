@@ -150,10 +150,10 @@ class ReportService:
             pairs = _telling_pairs(arms_of(found, view.seeds), HELD_OUT[view.scale])
         # The runs behind any row: each is listed at the end, so that no number is without an origin.
         named = {run for s in sections for t in s.tables for row in t.rows for run in (*row.runs, *row.against)}
-        runs = [run for run in self._store.ledger.runs() if run.id in named]
+        runs = [run for run in self._store.runs() if run.id in named]
         traces = telling_traces(self._comparison, self._reader, self._lexicons.get(view.lexicon), runs, pairs)
         arms = arms_of(found, view.seeds) if found else None
-        sources = runs_table(sorted(named), {run.id: run for run in self._store.ledger.runs()}, arms)
+        sources = runs_table(sorted(named), {run.id: run for run in self._store.runs()}, arms)
         return Report(title, sections, tuple(traces), tuple(self._provenance(view, found)), sources)
 
     def lexicons(self, source: From) -> list[str]:
@@ -195,15 +195,12 @@ class ReportService:
         return SectionInputs(view.scale, found, arms, figures, lexicon.name, HELD_OUT[view.scale])
 
     def _runs(self, view: View) -> list[Run]:
-        known = {run.id: run for run in self._store.ledger.runs()}
         if not 1 <= len(view.runs) <= MOST_RUNS or len(set(view.runs)) != len(view.runs):
             raise UserError(f"Choose one to {MOST_RUNS} different runs.")
-        if lacking := [run for run in view.runs if run not in known]:
-            raise UserError(f"There is no run {visible(lacking[0], 40)} in this store; it may have been deleted.")
-        return [known[run] for run in view.runs]
+        return self._store.chosen(view.runs)
 
     def _labels(self) -> dict[str, str]:
-        runs = self._store.ledger.runs()
+        runs = self._store.runs()
         labels = [run.label for run in runs]  # two runs of one model on one set have the same
         return {run.id: run.label if labels.count(run.label) == 1 else f"{run.label} · {run.id[:6]}" for run in runs}
 
@@ -223,6 +220,8 @@ class ReportService:
                 ("Seeds", f"{seeds}; verdicts over all"),
             ]
             pairs += [("Verdicts’ lexicon", results.lexicon)]
+        if damaged := self._store.parts.damaged().values():
+            pairs += [("Left out", "; ".join(str(each) for each in damaged))]
         return [
             *pairs,
             ("Lexicon", f"{lexicon.title}, version {lexicon.version}, {lexicon.id}"),

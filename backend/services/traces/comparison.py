@@ -208,10 +208,7 @@ class ComparisonService:
     def _runs(self, run_ids: Sequence[str]) -> list[Run]:
         if not 1 <= len(run_ids) <= MOST_RUNS or len(set(run_ids)) != len(run_ids):
             raise UserError(f"Compare takes two to {MOST_RUNS} different runs.")
-        stored = {run.id: run for run in self._store.ledger.runs()}
-        if lacking := [run for run in run_ids if run not in stored]:
-            raise UserError(f"There is no run {visible(lacking[0], 40)} in this store; it may have been deleted.")
-        return [stored[run] for run in run_ids]
+        return self._store.chosen(run_ids)
 
     def _prompt_warnings(self, runs: Sequence[Run], shared: set[str]) -> list[str]:
         shown: dict[str, set[str]] = defaultdict(set)

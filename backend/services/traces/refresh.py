@@ -56,9 +56,7 @@ class RefreshService:
 
     def outdated(self, runs: Sequence[str] = ()) -> list[OutdatedRun]:
         """The runs that are out of date, of these or of all. Raises UserError for an id that isn't in the store."""
-        stored = {run.id: run for run in self._store.ledger.runs()}
-        if lost := next((run for run in runs if run not in stored), None):
-            raise UserError(f"There is no run {visible(lost, 40)!r} in this store.")
+        stored = {run.id: run for run in (self._store.chosen(runs) if runs else self._store.runs())}
         rules, held, shipped = self._store.ledger.run_rules(), self._store.ledger.run_lexicons(), self._lexicons.shipped
         found = [
             OutdatedRun(
@@ -113,7 +111,7 @@ class RefreshService:
     def run_all(self) -> None:
         """Read every run anew, out of date or not, and keep the cues of shipped lexicons alone."""
         with GraderPool(self._graders) as graders:
-            for run in self._store.ledger.runs():
+            for run in self._store.runs():
                 self._read(run.id, self._lexicons.shipped, graders, lambda _count: None)
 
     def _bring(self, outdated: OutdatedRun, graders: GraderPool, report: Report) -> bool:
@@ -150,7 +148,11 @@ class RefreshService:
         """The rows of a part with new verdicts."""
         # In batches, because the pool reads ahead and a row is needed once its verdicts are there.
         stored = read_rows(self._store.folder, part)
-        while rows := list(islice(stored, ROW_GROUP)):
+        while True:
+            with self._store.parts.reading([part]):
+                rows = list(islice(stored, ROW_GROUP))
+            if not rows:
+                return
             for row, (_, verdicts) in zip(rows, graded(map(draft_of, rows), graders), strict=True):
                 yield row, verdicts
 

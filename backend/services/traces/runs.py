@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.annotation import Role
-from backend.domain import GRADERS, TRAINING, Run, UserError, visible
+from backend.domain import GRADERS, TRAINING, Run, UserError
 from backend.measure.bootstrap import Estimate
 from backend.measure.cues import CueSummary
 from backend.measure.cues import summarise as summarise_cues
@@ -24,6 +24,7 @@ from backend.services.traces.problem_rows import by_problem, grader_accuracy, ou
 from backend.services.traces.run_pairs import Pair, find_pairs
 from backend.store import Store
 from backend.store.ledger import SetRow
+from backend.store.verification import Damage
 
 _ALL = "all"  # the cues of a lexicon, whatever their group
 _MEASURED = {"group": "grp", "section": "section", "entry": "entry"}
@@ -71,15 +72,16 @@ class RunService:
         self._store, self._lexicons = store, lexicons
 
     def all(self) -> list[Run]:
-        """Every run, by dataset, then model."""
-        return self._store.ledger.runs()
+        """Every run, by dataset, then model, without damaged ones."""
+        return self._store.runs()
+
+    def damaged(self) -> dict[str, Damage]:
+        """The damaged runs by id: no list and no figure holds them."""
+        return self._store.parts.damaged()
 
     def get(self, run_id: str) -> Run:
-        """One run. Raises UserError if it isn't there."""
-        run = self._store.ledger.find_run(run_id)
-        if run is None:
-            raise UserError(f"There is no run {visible(run_id, 40)} in this store.")
-        return run
+        """One run. Raises UserError if it isn't there, or is damaged."""
+        return self._store.chosen([run_id])[0]
 
     def labels(self) -> dict[str, str]:
         """Run id -> a name no other run has: model and dataset, with the id where two would be the same."""
@@ -93,7 +95,7 @@ class RunService:
 
     def version(self) -> int:
         """Grows with every change of the store."""
-        return self._store.ledger.version()
+        return self._store.parts.version()
 
     def problem_sets(self) -> list[SetRow]:
         """Every imported problem set."""
@@ -126,7 +128,7 @@ class RunService:
     @needs(Role.ADMIN)
     def delete(self, run_id: str) -> Run:
         """Delete a run and its files; returns what it was. Raises UserError if it isn't there."""
-        run = self.get(run_id)
+        run = self._store.ledger.find_run(run_id) or self.get(run_id)
         self._store.delete_run(run_id)
         return run
 

@@ -85,7 +85,7 @@ class TraceListService:
         """The filter with ids in place of names; None where nothing can match."""
         runs = wanted.runs
         if wanted.dataset:
-            inside = {run.id for run in self._store.ledger.runs() if run.info.dataset == wanted.dataset}
+            inside = {run.id for run in self._store.runs() if run.info.dataset == wanted.dataset}
             runs = tuple(run for run in runs if run in inside) if runs else tuple(sorted(inside))
             if not runs:
                 return None

@@ -165,9 +165,10 @@ class TraceService:
         self._store = store
 
     def open(self, trace_id: str, lexicon: str) -> OpenTrace:
-        """The trace with its cues under `lexicon` (an id). Raises UserError if there is none of that name."""
+        """The trace with its cues under `lexicon` (an id). Raises UserError if it isn't there or its run is damaged."""
         row = self._store.queries.trace(trace_id)
         run = self._store.ledger.find_run(row["run_id"]) if row else None
+        self._store.parts.require([run_of(trace_id)])
         if row is None or run is None:
             raise UserError(f"There is no trace {visible(trace_id, 80)} in this store; its run may have been deleted.")
         # As they were found at the import, not found anew: the reader shows what the figures count.
@@ -182,12 +183,13 @@ class TraceService:
         return self._store.queries.neighbours(trace_id)
 
     def runs_with(self, problem: str) -> list[str]:
-        """Ids of the runs that answered a problem."""
-        return self._store.ledger.runs_with(problem)
+        """Ids of the runs that answered a problem, without damaged ones."""
+        damaged = self._store.parts.damaged()
+        return [run for run in self._store.ledger.runs_with(problem) if run not in damaged]
 
     def token_parts(self, trace_id: str) -> tuple[str, ...]:
         """The files that may hold a trace's tokens, none without any; they change when something is scored."""
-        return tuple(part.path for part in self._store.ledger.parts("tokens", [run_of(trace_id)]))
+        return tuple(part.path for part in self._store.parts.of("tokens", [run_of(trace_id)]))
 
     def tokens(self, trace_id: str) -> list[TokenScores]:
         """A trace's tokens, an item a model and context, those of the model that wrote it first.

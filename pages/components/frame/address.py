@@ -11,6 +11,7 @@ import streamlit as st
 
 from backend.domain import visible
 from pages.components.frame.notice import notice
+from pages.components.frame.session import services
 
 _SHOWN = 5
 
@@ -23,9 +24,13 @@ def asked_for(name: str) -> list[str]:
 def absent(what: str, asked: Sequence[str], known: Collection[str], instead: str = "") -> list[str]:
     """Shows which of the values `asked` for aren't among the `known` ones, and what stands `instead`; returns them."""
     lost = list(dict.fromkeys(value for value in asked if value not in known))
-    if lost:
-        several = len(lost) > 1
-        names = ", ".join(visible(value, 60) for value in lost[:_SHOWN]) + (", …" if len(lost) > _SHOWN else "")
+    # A damaged run is in no list either, and a link to it says what became of it.
+    damaged = {key: each for run, each in services().runs.damaged().items() for key in (run, each.run.label)}
+    for value in (value for value in lost if what == "run" and value in damaged):
+        notice(str(damaged[value]), "warning", key=f"damaged-{damaged[value].run.id}")
+    if gone := [value for value in lost if what != "run" or value not in damaged]:
+        several = len(gone) > 1
+        names = ", ".join(visible(value, 60) for value in gone[:_SHOWN]) + (", …" if len(gone) > _SHOWN else "")
         says = f"The link names {f'{what}s that aren’t' if several else f'a {what} that isn’t'} here: {names}."
         why = f"{'They were' if several else 'It was'} removed or renamed, or the link is of another store."
         notice(f"{says} {why} {instead}".rstrip(), "warning", key=f"absent-{what.replace(' ', '-')}")

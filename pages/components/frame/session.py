@@ -122,6 +122,15 @@ def runs() -> dict[str, Run]:
     return {run.id: run for run in services().runs.all()}
 
 
+def left_out() -> None:
+    """Says which damaged runs the page's figures are without."""
+    if damaged := services().runs.damaged():
+        names = ", ".join(each.run.label for each in list(damaged.values())[:5]) + (", …" if len(damaged) > 5 else "")
+        count = "1 damaged run is" if len(damaged) == 1 else f"{len(damaged)} damaged runs are"
+        how = "Overview says how to mend them" if len(damaged) > 1 else "Overview says how to mend it"
+        notice(f"{count} left out: {visible(names, 300)}. {how}.", "warning", key="left-out")
+
+
 @cached_by_version(4)
 def run_labels() -> dict[str, str]:
     """Run id -> a name no other run has."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from backend.domain import Run
 from backend.measure.run_figures import LOOPED
 from backend.report.numbers import Form, Interval, interval_text, number
 from backend.services.traces.losses import answered_text
@@ -56,10 +57,13 @@ def _pair_row(pair: Pair, figures: Mapping[str, RunSummary], grader: str, loops:
     )
 
 
-def run_table(figures: Sequence[RunSummary], grader: str, loops: bool = True) -> str | None:
+def run_table(
+    figures: Sequence[RunSummary], grader: str, loops: bool = True, damaged: Sequence[tuple[Run, str]] = ()
+) -> str | None:
     """Draws every run with accuracy, cues, density and length; returns the id of the one a person opened.
 
-    Without `loops` cues, density and length are of what lies outside loops.
+    Without `loops` cues, density and length are of what lies outside loops. Damaged runs come last, with what is wrong
+    and how to mend it.
     """
     columns = [
         Column("model", "Model", width="24%"),
@@ -73,6 +77,9 @@ def run_table(figures: Sequence[RunSummary], grader: str, loops: bool = True) ->
         columns.append(Column(f"per_1k_{unit}", f"per 1,000 {unit}", Kind.NUMBER))
         columns.append(Column(f"length_{unit}", f"Length, {unit}", Kind.NUMBER, Form.COUNT))
     rows = [_run_row(summary, grader, loops) for summary in figures]
+    for run, why in damaged:
+        model, dataset = Lines(run.info.model, f"damaged: {why}"), Lines(run.info.dataset, "in no figure")
+        rows.append(Row(run.id, {"model": model, "dataset": dataset}))
     note = "95% intervals in grey are over problems; n is the run's problems. A row opens its traces."
     event = data_table(columns, rows, key="runs_table", caption="Runs in the store", select=Select.ROW, note=note)
     return event.row if event else None

@@ -93,7 +93,7 @@ def test_a_refresh_that_is_killed_leaves_the_run_whole_and_can_be_done_again(
         assert state(services.store.folder) == before
     assert {each.run.id for each in services.refresh.run(runs[:1])} == {runs[0]}
     assert [each.run.id for each in services.refresh.outdated()] == runs[1:]
-    with pytest.raises(UserError, match="There is no run 'nosuch'"):
+    with pytest.raises(UserError, match="There is no run nosuch"):
         list(services.refresh.run(["nosuch"]))
 
 
