@@ -57,7 +57,7 @@ class ChildProcess:
             stderr=errors,
             start_new_session=own_group,
         )
-        self._own_group, self._received = own_group, b""
+        self._own_group, self._received = own_group, list[bytes]()
 
     @property
     def pid(self) -> int:
@@ -89,11 +89,15 @@ class ChildProcess:
         return bool(first_readable([self], seconds))
 
     def receive(self) -> list[dict[str, Any]]:
-        """The messages that have come whole; waits where nothing has. Raises EOFError once it wrote its last."""
+        """The messages that have come whole; waits where not a byte has. Raises EOFError once it wrote its last."""
         chunk = os.read(self.fileno(), 1 << 16)
         if not chunk:
             raise EOFError
-        *lines, self._received = (self._received + chunk).split(b"\n")
+        self._received.append(chunk)
+        if b"\n" not in chunk:  # joined once a line is whole: at every chunk, megabytes would take minutes
+            return []
+        *lines, rest = b"".join(self._received).split(b"\n")
+        self._received = [rest]
         return [json.loads(line) for line in lines]
 
     def hang_up(self) -> None:

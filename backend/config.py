@@ -45,6 +45,10 @@ class Settings:
     # The address that an app listens on ("": all of the machine's), None on the command line and in a worker. No
     # variable: whoever builds the services of an app says so, and then `roots` bound what its pages may read.
     served_at: str | None = None
+    # Twice what the largest JSON file takes that may be read whole.
+    read_mb: int = 2048
+    read_seconds: int = 60
+    uploads_mb: int = 8000
 
 
 # Variable -> (field, what it is). The README lists them all, which a test checks.
@@ -68,9 +72,17 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "SECOND_THOUGHTS_QUERY_SECONDS": ("query_seconds", "seconds after which a query is stopped"),
     "SECOND_THOUGHTS_ROOTS": ("roots", "folders of this machine that pages may read by path, separated by commas"),
     "SECOND_THOUGHTS_KEYS": ("keys", "variables that may hold the key of an endpoint, separated by commas"),
+    "SECOND_THOUGHTS_READ_MB": ("read_mb", "memory that looking at a file, or importing it, may take, in MB"),
+    "SECOND_THOUGHTS_READ_SECONDS": ("read_seconds", "seconds that looking at one file may take"),
+    "SECOND_THOUGHTS_UPLOADS_MB": ("uploads_mb", "MB that all uploads may fill; those of one tab half of it"),
 }
 
-_MOST = {"memory_mb": 100_000_000, "query_seconds": 86_400, "graders": 256}  # of each other number: 1,024
+# Of each other number: 1,024.
+_MOST = {
+    **dict.fromkeys(("memory_mb", "read_mb", "uploads_mb"), 100_000_000),
+    **dict.fromkeys(("query_seconds", "read_seconds"), 86_400),
+    "graders": 256,
+}
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters or more: C:/ is a folder
 
 

@@ -107,6 +107,11 @@ class Source:
     beside: tuple[SourceFile, ...] = ()
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where the files lie that hold its rows."""
+        return tuple(file.path for file in self.files)
+
+    @property
     def sha256s(self) -> tuple[str, ...]:
         """SHA-256 of each file, in reading order."""
         return tuple(file.sha256 for file in self.files)

@@ -40,6 +40,8 @@ with right:
     local = st.text_input("Or a path on this machine", key="path", placeholder="/path/to/traces",
                           help="A file or folder, read where it lies, not uploaded.", on_change=forget)  # fmt: skip
 
+if not (uploads or local):
+    services().imports.warm()
 paths, base = place_uploads(uploads or [], local, whole_folder)
 if paths:
     with error_notice(stop=True):

@@ -31,6 +31,7 @@ ALLOWED = {
     "import_plan": {"domain"},
     "messages": {"domain"},
     "child_process": set(),
+    "reader_process": {"domain", "child_process"},
     "codec": set(),
     "files": set(),
     "lexicon": {"domain"},
@@ -38,7 +39,10 @@ ALLOWED = {
     "grading": {"domain", "child_process", "lexicon"},
     "detect": {"domain", "annotation", "lexicon", "measure"},
     "report": {"domain", "files", "measure"},
-    "exchange": {"domain", "annotation", "import_plan", "messages", "files", "lexicon", "measure", "grading", "detect"},
+    "exchange": {
+        *("domain", "annotation", "import_plan", "messages", "files", "reader_process"),
+        *("lexicon", "measure", "grading", "detect"),
+    },
     "store": {"domain", "annotation", "config", "files", "lexicon", "measure", "grading"},
     # Of these three, services use the modules that load no model library; test_pages_load_no_model_library sees to it.
     "engines": {"domain", "messages", "child_process", "files"},
@@ -53,6 +57,7 @@ ALLOWED = {
             "child_process",
             "codec",
             "files",
+            "reader_process",
             "lexicon",
             "measure",
             "grading",

@@ -8,32 +8,36 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import streamlit as st
 
-import backend.services.traces.importer as importing
-from backend.domain import TraceDraft
-from backend.exchange.traces.read import RowTally
 from backend.import_plan import Source
+from backend.services.traces.importer import ImportOutcome, ImportService, Progress
 from pages.components.labelling import annotate_route
 from pages.components.live import stream_route
 from pages.parts.app.server import lifespan, middleware
 from pages.parts.shell import job_card
 
 HOLD = Path(os.environ["SECOND_THOUGHTS_STORE"]) / "hold"
-_whole = importing._with_progress
+_whole = ImportService.take
 
 
-def _held(source: Source, on_progress: importing.Progress | None, tally: RowTally) -> Iterator[TraceDraft]:
-    yield from _whole(source, on_progress, tally)
-    while HOLD.exists():
-        time.sleep(0.05)
+def _held(
+    self: ImportService, sources: Sequence[Source], *, on_progress: Progress, **options: Any
+) -> Iterator[ImportOutcome]:
+    def wait(done: int, size: int, what: str) -> None:
+        on_progress(done, size, what)
+        while done == size and HOLD.exists():
+            time.sleep(0.05)
+
+    return _whole(self, sources, on_progress=wait, **options)
 
 
-importing._with_progress = _held
+ImportService.take = _held  # type: ignore[method-assign,assignment]
 job_card.time = SimpleNamespace(monotonic=lambda: 0.0 if HOLD.exists() else time.monotonic())  # type: ignore[assignment]
 routes = [*stream_route.routes, *annotate_route.routes]
 shell = Path(__file__).resolve().parents[2] / "pages" / "shell.py"

@@ -19,6 +19,7 @@ from typing import BinaryIO
 from backend.domain import ImportProblem
 from backend.exchange.traces.trace_format import Advance, RowError
 from backend.import_plan import Shape, SourceFile
+from backend.reader_process import opened
 
 # Bytes of one line or cell. A row with 64 responses of 32,768 tokens has about 8 MB.
 ROW_LIMIT = 64 * 2**20
@@ -39,8 +40,14 @@ def open_regular(path: Path, shown: str) -> io.BufferedReader:
     except (OSError, ValueError) as error:
         raise ImportProblem(shown, _why_not(path, error)) from None
     # What was opened is looked at, not the path: that may have become something else by now.
-    kind = os.fstat(handle).st_mode
+    state = os.fstat(handle)
+    kind = state.st_mode
     if stat.S_ISREG(kind):
+        try:
+            opened(path, shown, state.st_size)
+        except ImportProblem:
+            os.close(handle)
+            raise
         return io.BufferedReader(io.FileIO(handle, "rb"), _BUFFER)
     os.close(handle)
     raise ImportProblem(shown, "it is a folder" if stat.S_ISDIR(kind) else "it is a pipe or a device, not a file")

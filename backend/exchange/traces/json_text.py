@@ -57,9 +57,10 @@ def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    for place, (key, value) in enumerate(pairs):
+    first: dict[str, Any] = {}
+    for key, value in pairs:
         # The same value twice is no question.
-        if any(other == key and held != value for other, held in pairs[:place]):
+        if first.setdefault(key, value) != value:
             raise RowError(f"the key '{key[:40]}' stands twice in it with different values; leave the one that counts")
     return found
 

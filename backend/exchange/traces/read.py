@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 
 from backend.domain import ImportProblem, SourceRef, TraceDraft, problem_id
 from backend.exchange.traces.columns import columns_of
 from backend.exchange.traces.detection import named
+from backend.exchange.traces.row_paths import shortened
 from backend.exchange.traces.rows import rows_in
 from backend.exchange.traces.scan import part_of
 from backend.exchange.traces.trace_format import Advance, Format, LeftOut, RowError
@@ -66,10 +67,14 @@ def preview(source: Source, rows: int = 5) -> Preview:
     """The first rows as they stand and the drafts they become. Raises ImportProblem like `read`."""
     form = named(source.format)
     first = list(islice(_records(form, source, lambda size: None), rows))
-    shown = [row for row, _ in first if not isinstance(row, LeftOut)]
+    shown = [shortened(row) for row, _ in first if not isinstance(row, LeftOut)]
     tally = RowTally()
-    drafts = [draft for row, ref in first for draft in _drafts(form, row, ref, source, tally)]
+    drafts = [_shortened(draft) for row, ref in first for draft in _drafts(form, row, ref, source, tally)]
     return Preview(tuple(column.name for column in columns_of(shown)), shown, drafts, tally.counts)
+
+
+def _shortened(draft: Draft) -> Draft:
+    return replace(draft, **{each.name: shortened(getattr(draft, each.name)) for each in fields(draft)})
 
 
 def _records(form: Format, source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, SourceRef]]:

@@ -6,6 +6,7 @@ A number in a path is a place in a list, `*` every key of an object, and a list 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from backend.exchange.traces import fields
@@ -15,6 +16,7 @@ from backend.import_plan import Row
 
 _DEPTH = 6
 _MISSING = object()
+_SHOWN, _MOST_SHOWN = 20_000, 1_000  # characters at either end of a text; items of a list
 
 
 def steps_of(path: str) -> list[str]:
@@ -189,6 +191,17 @@ def _alike(objects: Sequence[Row]) -> bool:
     return all(value.keys() == values[0].keys() for value in values) or all(
         key.isdigit() for each in objects for key in each
     )
+
+
+def shortened(value: Any) -> Any:
+    """A value to look at: long texts without their middle, and of long lists and large objects the beginning."""
+    if isinstance(value, str):
+        return value if len(value) <= 2 * _SHOWN else f"{value[:_SHOWN]} … {value[-_SHOWN:]}"
+    if isinstance(value, list):
+        return [shortened(item) for item in value[:_MOST_SHOWN]]
+    if isinstance(value, dict):
+        return {key: shortened(value[key]) for key in islice(value, _MOST_SHOWN)}
+    return value
 
 
 def describe_value(value: Any) -> str:

@@ -9,6 +9,7 @@ import base64
 import csv
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from itertools import chain
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from backend.domain import ImportProblem
@@ -29,6 +31,9 @@ JSON_LIMIT = 128 * 2**20  # bytes of a JSON file that isn't JSON Lines: it is pa
 DATA_SUFFIXES = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq"}
 _SUFFIX_SHAPES = {".csv": Shape.CSV, ".tsv": Shape.CSV, ".parquet": Shape.PARQUET, ".pq": Shape.PARQUET}
 _QUOTED = re.compile(r'"[^"]*"')
+_MOST_COLUMNS = 10_000
+_ROWS_A_BYTE = 100  # Parquet writes a value that repeats once; beyond it there is nothing in the rows
+_OBJECT = 32  # bytes of a number or of an empty list, as Python has them
 _BATCH = 32  # rows decoded at once: 16 samples of 100 kB a row are then 50 MB
 csv.field_size_limit(ROW_LIMIT)  # process-wide: the standard module has no other place for it
 
@@ -157,8 +162,8 @@ def _csv_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
         delimiter = max(",\t;|", key=unquoted.count)
         # strict: a quote in the wrong place would otherwise swallow the rows after it without a word.
         header = next(csv.reader(chain([first], source), delimiter=delimiter, strict=True), [])
-        if repeated := next((name for name in header if header.count(name) > 1), None):
-            raise RowError(f"the column '{repeated}' appears twice in its header")
+        if (names := Counter(header[: _bounded(len(header))])) and (repeated := names.most_common(1)[0])[1] > 1:
+            raise RowError(f"the column '{repeated[0][:60]}' appears twice in its header")
         for cells in csv.reader(source, delimiter=delimiter, strict=True):
             if not cells:
                 continue
@@ -185,18 +190,60 @@ def _texts(stream: BinaryIO, advance: Advance) -> Iterator[str]:
 def _parquet_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
     number = 0
     try:
-        file = pq.ParquetFile(stream)
+        file, size = pq.ParquetFile(stream), _size(stream)
+        if file.metadata.num_rows > _ROWS_A_BYTE * size:
+            raise RowError(f"it claims to hold {file.metadata.num_rows:,} rows in {size:,} bytes")
+        leaves = [file.schema.column(place) for place in range(_bounded(len(file.schema)))]
+        # Texts that Parquet numbers stay numbered: decoded in its batches, one of 200 MB in 64 rows is 13 GB.
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        file = pq.ParquetFile(stream, metadata=file.metadata, read_dictionary=texts)
         # Parquet is read in columns, so that the bytes of a row are not known: each gets an equal share.
-        share = _size(stream) / max(file.metadata.num_rows, 1)
+        share = size / max(file.metadata.num_rows, 1)
         for batch in file.iter_batches(batch_size=_BATCH):
             # Batches bound the memory, not row groups: many writers make one group of the whole file.
-            for row in batch.to_pylist():
-                number += 1
-                yield number, {name: jsonable(value) for name, value in row.items()}
+            for piece in _pieces(batch, number):
+                for row in piece.to_pylist():
+                    number += 1
+                    yield number, {name: jsonable(value) for name, value in row.items()}
             advance(int(share * batch.num_rows))
-    except (pa.ArrowException, OSError, ValueError, MemoryError, RecursionError) as error:
+    except MemoryError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
+        if isinstance(error, RowError):
+            raise
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160].rstrip(". ")
         raise RowError(f"it can't be read as Parquet ({reason})", number + 1 if number else None) from None
+
+
+def _bounded(columns: int) -> int:
+    if columns > _MOST_COLUMNS:
+        raise RowError(f"it has {columns:,} columns; at most {_MOST_COLUMNS:,} can be read")
+    return columns
+
+
+def _pieces(batch: pa.RecordBatch, before: int) -> Iterator[pa.RecordBatch]:
+    """The batch, or its rows one by one where they would be large together. Raises RowError for a row too large."""
+    if sum(map(_decoded_size, batch.columns)) <= ROW_LIMIT:
+        yield batch
+        return
+    for place in range(batch.num_rows):
+        row = batch.slice(place, 1)
+        if sum(map(_decoded_size, row.columns)) > ROW_LIMIT:
+            raise RowError(f"it is longer than {ROW_LIMIT >> 20} MiB, the most one row may hold", before + place + 1)
+        yield row
+
+
+def _decoded_size(array: pa.Array) -> int:
+    """About how many bytes the values take as Python's objects."""
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        lengths = pc.binary_length(array.dictionary)
+        return pc.sum(pc.take(lengths, array.indices)).as_py() or 0
+    if pa.types.is_struct(kind):
+        return _OBJECT * len(array) + sum(map(_decoded_size, array.flatten()))
+    if pa.types.is_nested(kind):  # lists and maps
+        return _OBJECT * len(array) + _decoded_size(array.flatten())
+    return _OBJECT * len(array) + array.nbytes
 
 
 def _size(stream: BinaryIO) -> int:

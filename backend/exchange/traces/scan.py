@@ -30,13 +30,14 @@ from backend.exchange.traces.source_names import (
     shard_name,
     with_training,
 )
-from backend.exchange.traces.tables import Arm, GuessedTable, guessed, head, of_known_format
+from backend.exchange.traces.tables import Arm, GuessedTable, arms_in, guessed, head, of_known_format
 from backend.exchange.traces.trace_format import Format, LeftOut, RowError, ScannedFile
 from backend.import_plan import (
     NO_QUESTION,
     ColumnMapping,
     ImportPlan,
     Row,
+    Said,
     Skipped,
     Source,
     SourceFile,
@@ -52,6 +53,9 @@ _MAGIC = (
     (b"PK\x03\x04", "an archive, not read here; unpack it first"),
     (b"\x1f\x8b", "compressed; unpack it first"),
     (b"\x28\xb5\x2f\xfd", "compressed; unpack it first"),
+    (b"BZh", "compressed; unpack it first"),
+    (b"\xfd7zXZ", "compressed; unpack it first"),
+    (b"ARROW1", "Arrow's own format; write it as Parquet"),
     # The paper's completions/*.pkl and slime's dumps are such.
     (b"\x80", "pickled objects of a program, never opened: they can run code"),
     (b"SQLite format 3", "a database; export its traces as JSON Lines or Parquet"),
@@ -71,6 +75,11 @@ def scan(paths: Sequence[Path], base: Path | None = None) -> ImportPlan:
     _settle(founds, plan)
     plan.skipped.sort(key=lambda skipped: skipped.file)
     return plan
+
+
+def scan_as(paths: Sequence[Path], said: Said, base: Path | None = None) -> ImportPlan:
+    """Like `scan_mapped`, with the mappings that a person's words mean. Raises UserError."""
+    return scan_mapped(paths, arms_in(paths, said), base)
 
 
 def scan_mapped(paths: Sequence[Path], arms: Sequence[Arm], base: Path | None = None) -> ImportPlan:

@@ -16,7 +16,7 @@ from backend.domain import ImportProblem, UserError, visible
 from backend.exchange.traces.columns import arms_of, columns_of, guess_mapping, holds_traces, left_over, with_use
 from backend.exchange.traces.detection import detect
 from backend.exchange.traces.input_files import shown_name, stamped_file
-from backend.exchange.traces.row_paths import expand, flat, optional_value, places
+from backend.exchange.traces.row_paths import expand, flat, optional_value, places, shortened
 from backend.exchange.traces.rows import first_row, rows_in
 from backend.exchange.traces.trace_format import Format, LeftOut, ScannedFile
 from backend.import_plan import ColumnMapping, Row, RowPlace, Said, TableColumn, TableView
@@ -171,7 +171,7 @@ def view(path: Path, place: str | None = None) -> TableView:
     found = ScannedFile(path, shown_name(path), path.absolute().parts[1:], *looked)
     table = guessed(found, None, place)
     arms = tuple(str(arm.text) for arm, _ in table.arms) if len(table.arms) > 1 else ()
-    return TableView(table.columns, list(table.shown), table.guess, arms, table.places)
+    return TableView(table.columns, list(map(shortened, table.shown)), table.guess, arms, table.places)
 
 
 def arms_in(paths: Sequence[Path], said: Said) -> list[Arm]:

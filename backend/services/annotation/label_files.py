@@ -4,21 +4,25 @@ Owns what an export tells of people and traces, and that a project exported and 
 """
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from backend.annotation import AnnotatedSpan, AnnotatedText, Label, Labelled, Op, Project, Role, Scheme
+from backend.config import Settings
 from backend.domain import UserError, visible
 from backend.exchange.labels import span_formats
 from backend.exchange.labels.archive import safe
 from backend.exchange.labels.parts import Bundle, cue_json
 from backend.exchange.traces.input_files import shown_name
+from backend.reader_process import reader_pool
 from backend.services.access.display_names import NAME, comparable
 from backend.services.access.people import PeopleService
 from backend.services.annotation.label_schemes import fitted
 from backend.services.annotation.labelling import LabellingService
+from backend.services.annotation.machine_cues import LexiconCueFinder
 from backend.services.annotation.projects import ANNOTATORS, ProjectService
 from backend.services.lexicons.catalog import LexiconService
 from backend.store import Store
@@ -48,10 +52,10 @@ class Exported(NamedTuple):
 
 
 class Upload(NamedTuple):
-    """A file as a browser sends it."""
+    """A file as a browser sends it, or where it lies."""
 
     name: str
-    data: bytes
+    data: bytes | Path
 
 
 class LabelFileService:
@@ -59,13 +63,15 @@ class LabelFileService:
 
     def __init__(
         self,
+        settings: Settings,
         store: Store,
         lexicons: LexiconService,
         people: PeopleService,
         projects: ProjectService,
         labelling: LabellingService,
     ) -> None:
-        """`people` checks roles."""
+        """`people` checks roles; `store` is that of the `settings`."""
+        self._settings, self._readers = settings, reader_pool(settings.read_mb, settings.read_seconds)
         self._store, self._lexicons, self._people = store, lexicons, people
         self._projects, self._labelling = projects, labelling
 
@@ -152,13 +158,23 @@ class LabelFileService:
                 stem, suffix = Path(upload.name).stem, Path(upload.name).suffix.lower()
                 # A text and its annotations for brat belong together by their name; of others the name is only a label.
                 kept = f"{safe(stem) or 'text'}{suffix}" if suffix in (".ann", ".txt") else str(number)
-                (path := Path(folder) / kept).write_bytes(upload.data)
+                path = Path(folder) / kept
+                if isinstance(upload.data, Path):
+                    path.symlink_to(upload.data.resolve())
+                else:
+                    path.write_bytes(upload.data)
                 found.append((path, upload.name))
             return self._enter(actor, found, name, gold, form)
 
     def _enter(self, actor: str, files: Sequence[tuple[Path, str]], name: str, gold: bool, form: str) -> Project:
         if not files:
             raise UserError("Name a file to import.")
+        # In a process of bounded memory, from the first byte of a file to the last row of the project.
+        [made] = self._readers.stream(import_here, self._settings, actor, files, name, gold, form)
+        return self._projects.get(made)
+
+    def enter(self, actor: str, files: Sequence[tuple[Path, str]], name: str, gold: bool, form: str) -> Project:
+        """Read files, which have names to show, and enter their texts and labels as a project, in this process."""
         # A text that lies beside its annotations is read with them.
         read_with = {path.with_suffix(".txt") for path, _ in files if path.suffix.lower() == ".ann"}
         bundles = [span_formats.read(path, shown, form) for path, shown in files if path not in read_with]
@@ -184,6 +200,25 @@ class LabelFileService:
             annotators=first.annotators if 1 <= first.annotators <= ANNOTATORS else None,
             lexicon=lexicons.get(first.lexicon),
         )
+
+
+def import_here(
+    settings: Settings,
+    actor: str,
+    files: Sequence[tuple[Path, str]],
+    name: str,
+    gold: bool,
+    form: str,
+    tell: Callable[[str], None],
+) -> None:
+    """Import files of labels in this process, whatever memory they take; `tell` gets the project's id."""
+    with closing(Store(settings)) as store:
+        people = PeopleService(store, settings)
+        lexicons = LexiconService(store, settings.lexicons, people)
+        projects = ProjectService(store, lexicons, people)
+        labelling = LabellingService(store, people, projects, LexiconCueFinder(lexicons))
+        service = LabelFileService(settings, store, lexicons, people, projects, labelling)
+        tell(service.enter(actor, files, name, gold, form).id)
 
 
 def _text(

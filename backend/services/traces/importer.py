@@ -5,13 +5,17 @@ Owns the order of these steps, the recognition of what is already stored, and th
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from backend.annotation import Role
+from backend.config import Settings
 from backend.domain import (
     ImportProblem,
     ProblemDraft,
@@ -25,8 +29,8 @@ from backend.domain import (
     visible,
 )
 from backend.exchange.traces.read import RowTally, preview, read
-from backend.exchange.traces.scan import scan, scan_mapped
-from backend.exchange.traces.tables import arms_in, view
+from backend.exchange.traces.scan import scan, scan_as
+from backend.exchange.traces.tables import view
 from backend.grading.pool import GraderPool
 from backend.grading.rules import Response
 from backend.grading.verdicts import Verdicts
@@ -43,7 +47,9 @@ from backend.import_plan import (
     SourceKind,
     TableView,
 )
+from backend.reader_process import GivenUp, reader_pool
 from backend.services.access.authorization import needs
+from backend.services.access.people import PeopleService
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.lexicons.run_languages import RunLanguages
 from backend.services.traces.file_tokenizer import FileTokenizer
@@ -56,8 +62,12 @@ from backend.store.ledger import ProblemRow, SetRow, SourceRow
 from backend.store.parts import PartWriter
 from backend.store.trace_columns import TokenCounter, mapping_key
 
-# Called with (bytes read, bytes in all, what is being read).
+P = ParamSpec("P")
+R = TypeVar("R")
+Step = tuple[int, int, str]  # bytes read, bytes in all, what is being read
 Progress = Callable[[int, int, str], None]
+
+_MOST_KNOWN = 64  # answers about files that are kept: those of a page, with its previews
 
 # "asked": the file needs a word of a person; `sentence` names its unused long columns and how to map them.
 State = Literal["imported", "present", "planned", "skipped", "failed", "asked"]
@@ -78,11 +88,29 @@ class ImportOutcome:
 
 
 class ImportService:
-    """Imports files and folders into one store."""
+    """Imports files and folders into one store; they are read in processes of bounded memory and time."""
 
-    def __init__(self, store: Store, lexicons: LexiconService, graders: int) -> None:
-        """`graders` processes grade answers."""
-        self._store, self._lexicons, self._graders = store, lexicons, graders
+    def __init__(self, settings: Settings, store: Store) -> None:
+        """`store` is that of the `settings`."""
+        self._settings, self._store = settings, store
+        self._readers = reader_pool(settings.read_mb, settings.read_seconds)
+        self._known: dict[str, tuple[object, Any]] = {}
+
+    def warm(self) -> None:
+        """Start a process for files that will soon be named."""
+        self._readers.warm()
+
+    def _asked(self, paths: Sequence[Path], function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What `function` finds in the files below `paths`: read once, for as long as they stay as they are."""
+        # A page asks the same at every click.
+        key, state = repr((function.__qualname__, args, kwargs)), _stamps(paths)
+        held = self._known.pop(key, None)
+        if held is None or held[0] != state:
+            held = (state, self._readers.call(function, *args, **kwargs))
+        self._known[key] = held
+        for oldest in list(self._known)[:-_MOST_KNOWN]:
+            self._known.pop(oldest, None)
+        return cast(R, held[1])
 
     @needs(Role.ADMIN)
     def plan(self, paths: Sequence[Path], mapping: Said | None = None, base: Path | None = None) -> ImportPlan:
@@ -92,13 +120,13 @@ class ImportService:
         that haven't are skipped, or fail where they were named directly. Names are shown relative to `base`.
         """
         if not mapping:
-            return scan(paths, base)
+            return self._asked(paths, scan, paths, base)
         known = {field.name for field in fields(ColumnMapping)}
         if unknown := sorted(set(mapping) - known):
             raise UserError(
                 f"There is no field {visible(unknown[0], 40)!r} to map; there are {', '.join(sorted(known))}."
             )
-        plan = scan_mapped(paths, arms_in(paths, mapping), base)
+        plan = self._asked(paths, scan_as, paths, mapping, base)
         # Of a single file the problem is that of the mapping.
         if plan.failed and not plan.sources and len(paths) == 1:
             raise plan.failed[0]
@@ -107,7 +135,7 @@ class ImportService:
     @needs(Role.ADMIN)
     def preview(self, source: Source) -> Preview:
         """The first rows of a source, and the drafts they become. Raises ImportProblem."""
-        return preview(source)
+        return self._asked(source.paths, preview, source)
 
     @needs(Role.ADMIN)
     def peek(self, path: Path, rows: str | None = None) -> TableView:
@@ -116,7 +144,7 @@ class ImportService:
         `rows` is a place of rows inside the file; None takes the likeliest. Always answers for a readable table, so
         that a mapping can be offered for any file.
         """
-        return view(path, rows)
+        return self._asked([path], view, path, rows)
 
     @needs(Role.ADMIN)
     def effect(self, paths: Sequence[Path], mapping: Said, base: Path | None = None, rows: int = 20) -> MappingEffect:
@@ -126,7 +154,7 @@ class ImportService:
         try:
             sources = self.plan(paths, mapping, base).sources
             for source in sources:
-                previews.append(preview(source, rows))
+                previews.append(self._asked(source.paths, preview, source, rows))
         except UserError as error:
             return MappingEffect(sources, previews, str(error))
         return MappingEffect(sources, previews)
@@ -134,7 +162,7 @@ class ImportService:
     @needs(Role.ADMIN)
     def survey(self, source: Source) -> SourceSurvey:
         """What a source will become, found by reading it through; stores nothing, raises nothing."""
-        return survey(source)
+        return self._asked(source.paths, survey, source)
 
     @needs(Role.ADMIN)
     def present(self, source: Source) -> str:
@@ -171,29 +199,66 @@ class ImportService:
         on_progress: Progress | None = None,
     ) -> Iterator[ImportOutcome]:
         """Import these sources, each whole or not at all; one outcome each, as they come."""
-        counter = FileTokenizer(tokenizer) if tokenizer else None
-        with GraderPool(self._graders) as graders:
-            # One after the other, each in a transaction of its own: a bad file costs nothing but itself.
-            for source in sources:
-                try:
-                    if source.kind is SourceKind.PROBLEMS:
-                        outcome = self._import_problems(source, dry_run)
-                    else:
-                        outcome = self._import_run(source, graders, counter, dry_run, on_progress)
-                except UserError as error:
-                    outcome = ImportOutcome("failed", str(error))
-                yield outcome
+        left = list(sources)
+        while left:
+            try:
+                asked = (self._settings, left, tokenizer, dry_run)
+                with closing(self._readers.stream(import_here, *asked)) as steps:
+                    for step in steps:
+                        if isinstance(step, ImportOutcome):
+                            left = left[1:]
+                            yield step
+                        elif on_progress:
+                            on_progress(*step)
+            except GivenUp as problem:  # its process is gone; the others go on in another
+                left = left[1:]
+                yield ImportOutcome("failed", str(problem))
 
-    # -- runs ---------------------------------------------------------------------------------------
 
-    def _import_run(
-        self,
-        source: Source,
-        graders: GraderPool,
-        counter: TokenCounter | None,
-        dry_run: bool,
-        on_progress: Progress | None,
-    ) -> ImportOutcome:
+def _stamps(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
+    """Size and time of every file below some paths."""
+    found = []
+    for path in paths:
+        below = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)  # noqa: PTH118
+        for each in chain([str(path)], below):
+            with suppress(OSError, ValueError):
+                state = os.stat(each)  # noqa: PTH116 - of a folder of many thousand files, at every click
+                found.append((each, state.st_size, state.st_mtime_ns))
+    return found
+
+
+def import_here(
+    settings: Settings,
+    sources: Sequence[Source],
+    tokenizer: Path | None,
+    dry_run: bool,
+    tell: Callable[[ImportOutcome | Step], None],
+) -> None:
+    """Import sources in this process, whatever memory they take; `tell` gets steps of progress, and an outcome each."""
+    counter = FileTokenizer(tokenizer) if tokenizer else None
+    with closing(Store(settings)) as store, GraderPool(settings.graders) as graders:
+        lexicons = LexiconService(store, settings.lexicons, PeopleService(store, settings))
+        importer = _SourceImporter(store, lexicons, graders, counter, lambda *step: tell(step))
+        # One after the other, each in a transaction of its own: a bad file costs nothing but itself.
+        for source in sources:
+            try:
+                take = importer.problems if source.kind is SourceKind.PROBLEMS else importer.run
+                tell(take(source, dry_run))
+            except UserError as error:
+                tell(ImportOutcome("failed", str(error)))
+
+
+@dataclass(frozen=True, slots=True)
+class _SourceImporter:
+    """Imports one source after the other into a store; `counter` counts tokens in place of the files."""
+
+    _store: Store
+    _lexicons: LexiconService
+    _graders: GraderPool
+    _counter: TokenCounter | None
+    _on_progress: Progress
+
+    def run(self, source: Source, dry_run: bool) -> ImportOutcome:
         identity = identity_of(source)
         name = visible(f"{source.info.model} · {source.info.dataset}")
         where = visible(source.files[0].shown) + (f" and {len(source.files) - 1} more" if len(source.files) > 1 else "")
@@ -205,10 +270,10 @@ class ImportService:
         if dry_run:
             return ImportOutcome("planned", f"{where}: {source.format} would become {name}.")
         # What is written before a failure is never registered, and the writer removes it: there are no half runs.
-        work, tally = RunBuilder(identity, source.info, self._lexicons.matchers(), counter), RowTally()
+        work, tally = RunBuilder(identity, source.info, self._lexicons.matchers(), self._counter), RowTally()
         with PartWriter(self._store.folder, identity) as writer:
             try:
-                for draft, verdicts in graded(_with_progress(source, on_progress, tally), graders):
+                for draft, verdicts in graded(_with_progress(source, self._on_progress, tally), self._graders):
                     work.add(draft, verdicts, writer)
                 if not work.count:
                     return ImportOutcome(
@@ -230,9 +295,7 @@ class ImportService:
         sentence = " ".join([f"{where}: {name}, {told}.", *strange])
         return ImportOutcome("imported", sentence, identity, counts=tally.counts)
 
-    # -- problem sets -------------------------------------------------------------------------------
-
-    def _import_problems(self, source: Source, dry_run: bool) -> ImportOutcome:
+    def problems(self, source: Source, dry_run: bool) -> ImportOutcome:
         where, name = visible(source.files[0].shown), source.info.dataset
         identity = identity_of(source)
         if any(row.id == identity for row in self._store.ledger.problem_sets()):
@@ -292,10 +355,9 @@ def _noted(run: Run, counts: RowCounts) -> Run:
     return replace(run, info=replace(run.info, note=note))
 
 
-def _with_progress(source: Source, on_progress: Progress | None, tally: RowTally) -> Iterator[TraceDraft]:
+def _with_progress(source: Source, on_progress: Progress, tally: RowTally) -> Iterator[TraceDraft]:
     def report(done: int) -> None:
-        if on_progress:
-            on_progress(done, max(source.size, 1), source.files[0].shown)
+        on_progress(done, max(source.size, 1), source.files[0].shown)
 
     return cast("Iterator[TraceDraft]", read(source, on_progress=report, tally=tally))
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend import config
 from backend.domain import UserError
 from backend.services import build_services
+from pages.components.frame.upload_spool import UploadSpool
 from pages.parts.app.access_check import AccessCheck
 
 HEADERS = {
@@ -64,7 +65,7 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers)
 
 
-middleware = [Middleware(SecurityHeaders), Middleware(AccessCheck)]
+middleware = [Middleware(SecurityHeaders), Middleware(AccessCheck), Middleware(UploadSpool)]
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.parts.imports.mapping_form import mapping_form
 from pages.parts.imports.preview import draft_table, row_table
-from pages.parts.imports.reading import files_of, paths_of, survey_of
+from pages.parts.imports.reading import files_of
 
 _MOST_LEFT = 40  # files that nothing reads and that are looked at, whether they are tables
 
@@ -41,7 +41,7 @@ def problems_of(plan: ImportPlan) -> None:
 def source_table(sources: Sequence[Source]) -> list[Source]:
     """Draws the sources as a table whose names can be edited; returns those to import, with their corrections."""
     with st.spinner("Counting traces"):
-        surveys = [survey_of(source) for source in sources]
+        surveys = [services().imports.survey(source) for source in sources]
     st.header("Will be imported as", anchor=False)
     # Of many long paths only the ends differ.
     above = os.path.commonpath([source.files[0].shown.rpartition("/")[0] for source in sources])
@@ -126,7 +126,7 @@ def source_view(sources: Sequence[Source], base: Path | None) -> None:
     labels = [" · ".join(filter(None, (s.info.model, s.info.dataset, files_of(s)))) for s in sources]
     source = sources[_choice(labels, "looking")]
     _first_rows(source)
-    paths = paths_of(source)
+    paths = source.paths
     key = f"differently-{digest(*map(str, paths), size=6)}"
     if st.toggle("Read it differently", key=key, help="Choose yourself which column holds what."):
         mapping_form(paths, source.mapping, base, first=False)
@@ -163,7 +163,7 @@ def _choice(labels: Sequence[str], key: str) -> int:
 
 
 def _first_rows(source: Source) -> None:
-    found = survey_of(source)
+    found = services().imports.survey(source)
     if found.problem:
         notice(found.problem, "error")
     if found.counts and (found.counts.left or found.counts.tags):

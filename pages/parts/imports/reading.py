@@ -12,7 +12,6 @@ import streamlit as st
 
 from backend.domain import UserError
 from backend.import_plan import ImportPlan, Said, Source
-from backend.services.traces.import_survey import SourceSurvey
 from pages.components.frame.session import services
 
 Paths = tuple[Path, ...]
@@ -29,7 +28,7 @@ def read_plan(paths: Sequence[Path], base: Path | None) -> ImportPlan:
             raise UserError(f"{error} Read it as recognised, or choose other columns.") from error
         mine, names = set(files), {problem.file for problem in plan.failed if _is_of(problem.file, files, base)}
         plan = ImportPlan(
-            [*found.sources, *(source for source in plan.sources if not mine & set(paths_of(source)))],
+            [*found.sources, *(source for source in plan.sources if not mine & set(source.paths))],
             plan.skipped,
             [*(problem for problem in plan.failed if problem.file not in names), *found.failed],
             [question for question in plan.questions if not mine & set(question.paths)],
@@ -41,24 +40,10 @@ def _is_of(shown: str, files: Paths, base: Path | None) -> bool:
     return any(shown == str(file.relative_to(base) if base and file.is_relative_to(base) else file) for file in files)
 
 
-def paths_of(source: Source) -> Paths:
-    """The files whose rows a source has."""
-    return tuple(file.path for file in source.files)
-
-
 def mapped() -> dict[Paths, Said]:
     """The mappings a person gave, by the files they are for."""
     found: dict[Paths, Said] = st.session_state.setdefault("mapped", {})
     return found
-
-
-def survey_of(source: Source) -> SourceSurvey:
-    """What a source will become; read once, because the page runs again at every click."""
-    surveys: dict[str, SourceSurvey] = st.session_state.setdefault("surveys", {})
-    key = f"{source.format}{source.sha256s}{source.key}{source.mapping}"
-    if key not in surveys:
-        surveys[key] = services().imports.survey(source)
-    return surveys[key]
 
 
 def files_of(source: Source) -> str:

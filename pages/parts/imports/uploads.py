@@ -1,12 +1,10 @@
 """Uploads on disk: where they lie until they are imported, under the folders they were dropped with.
 
-Owns the temporary folders of uploads.
+Owns which files of a session are under review.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,8 +12,8 @@ from typing import Any
 import streamlit as st
 
 from backend.domain import UserError, visible
+from pages.components.frame.upload_spool import PlacedFolder, place
 
-_PREFIX = "second-thoughts-"
 _MOST_FOLDERS = 24
 
 
@@ -31,16 +29,16 @@ def place_uploads(uploads: Sequence[Any], local: str | None, folder: bool) -> tu
         return [], None
     # Written once for a set of files: the page runs again at every click, and files have hundreds of megabytes.
     known = [upload.file_id for upload in uploads]
-    held: tuple[list[str], Path] | None = st.session_state.get("held")
+    held: tuple[list[str], PlacedFolder] | None = st.session_state.get("held")
     if held is None or held[0] != known:
         if held:
-            sweep_uploads(held[1])
-        base = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            held[1].remove()
+        placed = PlacedFolder()
         for upload in uploads:
-            _write(base, upload)
-        st.session_state.held = (known, base)
+            _write(placed.path, upload)
+        st.session_state.held = (known, placed)
         forget()
-    base = st.session_state.held[1]
+    base: Path = st.session_state.held[1].path
     # Swept, the uploads have been imported: the widget still names them, and there is nothing left to review.
     if not base.is_dir():
         return [], None
@@ -50,7 +48,7 @@ def place_uploads(uploads: Sequence[Any], local: str | None, folder: bool) -> tu
 
 def forget() -> None:
     """Forgets what was said of earlier files, and what became of them."""
-    for name in ("mapped", "surveys", "looking", "asking", "leftover", "outcomes"):
+    for name in ("mapped", "looking", "asking", "leftover", "outcomes"):
         st.session_state.pop(name, None)
 
 
@@ -67,11 +65,10 @@ def _write(base: Path, upload: Any) -> None:
     if not target.resolve().is_relative_to(base.resolve()):
         raise UserError(f"The name {visible(upload.name)} can't be used for a file.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("wb") as out:
-        shutil.copyfileobj(upload, out)
+    place(upload, target)
 
 
 def sweep_uploads(base: Path | None) -> None:
-    """Removes a temporary folder of uploads; any other folder stays."""
-    if base and base.name.startswith(_PREFIX):
-        shutil.rmtree(base, ignore_errors=True)
+    """Removes the uploads that lie in the folder `base`; any other folder stays."""
+    if base and (held := st.session_state.get("held")) and held[1].path == base:
+        held[1].remove()

@@ -9,6 +9,7 @@ from backend.services.annotation.label_files import Upload
 from backend.services.annotation.records import ProjectInfo
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
+from pages.components.frame.upload_spool import PlacedFolder, place
 
 _LARGEST = 200  # MB, as the server takes them
 
@@ -75,7 +76,10 @@ def import_project(person: Person) -> None:
     gold = st.toggle("They are gold: adjudicated already", key="import-gold")
     st.caption("Read: " + ", ".join(form.title for form in services().label_files.formats() if form.reads) + ".")
     if st.button("Import as a project", type="primary", disabled=not files, key="import-labels"):
-        _import(person, [Upload(file.name, file.getvalue()) for file in files], gold)
+        placed = PlacedFolder()
+        for number, file in enumerate(files):
+            place(file, placed.path / str(number))
+        _import(person, [Upload(file.name, placed.path / str(number)) for number, file in enumerate(files)], gold)
 
 
 def _import(person: Person, files: Sequence[Upload], gold: bool) -> None:

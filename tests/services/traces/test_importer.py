@@ -20,6 +20,7 @@ from backend.domain import Context, Section, TraceFilter, UserError, problem_id
 from backend.import_plan import Overrides
 from backend.lexicon.entries import MatchMode
 from backend.services import Services, build_services
+from backend.services.traces.importer import import_here
 from backend.store.trace_filters import VERDICTS
 from tests.services.made_files import BOXED, row, state, take, take_one, write
 
@@ -357,10 +358,14 @@ def test_prompt_cues_are_kept_and_not_counted(services: Services, tmp_path: Path
     assert services.runs.densities()[run]["kim2026"][0] == 1.0
 
 
-def test_a_run_of_many_parts_is_one_run(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_many_parts_is_one_run(
+    services: Services, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("backend.services.traces.run_builder.PART_BYTES", 2_000)
     rows = [row(f"{i % 5}?", f"wait {i} " + "x" * 300, gold=None) for i in range(40)]
-    run = take_one(services, write(tmp_path / "a.jsonl", rows))
+    plan, told = services.imports.plan([write(tmp_path / "a.jsonl", rows)]), list[Any]()
+    import_here(settings, plan.sources, None, False, told.append)  # in this process, where parts are small
+    run = told[-1].run
     assert len(services.store.ledger.parts("traces", [run])) > 3
     listed = services.trace_list.page(TraceFilter(lexicon="kim2026"), sort="problem").rows
     assert len(listed) == 40 and all(item.cues == 1 for item in listed)

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from backend.annotation import AnnotatedSpan, AnnotatedText, LabelKind, Scheme
 from backend.domain import Group, ImportProblem
 from backend.exchange.traces.input_files import open_regular, reading, shown_name, whole
+from backend.exchange.traces.json_text import parse
 from backend.exchange.traces.rows import JSON_LIMIT, load_object
 
 LABELLED_BY: Final = "a model"  # not people: every figure against these labels has to say so
@@ -37,10 +36,8 @@ def read(raw: bytes, shown: str, text: str | None = None) -> AnnotatedText:
 
     Raises ImportProblem where the file is of another kind, and where a sentence isn't in the text, naming its number.
     """
-    try:
-        rows = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise ImportProblem(shown, "it is not JSON") from None
+    with reading(shown):
+        rows = parse(raw)
     if not isinstance(rows, list) or not rows or not all(map(_labelled, rows)):
         raise ImportProblem(shown, "it is no list of sentences with 'chunk' and 'function_tags'")
     if text is None:

@@ -115,9 +115,9 @@ def read(path: Path, shown: str) -> Bundle:
                     number += 1
                     with at_row(number):
                         found.take(dict(zip(columns, values, strict=True)))
-        except RowError:
+        except (RowError, MemoryError):
             raise
-        except (pa.ArrowException, OSError, MemoryError, ValueError, LookupError) as error:
+        except (pa.ArrowException, OSError, ValueError, LookupError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0][:160].rstrip(". ")
             raise RowError(f"it can't be read as Parquet ({reason})", number + 1 if number else None) from None
         return bundle_from(parse_object(head).get("project"), [checked(text) for text in found.texts()])
