@@ -16,6 +16,7 @@ import re
 import resource
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
@@ -40,6 +41,7 @@ _AT_ONCE: Final = 2  # questions, each with the memory of a whole process
 _START_SECONDS: Final = 120.0
 _MOST_FILES: Final = 20  # given up for one question; each of them may have taken all its time
 _ANSWER: Final = 64 * 2**20  # bytes of one answer: it is held by whoever asked, who has no limit
+_END_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 900.0
 _STALE: Final = 256 * 2**20  # bytes that a process may have grown by; allocators seldom give back
 # Loaded ahead of the first question, for seconds that a person would wait.
@@ -137,6 +139,8 @@ class ReaderPool:
             if whole and len(self._idle) < _AT_ONCE:
                 self._idle.append(child)
             else:
+                child.terminate()  # it takes away what it has half written
+                child.wait(_END_SECONDS)
                 child.kill()
 
     def _ready(self, question: Message) -> ChildProcess:
@@ -198,7 +202,8 @@ def main(megabytes: int, modules: Sequence[str]) -> None:
     """Answer questions from standard input until it closes, or until none has come for long."""
     send, questions = json_output(), Queue[bytes]()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; Ctrl-C reaches the whole group
-    follow_input(questions.put, lambda: os._exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    follow_input(questions.put, _end)
     for module in modules:
         if questions.empty():  # who asks at once waits for what the question needs alone
             import_module(module)
@@ -206,6 +211,13 @@ def main(megabytes: int, modules: Sequence[str]) -> None:
     with suppress(Empty):
         while _used("VmRSS") - before < _STALE:
             _answer(json.loads(questions.get(timeout=_IDLE_SECONDS)), send, questions, megabytes)
+
+
+def _end() -> None:
+    """End this process, whose parent is gone: what is half written is taken away where that is quick."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_END_SECONDS)
+    os._exit(1)
 
 
 def _answer(question: Message, send: Send, questions: Queue[bytes], megabytes: int) -> None:

@@ -463,21 +463,21 @@ def test_an_interrupted_import_leaves_nothing(kept: Settings, tmp_path: Path) ->
     rows = [row(f"{i}?", f"wait \\boxed{{{i}/{i + 1}}}", gold=f"{2 * i}/{2 * i + 2}") for i in range(20)]
     before, reached = state(kept.store), tmp_path / "reached"
     path = write(tmp_path / "slow.jsonl", rows)
-    code = f"""
-import pathlib, sys, time, backend.services.traces.importer as importing, backend.services.traces.run_builder as storing
+    code = """
+import sys, backend.services.traces.importer as importing
 from backend.cli.main import main
-def held(*given, whole=importing._with_progress):
-    yield from whole(*given)
-    pathlib.Path({str(reached)!r}).touch()
-    time.sleep(3600)
-storing.PART_BYTES, importing._with_progress = 1, held
+from tests.cli.held_import import import_here
+importing.import_here = import_here
 sys.exit(main(sys.argv[1:]))
 """
     command = [sys.executable, "-c", code, "import", str(path), "--store", str(kept.store)]
+    env = {**os.environ, "REACHED": str(reached)}
     # Whoever runs tests in the background has them ignore Ctrl-C, and what they start inherits that.
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        running = subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
     finally:
         signal.signal(signal.SIGINT, former)
     until(lambda: reached.exists() or running.poll() is not None)

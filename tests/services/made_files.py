@@ -45,7 +45,7 @@ def state(store: Path) -> tuple[dict[str, bytes | None], list[str]]:
     files = {
         path.relative_to(store).as_posix(): path.read_bytes() if path.is_file() else None
         for path in sorted(store.rglob("*"))
-        if "ledger.sqlite" not in path.name and path.name != "lab-models.json"
+        if "ledger.sqlite" not in path.name and path.name not in ("lab-models.json", "store-id")
     }
     with closing(sqlite3.connect(store / "ledger.sqlite")) as connection:
         rows = [line for line in connection.iterdump() if 'INTO "state"' not in line]
