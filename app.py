@@ -8,9 +8,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.components.frame.outage import show_refusal
 from pages.components.labelling import annotate_route
 from pages.components.live import stream_route
 from pages.parts.app.server import lifespan, middleware
 
 routes = [*stream_route.routes, *annotate_route.routes]
-app = st.App(Path(__file__).parent / "pages" / "shell.py", routes=routes, middleware=middleware, lifespan=lifespan)
+app = st.App(
+    Path(__file__).parent / "pages" / "shell.py",
+    routes=routes,
+    middleware=middleware,
+    lifespan=lifespan,
+    on_script_error=show_refusal,  # of fragments and callbacks, which run outside of the shell's script
+)

@@ -2,17 +2,21 @@
 
 import streamlit as st
 
-from backend.domain import UserError
+from backend.outages import LedgerUnreachable
 from pages.components.frame.chrome import configure_page, load_style, navigation
 from pages.components.frame.gate import person_foot, require_person
-from pages.components.frame.notice import notice
+from pages.components.frame.outage import refusals_shown, store_mark
 from pages.components.frame.session import services
 from pages.parts.shell.job_card import job_card
 
 configure_page()
 load_style()
-# Before the navigation: whoever isn't signed in sees no list of pages either.
-person = require_person()
+outage = None
+try:
+    # Before the navigation: whoever isn't signed in sees no list of pages either.
+    person = require_person()
+except LedgerUnreachable as error:
+    outage = error
 page = navigation(
     {
         "Read": [
@@ -42,16 +46,18 @@ page = navigation(
         ],
     }
 )
-# Before the page: a page may stop the script, and its sidebar would lack what comes after.
-job_card()
-person_foot(person)
-begun = services().runs.version()
-try:
-    page.run()
-except Exception as error:
-    # A run was found damaged, or deleted, while the page was drawn: the next time it is drawn without it.
-    if services().runs.version() != begun:
-        st.rerun()
-    if not isinstance(error, UserError):
+with refusals_shown():
+    if outage:
+        raise outage
+    # Before the page: a page may stop the script, and its sidebar would lack what comes after.
+    store_mark()
+    job_card()
+    person_foot(person)
+    begun = services().runs.version()
+    try:
+        page.run()
+    except Exception:
+        # A run was found damaged, or deleted, while the page was drawn: the next time it is drawn without it.
+        if services().runs.version() != begun:
+            st.rerun()
         raise
-    notice(str(error), "error")

@@ -15,9 +15,9 @@ from filelock import FileLock
 
 from backend.config import Settings
 from backend.services import Services, build_services
-from tests.postgres_server import postgres, url
+from tests.postgres_server import own_postgres, postgres, url
 
-__all__ = ["postgres", "url"]
+__all__ = ["own_postgres", "postgres", "url"]
 
 # A busy machine is no failure: no test asserts how long anything takes. The same commit gives the same examples, so that
 # what is green stays green; `--hypothesis-profile=search` looks for new ones.

@@ -30,6 +30,7 @@ ALLOWED = {
     "config": {"domain"},
     "import_plan": {"domain"},
     "messages": {"domain"},
+    "outages": {"domain"},
     "child_process": set(),
     "reader_process": {"domain", "child_process"},
     "codec": set(),
@@ -43,7 +44,7 @@ ALLOWED = {
         *("domain", "annotation", "import_plan", "messages", "files", "reader_process"),
         *("lexicon", "measure", "grading", "detect"),
     },
-    "store": {"domain", "annotation", "config", "files", "lexicon", "measure", "grading"},
+    "store": {"domain", "annotation", "config", "files", "outages", "lexicon", "measure", "grading"},
     # Of these three, services use the modules that load no model library; test_pages_load_no_model_library sees to it.
     "engines": {"domain", "messages", "child_process", "files"},
     "lab": {"domain", "files", "grading", "measure", "distill"},
@@ -54,6 +55,7 @@ ALLOWED = {
             "annotation",
             "config",
             "import_plan",
+            "outages",
             "child_process",
             "codec",
             "files",
@@ -83,7 +85,17 @@ ALLOWED = {
     "__main__": {"cli"},
 }
 # Of a service a page takes its words, of what is pure anything; of `distill` only what a training can be set to.
-PAGES_MAY = {"domain", "annotation", "config", "import_plan", "measure", "report", "services", "distill.settings"}
+PAGES_MAY = {
+    "domain",
+    "annotation",
+    "config",
+    "import_plan",
+    "outages",
+    "measure",
+    "report",
+    "services",
+    "distill.settings",
+}
 MODEL_PACKAGES = {"engines", "distill", "lab", "worker", "detect"}
 MODEL_LIBRARIES = {
     *("torch", "transformers", "vllm", "trl", "peft", "accelerate", "datasets", "safetensors", "openai", "dbos"),

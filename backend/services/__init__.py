@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 from backend.config import Settings
+from backend.outages import StoreUnavailable
 from backend.services.access.people import PeopleService
 from backend.services.annotation.adjudication import AdjudicationService
 from backend.services.annotation.gamma import GammaService
@@ -90,7 +92,8 @@ def build_services(settings: Settings) -> Services:
     """Open the store and make its services. Raises UserError where the store can't be opened."""
     store = Store(settings)
     # What a process that was killed left half-written goes before anybody lists files.
-    store.sweep()
+    with suppress(StoreUnavailable):  # a store that can't be written is opened all the same, for reading
+        store.sweep()
     people = PeopleService(store, settings)
     lexicons = LexiconService(store, settings.lexicons, people)
     jobs, models, problems = JobService(store, settings), ModelService(store, settings), ProblemService(store)
@@ -103,7 +106,8 @@ def build_services(settings: Settings) -> Services:
     cues = LexiconCueFinder(lexicons)
     projects = ProjectService(store, lexicons, people)
     labelling = LabellingService(store, people, projects, cues)
-    models.enter_lab()
+    with suppress(StoreUnavailable):
+        models.enter_lab()
     return Services(
         store=store,
         lexicons=lexicons,

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +19,7 @@ from sqlalchemy import Engine
 from backend.config import Settings
 from backend.domain import Run, UserError, visible
 from backend.files import create_file
+from backend.outages import StoreUnavailable
 from backend.store.annotation.annotations import Annotations
 from backend.store.annotation.people_rows import People
 from backend.store.annotation.project_progress import ProgressCounts
@@ -36,6 +39,7 @@ from backend.store.verification import StoredParts
 
 STORE_ID: Final = "store-id"  # the file in a store's folder that names its ledger by `state.store_id`
 DAY = 86_400.0  # an unregistered file this old belongs to no writer that is still at work: no import takes a day
+_LEAST_BYTES = 2**20  # with less, next to nothing can be kept
 
 
 class Store:
@@ -81,6 +85,12 @@ class Store:
             raise UserError(f"There is no run {visible(lacking[0], 40)} in this store. It may have been deleted.")
         return [stored[run] for run in run_ids]
 
+    def unwritable(self) -> str:
+        """Why the store can only be read, as a clause; "" where it can be written."""
+        if not os.access(self.folder / "parts", os.W_OK) or self.ledger.read_only():
+            return "its disk or folder is read-only"
+        return "" if shutil.disk_usage(self.folder).free > _LEAST_BYTES else "its disk is full"
+
     def delete_run(self, run_id: str) -> None:
         """Delete a run and its files; readers see it whole until it is gone."""
         # Rows first: a crash between the two leaves files that the sweep finds, never a row without its file.
@@ -107,7 +117,7 @@ def _bind(folder: Path, ledger: Ledger, engine: Engine) -> None:
     # Stores of earlier releases bear no id: they are known by what lies in them.
     here = inside or any((folder / path).is_file() for path in paths)
     # A disk that takes nothing can still be read: whoever opens the store next tries again.
-    with suppress(OSError):
+    with suppress(OSError, StoreUnavailable):
         if own is None and (here or not paths):
             ledger.bind(partial(create_file, folder / STORE_ID))
         elif own and not found and here:

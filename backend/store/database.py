@@ -1,6 +1,6 @@
 """The SQL database: connections, transactions, and the schema brought up to date.
 
-Owns how SQLite is set up, how writers wait for each other, and the sentences that database errors become. The modules
+Owns how writers wait for each other, and the sentences that database errors become. The modules
 with the tables' reads and writes build on `Database` and on the few helpers at the end.
 """
 
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import random
-import sqlite3
-import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,24 +26,56 @@ from sqlalchemy import (
     Row,
     Table,
     create_engine,
-    event,
     func,
     insert,
     make_url,
     select,
     update,
 )
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backend.domain import UserError, visible
+from backend.outages import Breaker, LedgerUnreachable, StoreUnavailable
 from backend.store import migrations, tables
+from backend.store.sqlite_connections import WAIT_MS, ReadOnly, prepare_sqlite
 
 T = TypeVar("T")
 
-_WAIT_MS = 10_000
 # SQLite binds at most 32,766 values a statement: 500 rows of the widest table, with 23 columns, stay well below.
 _CHUNK = 500
 _locks: WeakKeyDictionary[Engine, RLock] = WeakKeyDictionary()
+# One for each database, not for each engine: while it is away, every attempt to open the store makes a new engine.
+_breakers: defaultdict[URL, Breaker] = defaultdict(Breaker)
+_CONNECT_SECONDS = 5
+# A host that is gone is given up within seconds, and not when the operating system does, after a quarter of an hour.
+_LIBPQ = {
+    "connect_timeout": _CONNECT_SECONDS,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+# Words of the databases' messages -> what is said instead.
+_REASONS = {
+    "database or disk is full": "the disk is full",
+    "No space left": "the disk is full",
+    "database is locked": "another process kept it locked",
+    "readonly database": "its disk or folder is read-only",
+    "disk I/O error": "the disk is full, read-only or broken",
+    "malformed": "its file is damaged, so restore a backup of it",
+    "file is not a database": "file is not a database, so restore a backup of it",
+    "QueuePool limit": "it answers too slowly",
+}
 
 
 class Fence(NamedTuple):
@@ -95,21 +125,22 @@ def check_holder(connection: Connection, *, writes: bool = False) -> None:
 def connect(url: str | URL) -> Engine:
     """An engine for `url`, its schema brought up to date. Raises UserError where that fails."""
     try:
-        engine = create_engine(_address(url))
-        if engine.dialect.name == "sqlite":
-            _prepare_sqlite(engine)
-        # Asked with a reader's transaction first: most starts find nothing to do, and needn't wait for any writer.
-        with engine.connect().execution_options(readonly=True) as connection:
-            current = migrations.is_current(connection)
-        if not current:
-            with engine.begin() as connection:
-                migrations.migrate(connection)
+        engine = _engine(_address(url))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise UserError(f"The ledger's address can't be used: {visible(str(error))}.") from error
-    # A host that no name can be is a UnicodeError, a port beyond all ports an OverflowError.
-    except (SQLAlchemyError, ValueError, OverflowError) as error:
-        where = visible(engine.url.set(query={}).render_as_string())
-        raise UserError(f"The ledger at {where} can't be opened: {_reason(error)}.") from error
+    with _breakers[engine.url].attempt():
+        try:
+            # Asked with a reader's transaction first: most starts find nothing to do, and needn't wait for any writer.
+            with engine.connect().execution_options(readonly=True) as connection:
+                current = migrations.is_current(connection)
+            if not current:
+                with engine.begin() as connection:
+                    migrations.migrate(connection)
+        # A host that no name can be is a UnicodeError, a port beyond all ports an OverflowError.
+        except (SQLAlchemyError, ValueError, OverflowError) as error:
+            kind = LedgerUnreachable if isinstance(error, SQLAlchemyError) else UserError
+            where = visible(engine.url.set(query={}).render_as_string())
+            raise kind(f"The ledger at {where} can't be opened: {_reason(error)}.") from error
     return engine
 
 
@@ -132,49 +163,14 @@ def _address(url: str | URL) -> URL:
     return read
 
 
-def _prepare_sqlite(engine: Engine) -> None:
-    """Set up WAL, foreign keys, and BEGIN IMMEDIATE for transactions that write.
-
-    Of 800 transactions of 4 processes that read before they wrote, BEGIN IMMEDIATE had every one succeed. A deferred
-    BEGIN failed 193 times with "database is locked", despite the timeout; with sqlite3's own handling 67 read what
-    another one was about to change, so that two workers could have claimed one job.
-    """
-
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _record: Any) -> None:
-        # Else Python's sqlite3 begins transactions by itself, and late: before the first write, not the first read.
-        connection.isolation_level = None
-        # The time to wait comes first: switching to WAL may itself have to wait for another process.
-        for pragma in (f"busy_timeout={_WAIT_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("readonly"):
-            connection.exec_driver_sql("BEGIN")
-        else:
-            _begin_writing(connection)
-
-
-def _begin_writing(connection: Connection) -> None:
-    """BEGIN IMMEDIATE as soon as no other process writes."""
-    # SQLite's own way of waiting asks ever more seldom, ten times a second in the end: where many write without a
-    # pause, one that has waited long is the least likely to be let in. Asking steadily gives all the same chance.
-    raw: Any = connection.connection.driver_connection
-    give_up = time.monotonic() + _WAIT_MS / 1_000
-    raw.execute("PRAGMA busy_timeout=0")
-    try:
-        while time.monotonic() < give_up:
-            try:
-                raw.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error):
-                    break
-                time.sleep(random.uniform(0.5, 3) / 1_000)  # noqa: S311 - a moment, not a secret
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    finally:
-        raw.execute(f"PRAGMA busy_timeout={_WAIT_MS}")
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url)
+        prepare_sqlite(engine)
+        return engine
+    limits = _LIBPQ if url.get_driver_name() in ("psycopg", "psycopg2") else {}
+    own = {name: value for name, value in limits.items() if name not in url.query}
+    return create_engine(url, pool_pre_ping=True, pool_timeout=_CONNECT_SECONDS, connect_args=own)
 
 
 @contextmanager
@@ -185,8 +181,8 @@ def _one_writer(engine: Engine) -> Iterator[None]:
         yield
         return
     lock = _locks.setdefault(engine, RLock())
-    if not lock.acquire(timeout=3 * _WAIT_MS / 1_000):
-        raise UserError("The ledger could not be written: others kept it locked. Nothing was changed.")
+    if not lock.acquire(timeout=3 * WAIT_MS / 1_000):
+        raise StoreUnavailable("The ledger could not be written: others kept it locked. Nothing was changed.")
     try:
         yield
     finally:
@@ -206,7 +202,7 @@ def _flush(engine: Engine) -> None:
         os.fsync(handle)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UserError(f"The disk doesn't confirm what was written: {reason}. Save again.") from error
+        raise StoreUnavailable(f"The disk doesn't confirm what was written: {reason}. Save again.") from error
     finally:
         os.close(handle)
 
@@ -215,20 +211,21 @@ def _reason(error: Exception) -> str:
     """The database's message as a clause on one line."""
     # PostgreSQL adds details and hints on further lines.
     message, *_ = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
-    if "database or disk is full" in message or "No space left" in message:
-        return "the disk is full"
-    if "database is locked" in message:
-        return "another process kept it locked"
-    return visible(message.rstrip("."))
+    said = next((reason for words, reason in _REASONS.items() if words in message), message.rstrip("."))
+    return visible(said)
 
 
-def _check_reachable(error: SQLAlchemyError) -> None:
-    """Raise LedgerAway where a job is being worked on and its PostgreSQL doesn't answer, or shuts down."""
-    # The driver's error has no state where no server answered; classes 08 and 57P are connections lost and shut downs.
-    state = getattr(getattr(error, "orig", None), "sqlstate", "") or ""
-    lost = isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", "") is None
-    if _fence.get() and (lost or state.startswith(("08", "57P"))):
-        raise LedgerAway from error
+def _kind(error: SQLAlchemyError, otherwise: type[UserError]) -> type[UserError]:
+    """What an error becomes: LedgerUnreachable where the database is gone, `otherwise` where it refuses for now."""
+    if isinstance(error, PoolTimeout):
+        return LedgerUnreachable
+    if not isinstance(error, DBAPIError):
+        return UserError
+    state = getattr(error.orig, "sqlstate", "")  # None: the driver's own error, such as of a connection refused
+    gone = error.connection_invalidated or state is None or state.startswith(("08", "57P"))
+    if gone or type(error) in (DatabaseError, InterfaceError) or "unable to open" in str(error.orig):
+        return LedgerUnreachable
+    return otherwise if isinstance(error, OperationalError) else UserError
 
 
 class Database:
@@ -242,15 +239,32 @@ class Database:
         """Close every connection."""
         self._engine.dispose()
 
+    def read_only(self) -> bool:
+        """Whether the database can be opened for reading alone."""
+        with self.reading() as connection:
+            return isinstance(connection.connection.driver_connection, ReadOnly)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """A block that asks the database; in the middle of a job LedgerAway where PostgreSQL can't be reached."""
+        try:
+            with _breakers[self._engine.url].attempt():
+                yield
+        except LedgerUnreachable as error:
+            if _fence.get() and self._engine.dialect.name == "postgresql":
+                raise LedgerAway from error
+            raise
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that reads: one consistent view."""
-        try:
-            with self._engine.connect().execution_options(readonly=True) as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            _check_reachable(error)
-            raise UserError(f"The ledger can't be read: {_reason(error)}.") from error
+        with self._asking():
+            try:
+                with self._engine.connect().execution_options(readonly=True) as connection:
+                    yield connection
+            except SQLAlchemyError as error:
+                kind = _kind(error, LedgerUnreachable)
+                raise kind(f"The ledger can't be read: {_reason(error)}.") from error
 
     @contextmanager
     def writing(self, counted: bool = True, durable: bool = False) -> Iterator[Connection]:
@@ -259,19 +273,23 @@ class Database:
         `counted` False is for rows no cached figure depends on (progress, streams): readers' caches stay valid. With
         `durable` the write survives a power cut once the block has ended; on SQLite others may not.
         """
-        try:
-            with _one_writer(self._engine), self._engine.begin() as connection:
-                check_holder(connection, writes=True)
-                # On PostgreSQL this row is also the lock that makes counted writers wait for each other.
-                if counted:
-                    connection.execute(update(tables.state).values(version=tables.state.c.version + 1))
-                yield connection
-        except IntegrityError as error:
-            reason = "something it builds on was deleted or added by another process meanwhile"
-            raise UserError(f"The ledger could not be written: {reason}. Nothing was changed.") from error
-        except SQLAlchemyError as error:
-            _check_reachable(error)
-            raise UserError(f"The ledger could not be written: {_reason(error)}. Nothing was changed.") from error
+        end = "Nothing was changed"
+        with self._asking():
+            try:
+                with _one_writer(self._engine), self._engine.begin() as connection:
+                    check_holder(connection, writes=True)
+                    # On PostgreSQL this row is also the lock that makes counted writers wait for each other.
+                    if counted:
+                        connection.execute(update(tables.state).values(version=tables.state.c.version + 1))
+                    yield connection
+                    end = "Whether it was kept is unknown: look before you do it again"
+            except IntegrityError as error:
+                reason = "something it builds on was deleted or added by another process meanwhile"
+                raise UserError(f"The ledger could not be written: {reason}. Nothing was changed.") from error
+            except SQLAlchemyError as error:
+                kind = _kind(error, StoreUnavailable)
+                end = end if kind is LedgerUnreachable else "Nothing was changed"
+                raise kind(f"The ledger could not be written: {_reason(error)}. {end}.") from error
         if durable:
             _flush(self._engine)
 

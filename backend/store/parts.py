@@ -20,8 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from backend.domain import Group, Section, UserError
+from backend.domain import Group, Section
 from backend.files import replacing
+from backend.outages import StoreUnavailable
 from backend.store.ledger import PartRow
 
 # Small row groups: with 100 rows in one, a trace's text is read in 2 ms; with 1,000, in 17.
@@ -218,7 +219,7 @@ def file_hash(path: Path) -> str:
 
 
 class disk_errors:
-    """A context that turns errors of a full or read-only disk into UserErrors."""
+    """A context that turns errors of a full or read-only disk into StoreUnavailable."""
 
     def __enter__(self) -> None:
         """Nothing to prepare."""
@@ -226,11 +227,11 @@ class disk_errors:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _tb: TracebackType | None
     ) -> None:
-        """Raise UserError in place of an OSError."""
+        """Raise StoreUnavailable in place of an OSError."""
         if isinstance(error, OSError):
             full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "No space left" in str(error)
             reason = "the disk is full" if full else (error.strerror or str(error))
-            raise UserError(f"The store could not be written: {reason}. Nothing was changed.") from error
+            raise StoreUnavailable(f"The store could not be written: {reason}. Nothing was changed.") from error
 
 
 def read_rows(store: Path, part: PartRow) -> Iterator[dict[str, Any]]:

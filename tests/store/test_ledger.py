@@ -216,7 +216,7 @@ def test_sqlite_uses_wal_and_takes_the_write_lock_at_the_start(tmp_path: Path) -
 
 
 def test_a_ledger_that_is_kept_locked_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.store.database._WAIT_MS", 1)
+    monkeypatch.setattr("backend.store.sqlite_connections.WAIT_MS", 1)
     ledger = Ledger(connect(sqlite_url(tmp_path)))
     holder = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

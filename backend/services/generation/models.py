@@ -24,6 +24,7 @@ from backend.files import write_file
 from backend.services.access.authorization import needs
 from backend.services.access.machine_files import readable
 from backend.store import Store
+from backend.store.parts import disk_errors
 
 # Opens a shipped model's location, which is relative: a store can be moved to another machine.
 LAB = "lab:"
@@ -191,7 +192,8 @@ class ModelService:
             )
             self._store.registry.add_model(model)
         if new:
-            write_file(marker, json.dumps(sorted(seen | {folder.name for folder in new})))
+            with disk_errors():
+                write_file(marker, json.dumps(sorted(seen | {folder.name for folder in new})))
         return [folder.name for folder in new]
 
     # -- inside -------------------------------------------------------------------------------------

@@ -97,6 +97,10 @@ class RunService:
         """Grows with every change of the store."""
         return self._store.parts.version()
 
+    def unwritable(self) -> str:
+        """Why the store can only be read, as a clause; "" where it can be written."""
+        return self._store.unwritable()
+
     def problem_sets(self) -> list[SetRow]:
         """Every imported problem set."""
         return self._store.ledger.problem_sets()

@@ -12,6 +12,7 @@ from typing import Literal
 import streamlit as st
 
 from backend.domain import UserError, digest
+from backend.outages import LedgerUnreachable
 
 Tone = Literal["error", "warning", "info", "done"]
 _ICONS: dict[Tone, str] = {
@@ -35,10 +36,13 @@ def notice(text: str, tone: Tone = "info", *, key: str = "") -> None:
 def error_notice(*, stop: bool = False) -> Iterator[None]:
     """Shows a UserError raised in the block and skips the rest of the block; with `stop` the rest of the page as well.
 
-    `st.rerun()` and `st.switch_page()` may end the block: they raise what isn't caught here.
+    A ledger that can't be reached is no answer to what was asked: the shell shows that. `st.rerun()` and
+    `st.switch_page()` may end the block: they raise what isn't caught here.
     """
     try:
         yield
+    except LedgerUnreachable:
+        raise
     except UserError as error:
         notice(str(error), "error")
         if stop:

@@ -6,6 +6,7 @@ Owns the one `Services` of the process, and the caches over it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -13,8 +14,9 @@ from typing import ParamSpec, TypeVar
 import streamlit as st
 
 from backend import config
-from backend.domain import GRADERS, SPELLINGS, Run, UserError, visible
+from backend.domain import GRADERS, SPELLINGS, Run, visible
 from backend.measure.bootstrap import Estimate
+from backend.outages import StoreUnavailable
 from backend.report.glossary import GRADER_MEANINGS, MEANINGS
 from backend.services import Services, build_services
 from backend.services.generation.models import ModelInfo
@@ -38,17 +40,14 @@ def _services() -> Services:
     settings = replace(config.load(), served_at=st.get_option("server.address") or "")
     found = build_services(settings)
     if settings.demo != "off":
-        found.demo.install()
+        with suppress(StoreUnavailable):
+            found.demo.install()
     return found
 
 
 def services() -> Services:
-    """The use cases over the configured store; where it can't be opened, the page stops with the reason."""
-    try:
-        return _services()
-    except UserError as error:
-        notice(str(error), "error")
-        st.stop()
+    """The use cases over the configured store. Raises UserError where it can't be opened."""
+    return _services()
 
 
 def cached_by_version(

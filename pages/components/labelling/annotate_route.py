@@ -5,7 +5,8 @@ in `services/annotation/label_rules.py`.
 
 The body is `{"item", "rows": [draft...], "mark": {...} | null, "after": seq | null}`. The answer to what was taken is
 `{"saved": [[id, seq]...], "rows": [...]}`: the person's own rows of the item after `after`, another tab's among them.
-A refusal is 400 with `{"error": sentence}`, and nothing of the rows was taken; 403 asks for a new token.
+A refusal is 400 with `{"error": sentence}`, and nothing of the rows was taken; 403 asks for a new token; 503 asks for
+the same again later, because the store can't be written for now.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from starlette.routing import Route
 
 from backend.annotation import Label, Layer
 from backend.domain import UserError
+from backend.outages import StoreUnavailable
 from backend.services import Services
 from backend.services.annotation.records import LabelDraft, Saved
 from pages.components.labelling.label_data import row_data
@@ -73,9 +75,14 @@ async def _answer(request: Request, path: str, take: TakeLabels) -> Response:
     except BadSignature:
         return _json(403, error="This page is no longer signed: it is being signed anew.")
     try:
-        body = await _json_body(request)
         wired = await to_thread.run_sync(services)
+    except UserError as error:
+        return _json(503, error=str(error))
+    try:
+        body = await _json_body(request)
         return _json(200, **await to_thread.run_sync(take, wired, person, project, body))
+    except StoreUnavailable as error:  # no refusal of the labels: the page keeps them and sends them again
+        return _json(503, error=str(error))
     except UserError as error:
         return _json(400, error=str(error))
 

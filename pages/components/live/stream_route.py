@@ -22,6 +22,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from backend.domain import Job, UserError
+from backend.outages import AGAIN_SECONDS, StoreUnavailable
 from backend.services import Services
 from pages.components.browser.component import encodable
 from pages.components.live.live_stream import Item, StreamMessage, StreamWriter
@@ -64,6 +65,8 @@ async def stream(request: Request) -> Response:
         wired = await to_thread.run_sync(services)
         await to_thread.run_sync(wired.jobs.get, job)
         lexicon = wired.lexicons.get(query.get("lexicon", wired.lexicons.default))
+    except StoreUnavailable as error:
+        return PlainTextResponse(str(error), 503)
     except UserError as error:
         return PlainTextResponse(str(error), 404)
     finder = await to_thread.run_sync(wired.lexicons.matchers)
@@ -89,6 +92,18 @@ class _Listener:
     async def events(self) -> AsyncIterator[str]:
         """Every event to the end of the job. What the browser has already is read again, but not sent."""
         yield f"retry: {_RETRY_MS}\n\n"
+        while True:
+            try:
+                async for event in self._events():
+                    yield event
+                return
+            except StoreUnavailable:  # the stream waits with the ledger, and goes on where it was
+                if _stopping():
+                    return
+                yield ": waiting\n\n"
+                await anyio.sleep(AGAIN_SECONDS)
+
+    async def _events(self) -> AsyncIterator[str]:
         polls = quiet = 0
         back = True
         while not self._over(quiet) and not _stopping():
@@ -134,6 +149,8 @@ class _Listener:
             return ""
         try:
             job = self._wired.jobs.get(self._job)
+        except StoreUnavailable:
+            raise
         except UserError:
             self._final = True
             return ""

@@ -12,6 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from backend.domain import Job, JobState, UserError, visible
+from pages.components.frame.outage import outage_noted
 from pages.components.frame.session import services
 from pages.components.jobs.job_words import amount, failures, joined, left, share
 
@@ -32,13 +33,19 @@ def job_card() -> None:
 
 @st.fragment(run_every=_LOOK_SECONDS)
 def _look() -> None:
-    jobs = services().jobs.open()
-    if _just_ended(jobs) or jobs:
-        _follow()
+    with outage_noted():
+        jobs = services().jobs.open()
+        if _just_ended(jobs) or jobs:
+            _follow()
 
 
 @st.fragment(run_every=_FOLLOW_SECONDS)
 def _follow() -> None:
+    with outage_noted():
+        _draw()
+
+
+def _draw() -> None:
     jobs = services().jobs.open()
     news = _just_ended(jobs)
     # A card that was drawn is left empty here; the next slow look takes its fragment away.
