@@ -1,10 +1,14 @@
-"""Signing in as Streamlit's secrets configure it (`[auth]`): whether people do here, and whether this browser has."""
+"""Signing in as Streamlit's secrets configure it (`[auth]`): whether people do here, and whether this browser has.
+
+Owns also the signatures of the tokens by which our own routes know a page.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from itsdangerous import URLSafeTimedSerializer
 from streamlit import config
 from streamlit.auth_util import get_origin_from_redirect_uri
 from streamlit.runtime.secrets import secrets_singleton
@@ -51,3 +55,13 @@ def signed_in(cookies: Mapping[str, str]) -> bool:
         return bool(held and _parse_decoded_user_cookie(held, get_origin_from_redirect_uri() or "").get("is_logged_in"))
     except (ValueError, TypeError, AttributeError):  # what a cookie of no form at all makes of the decoder
         return False
+
+
+def token_signer(salt: str) -> URLSafeTimedSerializer:
+    """What signs the tokens of one route and knows them again, in every app of the store and after a restart.
+
+    Raises UserError where the store can't be opened.
+    """
+    from pages.components.frame.session import services  # noqa: PLC0415 - its caches need the runtime, which starts later
+
+    return URLSafeTimedSerializer(services().store.ledger.secret(), salt=salt)

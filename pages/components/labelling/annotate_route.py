@@ -11,13 +11,12 @@ the same again later, because the store can't be written for now.
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import orjson
 from anyio import to_thread
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -27,6 +26,7 @@ from backend.domain import UserError
 from backend.outages import StoreUnavailable
 from backend.services import Services
 from backend.services.annotation.records import LabelDraft, Saved
+from pages.components.frame.sign_in import token_signer
 from pages.components.labelling.label_data import row_data
 
 PATH: Final = "/annotate/save"
@@ -34,25 +34,23 @@ GOLD_PATH: Final = "/annotate/decide"
 TOKEN_SECONDS: Final = 12 * 3600
 HEADER: Final = "X-Annotate-Token"
 _MOST_BYTES: Final = 8 * 2**20
+_LEVELS: Final = 8  # of lists and objects in a body; a label with its cue has four
 _MARKS: Final[Mapping[str, tuple[type, ...]]] = {
     "state": (str,), "place": (int,), "seconds": (int, float), "note": (str,)
 }  # fmt: skip
-# Of this process alone: a restart makes every token invalid, and pages fetch new ones by running again.
-_SECRET: Final = secrets.token_hex(32)
-# A salt a path: leave to annotate is no leave to decide.
-_SIGNERS: Final = {path: URLSafeTimedSerializer(_SECRET, salt=path) for path in (PATH, GOLD_PATH)}
 TakeLabels = Callable[[Services, str, str, Mapping[str, Any]], dict[str, Any]]
 _HEADERS: Final = {"Cache-Control": "no-store"}
 
 
 def annotate_token(person: str, project: str) -> str:
-    """A token that lets `person` save labels in `project`, until this process ends or TOKEN_SECONDS have passed."""
-    return str(_SIGNERS[PATH].dumps([person, project]))
+    """A token that lets `person` save labels in `project`, by any app of the store, until TOKEN_SECONDS have passed."""
+    return str(token_signer(PATH).dumps([person, project]))
 
 
 def gold_token(person: str, project: str) -> str:
     """A token that lets `person` save gold in `project`, for as long."""
-    return str(_SIGNERS[GOLD_PATH].dumps([person, project]))
+    # A salt a path: leave to annotate is no leave to decide.
+    return str(token_signer(GOLD_PATH).dumps([person, project]))
 
 
 async def save(request: Request) -> Response:
@@ -71,7 +69,10 @@ async def _answer(request: Request, path: str, take: TakeLabels) -> Response:
     # Routes stand outside Streamlit's session: the token in the header says who it is. A form of another site can't set
     # a header, so that it keeps those out too.
     try:
-        person, project = _SIGNERS[path].loads(request.headers.get(HEADER, ""), max_age=TOKEN_SECONDS)
+        signer = await to_thread.run_sync(token_signer, path)
+        person, project = signer.loads(request.headers.get(HEADER, ""), max_age=TOKEN_SECONDS)
+    except UserError as error:
+        return _json(503, error=str(error))
     except BadSignature:
         return _json(403, error="This page is no longer signed: it is being signed anew.")
     try:
@@ -110,11 +111,11 @@ def save_gold(wired: Services, person: str, project: str, body: Mapping[str, Any
 
 
 def _parts(body: Mapping[str, Any]) -> tuple[str, list[LabelDraft], Mapping[str, Any], int | None]:
-    item, after = body.get("item"), body.get("after")
-    rows, mark = body.get("rows") or [], body.get("mark") or {}
-    if not isinstance(item, str) or not isinstance(rows, list) or not isinstance(mark, Mapping):
+    item, rows, mark, after = (body.get(name) for name in ("item", "rows", "mark", "after"))
+    kinds = ((item, str), (rows, list | None), (mark, dict | None), (after, int | None))
+    if not all(isinstance(value, kind) for value, kind in kinds):
         raise UserError("What was sent isn't a list of labels of an item: reload the page.")
-    return item, [LabelDraft.read(row) for row in rows], mark, after if isinstance(after, int) else None
+    return item, [LabelDraft.read(row) for row in rows or ()], mark or {}, after
 
 
 def _saved_answer(saved: Sequence[Saved], log: Sequence[Label], after: int | None) -> dict[str, Any]:
@@ -138,12 +139,20 @@ async def _json_body(request: Request) -> Mapping[str, Any]:
         if len(raw) > _MOST_BYTES:
             raise UserError("More labels were sent at once than can be taken: reload the page.")
     try:
-        body = json.loads(bytes(raw))
+        body = orjson.loads(raw)  # half a character is no text to it, and NaN no number
     except ValueError as error:
         raise UserError("What was sent is not JSON: reload the page.") from error
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or not _fits(body, _LEVELS):
         raise UserError("What was sent isn't a list of labels of an item: reload the page.")
     return body
+
+
+def _fits(value: Any, levels: int) -> bool:
+    """Whether a JSON value is no deeper than `levels`, and holds no number that JavaScript can't count with."""
+    if isinstance(value, dict | list):
+        inside = value.values() if isinstance(value, dict) else value
+        return levels > 0 and all(_fits(one, levels - 1) for one in inside)
+    return not isinstance(value, int | float) or abs(value) < 2**53
 
 
 def _json(status: int, **words: Any) -> Response:

@@ -9,14 +9,13 @@ there while the stream is being caught up with. The job's own state comes as an 
 from __future__ import annotations
 
 import json
-import secrets
 import signal
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import anyio
 from anyio import to_thread
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -25,6 +24,7 @@ from backend.domain import Job, UserError
 from backend.outages import AGAIN_SECONDS, StoreUnavailable
 from backend.services import Services
 from pages.components.browser.component import encodable
+from pages.components.frame.sign_in import token_signer
 from pages.components.live.live_stream import Item, StreamMessage, StreamWriter
 
 PATH: Final = "/live/stream"
@@ -36,19 +36,17 @@ _LAST_POLLS: Final = 2  # a job says its last word before it is over; one look m
 _RETRY_MS: Final = 500
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 # Routes stand outside Streamlit's session: the page gives its component a token, signed for one job and for some hours.
-# Routes stand outside Streamlit's session: the page gives its component a token, signed for one job and for some hours.
-# The key is made anew with each process: after a restart a page asks for a new token.
-_SIGNER: Final = URLSafeTimedSerializer(secrets.token_hex(32), salt="live stream")
+_SALT: Final = "live stream"
 
 
 def stream_token(job: str) -> str:
-    """A token that lets its bearer listen to `job`, until this process ends or TOKEN_SECONDS have passed."""
-    return str(_SIGNER.dumps(job))
+    """A token that lets its bearer listen to `job`, by any app of the store, until TOKEN_SECONDS have passed."""
+    return str(token_signer(_SALT).dumps(job))
 
 
 def _allowed(token: str, job: str) -> bool:
     try:
-        return bool(_SIGNER.loads(token, max_age=TOKEN_SECONDS) == job)
+        return bool(token_signer(_SALT).loads(token, max_age=TOKEN_SECONDS) == job)
     except BadSignature:
         return False
 
@@ -59,9 +57,9 @@ async def stream(request: Request) -> Response:
 
     query = request.query_params
     job = query.get("job", "")
-    if not _allowed(query.get("token", ""), job):
-        return PlainTextResponse("This link to a job's stream is no longer valid: load the page again.", 403)
     try:
+        if not await to_thread.run_sync(_allowed, query.get("token", ""), job):
+            return PlainTextResponse("This link to a job's stream is no longer valid: load the page again.", 403)
         wired = await to_thread.run_sync(services)
         await to_thread.run_sync(wired.jobs.get, job)
         lexicon = wired.lexicons.get(query.get("lexicon", wired.lexicons.default))

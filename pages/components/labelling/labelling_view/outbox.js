@@ -146,7 +146,8 @@ export class Outbox {
     const body = { item, rows: rows.map(wireRow), mark: mark ?? null, after: isOpen ? this.lastSeq() : null };
     const answer = await this.post(this.url, this.token, body).catch(() => null);
     if (!answer) return "the server doesn’t answer";
-    // After a restart the server has another secret, and the token of every open page is refused.
+    if (answer.status === 401) return "you are signed out: sign in in another tab";
+    // A token holds for some hours alone.
     if (answer.status === 403) {
       this.onTokenRefused();
       return "the page is being signed anew";
