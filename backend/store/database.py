@@ -231,6 +231,8 @@ def _kind(error: SQLAlchemyError, otherwise: type[UserError]) -> type[UserError]
 class Database:
     """Transactions that read or write; every error of the database becomes a UserError with a sentence."""
 
+    _secret = ""
+
     def __init__(self, engine: Engine) -> None:
         """`engine` comes from `connect`."""
         self._engine = engine
@@ -292,6 +294,13 @@ class Database:
                 raise kind(f"The ledger could not be written: {_reason(error)}. {end}.") from error
         if durable:
             _flush(self._engine)
+
+    def secret(self) -> str:
+        """The store's own secret, by which its apps sign and know each other's tokens."""
+        if not self._secret:  # it never changes
+            with self.reading() as connection:
+                self._secret = str(connection.execute(select(tables.state.c.secret)).scalar_one())
+        return self._secret
 
 
 # -- what modules of the store share ------------------------------------------------------------------

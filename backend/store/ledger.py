@@ -62,8 +62,6 @@ class SetRow(NamedTuple):
 class Ledger(Database):
     """All reads and writes of runs, problems, parts and lexicons."""
 
-    _secret = ""
-
     def version(self) -> int:
         """A number that grows with every counted write by any process; caches are keyed by it."""
         with self.reading() as connection:
@@ -81,13 +79,6 @@ class Ledger(Database):
             # Of two processes that open a new ledger at once, the second finds the first one's id.
             if connection.execute(update(tables.state).where(column.is_(None)).values(store_id=identity)).rowcount:
                 mark(identity)
-
-    def secret(self) -> str:
-        """The store's own secret, by which its apps sign and know each other's tokens."""
-        if not self._secret:  # it never changes
-            with self.reading() as connection:
-                self._secret = str(connection.execute(select(tables.state.c.secret)).scalar_one())
-        return self._secret
 
     # -- runs ---------------------------------------------------------------------------------------
 
