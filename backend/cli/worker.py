@@ -6,6 +6,7 @@ import argparse
 
 from backend.cli.verb import AddVerb
 from backend.domain import Lane, UserError
+from backend.log_format import configure_logging
 
 
 def add_verb(verb: AddVerb) -> None:
@@ -20,11 +21,11 @@ def add_verb(verb: AddVerb) -> None:
 
 
 def _worker(options: argparse.Namespace) -> int:
-    from backend.worker.main import configure_logging, run_worker  # noqa: PLC0415 - other verbs need no job queue
+    from backend.worker.main import run_worker  # noqa: PLC0415 - other verbs need no job queue
 
     asked = [part.strip() for part in options.lanes.split(",")]
     if unknown := [part for part in asked if part not in list(Lane)]:
         raise UserError(f"There is no lane {unknown[0]!r}: --lanes takes {', '.join(Lane)}, with commas between them.")
     lanes = [lane for lane in Lane if lane in asked]
-    configure_logging()
+    configure_logging(options.settings.logs)
     return run_worker(options.settings, once=options.once, name=options.name, lanes=lanes, device=options.device)

@@ -56,7 +56,7 @@ def write_backup(store: Store, lexicons: Path, target: Path, say: Say) -> Backup
     target = target.expanduser().resolve()
     if target.is_relative_to(store.folder):
         raise UserError(f"{visible(str(target))} lies in the store itself: name a folder outside it.")
-    with _whole_folder(target, "a backup") as half:
+    with _whole_folder(target, mode=0o700) as half:  # it holds the store's secret
         copier, lost = _Copier(half, say), [""]
         # What is gone was deleted, or thinned out, since the ledger was copied: then once more, with a newer ledger.
         # What is lost twice is missing, or damaged, in the store itself.
@@ -94,7 +94,7 @@ def restore_backup(folder: Path, settings: Settings, say: Say) -> tuple[Backup, 
     Raises UserError, with nothing changed, for a damaged backup and where anything is in the way.
     """
     found = verify_backup(folder)
-    with _whole_folder(settings.store, "a store") as half:
+    with _whole_folder(settings.store) as half:
         copier = _Copier(half, say)
         own = {name: name.partition("/")[2] for name in found.files if name.startswith(f"{STORE}/")} | {LEDGER: LEDGER}
         copier.copy_all({target: folder / name for name, target in own.items()})
@@ -143,9 +143,10 @@ def _round(store: Store, lexicons: Path, copier: "_Copier") -> list[str]:
             if path.is_file()
         }
         lost = copier.copy_all(wanted)
-        lost += [
-            name for part in parts if copier.files.get(name := f"{STORE}/{part.path}", (part.bytes,))[0] != part.bytes
-        ]
+        for part in parts:
+            size, sha256 = copier.files.get(name := f"{STORE}/{part.path}", (part.bytes, part.sha256))
+            if size != part.bytes or (part.sha256 or sha256) != sha256:
+                lost.append(name)
         for path, journal in journals.items():
             name = f"{STORE}/{path.relative_to(folder).as_posix()}"
             if not os.fstat(journal.fileno()).st_nlink:  # a process ended, and another may have begun
@@ -167,12 +168,11 @@ def _training_files(folder: Path) -> Iterator[Path]:
 
 
 class _Copier:
-    """Copies files below a folder and remembers what they are; one that hasn't changed since is left alone."""
+    """Copies files below a folder and remembers what they are; a part that is there is left alone."""
 
     def __init__(self, folder: Path, say: Say) -> None:
         self.folder, self._say = folder, say
         self.files: dict[str, tuple[int, str]] = {}
-        self._stamps: dict[str, tuple[int, int]] = {}
 
     def copy_all(self, wanted: Mapping[str, Path]) -> list[str]:
         """Copy the files that are wanted, and no others, under their names; returns the names of those that are gone.
@@ -182,19 +182,19 @@ class _Copier:
         for name in self.files.keys() - wanted.keys() - {LEDGER}:
             self.folder.joinpath(name).unlink()
             del self.files[name]
-        stamps = {name: stamp for name, path in wanted.items() if (stamp := _stamp(path))}
-        total, done = sum(size for size, _ in stamps.values()), 0
-        new = sum(size for name, (size, _) in stamps.items() if name not in self.files)
-        if new > (free := shutil.disk_usage(self.folder).free):
-            raise UserError(f"{new / 1e9:,.1f} GB are to be copied, and the disk has {free / 1e9:,.1f} GB left.")
-        for name, stamp in stamps.items():
-            if self._stamps.get(name) != stamp:
-                with suppress(FileNotFoundError):  # gone meanwhile: the list of files below tells
-                    self.put(name, wanted[name])
-                    self._stamps[name] = stamp
-            done += stamp[0]
+        sizes, done = dict[str, int](), 0
+        for name, path in wanted.items():
+            with suppress(FileNotFoundError):
+                if name not in self.files or not name.startswith(_PARTS):  # parts never change
+                    sizes[name] = path.stat().st_size
+        if (total := sum(sizes.values())) > (free := shutil.disk_usage(self.folder).free):
+            raise UserError(f"{total / 1e9:,.1f} GB are to be copied, and the disk has {free / 1e9:,.1f} GB left.")
+        for name, size in sizes.items():
+            with suppress(FileNotFoundError):
+                self.put(name, wanted[name])
+            done += size
             self._say(done, total)
-        return sorted(wanted.keys() - self.files.keys())
+        return [name for name in wanted if name not in self.files]
 
     def put(self, name: str, content: Path | bytes) -> None:
         """Write a file in the place of an earlier one."""
@@ -212,13 +212,6 @@ class _Copier:
         self.files[name] = (size, digest.hexdigest())
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    with suppress(OSError):
-        found = path.stat()
-        return found.st_size, found.st_mtime_ns
-    return None
-
-
 def _content(path: Path) -> bytes:
     """A file's content, nothing where there is none."""
     with suppress(FileNotFoundError):
@@ -234,16 +227,14 @@ def _facts(path: Path) -> tuple[int, str] | None:
 
 
 @contextmanager
-def _whole_folder(target: Path, what: str) -> Iterator[Path]:
+def _whole_folder(target: Path, mode: int = 0o777) -> Iterator[Path]:
     """A folder to fill, which becomes `target` when the block ends well. Raises UserError where that isn't empty."""
     shown = visible(str(target))
     half = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.half")
     try:
         if target.exists() and (held := sorted(path.name for path in target.iterdir())):
-            raise UserError(
-                f"{shown} is not empty, it holds {visible(', '.join(held), 200)}: name a new folder for {what}."
-            )
-        half.mkdir(parents=True, mode=0o700)  # it holds a store's secret, and what people wrote
+            raise UserError(f"{shown} is not empty, it holds {visible(', '.join(held), 200)}: name a new folder.")
+        half.mkdir(parents=True, mode=mode)
         yield half
         half.rename(target)
     except OSError as error:

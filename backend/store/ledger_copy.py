@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text
 
-from backend.domain import UserError
+from backend.domain import UserError, visible
 from backend.store import tables
 from backend.store.database import Database, connect
 from backend.store.ledger import PartRow, sqlite_url
@@ -26,27 +26,27 @@ class LedgerCopy(Database):
 
         `folder` is the store's; the copy names nothing by it, and no worker.
         """
-        with self.reading() as connection:
-            if connection.dialect.name == "sqlite":
-                raw: Any = connection.connection.driver_connection
-                with closing(sqlite3.connect(target)) as copy:
+        try:
+            with self.reading() as connection, closing(sqlite3.connect(target)) as copy:
+                if connection.dialect.name == "sqlite":
+                    raw: Any = connection.connection.driver_connection
                     raw.backup(copy)
-            else:
-                _into_file(connection, target)
-        with closing(sqlite3.connect(target)) as copy, copy:
-            # A worker that is alive here is not where the copy is restored.
-            copy.execute("DELETE FROM workers")
-            # Rows of earlier releases name models by their whole path.
-            start = f"{folder}/"
-            copy.execute(
-                "UPDATE models SET location = ? || substr(location, ?) WHERE substr(location, 1, ?) = ?",
-                (IN_STORE, len(start) + 1, len(start), start),
-            )
-            columns = ", ".join(PartRow._fields)
-            found = [PartRow(*row) for row in copy.execute(f"SELECT {columns} FROM parts ORDER BY path")]  # noqa: S608
-        with closing(sqlite3.connect(target)) as copy:
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
-        return found
+                else:
+                    _into_file(connection, target)
+                # A worker that is alive here is not where the copy is restored.
+                copy.execute("DELETE FROM workers")
+                # Rows of earlier releases name models by their whole path.
+                start = f"{folder}/"
+                copy.execute(
+                    "UPDATE models SET location = ? || substr(location, ?) WHERE substr(location, 1, ?) = ?",
+                    (IN_STORE, len(start) + 1, len(start), start),
+                )
+                copy.commit()
+                copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+                columns = ", ".join(PartRow._fields)
+                return [PartRow(*row) for row in copy.execute(f"SELECT {columns} FROM parts ORDER BY path")]  # noqa: S608
+        except sqlite3.Error as error:
+            raise UserError(f"The ledger can't be copied: {visible(str(error))}.") from error
 
     def fill(self, file: Path) -> None:
         """Fill this ledger, which has to be empty, from one that `write` wrote. Raises UserError where it isn't."""

@@ -13,6 +13,7 @@ from threading import Event
 from typing import Any, Final
 
 from backend.domain import Job, JobKind, JobState, UserError
+from backend.log_format import log_about
 from backend.services import Services
 from backend.store.database import Fence, JobLost, LedgerAway, holding
 from backend.worker.lanes import Lanes
@@ -64,17 +65,18 @@ class JobSupervisor:
 
     def _carry(self, job_id: str, act: Callable[[Job, Fence], None]) -> None:
         """Take a job and `act` on it as its holder; again where the ledger went away meanwhile."""
-        while not self._stopping.is_set():
-            try:
-                if holder := self._jobs.take(job_id, self._worker):
-                    self._hold(Fence(job_id, holder), act)
-                return
-            except JobLost:
-                _log.warning("Job %s was taken over by another worker.", job_id)
-                raise Stopping from None
-            except (UserError, LedgerAway) as error:  # what can't be recorded can't be finished
-                _log.error("Job %s waits: %s", job_id, error or "the ledger can't be reached")
-                self._stopping.wait(_RETRY_SECONDS)
+        with log_about(job=job_id):
+            while not self._stopping.is_set():
+                try:
+                    if holder := self._jobs.take(job_id, self._worker):
+                        self._hold(Fence(job_id, holder), act)
+                    return
+                except JobLost:
+                    _log.warning("Another worker took the job over.")
+                    raise Stopping from None
+                except (UserError, LedgerAway) as error:  # what can't be recorded can't be finished
+                    _log.error("The job waits: %s", error or "the ledger can't be reached")
+                    self._stopping.wait(_RETRY_SECONDS)
         raise Stopping
 
     def _hold(self, fence: Fence, act: Callable[[Job, Fence], None]) -> None:
@@ -89,7 +91,7 @@ class JobSupervisor:
             except (Crashed, UserError):
                 raise
             except Exception as error:
-                _log.exception("Job %s", fence.job)
+                _log.exception("An error of the program stopped the job")
                 what = f"The worker stopped the job on an error of the program: {type(error).__name__}: {error}."
                 self._jobs.finish(fence.job, JobState.FAILED, f"{what} More is in the worker's log.")
 
@@ -136,6 +138,6 @@ class JobSupervisor:
         try:
             result = settle(self._services, job)
         except Exception as problem:  # a job that can't be settled must still be over, or its lane would never go on
-            _log.exception("Job %s could not be settled", job.id)
+            _log.exception("The job could not be settled")
             self._jobs.log(job.id, f"What was finished could not be stored: {problem}", "error")
         self._jobs.finish(job.id, state, error, result)

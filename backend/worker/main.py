@@ -10,7 +10,6 @@ import itertools
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -190,8 +189,3 @@ def _signals() -> Iterator[Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def configure_logging() -> None:
-    """Lines with the time, on standard error."""
-    logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)

@@ -240,7 +240,8 @@ def test_damage_in_the_store_itself_is_told_and_the_rest_is_kept(
     """And what damages a file of the store later doesn't reach the backup."""
     runs = [imported(services, tmp_path / "files", number) for number in (1, 2, 3)]
     next(settings.store.glob(f"parts/{runs[0]}/traces-*")).unlink()
-    os.truncate(next(settings.store.glob(f"parts/{runs[1]}/counts-*")), 10)
+    other = next(settings.store.glob(f"parts/{runs[1]}/counts-*"))
+    other.write_bytes(other.read_bytes()[::-1])
     assert main(["backup", str(tmp_path / "backup"), "--store", str(settings.store)]) == 0
     error = capsys.readouterr().err
     assert "damaged in the store itself" in error and all(run in error for run in runs[:2]) and runs[2] not in error

@@ -15,11 +15,12 @@ from typing import Any
 
 from backend.config import load
 from backend.domain import Job, JobKind, UserError
+from backend.log_format import configure_logging
 from backend.services import Services
 from backend.services.jobs import JobCancelled, JobProgress
 from backend.store.streams import Kept
 from backend.worker import main, runner
-from backend.worker.main import configure_logging, run_worker
+from backend.worker.main import run_worker
 from backend.worker.tasks import TASKS, JobHandler
 
 
@@ -95,7 +96,7 @@ if __name__ == "__main__":
         runner.preload = lambda: None  # the engine's library isn't needed here
         runner.main()
     else:
-        configure_logging()
+        configure_logging("text")
         main.GONE_SECONDS = float(os.environ.get("SMALL_GONE", main.GONE_SECONDS))
         try:
             sys.exit(run_worker(load(), once=verb == "once", runner=[sys.executable, __file__, "runner"]))

@@ -12,11 +12,12 @@ from typing import Any
 
 from backend.config import load
 from backend.domain import Job, JobKind
+from backend.log_format import configure_logging
 from backend.services import Services
 from backend.services.jobs import JobProgress
 from backend.services.training.run import TrainingRunner
 from backend.worker import runner
-from backend.worker.main import configure_logging, run_worker
+from backend.worker.main import run_worker
 from backend.worker.tasks import TASKS, JobHandler
 
 STAND_IN = Path(__file__).resolve().parents[1] / "services" / "training" / "training_stand_in.py"
@@ -49,5 +50,5 @@ if __name__ == "__main__":
         runner.preload = lambda: None
         runner.main()
     else:
-        configure_logging()
+        configure_logging("text")
         sys.exit(run_worker(load(), runner=[sys.executable, __file__, "runner"]))
