@@ -29,6 +29,7 @@ from backend.cli import (
     reproduce,
     runs,
     score,
+    store,
     worker,
 )
 from backend.domain import UserError
@@ -38,12 +39,12 @@ from backend.services import build_services
 _VERBS: Final = (
     *(imports.add_verb, runs.add_verbs, lexicon.add_listing_verbs, evaluate.add_verb, score.add_verb, models.add_verb),
     *(jobs.add_verb, demo.add_verb, worker.add_verb, lab.add_verb, distill.add_verb, reproduce.add_verb),
-    *(report.add_verb, lexicon.add_verb, annotations_verb.add_verb, backup.add_verbs),
+    *(report.add_verb, lexicon.add_verb, annotations_verb.add_verb, backup.add_verbs, store.add_verb),
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit code (0 done, 2 the person's mistake, 130 interrupted)."""
+    """Run one verb; returns the exit code (0 done, 1 damage found, 2 the person's mistake, 130 interrupted)."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal may lack characters of a trace; that must not end in an error.

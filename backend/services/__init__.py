@@ -33,6 +33,7 @@ from backend.services.traces.demo import DemoService
 from backend.services.traces.disputes import DisputeService
 from backend.services.traces.importer import ImportService
 from backend.services.traces.refresh import RefreshService
+from backend.services.traces.repair import RepairService
 from backend.services.traces.runs import RunService
 from backend.services.traces.trace_list import TraceListService
 from backend.services.traces.trace_reader import TraceService
@@ -53,6 +54,7 @@ class Services:
     runs: RunService
     imports: ImportService
     refresh: RefreshService
+    repair: RepairService
     trace_list: TraceListService
     traces: TraceService
     comparison: ComparisonService
@@ -106,6 +108,7 @@ def build_services(settings: Settings) -> Services:
     cues = LexiconCueFinder(lexicons)
     projects = ProjectService(store, lexicons, people)
     labelling = LabellingService(store, people, projects, cues)
+    refresh = RefreshService(store, lexicons, jobs, settings.graders)
     with suppress(StoreUnavailable):
         models.enter_lab()
     return Services(
@@ -115,7 +118,8 @@ def build_services(settings: Settings) -> Services:
         details=ListDetails(store, lexicons),
         runs=RunService(store, lexicons),
         imports=ImportService(settings, store),
-        refresh=RefreshService(store, lexicons, jobs, settings.graders),
+        refresh=refresh,
+        repair=RepairService(store, refresh),
         trace_list=TraceListService(store, lexicons),
         traces=traces,
         comparison=comparison,

@@ -29,7 +29,7 @@ from backend.store.job_rows import Jobs
 from backend.store.ledger import Ledger, sqlite_url
 from backend.store.ledger_copy import LedgerCopy
 from backend.store.lexicon_versions import OwnLexicons
-from backend.store.parts import disk_errors, remove_parts, sweep
+from backend.store.parts import disk_errors, remove_parts, strays, sweep
 from backend.store.queries import Queries
 from backend.store.registry import Registry
 from backend.store.snapshot import write_snapshot
@@ -100,6 +100,10 @@ class Store:
         """Delete files left by writers that died at least `older_than` seconds ago; returns how many."""
         with disk_errors():
             return sweep(self.folder, self.ledger.part_paths, time.time() - older_than)
+
+    def strays(self) -> list[Path]:
+        """Files that no ledger row names and no writer is at work on: of deletes and writes that were broken off."""
+        return strays(self.folder, self.ledger.part_paths, time.time())
 
     def snapshot(self, target: Path) -> dict[str, int]:
         """Write the store as one plain DuckDB file; returns rows by table."""

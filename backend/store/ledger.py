@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import URL, ColumnElement, Connection, Row, Select, Table, delete, func, select, update
+from sqlalchemy import URL, ColumnElement, Connection, Row, Table, delete, func, select, update
 
 from backend.domain import Context, Run, RunInfo, Sampling
 from backend.store import tables
@@ -173,8 +173,7 @@ class Ledger(Database):
     def delete_run(self, run_id: str) -> list[PartRow]:
         """Delete a run and the problems nothing else holds; returns the parts whose files may now go."""
         with self.writing() as connection:
-            query = select(tables.parts).where(tables.parts.c.run_id == run_id)
-            parts = [PartRow(*row) for row in connection.execute(_part_columns(query))]
+            parts = _parts(connection, tables.parts.c.run_id == run_id)
             # Its parts, links and lexicons go with it, by ON DELETE CASCADE.
             connection.execute(delete(tables.runs).where(tables.runs.c.id == run_id))
             _delete_orphan_problems(connection)
@@ -204,13 +203,19 @@ class Ledger(Database):
 
     def parts(self, kind: str | None = None, run_ids: Sequence[str] | None = None) -> list[PartRow]:
         """Registered parts of one kind or of all, of these runs or of all, damaged ones included."""
-        query = select(tables.parts).order_by(tables.parts.c.path)
-        if kind is not None:
-            query = query.where(tables.parts.c.kind == kind)
-        if run_ids is not None:
-            query = query.where(tables.parts.c.run_id.in_(run_ids))
+        held = tables.parts.c
+        asked = [] if kind is None else [held.kind == kind]
         with self.reading() as connection:
-            return [PartRow(*row) for row in connection.execute(_part_columns(query))]
+            return _parts(connection, *asked, *([] if run_ids is None else [held.run_id.in_(run_ids)]))
+
+    def update_parts(self, parts: Sequence[PartRow], dropped: Sequence[PartRow] = ()) -> None:
+        """Enter the hashes of stored parts and what was found wrong with them; forget `dropped` ones."""
+        table = tables.parts
+        with self.writing(durable=bool(dropped)) as connection:
+            for part in parts:
+                values = {"sha256": part.sha256, "damage": part.damage}
+                connection.execute(update(table).where(table.c.path == part.path).values(values))
+            connection.execute(delete(table).where(table.c.path.in_([part.path for part in dropped])))
 
     def part_paths(self) -> set[str]:
         """Every registered path, whatever its kind."""
@@ -376,9 +381,9 @@ def _delete_orphan_problems(connection: Connection) -> None:
     connection.execute(delete(tables.problems).where(tables.problems.c.id.not_in(held)))
 
 
-def _part_columns(query: Select[Any]) -> Select[Any]:
-    columns = tables.parts.c
-    return query.with_only_columns(*(columns[name] for name in PartRow._fields))
+def _parts(connection: Connection, *conditions: ColumnElement[bool]) -> list[PartRow]:
+    query = select(*(tables.parts.c[name] for name in PartRow._fields)).where(*conditions)
+    return [PartRow(*row) for row in connection.execute(query.order_by(tables.parts.c.path))]
 
 
 def _run(row: Row[Any]) -> Run:

@@ -192,14 +192,16 @@ class PartWriter:
         self._written.append(PartRow(path, self._run_id, kind, table.num_rows, size, digest))
 
     def take(self, part: PartRow, source: Path) -> None:
-        """A part that was written elsewhere: `source` is copied to where `part` says. Raises UserError like `write`."""
-        target = self._store / part.path
+        """A part that was written elsewhere, copied from `source` under a name of its own. Raises as `write` does."""
+        # What another process has stored under the same name must be neither replaced nor, at the end, removed.
+        target = self._folder / f"{part.kind}-{uuid.uuid4().hex}.parquet"
         with disk_errors():
             self._begin()
             with replacing(target) as half:
                 shutil.copyfile(source, half)
                 digest = file_hash(half)
-        self._written.append(part._replace(sha256=part.sha256 or digest, damage=None))
+        path = target.relative_to(self._store).as_posix()
+        self._written.append(part._replace(path=path, sha256=part.sha256 or digest, damage=None))
 
     def register(self, enter: Callable[[list[PartRow]], bool]) -> bool:
         """Have `enter` put the parts into the ledger; they are deleted if it returns False or fails."""
@@ -259,10 +261,10 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def sweep(store: Path, registered: Callable[[], set[str]], older_than: float) -> int:
-    """Delete files below `parts/` that no ledger row names, last changed before `older_than` (seconds since the epoch).
+def strays(store: Path, registered: Callable[[], set[str]], older_than: float) -> list[Path]:
+    """Files below `parts/` that no ledger row names, last changed before `older_than` (seconds since the epoch).
 
-    Returns how many. `registered` gives the paths that the ledger names. Folders in which a writer is at work stay.
+    `registered` gives the paths that the ledger names. Folders in which a writer is at work are left out.
     """
     found = {
         path.relative_to(store).as_posix(): path for path in (store / "parts").rglob("*") if _is_old(path, older_than)
@@ -270,10 +272,15 @@ def sweep(store: Path, registered: Callable[[], set[str]], older_than: float) ->
     busy = {path.parent for path in found.values() if path.name.endswith(_WRITING) and _is_held(path)}
     # Asked after the files were listed, so that a part registered meanwhile stays.
     left = set(found) - registered() if found else set()
-    left = {name for name in left if found[name].parent not in busy}
-    for name in left:
-        found[name].unlink(missing_ok=True)
-        _remove_empty(found[name].parent)
+    return [found[name] for name in sorted(left) if found[name].parent not in busy]
+
+
+def sweep(store: Path, registered: Callable[[], set[str]], older_than: float) -> int:
+    """Delete the strays; returns how many there were."""
+    left = strays(store, registered, older_than)
+    for path in left:
+        path.unlink(missing_ok=True)
+        _remove_empty(path.parent)
     return len(left)
 
 

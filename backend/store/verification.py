@@ -8,11 +8,12 @@ ledger is what a verification has found, for all of them.
 from __future__ import annotations
 
 import logging
+import shutil
 import stat
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -23,8 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backend.domain import GENERATED, LIVE, TRAINING, Run, UserError, visible
+from backend.files import replacing
 from backend.store.ledger import Ledger, PartRow
-from backend.store.parts import SCHEMAS, file_hash
+from backend.store.parts import SCHEMAS, disk_errors, file_hash
 
 # What a file may be found to be, after "1 of 3 files".
 MISSING, UNREADABLE, RESIZED, CHANGED = "is missing", "can't be read", "has another size", "has changed"
@@ -155,6 +157,19 @@ class StoredParts:
         """After an error of reading these parts: find which are damaged. Whether any was found."""
         return self._closer(parts, thorough=False) or self._closer(parts, thorough=True)
 
+    def verify(self, runs: Sequence[str] | None = None) -> dict[str, Damage]:
+        """Read every file of these runs or of all from end to end; returns the damage of those that are damaged."""
+        self._again = 0.0
+        self._closer(self._ledger.parts(run_ids=runs), thorough=True)
+        damaged = self.damaged()
+        return {run: damaged[run] for run in (damaged if runs is None else runs) if run in damaged}
+
+    def vouched(self, part: PartRow) -> PartRow:
+        """The row of a part that was verified: with the hash of its file where it had none, or with what is wrong."""
+        words = self._faults.get(part.path)
+        whole = words is None and part.sha256 is None
+        return part._replace(sha256=file_hash(self._folder / part.path) if whole else part.sha256, damage=words)
+
     @contextmanager
     def reading(self, parts: Sequence[PartRow]) -> Iterator[None]:
         """A block that reads these parts; an error of it becomes a UserError that names the damaged run."""
@@ -216,7 +231,7 @@ class StoredParts:
             self._read |= {part.path for part in parts}
             before = self._changes
             for part, words in found:
-                if words:
+                if words or thorough:
                     self._note(part, words)
             version = self._ledger.version()
             if version != self._listed:
@@ -252,9 +267,23 @@ class StoredParts:
         if not any(part.kind == "traces" and part.path in faults for part in parts):
             return "The command “store verify --repair” mends it from its traces."
         if run.info.format in (GENERATED, LIVE, TRAINING):
-            return "It was made here: restore it from a backup, or make it again and delete this one."
+            made = "It was made here: restore it from a backup, or make it again and delete this one."
+            return made if run.info.job else "The command “demo bring” brings it back."
         file = visible(next((source.file for source in self._ledger.sources(run.id)), "its file"))
         return f"Import {file} again, and it is back under the same id."
+
+
+def put_back(folder: Path, parts: Iterable[PartRow], others: Iterable[Path]) -> None:
+    """Give parts their files back where those lie under the name of another part, or among `others`, known by hash."""
+    lost = {(part.bytes, part.sha256): folder / part.path for part in parts if part.sha256}
+    sizes = {size for size, _ in lost}
+    with disk_errors(), ExitStack() as replaced:
+        # All are copied before any takes its place: two may have been exchanged.
+        for path in (*others, *lost.values()):
+            size = path.stat().st_size if path.is_file() else -1
+            if size in sizes and (target := lost.pop((size, file_hash(path)), None)) and not target.is_dir():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, replaced.enter_context(replacing(target)))
 
 
 def unread() -> UserError:

@@ -146,6 +146,12 @@ class LexiconService:
         row = next((row for row in reversed(self._shelf().rows) if row.id == identity), None)
         return self._engine(row) if row else self._former(identity)
 
+    def held_by(self, run_id: str) -> dict[str, CueFinder]:
+        """Lexicon id -> engine, of the lexicons whose cues a run holds, in the order of `matchers`."""
+        held = self._store.ledger.run_lexicons().get(run_id, set())
+        order = [*(each for each in self.matchers() if each in held), *sorted(held - set(self.matchers()))]
+        return {each: engine for each in order if (engine := self.finder(each))}
+
     def _former(self, identity: str) -> CueFinder | None:
         """The engine of a list that was shipped once: the ledger keeps its content beside its cues."""
         if (identity, 0) not in self._own:

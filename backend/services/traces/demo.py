@@ -14,12 +14,12 @@ from typing import Any
 
 from backend.annotation import Role
 from backend.codec import decode, encode
-from backend.domain import TRAINING, Run, RunInfo, UserError
+from backend.domain import TRAINING, Run, RunInfo
 from backend.files import write_file
 from backend.services.access.authorization import needs
 from backend.store import Store
 from backend.store.ledger import PartRow, ProblemRow, SourceRow
-from backend.store.parts import PartWriter, disk_errors
+from backend.store.parts import PartWriter, disk_errors, remove_parts
 
 FOLDER = "demo"
 _MARKER = "demo.json"
@@ -104,9 +104,7 @@ class DemoService:
 
     def _entry(self, run_id: str) -> dict[str, Any]:
         ledger = self._store.ledger
-        run = ledger.find_run(run_id)
-        if run is None:
-            raise UserError(f"There is no run {run_id} in this store to ship.")
+        run = self._store.chosen([run_id])[0]
         parts = [part for kind in ("traces", "cues", "counts", "tokens") for part in ledger.parts(kind, [run_id])]
         for part in parts:
             (self._folder / part.path).parent.mkdir(parents=True, exist_ok=True)
@@ -122,13 +120,19 @@ class DemoService:
 
     def _bring(self, entry: dict[str, Any], lexicons: dict[str, dict[str, Any]]) -> None:
         run = decode(Run, entry["run"])
+        ledger, old = self._store.ledger, self._store.ledger.parts(run_ids=[run.id])
+        if ledger.find_run(run.id) and not self._store.parts.verify([run.id]):
+            return
         problems, sources = decode(list[ProblemRow], entry["problems"]), decode(list[SourceRow], entry["sources"])
         with PartWriter(self._store.folder, run.id) as writer:
             for part in entry["parts"]:
                 writer.take(decode(PartRow, part), self._folder / part["path"])
             held = {name: lexicons[name] for name in entry.get("lexicons", lexicons)}
             rules = entry.get("rules", 1)
-            writer.register(lambda parts: self._store.ledger.add_run(run, sources, problems, parts, held, rules))
+            if not ledger.find_run(run.id):
+                writer.register(lambda parts: ledger.add_run(run, sources, problems, parts, held, rules))
+            elif writer.register(lambda parts: ledger.replace_parts(run.id, old, parts, rules, held)):
+                remove_parts(self._store.folder, old)
 
 
 def _without_origin(info: RunInfo) -> RunInfo:

@@ -170,8 +170,9 @@ class ImportService:
         if source.kind is SourceKind.PROBLEMS:
             sets = {row.id: row.name for row in self._store.ledger.problem_sets()}
             return sets.get(identity_of(source), "")
-        found = self._store.ledger.find_run(identity_of(source))
-        return found.label if found else ""
+        found = self._store.ledger.find_run(identity := identity_of(source))
+        # A damaged run is taken back by importing its file again.
+        return found.label if found and identity not in self._store.parts.damaged() else ""
 
     @needs(Role.ADMIN)
     def run(
@@ -263,14 +264,17 @@ class _SourceImporter:
         name = visible(f"{source.info.model} · {source.info.dataset}")
         where = visible(source.files[0].shown) + (f" and {len(source.files) - 1} more" if len(source.files) > 1 else "")
         # The id follows from the files' content, so that the same file under another name is recognised.
-        if found := self._store.ledger.find_run(identity):
+        found = self._store.ledger.find_run(identity)
+        if found and not self._store.parts.verify([identity]):
             return ImportOutcome(
                 "present", f"{where}: already in the store as {visible(found.label)}, by its content.", identity
             )
         if dry_run:
-            return ImportOutcome("planned", f"{where}: {source.format} would become {name}.")
+            words = f"would take the place of the damaged files of {name}" if found else f"would become {name}"
+            return ImportOutcome("planned", f"{where}: {source.format} {words}.")
+        engines = self._lexicons.held_by(identity) if found else self._lexicons.matchers()
         # What is written before a failure is never registered, and the writer removes it: there are no half runs.
-        work, tally = RunBuilder(identity, source.info, self._lexicons.matchers(), self._counter), RowTally()
+        work, tally = RunBuilder(identity, source.info, engines, self._counter), RowTally()
         with PartWriter(self._store.folder, identity) as writer:
             try:
                 for draft, verdicts in graded(_with_progress(source, self._on_progress, tally), self._graders):
@@ -281,7 +285,11 @@ class _SourceImporter:
                     )
                 run = _noted(work.close(writer), tally.counts)
                 sources = [SourceRow(file.sha256, file.shown, file.size) for file in (*source.files, *source.beside)]
-                stored = work.register(self._store, writer, run, sources, self._lexicons.contents())
+                held = self._lexicons.contents_of(engines)
+                if found:
+                    stored = work.take_back(self._store, writer, found, run, held)
+                else:
+                    stored = work.register(self._store, writer, run, sources, held)
             except ImportProblem:
                 raise
             # A grader's or the disk's error knows no file; an ImportProblem names its own row.
@@ -289,7 +297,8 @@ class _SourceImporter:
                 raise UserError(f"{where}, row {work.row}: {error}") from error
         if not stored:
             return ImportOutcome("present", f"{where}: another process has just stored it as {name}.", identity)
-        told = f"{run.traces:,} traces of {run.problems:,} problems; {tally.counts.words}"
+        told = "its damaged files are replaced, " if found else ""
+        told += f"{run.traces:,} traces of {run.problems:,} problems; {tally.counts.words}"
         strange = RunLanguages(self._store).warnings([identity], list(self._lexicons.by_name.values()))
         told += f"; {NO_QUESTION}" if NO_QUESTION in run.info.note else ""
         sentence = " ".join([f"{where}: {name}, {told}.", *strange])

@@ -114,12 +114,18 @@ class RefreshService:
             for run in self._store.runs():
                 self._read(run.id, self._lexicons.shipped, graders, lambda _count: None)
 
+    @needs(Role.ADMIN)
+    def rebuild(self, run: str) -> bool:
+        """Make a run's cues and counts anew from its traces. False where it was deleted or changed meanwhile."""
+        with GraderPool(self._graders) as graders:
+            return self._read(run, list(self._lexicons.held_by(run)), graders, lambda _count: None)
+
     def _bring(self, outdated: OutdatedRun, graders: GraderPool, report: Report) -> bool:
         """Bring one run up to date. False where it was deleted or changed meanwhile: asked again, it is seen anew."""
         if not outdated.older:
             return self._lexicons.match(outdated.run, outdated.lexicons)
-        held = self._store.ledger.run_lexicons().get(outdated.run.id, set())
-        return self._read(outdated.run.id, sorted({*held, *self._lexicons.shipped}), graders, report)
+        held = self._lexicons.held_by(outdated.run.id)
+        return self._read(outdated.run.id, list(dict.fromkeys((*held, *self._lexicons.shipped))), graders, report)
 
     def _read(self, run: str, lexicons: Sequence[str], graders: GraderPool, report: Report) -> bool:
         """Read a run's traces anew, under these lexicons. False where it was deleted or changed meanwhile."""

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backend.domain import ImportProblem, Run, RunInfo, TraceDraft, bare_question, problem_id
+from backend.domain import ImportProblem, Run, RunInfo, TraceDraft, UserError, bare_question, problem_id, visible
 from backend.engines.protocol import Token
 from backend.grading.verdicts import Verdicts
 from backend.lexicon.loops import find_loops
 from backend.store import Store
 from backend.store.database import now
 from backend.store.ledger import ProblemRow, SourceRow
-from backend.store.parts import PART_BYTES, PartWriter
+from backend.store.parts import PART_BYTES, PartWriter, remove_parts
 from backend.store.trace_columns import RULES, Columns, CueColumns, TokenCounter, sections_of, trace_id, trace_row
 
 _MOST = 2**31 - 1  # Parquet columns of whole numbers have four bytes
@@ -135,3 +135,25 @@ class RunBuilder:
         """Enter the run in the ledger. False where another process stored it meanwhile."""
         problems = list(self.problems.values())
         return writer.register(lambda parts: store.ledger.add_run(run, sources, problems, parts, lexicons, RULES))
+
+    @staticmethod
+    def take_back(store: Store, writer: PartWriter, found: Run, run: Run, lexicons: Mapping[str, Any]) -> bool:
+        """Put what was just read, `run`, in the place of the damaged files of `found`; what refers to it stays.
+
+        False where another process did so meanwhile. Raises UserError where it isn't the same.
+        """
+        known, anew = ((each.traces, each.problems, each.length_unit, each.info.tokenizer) for each in (found, run))
+        if known != anew:
+            tokens = f", tokens by {found.info.tokenizer}" if found.info.tokenizer else ""
+            raise UserError(
+                f"the damaged run {visible(found.label)} has {found.traces:,} traces of {found.problems:,} problems"
+                f"{tokens}; the file isn't read like that now. Import it as it was first, or delete that run."
+            )
+        parts, faults = store.ledger.parts(run_ids=[found.id]), store.parts.damaged()[found.id].faults
+        scores = [part for part in parts if part.kind == "tokens" and part.path in faults]
+        old = [part for part in parts if part.kind != "tokens"]
+        stored = writer.register(lambda new: store.ledger.replace_parts(found.id, old, new, RULES, lexicons))
+        if stored:
+            store.ledger.update_parts([], dropped=scores)
+            remove_parts(store.folder, [*old, *scores])
+        return stored
