@@ -164,6 +164,36 @@ def test_a_busy_store_is_backed_up_and_goes_on_elsewhere(busy: Settings, tmp_pat
                 assert not [line for line in ledger.iterdump() if str(busy.store) in line]
 
 
+@pytest.mark.stress
+def test_a_real_training_ends_alike_in_both_places(settings: Settings, tmp_path: Path) -> None:
+    """Backed up at a moment of its choosing, it makes the same weights elsewhere as where it began."""
+    there = elsewhere(settings, tmp_path)
+    command = (sys.executable, "-m", "backend", "worker")
+    with build_services(settings) as services, bench_on(settings) as bench:
+        base = services.models.get("lab-base").id
+        spec = TrainingSpec(base, Teaching(steps=12, prompts=4, max_tokens=96), "lab-cd3-train", size=8, checkpoint_every=2,
+                            evaluations=(EvaluationSpec("lab-cd3-test", limit=4),), evaluate_every=4)  # fmt: skip
+        bench.start(command)
+        training = services.trainings.submit(spec).spec["training"]
+        until(lambda: services.trainings.steps(training, after=4))
+        found = write_backup(services.store, settings.lexicons, tmp_path / "backup", silent)
+        assert "checkpoint-4/" in str(found.files) and "checkpoint-12" not in str(found.files)
+        restore_backup(tmp_path / "backup", there, silent)
+        with build_services(there) as restored, bench_on(there) as other:
+            other.start(command)
+            until(lambda: restored.trainings.get(training).state == services.trainings.get(training).state == "done")
+            for place in (services, restored):
+                assert [step.step for step in place.trainings.steps(training)] == list(range(13))
+            weights = [
+                (place.trainings.folder(training) / "checkpoint-12" / "model.safetensors").read_bytes()
+                for place in (services, restored)
+            ]
+            assert weights[0] == weights[1]
+            begun = [item.payload["step"] for item in restored.jobs.stream(restored.trainings.get(training).job.id)]
+            assert len(begun) == 2 and begun[1] >= 4
+            assert figures(restored).keys() == figures(services).keys()
+
+
 def test_it_is_restored_into_either_database(
     services: Services, settings: Settings, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
