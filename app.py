@@ -1,4 +1,4 @@
-"""The ASGI entry: the app with its security headers and its two routes, live streams and labels, and nothing else.
+"""The ASGI entry: the app with its security headers and its own routes: live streams, labels, health.
 
 The main script is `pages/shell.py` and not this file: a folder `pages` beside the main script would let
 a first request run a page without the shell around it.
@@ -11,9 +11,10 @@ import streamlit as st
 from pages.components.frame.outage import show_refusal
 from pages.components.labelling import annotate_route
 from pages.components.live import stream_route
+from pages.parts.app import health_route
 from pages.parts.app.server import lifespan, middleware
 
-routes = [*stream_route.routes, *annotate_route.routes]
+routes = [*stream_route.routes, *annotate_route.routes, *health_route.routes]
 app = st.App(
     Path(__file__).parent / "pages" / "shell.py",
     routes=routes,

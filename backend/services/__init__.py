@@ -22,6 +22,7 @@ from backend.services.generation.generator import GenerationService
 from backend.services.generation.models import ModelService
 from backend.services.generation.problems import ProblemService
 from backend.services.generation.scorer import ScoreService
+from backend.services.health import HealthService
 from backend.services.jobs import JobService
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.lexicons.list_details import ListDetails
@@ -60,6 +61,7 @@ class Services:
     comparison: ComparisonService
     disputes: DisputeService
     jobs: JobService
+    health: HealthService
     models: ModelService
     problems: ProblemService
     generation: GenerationService
@@ -125,6 +127,7 @@ def build_services(settings: Settings) -> Services:
         comparison=comparison,
         disputes=DisputeService(store),
         jobs=jobs,
+        health=HealthService(store, jobs),
         models=models,
         problems=problems,
         generation=GenerationService(store, lexicons, models, problems, jobs, settings.graders),

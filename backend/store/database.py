@@ -302,6 +302,11 @@ class Database:
                 self._secret = str(connection.execute(select(tables.state.c.secret)).scalar_one())
         return self._secret
 
+    def is_current(self) -> bool:
+        """Whether the schema is that of this release. Raises UserError where it is of a newer one."""
+        with self.reading() as connection:
+            return migrations.is_current(connection)
+
 
 # -- what modules of the store share ------------------------------------------------------------------
 

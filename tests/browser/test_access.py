@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from itsdangerous import URLSafeTimedSerializer
 from playwright.sync_api import Browser
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
+from backend.config import Settings
+from backend.services import build_services
 from tests.browser.app_pages import App
 from tests.browser.conftest import CHROMIUM, FLAGS, ROOT, Serve
 
@@ -45,11 +48,11 @@ TRIES = """async (port) => {
 @pytest.fixture(scope="module")
 def app_port(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> int:
     """The port of an app that nobody signs in to."""
-    return _port(serve, tmp_path_factory.mktemp("trusting"), "")
+    return _port(serve, tmp_path_factory.getbasetemp() / "trusting", "")
 
 
 def _port(serve: Serve, home: Path, secrets: str) -> int:
-    (home / ".streamlit").mkdir()
+    (home / ".streamlit").mkdir(parents=True, exist_ok=True)
     if secrets:
         (home / ".streamlit" / "secrets.toml").write_text(secrets, encoding="utf-8")
     names = {"STORE": home / "store", "LAB": home / "lab", "DEMO": "off", "WORKER": "off", "ADMINS": "eve@lab.example"}
@@ -116,6 +119,22 @@ def test_a_raw_request_by_another_name_is_refused(named: str, app_port: int) -> 
         assert " 400 " in raw(app_port, f"{line} HTTP/1.1\n{named}Connection: close\n\n").partition("\n")[0], line
     assert " 400 " in raw(app_port, f"GET /_stcore/stream HTTP/1.1\n{named}{UPGRADE}\n").partition("\n")[0]
     assert " 101 " in raw(app_port, f"GET /_stcore/stream HTTP/1.1\nHost: localhost\n{UPGRADE}\n").partition("\n")[0]
+
+
+def test_two_apps_of_one_store_take_each_others_tokens(
+    serve: Serve, app_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = tmp_path_factory.getbasetemp() / "trusting"
+    with build_services(Settings(store=home / "store", lab=home / "lab")) as services:
+        signer = URLSafeTimedSerializer(services.store.ledger.secret(), salt="live stream")
+        stranger = URLSafeTimedSerializer("another", salt="live stream")
+    for port in (app_port, _port(serve, home, "")):
+        for token, status in ((signer.dumps("gone"), 404), (stranger.dumps("gone"), 403)):
+            with pytest.raises(urllib.error.HTTPError) as answer:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/live/stream?job=gone&token={token}")
+            assert answer.value.code == status and answer.value.headers["X-Request-ID"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as ready:
+            assert json.load(ready) == {"ok": True, "schema": True, "store": True}
 
 
 AUTH = """[auth]

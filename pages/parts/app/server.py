@@ -19,6 +19,7 @@ from backend.domain import UserError
 from backend.services import build_services
 from pages.components.frame.upload_spool import UploadSpool
 from pages.parts.app.access_check import AccessCheck
+from pages.parts.app.request_log import RequestLog
 
 HEADERS = {
     # What hostile text could still do through Streamlit's own sinks, this stops: st.markdown fetches remote pictures.
@@ -65,7 +66,7 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers)
 
 
-middleware = [Middleware(SecurityHeaders), Middleware(AccessCheck), Middleware(UploadSpool)]
+middleware = [Middleware(SecurityHeaders), Middleware(RequestLog), Middleware(AccessCheck), Middleware(UploadSpool)]
 
 
 @asynccontextmanager
