@@ -42,7 +42,8 @@ with right:
 
 if not (uploads or local):
     services().imports.warm()
-paths, base = place_uploads(uploads or [], local, whole_folder)
+with error_notice(stop=True):
+    paths, base = place_uploads(uploads or [], local, whole_folder)
 if paths:
     with error_notice(stop=True):
         plan = read_plan(paths, base)

@@ -49,6 +49,7 @@ from backend.import_plan import (
 )
 from backend.reader_process import GivenUp, reader_pool
 from backend.services.access.authorization import needs
+from backend.services.access.machine_files import readable
 from backend.services.access.people import PeopleService
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.lexicons.run_languages import RunLanguages
@@ -111,6 +112,11 @@ class ImportService:
         for oldest in list(self._known)[:-_MOST_KNOWN]:
             self._known.pop(oldest, None)
         return cast(R, held[1])
+
+    @needs(Role.ADMIN)
+    def located(self, path: Path) -> Path:
+        """A path of this machine as a page was given it. Raises UserError where pages may not read there."""
+        return readable(self._settings, path)
 
     @needs(Role.ADMIN)
     def plan(self, paths: Sequence[Path], mapping: Said | None = None, base: Path | None = None) -> ImportPlan:

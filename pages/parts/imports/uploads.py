@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from backend.domain import UserError, visible
+from pages.components.frame.session import services
 from pages.components.frame.upload_spool import PlacedFolder, place
 
 _MOST_FOLDERS = 24
@@ -21,10 +22,10 @@ def place_uploads(uploads: Sequence[Any], local: str | None, folder: bool) -> tu
     """The paths to import, and the folder that their names are shown relative to (None: no folder).
 
     Uploads are written to a temporary folder, of which a dropped `folder` is one path and dropped files are each their
-    own; `local`, a path of this machine, is read in place.
+    own; `local`, a path of this machine, is read in place. Raises UserError.
     """
     if local:
-        return [Path(local).expanduser()], None
+        return [services().imports.located(Path(local))], None
     if not uploads:
         return [], None
     # Written once for a set of files: the page runs again at every click, and files have hundreds of megabytes.
