@@ -39,7 +39,7 @@ _ROOT: Final = Path(__file__).resolve().parents[1]
 _PACE: Final = 2**24  # bytes a second: a large file has the time that a slow disk takes for it, on top
 _AT_ONCE: Final = 2  # questions, each with the memory of a whole process
 _START_SECONDS: Final = 120.0
-_MOST_FILES: Final = 20  # given up for one question; each of them may have taken all its time
+_MOST_FILES: Final = 100  # given up for one question; each of them may have taken all its time
 _ANSWER: Final = 64 * 2**20  # bytes of one answer: it is held by whoever asked, who has no limit
 _END_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 900.0
@@ -51,6 +51,7 @@ _FRUGAL: Final = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"
 
 # In the process itself: tells whoever asked which file is opened. Elsewhere files are just read.
 _ON_OPEN: list[Callable[[Path, str, int], None]] = [lambda _path, _shown, _size: None]
+_LIMIT = [0]  # MB, in the process itself
 # An exception is made anew from its message, and this one is made of three things.
 copyreg.pickle(ImportProblem, lambda problem: (type(problem), (problem.file, problem.reason, problem.row)))
 
@@ -67,6 +68,11 @@ class GivenUp(ImportProblem):
 def opened(path: Path, shown: str, size: int) -> None:
     """Say that a file from outside is opened. Raises ImportProblem for one that was given up before."""
     _ON_OPEN[0](path, shown, size)
+
+
+def too_large() -> str:
+    """Why a file can't be read that memory didn't suffice for, as a clause."""
+    return f"looking at it takes more than {_LIMIT[0]:,} MB of memory" if _LIMIT[0] else "it needs too much memory"
 
 
 # -- who asks -----------------------------------------------------------------------------------------
@@ -164,7 +170,7 @@ class ReaderPool:
         if "large" in message:
             raise GivenUp(at, shown, f"what is in it takes more than {_ANSWER >> 20} MB to show")
         if "memory" in message:
-            raise GivenUp(at, shown, f"looking at it takes more than {self._megabytes:,} MB of memory")
+            raise GivenUp(at, shown, message["memory"])
         return bool(message["done"])
 
 
@@ -200,7 +206,7 @@ class _Records(pickle.Unpickler):
 
 def main(megabytes: int, modules: Sequence[str]) -> None:
     """Answer questions from standard input until it closes, or until none has come for long."""
-    send, questions = json_output(), Queue[bytes]()
+    send, questions, _LIMIT[0] = json_output(), Queue[bytes](), megabytes
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; Ctrl-C reaches the whole group
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     follow_input(questions.put, _end)
@@ -251,7 +257,7 @@ def _answer(question: Message, send: Send, questions: Queue[bytes], megabytes: i
     except UserError as error:
         send({"raised": _packed(error)})
     except MemoryError:
-        send({"memory": True})
+        send({"memory": too_large()})
     except Exception:  # a fault of ours, which whoever asked is to see
         send({"failed": traceback.format_exc()})
 

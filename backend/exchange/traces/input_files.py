@@ -19,7 +19,7 @@ from typing import BinaryIO
 from backend.domain import ImportProblem
 from backend.exchange.traces.trace_format import Advance, RowError
 from backend.import_plan import Shape, SourceFile
-from backend.reader_process import opened
+from backend.reader_process import opened, too_large
 
 # Bytes of one line or cell. A row with 64 responses of 32,768 tokens has about 8 MB.
 ROW_LIMIT = 64 * 2**20
@@ -90,13 +90,15 @@ def open_unchanged(file: SourceFile) -> io.BufferedReader:
 
 @contextmanager
 def reading(shown: str) -> Iterator[None]:
-    """Turns RowError and OSError inside the block into ImportProblem naming the file `shown`."""
+    """Turns RowError, OSError and MemoryError inside the block into ImportProblem naming the file `shown`."""
     try:
         yield
     except RowError as error:
         raise ImportProblem(shown, str(error), error.row) from None
     except OSError as error:
         raise ImportProblem(shown, f"reading it failed ({error.strerror or error})") from None
+    except MemoryError:  # what had been read of it is let go with this, and the next file has the room
+        raise ImportProblem(shown, too_large()) from None
 
 
 def lines(

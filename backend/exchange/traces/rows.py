@@ -172,7 +172,8 @@ def _csv_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
             number += 1
             yield number, dict(zip(header, cells, strict=True))
     except (csv.Error, RowError) as error:
-        raise RowError(str(error), number + 1) from None
+        ends = "unexpected end of data" in str(error)
+        raise RowError("it ends inside a quoted cell" if ends else str(error), number + 1) from None
 
 
 def _texts(stream: BinaryIO, advance: Advance) -> Iterator[str]:

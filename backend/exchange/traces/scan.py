@@ -153,7 +153,12 @@ def _missing(row: Row, column: str) -> str:
 
 
 def _look(entry: WalkedFile) -> ScannedFile | Skipped:
-    looked = first_row(entry.path, entry.shown)
+    try:
+        looked = first_row(entry.path, entry.shown)
+    except ImportProblem:
+        if known := _magic(_start(entry)):  # named like what is packed in it
+            raise ImportProblem(entry.shown, known) from None
+        raise
     if looked is not None:
         found = ScannedFile(entry.path, entry.shown, entry.names, *looked)
         # A log may consist of JSON lines: a file that isn't named like data has to look like traces.
@@ -165,17 +170,24 @@ def _look(entry: WalkedFile) -> ScannedFile | Skipped:
     return Skipped(entry.shown, reason)
 
 
+def _start(entry: WalkedFile) -> bytes:
+    with open_regular(entry.path, entry.shown) as stream:
+        return stream.read(16)
+
+
+def _magic(start: bytes) -> str:
+    return next((reason for magic, reason in _MAGIC if start.startswith(magic)), "")
+
+
 def _reason(entry: WalkedFile) -> str:
     name, suffix = entry.path.name.upper(), entry.path.suffix.lower()
-    with open_regular(entry.path, entry.shown) as stream:
-        start = stream.read(16)
+    start = _start(entry)
     if not start:
         return "it is empty"
     # What people try to import and can't be read deserves its own sentence.
     if suffix == ".eval" and start.startswith(b"PK"):
         return "an Inspect log; write it as JSON with `inspect log dump`, or unpack it"
-    known = next((reason for magic, reason in _MAGIC if start.startswith(magic)), None)
-    if known:
+    if known := _magic(start):
         return known
     if name.startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE")):
         return "licence text"
