@@ -173,7 +173,7 @@ def test_missing_column_in_a_known_parquet(tmp_path: Path) -> None:
     ("text", "row", "words"),
     [
         ("question,response\na,b\nc\n", 2, ["1 cells where the header names 2"]),
-        ('question,response\na,"b\n', 1, ["end of data"]),
+        ('question,response\na,"b\n', 1, ["inside a quoted cell"]),
         ("question,question\na,b\n", 1, ["appears twice"]),
         ("question,response\na,b\0\n", 1, ["NUL byte"]),
     ],
