@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from backend.cli.verb import AddVerb
-from backend.domain import visible
+from backend.domain import UserError, visible
 from backend.services import build_services
 from backend.services.backups import Backup, restore_backup, verify_backup, write_backup
 
@@ -24,6 +24,8 @@ def add_verbs(verb: AddVerb) -> None:
 def _backup(options: argparse.Namespace) -> int:
     if options.verify:
         found = verify_backup(options.folder)
+    elif not options.settings.store.is_dir():  # opened, it would be made
+        raise UserError(f"There is no store {visible(str(options.settings.store))} to back up.")
     else:
         with build_services(options.settings) as services:
             found = write_backup(services.store, options.settings.lexicons, options.folder, _Progress())

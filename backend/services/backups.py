@@ -230,13 +230,18 @@ def _facts(path: Path) -> tuple[int, str] | None:
 def _whole_folder(target: Path, mode: int = 0o777) -> Iterator[Path]:
     """A folder to fill, which becomes `target` when the block ends well. Raises UserError where that isn't empty."""
     shown = visible(str(target))
-    half = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.half")
+    # A disk or a container's volume can't be put in place by renaming: there what was written moves up at the end.
+    mounted = target.is_mount()
+    half = (target if mounted else target.parent) / f".{target.name}.{uuid.uuid4().hex[:8]}.half"
     try:
         if target.exists() and (held := sorted(path.name for path in target.iterdir())):
             raise UserError(f"{shown} is not empty, it holds {visible(', '.join(held), 200)}: name a new folder.")
         half.mkdir(parents=True, mode=mode)
         yield half
-        half.rename(target)
+        if not mounted:
+            half.rename(target)
+        for path in half.iterdir() if mounted else ():
+            path.rename(target / path.name)
     except OSError as error:
         full = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
         raise UserError(f"{shown} could not be written: {full}. Nothing was changed.") from error

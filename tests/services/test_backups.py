@@ -240,6 +240,28 @@ def test_nothing_is_ever_overwritten(services: Services, settings: Settings, tmp
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_volume_is_filled_in_its_place(
+    services: Services, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a container has one: it can't be renamed."""
+    run = imported(services, tmp_path / "files", 1)
+    volumes = [tmp_path / "one", tmp_path / "two"]
+    for volume in volumes:
+        volume.mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path in volumes)
+    write_backup(services.store, settings.lexicons, volumes[0], silent)
+    assert verify_backup(volumes[0]).files
+    restore_backup(volumes[0], replace(settings, store=volumes[1]), silent)
+    with build_services(replace(settings, store=volumes[1])) as restored:
+        assert list(figures(restored)) == [run]
+    assert not [path for volume in volumes for path in volume.glob(".*")]
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backup", str(tmp_path / "backup"), "--store", str(tmp_path / "typo")]) == 2
+    assert "There is no store" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("harm", ["truncated", "gone", "another", "no manifest", "leads out"])
 def test_a_damaged_backup_is_refused(services: Services, settings: Settings, tmp_path: Path, harm: str) -> None:
     imported(services, tmp_path / "files", 1)
