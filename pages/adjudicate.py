@@ -3,6 +3,7 @@
 import streamlit as st
 
 from backend.annotation import Role
+from pages.components.frame.address import go_to
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import needs_name, require_person
 from pages.components.frame.notice import error_notice, notice
@@ -28,14 +29,12 @@ asked = st.query_params.get("item", "")
 if not asked:
     chosen = queue_table(info, queue)
     if chosen:
-        st.query_params["item"] = chosen
-        st.rerun()
+        go_to(item=chosen)
     st.stop()
 
 with header:
     if st.button("Queue", icon=":material/list:"):
-        st.query_params.pop("item")
-        st.rerun()
+        go_to(item=None)
 with error_notice(stop=True):
     sheet = services().adjudication.sheet(person.id, asked)
 # Previous and next follow the order of the table: one who settles item by item meets the worst first.
@@ -48,9 +47,4 @@ if result.move or result.settled:
     open_after = [row.item for row in adjudication_queue(info.project.id) if not row.settled and row.item != asked]
     later = [item for item in places[here + 1 :] if item in open_after] or open_after
     beside = places[max(0, min(len(places) - 1, here + (result.move or 0)))]
-    target = (later[0] if later else "") if result.settled else beside
-    if target:
-        st.query_params["item"] = target
-    else:
-        st.query_params.pop("item", None)
-    st.rerun()
+    go_to(item=next(iter(later), None) if result.settled else beside)

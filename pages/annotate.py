@@ -4,6 +4,7 @@ import streamlit as st
 
 from backend.annotation import Role
 from backend.domain import UserError
+from pages.components.frame.address import go_to
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import needs_name, require_person
 from pages.components.frame.notice import notice
@@ -29,8 +30,7 @@ try:
 except UserError as error:
     notice(str(error), "error")
     if asked and st.button("To my next item", type="primary"):
-        st.query_params.pop("item")
-        st.rerun()
+        go_to(item=None)
     st.stop()
 
 # An old link may name an item of another project than the one that is chosen.
@@ -43,8 +43,7 @@ if sheet is None or sheet.project.id != project.id:
     )
     with st.container(horizontal=True, gap="small"):
         if mine and st.button("Look at my items again", icon=":material/undo:"):
-            st.query_params["item"] = mine[-1].item.id
-            st.rerun()
+            go_to(item=mine[-1].item.id)
         if st.button("Projects", icon=":material/folder_open:"):
             st.switch_page("projects.py", query_params={"project": project.id})
     st.stop()
@@ -54,10 +53,5 @@ st.query_params["item"] = sheet.item.id
 history = labelling.history(sheet.item.id, person.id)
 result = annotate_view(sheet, history, person.id, key="annotate")
 if result.finished or result.move:
-    target = item_address(labelling.mine(person.id, project.id), sheet.item.id, result.move)
     # Without an item in the address the next run takes the next one that is open.
-    if target:
-        st.query_params["item"] = target
-    else:
-        st.query_params.pop("item", None)
-    st.rerun()
+    go_to(item=item_address(labelling.mine(person.id, project.id), sheet.item.id, result.move))

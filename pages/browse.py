@@ -7,12 +7,12 @@ import streamlit as st
 from backend.domain import SearchAs, TraceFilter
 from backend.report.numbers import Form, number
 from backend.services.traces.trace_list import Listed
-from pages.components.frame.address import absent
-from pages.components.frame.chrome import page_header
+from pages.components.frame.address import absent, go_to
+from pages.components.frame.chrome import empty_page, page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice
 from pages.components.frame.session import choose_grader, choose_lexicon, left_out, run_labels, runs, services
-from pages.components.table.table import Select, Sort, data_table
+from pages.components.table.table import Select, data_table
 from pages.components.table.table_model import Column, Kind, Lines, Row
 
 require_person()
@@ -59,10 +59,7 @@ header = page_header("Browse")
 with header:
     grader, lexicon = choose_grader(), choose_lexicon()
 if not runs():
-    st.text("There is nothing to browse yet.")
-    if st.button("Import traces", type="primary", icon=":material/upload_file:"):
-        st.switch_page("import.py")
-    st.stop()
+    empty_page("There is nothing to browse yet.", "Import traces", "upload_file", "import.py")
 
 left_out()
 labels = run_labels()
@@ -129,7 +126,7 @@ columns = [
 ]
 event = data_table(
     columns, [trace_row(listed) for listed in found.rows], key="traces", caption="Traces", select=Select.ROW,
-    sort=Sort.SERVER, sorted_by=(sort.removeprefix("-"), descending),
+    sorted_by=(sort.removeprefix("-"), descending),
     empty="No trace passes these filters.", note=f"Verdicts by {grader}; cues by {lexicon}.",
 )  # fmt: skip
 with st.container(horizontal=True, vertical_alignment="center", key="sth-pages"):
@@ -139,7 +136,6 @@ with st.container(horizontal=True, vertical_alignment="center", key="sth-pages")
         )
         st.text(f"of {found.pages:,}")
 if event and event.kind == "sort":
-    st.query_params["sort"] = ("-" if event.descending else "") + (event.column or "run")
-    st.rerun()
+    go_to(sort=("-" if event.descending else "") + (event.column or "run"))
 if event and event.row:
     st.switch_page("reader.py", query_params={"trace": event.row})

@@ -7,7 +7,7 @@ from backend.services.traces.comparison import ProblemFilter
 from pages.components.charts.chart_view import forget_picks
 from pages.components.charts.pair_section import Picked, all_runs, big_numbers, pair_section
 from pages.components.frame.address import absent, asked_for
-from pages.components.frame.chrome import numbers_strip, page_header
+from pages.components.frame.chrome import empty_page, numbers_strip, page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.lexicon_precision import precision_line
 from pages.components.frame.notice import error_notice, notice
@@ -34,10 +34,8 @@ require_person()
 query = st.query_params
 header = page_header("Compare")
 if len(runs()) < 2:
-    st.text("Two runs of the same problems are needed: a base model and its trained variant, say.")
-    if st.button("Import traces", type="primary", icon=":material/upload_file:"):
-        st.switch_page("import.py")
-    st.stop()
+    lacking = "Two runs of the same problems are needed: a base model and its trained variant, say."
+    empty_page(lacking, "Import traces", "upload_file", "import.py")
 
 chosen = shown_runs()
 with header:

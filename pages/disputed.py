@@ -5,7 +5,7 @@ import streamlit as st
 from backend.report.files import csv_text
 from backend.report.glossary import GRADER_MEANINGS
 from backend.services.traces.disputes import PAIRS, Dispute
-from pages.components.frame.chrome import page_header
+from pages.components.frame.chrome import empty_page, page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.session import disputes, left_out, run_labels, runs
 from pages.components.table.table import Select, data_table
@@ -51,10 +51,7 @@ def export_csv(found: tuple[Dispute, ...]) -> str:
 
 header = page_header("Disputed")
 if not runs():
-    st.text("There are no traces yet, and so nothing to dispute.")
-    if st.button("Import traces", type="primary", icon=":material/upload_file:"):
-        st.switch_page("import.py")
-    st.stop()
+    empty_page("There are no traces yet, and so nothing to dispute.", "Import traces", "upload_file", "import.py")
 
 left_out()
 by_label = {label: run for run, label in run_labels().items()}

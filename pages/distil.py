@@ -3,6 +3,7 @@
 import streamlit as st
 
 from backend.domain import UserError
+from pages.components.frame.address import start_over
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import notice
@@ -14,8 +15,7 @@ from pages.parts.distil.training_view import asked_for, look, look_every, offere
 require_person()
 st.html(STYLE)
 header = page_header("Distil")
-query = st.query_params
-asked = query.get("training", "")
+asked = st.query_params.get("training", "")
 if not asked:
     start_page()
     st.stop()
@@ -25,14 +25,12 @@ try:
 except UserError as error:
     notice(str(error), "error")
     if st.button("All trainings", type="primary", icon=":material/list:"):
-        query.clear()
-        st.rerun()
+        start_over()
     st.stop()
 
 with header:
     if st.button("All trainings", type="tertiary", icon=":material/list:"):
-        query.clear()
-        st.rerun()
+        start_over()
     lexicon = choose_lexicon()
 # The fragment below is drawn as often as steps come; `offered` tells it when the rest of the page has to follow.
 rows = services().trainings.evaluations(asked)

@@ -11,7 +11,7 @@ from backend.services.reproduction.recipes.recipe import ReproductionScale
 from backend.services.reproduction.reports import From, View
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import left_out, run_labels
 from pages.components.viewer.pair_hero import LAB_TRUTH
 from pages.parts.experiments.report_choice import (
@@ -63,11 +63,8 @@ if view.source is From.RUNS:
         st.stop()
 else:
     name = choose_section()
-try:
+with error_notice(stop=True):
     section, charts = found_section(view, name or "verdicts")
-except UserError as error:
-    notice(str(error), "error")
-    st.stop()
 with header:
     export(view)
 draw(section, charts, run_labels())

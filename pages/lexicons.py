@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.components.frame.address import absent, asked_for
+from pages.components.frame.address import absent, asked_for, go_to
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice, notice
@@ -27,8 +27,7 @@ with header:
         )  # fmt: skip
         # The address keeps the choice, so that a link to this page shows the same figures.
         if chosen != (project or ""):
-            st.query_params["project"] = chosen
-            st.rerun()
+            go_to(project=chosen)
     training_popover(person, project)
 
 left_out()
@@ -46,8 +45,7 @@ else:
         "blind: recall rests on those, for who sees the machine’s marks finds less of what it missed."
     )
 if row := scores_table(report):
-    st.query_params["lexicon"] = row
-    st.rerun()
+    go_to(lexicon=row)
 
 lexicons = services().lexicons.by_name
 name = st.query_params.get("lexicon", "")

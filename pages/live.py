@@ -3,8 +3,8 @@
 import streamlit as st
 
 from backend.domain import UserError
-from pages.components.frame.address import absent, asked_for
-from pages.components.frame.chrome import page_header
+from pages.components.frame.address import absent, asked_for, start_over
+from pages.components.frame.chrome import empty_page, page_header
 from pages.components.frame.gate import barred, require_person
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import choose_lexicon, models, presets, services
@@ -34,8 +34,7 @@ if asked := query.get("job", ""):
     except UserError as error:
         notice(str(error), "error")
         if st.button("Set up a job", type="primary", icon=":material/play_circle:"):
-            query.clear()
-            st.rerun()
+            start_over()
         st.stop()
     with header:
         actions(job)
@@ -55,10 +54,8 @@ absent("problem", asked_for("problem"), [problem] if known_problem(problem) else
 absent("ready experiment", asked_for("preset"), [preset.name for preset in presets()])
 chosen = setup()
 if not chosen.arms:
-    st.text("No model here can answer yet. Bring one: a checkpoint, an adapter, a hub name or an endpoint.")
-    if st.button("Models", type="primary", icon=":material/account_tree:"):
-        st.switch_page("models.py")
-    st.stop()
+    lacking = "No model here can answer yet. Bring one: a checkpoint, an adapter, a hub name or an endpoint."
+    empty_page(lacking, "Models", "account_tree", "models.py")
 
 if experiment := experiments(given.get("preset")):
     begin(experiment)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from backend.annotation import Role
 from backend.report.numbers import Form
+from pages.components.frame.address import go_to, start_over
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.session import services
@@ -20,8 +21,7 @@ admin = person.role.covers(Role.ADMIN)
 with header:
     form_open = bool(st.query_params.get("new"))
     if infos and admin and not form_open and st.button("New project", icon=":material/add:", type="primary"):
-        st.query_params.from_dict({"new": "1"})
-        st.rerun()
+        start_over(new="1")
 
 if form_open and admin:
     new_project(person)
@@ -37,7 +37,7 @@ columns = [
     Column("settled", "Adjudicated"),
     Column("people", "Annotators"),
     Column("labels", "Labels", Kind.NUMBER, Form.COUNT),
-    Column("go", "", Kind.LINKS, sortable=False),
+    Column("go", "", Kind.LINKS),
 ]
 rows = []
 for info in infos:
@@ -60,8 +60,7 @@ event = data_table(columns, rows, key="project-list", caption="Projects", select
 if event and event.kind == "action" and event.row:
     st.switch_page("annotate.py", query_params={"project": event.row})
 if event and event.kind == "row" and event.row:
-    st.query_params["project"] = event.row
-    st.rerun()
+    go_to(project=event.row)
 # A project of the address may have been deleted.
 shown = next((info for info in infos if info.project.id == chosen), None)
 if shown:

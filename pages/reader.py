@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from backend.report.numbers import answer_text
-from pages.components.frame.chrome import page_header
+from pages.components.frame.chrome import empty_page, page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import choose_grader, choose_lexicon, run_labels, services
@@ -20,10 +20,9 @@ require_person()
 trace_id = st.query_params.get("trace", "")
 header = page_header("Reader")
 if not trace_id:
-    st.text("Choose a trace in Browse, or a problem in Compare: it opens here.")
-    if st.button("Browse traces", type="primary", icon=":material/list:"):
-        st.switch_page("browse.py")
-    st.stop()
+    empty_page(
+        "Choose a trace in Browse, or a problem in Compare: it opens here.", "Browse traces", "list", "browse.py"
+    )
 
 with header:
     back, onward = services().traces.neighbours(trace_id)

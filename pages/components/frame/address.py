@@ -6,6 +6,7 @@ Owns the sentence. Values of an address may be hostile: they are plain text.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import NoReturn
 
 import streamlit as st
 
@@ -19,6 +20,22 @@ _SHOWN = 5
 def asked_for(name: str) -> list[str]:
     """The values that the address has for `name`: repeated, or with commas between them."""
     return [value for part in st.query_params.get_all(name) for value in part.split(",") if value]
+
+
+def go_to(**values: str | None) -> NoReturn:
+    """Puts `values` into the address, takes out what is None, and runs the page again."""
+    for name, value in values.items():
+        if value is None:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = value
+    st.rerun()
+
+
+def start_over(**values: str) -> NoReturn:
+    """Makes `values` all there is in the address, and runs the page again."""
+    st.query_params.from_dict(values)
+    st.rerun()
 
 
 def absent(what: str, asked: Sequence[str], known: Collection[str], instead: str = "") -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import NoReturn
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -106,6 +107,14 @@ def page_header(title: str, right: str | None = None) -> DeltaGenerator:
         absent("lexicon", lexicon, services().lexicons.by_name, "Another one counts.")
     absent("grader", st.query_params.get_all("grader"), {*GRADERS, *SPELLINGS}, f"{GRADERS[0]} counts.")
     return actions
+
+
+def empty_page(text: str, button: str, icon: str, page: str) -> NoReturn:
+    """Says why there is nothing to show, draws the button that leads to the `page` where it comes from, and stops."""
+    st.text(text)
+    if st.button(button, type="primary", icon=f":material/{icon}:"):
+        st.switch_page(page)
+    st.stop()
 
 
 def numbers_strip(figures: Sequence[BigNumber]) -> None:

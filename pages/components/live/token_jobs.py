@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from backend.domain import ModelKind, Run, UserError, visible
+from backend.domain import ModelKind, Run, visible
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.specs import GenerationSpec, Question, RunArm, ScoreSpec
 from backend.services.traces.trace_reader import OpenTrace
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import models, services
 from pages.components.live.live_setup import CONTEXTS, gone_on
 from pages.components.live.live_view import SUGGESTIONS
@@ -78,12 +78,8 @@ def _go_on(trace: OpenTrace, model: str, at: int, insert: str, samples: int) -> 
     asked = Question(trace.question, trace.gold, trace.run.info.dataset)
     spec = GenerationSpec((RunArm(model, trace.run.info.context),), questions=(asked,), live=True, logprobs=True)
     spec = replace(gone_on(_drawn_alike(spec, trace), 0, trace, at, insert), samples=samples)
-    try:
-        job = services().generation.submit(spec)
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    st.switch_page("live.py", query_params={"job": job.id})
+    with error_notice():
+        st.switch_page("live.py", query_params={"job": services().generation.submit(spec).id})
 
 
 def _drawn_alike(spec: GenerationSpec, trace: OpenTrace) -> GenerationSpec:
@@ -162,11 +158,8 @@ def score_with(run: Run) -> None:
         )
         if not pressed or model is None or context is None:
             return
-        try:
+        with error_notice():
             job = services().scores.submit(ScoreSpec(run.id, model, context, _ALTERNATIVES))
-        except UserError as error:
-            notice(str(error), "error")
-            return
-        notice(f"Queued: {job.title}. Once it is done, the colours are here.", "done")
-        st.page_link("jobs.py", label="Follow it on the page Jobs", icon=":material/pending_actions:",
-                     query_params={"job": job.id})  # fmt: skip
+            notice(f"Queued: {job.title}. Once it is done, the colours are here.", "done")
+            st.page_link("jobs.py", label="Follow it on the page Jobs", icon=":material/pending_actions:",
+                         query_params={"job": job.id})  # fmt: skip

@@ -4,7 +4,6 @@ import { el } from "../browser/element.js";
 import { focusMarked, keepFocus } from "../browser/keep_focus.js";
 import { mount } from "../browser/mount.js";
 import { bodyCell } from "./table_cells.js";
-import { orderAfterClick, sortedRows } from "./table_order.js";
 
 /**
  * @typedef {import("./table_cells.js").Cell} Cell
@@ -15,10 +14,8 @@ import { orderAfterClick, sortedRows } from "./table_order.js";
  * @property {Row[]} rows
  * @property {string} caption
  * @property {"row" | "many" | null} select
- * @property {"client" | "server" | null} sort
- * @property {[column: string, descending: boolean] | null} sortedBy
+ * @property {[column: string, descending: boolean] | null} sortedBy  null: nobody sorts
  * @property {string[]} checked
- * @property {number | null} atMost
  * @property {number | null} height  pixels
  * @property {string} empty
  * @property {string} note
@@ -34,7 +31,6 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Inf
 class TableView {
   /** @type {TableData} */ data;
   /** @type {(event: object) => void} */ emit;
-  /** @type {import("./table_order.js").Order | null} what the reader sorts by */ order = null;
   /** @type {string | undefined} the row that Tab comes to */ stop;
   /** @type {HTMLElement | null} what had the focus last */ held = null;
   /** @type {Set<string>} */ checked = new Set();
@@ -56,7 +52,6 @@ class TableView {
     if (JSON.stringify(data) === JSON.stringify(this.data)) return;
     this.data = data;
     this.checked = new Set(data.checked);
-    if (!data.columns.some((column) => column.id === this.order?.column)) this.order = null;
     this.draw();
   }
 
@@ -82,9 +77,8 @@ class TableView {
   table() {
     const { data } = this;
     const grid = data.select === "row";
-    const rows = data.sort === "client" && this.order ? sortedRows(data.rows, data.columns, this.order) : data.rows;
     const made = el("table", { role: grid ? "grid" : null, "aria-label": data.caption }, this.head(),
-      el("tbody", {}, ...rows.map((row, at) => this.bodyRow(row, at, grid))));
+      el("tbody", {}, ...data.rows.map((row, at) => this.bodyRow(row, at, grid))));
     made.onclick = (event) => this.clicked(event);
     made.onkeydown = (event) => this.keyed(event);
     made.addEventListener("focusin", (event) => this.focusMoved(/** @type {HTMLElement} */ (event.target)));
@@ -101,9 +95,8 @@ class TableView {
   /** @param {Column} column */
   headCell(column) {
     const { data } = this;
-    const order = this.shownOrder();
-    const down = order?.column === column.id ? order.descending : null;
-    const sortable = Boolean(data.sort) && column.sortable && data.rows.length > 0;
+    const down = data.sortedBy?.[0] === column.id ? data.sortedBy[1] : null;
+    const sortable = data.sortedBy && column.sortable && data.rows.length > 0;
     const direction = down === null ? (sortable ? "none" : null) : down ? "descending" : "ascending";
     const cell = el("th", { scope: "col", class: column.kind, "aria-sort": direction, title: column.help || null });
     cell.style.width = column.width ?? "";
@@ -111,28 +104,17 @@ class TableView {
     if (column.width?.endsWith("px")) cell.style.minWidth = column.width;
     if (sortable) {
       const arrow = el("span", { class: "arrow", "aria-hidden": "true" }, down === null ? "" : down ? "↓" : "↑");
-      cell.append(el("button", { type: "button", "data-spot": `sort ${column.id}`, onclick: () => this.sortBy(column) }, column.label, arrow));
+      cell.append(el("button", { type: "button", "data-spot": `sort ${column.id}`, onclick: () => this.sortBy(column, down) }, column.label, arrow));
     } else {
       cell.append(el("span", { class: column.label ? "label" : "unseen unnamed" }, column.label || column.help || UNNAMED[column.kind] || "More"));
     }
     return cell;
   }
 
-  shownOrder() {
-    const { data, order } = this;
-    if (data.sort === "client" && order) return order;
-    return data.sortedBy ? { column: data.sortedBy[0], descending: data.sortedBy[1] } : null;
-  }
-
-  /** @param {Column} column */
-  sortBy(column) {
-    const order = orderAfterClick(column, this.shownOrder());
-    if (this.data.sort === "server") {
-      this.emit({ kind: "sort", ...order });
-      return;
-    }
-    this.order = order;
-    this.draw();
+  /** @param {Column} column @param {boolean | null} down whether it is sorted by this column, and which way */
+  sortBy(column, down) {
+    // Numbers are wanted from the top, words from A; a second click turns the order round.
+    this.emit({ kind: "sort", column: column.id, descending: down === null ? column.kind !== "text" : !down });
   }
 
   /** @param {Row} row @param {number} at @param {boolean} grid */
@@ -159,7 +141,6 @@ class TableView {
     const { data, checked } = this;
     const box = el("input", { type: "checkbox", "data-spot": `check ${row.id}`, "aria-label": `Choose ${row.cells[0].text ?? row.id}` });
     box.checked = checked.has(row.id);
-    box.disabled = !box.checked && data.atMost !== null && checked.size >= data.atMost;
     box.onchange = () => {
       if (box.checked) checked.add(row.id);
       else checked.delete(row.id);

@@ -31,13 +31,6 @@ class Select(StrEnum):
     MANY = "many"
 
 
-class Sort(StrEnum):
-    """Who sorts: the browser, what it was given, or the server, at an event."""
-
-    CLIENT = "client"
-    SERVER = "server"
-
-
 @dataclass(frozen=True, slots=True)
 class TableEvent:
     """What a person did: `kind` is "row", "action", "sort" or "check"; the other fields as far as they apply."""
@@ -57,19 +50,17 @@ def data_table(
     key: str,
     caption: str,
     select: Select | None = None,
-    sort: Sort | None = None,
     sorted_by: tuple[str, bool] | None = None,
     checked: Collection[str] = (),
-    at_most: int | None = None,
     height: int | None = None,
     empty: str = "Nothing here yet.",
     note: str = "",
 ) -> TableEvent | None:
     """Draws the table and returns what the person did since the last run, or None.
 
-    `caption` names the table for screen readers. `sorted_by` is (column, descending) as the rows come. `height` is
-    the most it may take in pixels before it scrolls under its header. `checked` and `at_most` (the largest number of
-    checked rows) go with Select.MANY. `empty` stands in place of rows; `note` is a quiet line below.
+    `caption` names the table for screen readers. `sorted_by` is (column, descending) as the rows come: with it a person
+    can ask for another order. `height` is the most it may take in pixels before it scrolls under its header. `checked`
+    goes with Select.MANY. `empty` stands in place of rows; `note` is a quiet line below.
     """
     # The browser's choice counts on the very run that reports it, before the caller could keep it.
     state = st.session_state.get(key)
@@ -81,10 +72,8 @@ def data_table(
         "rows": [row_data(row, columns) for row in rows],
         "caption": caption,
         "select": select,
-        "sort": sort,
         "sortedBy": list(sorted_by) if sorted_by else None,
         "checked": [row.id for row in rows if row.id in checked],
-        "atMost": at_most,
         "height": height,
         "empty": empty,
         "note": note,

@@ -14,7 +14,7 @@ import { el } from "../browser/element.js";
  * @property {number | null} [low]
  * @property {number | null} [high]
  * @property {CellLink[]} [links]
- * @typedef {"text" | "number" | "bar" | "verdict" | "tag" | "links"} ColumnKind
+ * @typedef {"text" | "number" | "bar" | "verdict" | "links"} ColumnKind
  * @typedef {{ id: string, kind: ColumnKind, label: string, help: string, sortable: boolean, width: string | null, most: number }} Column
  */
 
@@ -45,7 +45,6 @@ const WRITERS = {
     const [mark, word, style] = VERDICTS.get(cell.value) ?? ["", "", ""];
     return [el("span", { class: style, role: "img", "aria-label": word, title: word }, mark)];
   },
-  tag: (cell) => (cell.text ? [el("span", { class: `side side-${cell.text}` }, cell.text)] : []),
   links: (cell) => (cell.links ?? []).map(cellLink),
 };
 

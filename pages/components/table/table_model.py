@@ -28,7 +28,6 @@ class Kind(StrEnum):
     NUMBER = "number"  # float, int, or Interval
     BAR = "bar"  # Interval or float, drawn as a bar to the column's `most`
     VERDICT = "verdict"  # True ✓, False ✗, None –
-    TAG = "tag"  # "A", "B", "C" or "D": the side a run stands on
     LINKS = "links"  # Link or a list of Links
 
 
@@ -163,10 +162,6 @@ def _verdict_cell(cell: Cell, _column: Column) -> dict[str, Any]:
     return {"value": None if cell is None else bool(cell)}
 
 
-def _tag_cell(cell: Cell, _column: Column) -> dict[str, Any]:
-    return {"text": cell if cell in ("A", "B", "C", "D") else ""}
-
-
 def _link_cell(cell: Cell, _column: Column) -> dict[str, Any]:
     links = [
         {"label": one_line(link.label), "href": in_app(link.href) if link.href else None, "action": link.action}
@@ -180,6 +175,5 @@ _WRITE: Mapping[Kind, Callable[[Cell, Column], dict[str, Any]]] = {
     Kind.NUMBER: _number_cell,
     Kind.BAR: _number_cell,
     Kind.VERDICT: _verdict_cell,
-    Kind.TAG: _tag_cell,
     Kind.LINKS: _link_cell,
 }

@@ -7,15 +7,14 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from backend.domain import GRADERS, UserError, visible
+from backend.domain import GRADERS, visible
 from backend.measure.bootstrap import Estimate
 from backend.report.headline import headline, lost_doubts
 from backend.report.numbers import Form, answer_text, interval_text, number
-from backend.services.generation.presets import Preset
 from backend.services.traces.comparison import ComparedProblem, TellingProblem
 from backend.services.traces.runs import RunSummary
 from backend.services.traces.trace_reader import OpenTrace
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice
 from pages.components.frame.session import is_lab, plain, presets, services, statistics
 from pages.components.live.token_jobs import run_live
 from pages.components.viewer.panes import TAGS, pane_of
@@ -130,19 +129,10 @@ def next_steps() -> None:
     with st.container(horizontal=True, gap="small", key="sth-cards"):
         for title, sentence, name in chosen:
             if _card(title, sentence, name):
-                _begin(known[name])
+                with error_notice():
+                    st.switch_page("live.py", query_params={"job": services().generation.submit(known[name].spec).id})
         if _card("Bring your traces", "Drop evaluation files or rollouts: pairs form by themselves.", "import"):
             st.switch_page("import.py")
-
-
-def _begin(preset: Preset) -> None:
-    """Submit a preset's job and open it on the Live page, or show why it can't be submitted."""
-    try:
-        job = services().generation.submit(preset.spec)
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    st.switch_page("live.py", query_params={"job": job.id})
 
 
 def _card(title: str, sentence: str, name: str) -> bool:

@@ -9,7 +9,7 @@ when a selection leaves.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from pages.components.viewer.mathematics import mathematics
 from pages.components.viewer.token_layer import TokenLayer
 
 MAX_PANES = 4
+_GROUPS = tuple(Group)
 _HERE = Path(__file__).parent
 _VIEWER = browser_component(
     "trace_view",
@@ -106,19 +107,15 @@ class Options:
     """How the viewer stands in its page.
 
     `fit` "window" fills the height left in the window (at least `minimum` px, keeping `reserve` px below);
-    "content" is as high as the text, without tools or map. `problem_keys` makes j and k ask for another problem;
-    `list_keys` only names them in the help, because a list beside the viewer answers them. `keys` False leaves the
-    keyboard alone, `hits_open` starts with the list of hits shown. `go_on` offers to go on from a place in the text.
+    "content" is as high as the text, without tools or map. `list_keys` names j and k in the help, because a list beside
+    the viewer answers them. `keys` False leaves the keyboard alone. `go_on` offers to go on from a place in the text.
     """
 
     fit: Literal["window", "content"] = "window"
     minimum: int = 420
     reserve: int = 16
     keys: bool = True
-    problem_keys: bool = False
     list_keys: bool = False
-    hits_open: bool = False
-    scroll_together: bool = True
     go_on: bool = False
 
 
@@ -140,14 +137,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class TraceViewResult:
-    """What a person did since the last run: a sample step, a move to another problem (-1 or +1), a place, or nothing.
-
-    `mathematics` is whether formulas are drawn; it lasts.
-    """
+    """What a person did since the last run: a sample step, a place, or nothing."""
 
     step: SampleStep | None
-    move: int | None
-    mathematics: bool
     go_on: Place | None = None
 
 
@@ -169,26 +161,20 @@ def trace_view(
     panes: Sequence[Pane],
     *,
     key: str,
-    lexicon_groups: Sequence[Group] = tuple(Group),
     active: ActiveRange | None = None,
     options: Options = Options(),
 ) -> TraceViewResult:
-    """Show one to four traces and return what was asked of them. Raises ValueError for panes that can't be shown.
-
-    `lexicon_groups` are the groups the lexicon in use knows, in the order their counts are listed.
-    """
+    """Show one to four traces and return what was asked of them. Raises ValueError for panes that can't be shown."""
     _check(panes)
     # Formulas are converted only once a person has asked for them: most readers never do, and each is parsed in Python.
     rendered = bool(st.session_state.get(key, {}).get("mathematics", False))
     result = _VIEWER(
         key=key,
-        data=_data(panes, lexicon_groups, active, options, rendered),
-        reports=["mathematics", "step", "move", "place"],
+        data=_data(panes, active, options, rendered),
+        reports=["mathematics", "step", "place"],
     )
     return TraceViewResult(
         step=_step(result.get("step"), {pane.id for pane in panes}),
-        move=result.get("move") if result.get("move") in (-1, 1) else None,
-        mathematics=bool(result.get("mathematics")),
         go_on=_place(result.get("place"), {pane.id: len(pane.text) for pane in panes}),
     )
 
@@ -215,34 +201,25 @@ def _place(value: Any, lengths: Mapping[str, int]) -> Place | None:
     return Place(pane, int(at)) if pane in lengths and 0 <= at <= lengths[pane] else None
 
 
-def _data(
-    panes: Sequence[Pane],
-    groups: Sequence[Group],
-    active: ActiveRange | None,
-    options: Options,
-    rendered: bool,
-) -> dict[str, Any]:
+def _data(panes: Sequence[Pane], active: ActiveRange | None, options: Options, rendered: bool) -> dict[str, Any]:
     return {
-        "groups": [{"letter": palette.LETTERS[group], "label": group.value} for group in groups],
-        "active": None if active is None else {"pane": active.pane, "start": active.start, "end": active.end},
+        "groups": [{"letter": palette.LETTERS[group], "label": group.value} for group in Group],
+        "active": active and asdict(active),
         "mathematics": rendered,
         "options": {
             "fit": options.fit,
             "minimum": options.minimum,
             "reserve": options.reserve,
             "keys": options.keys,
-            "problemKeys": options.problem_keys,
             "listKeys": options.list_keys,
-            "hitsOpen": options.hits_open,
-            "scrollTogether": options.scroll_together,
             "goOn": options.go_on,
         },
-        "panes": [_pane(pane, tuple(groups), rendered) for pane in panes],
+        "panes": [_pane(pane, rendered) for pane in panes],
     }
 
 
-def _pane(pane: Pane, groups: tuple[Group, ...], rendered: bool) -> dict[str, Any]:
-    verdict, sample = pane.verdict, pane.sample
+def _pane(pane: Pane, rendered: bool) -> dict[str, Any]:
+    verdict = pane.verdict
     return {
         "id": pane.id,
         "tag": pane.tag,
@@ -252,43 +229,35 @@ def _pane(pane: Pane, groups: tuple[Group, ...], rendered: bool) -> dict[str, An
             "right": verdict.right, "answer": encodable(verdict.answer), "words": verdict.words,
             "disagreement": encodable(verdict.disagreement),
         },
-        "sample": None if sample is None else {"number": sample.number, "of": sample.of},
+        "sample": pane.sample and asdict(pane.sample),
         "facts": [[fact.value, fact.label] for fact in pane.facts],
         "units": pane.units,
         "download": file_name(pane.download),
         "link": pane.link,
         "ending": pane.ending,
-        "prompt": _text(pane.prompt, [cue for cue in pane.cues if cue.section is Section.PROMPT], groups, rendered),
-        "text": _text(pane.text, [cue for cue in pane.cues if cue.section is not Section.PROMPT], groups, rendered),
+        "prompt": _text(pane.prompt, [cue for cue in pane.cues if cue.section is Section.PROMPT], rendered),
+        "text": _text(pane.text, [cue for cue in pane.cues if cue.section is not Section.PROMPT], rendered),
         "sections": [[span.section.value, span.start, span.end] for span in pane.sections],
         "loops": [list(loop) for loop in pane.loops],
         "tokens": None if pane.tokens is None else {"key": pane.tokens.key, **pane.tokens.data},
     }  # fmt: skip
 
 
-def _text(text: str, cues: Sequence[Cue], groups: tuple[Group, ...], rendered: bool) -> dict[str, Any]:
-    """A text with its cues as [start, end, group, entry] by index into `groups` and `entries`."""
+def _text(text: str, cues: Sequence[Cue], rendered: bool) -> dict[str, Any]:
+    """A text with its cues as [start, end, group, entry] by index into the groups and `entries`."""
     entries = {entry: index for index, entry in enumerate(dict.fromkeys(cue.entry for cue in cues))}
-    places = {group: index for index, group in enumerate(groups)}
     drawn = mathematics(text) if rendered else None
     return {
         "text": encodable(text),
         "entries": list(entries),
         "cues": [
-            [cue.start, cue.end, places[cue.group], entries[cue.entry]]
+            [cue.start, cue.end, _GROUPS.index(cue.group), entries[cue.entry]]
             for cue in sorted(
                 cues, key=lambda cue: (cue.start, -cue.end)
             )  # of two that overlap the longer one is whole
-            if cue.group in places
         ],
-        "mathematics": None
-        if drawn is None
-        else {
-            "spans": drawn.spans,
-            "trees": drawn.trees,
-            "failed": drawn.failed,
-            "left": drawn.left,
-        },
+        "mathematics": drawn
+        and {"spans": drawn.spans, "trees": drawn.trees, "failed": drawn.failed, "left": drawn.left},
     }
 
 

@@ -3,9 +3,8 @@
 import streamlit as st
 
 from backend.annotation import Person, Project
-from backend.domain import UserError
 from backend.services.annotation.label_merge import RULES, Match
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 
 
@@ -21,17 +20,14 @@ def merge_popover(person: Person, project: Project) -> None:
             "Spans match when", ["exact", "overlap"], default="exact", required=True, key="merge-match"
         )
         if st.button("Merge", type="primary", key="merge"):
-            try:
+            with error_notice():
                 counts = services().adjudication.merge(person.id, project.id, rule, match)
-            except UserError as error:
-                notice(str(error), "error")
-                return
-            # Shown by the next run: the queue above has to be measured anew first.
-            st.session_state["merged"] = (
-                f"{counts.added:,} gold labels added, {counts.kept:,} kept, {counts.withdrawn:,} withdrawn; "
-                f"{counts.decided:,} left to decisions by hand; {counts.waiting:,} items wait for people, "
-                f"{counts.settled:,} are settled."
-            )
-            st.rerun()
+                # Shown by the next run: the queue above has to be measured anew first.
+                st.session_state["merged"] = (
+                    f"{counts.added:,} gold labels added, {counts.kept:,} kept, {counts.withdrawn:,} withdrawn; "
+                    f"{counts.decided:,} left to decisions by hand; {counts.waiting:,} items wait for people, "
+                    f"{counts.settled:,} are settled."
+                )
+                st.rerun()
         if summary := st.session_state.pop("merged", None):
             notice(summary, "done")

@@ -45,7 +45,7 @@ def queue_table(info: ProjectInfo, queue: Sequence[QueueRow]) -> str | None:
         Column("people", "Finished by", Kind.NUMBER, Form.COUNT),
         Column("labels", "Labels", Kind.NUMBER, Form.COUNT),
         Column("gold", "Decided", Kind.NUMBER, Form.COUNT),
-        Column("state", "", width="30%", sortable=False),
+        Column("state", "", width="30%"),
     ]
     rows = [
         Row(

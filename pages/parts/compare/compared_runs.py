@@ -12,7 +12,7 @@ from backend.report.model import Record
 from backend.report.numbers import answer_text
 from backend.services.traces.comparison import ComparedProblem, Comparison, ProblemFilter, Side
 from backend.services.traces.losses import missing_sentence
-from pages.components.frame.address import absent, asked_for
+from pages.components.frame.address import absent, asked_for, start_over
 from pages.components.frame.session import COUNTED, LEFT_OUT, run_labels, runs, services
 from pages.components.viewer.panes import TAGS
 from pages.parts.compare.problem_list import ListEvent, ProblemItem
@@ -41,8 +41,7 @@ def shown_runs() -> list[str]:
         return asked
     if lost and not asked:
         if st.button("Choose other runs", type="primary", icon=":material/compare:"):
-            st.query_params.clear()
-            st.rerun()
+            start_over()
         st.stop()
     pairs = services().runs.pairs()
     if asked:

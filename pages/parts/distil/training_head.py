@@ -12,8 +12,9 @@ import streamlit as st
 from backend.domain import UserError, visible
 from backend.report.files import csv_text
 from backend.services.training.trainings import TrainingInfo
+from pages.components.frame.address import start_over
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import runs, services
 from pages.components.jobs.worker_state import worker_state
 from pages.parts.distil.training_curves import StepFigures, compare_pair
@@ -107,8 +108,7 @@ def _more(info: TrainingInfo) -> None:
         )  # fmt: skip
         if st.button("Set up another like it", type="tertiary", icon=":material/tune:", key="distil-again"):
             take(info.spec)
-            st.query_params.clear()
-            st.rerun()
+            start_over()
         if info.job and st.button(
             "Its job and log", type="tertiary", icon=":material/pending_actions:", key="distil-job"
         ):
@@ -130,23 +130,16 @@ def remove_dialog(info: TrainingInfo) -> None:
         "traces of its evaluations stay."
     )
     if st.button("Remove", type="primary", icon=":material/delete:", key="distil-really-remove"):
-        try:
+        with error_notice():
             services().trainings.remove(info.training.id)
-        except UserError as error:
-            notice(str(error), "error")
-            return
-        st.query_params.clear()
-        st.rerun()
+            start_over()
 
 
 def _done(act: Callable[[], object]) -> None:
     """Runs `act` and the page again; shows the sentence of a UserError instead."""
-    try:
+    with error_notice():
         act()
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    st.rerun()
+        st.rerun()
 
 
 def steps_csv(rows: Sequence[StepFigures]) -> str:

@@ -11,14 +11,15 @@ from typing import Any
 import streamlit as st
 
 from backend.distill.settings import TrainingSettings
-from backend.domain import UserError, visible
+from backend.domain import visible
 from backend.report.numbers import Form
 from backend.services.training.paper_settings import paper_settings
 from backend.services.training.training_presets import TrainingPreset
 from backend.services.training.training_specs import TrainingSpec
 from backend.services.training.trainings import TrainingInfo
+from pages.components.frame.address import start_over
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.jobs.job_words import ago, joined
 from pages.components.table.table import Select, data_table
@@ -34,20 +35,10 @@ _LIST_HEIGHT = 420
 
 def begin(spec: TrainingSpec) -> None:
     """Submits a training and opens it; shows the sentence of a UserError instead."""
-    try:
+    with error_notice():
         with st.spinner("Looking through the problems"):
             job = services().trainings.submit(spec)
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    watch(str(job.spec["training"]))
-
-
-def watch(training: str) -> None:
-    """Opens a training on this page."""
-    st.query_params.clear()
-    st.query_params["training"] = training
-    st.rerun()
+        start_over(training=str(job.spec["training"]))
 
 
 def cards(known: Sequence[TrainingPreset]) -> TrainingSpec | None:
@@ -102,8 +93,8 @@ def paper_table(settings: TrainingSettings, key: str) -> None:
     rows = [
         Row(name, {"name": name, "paper": theirs, "here": ours}) for name, theirs, ours in differences(settings, paper)
     ]
-    columns = [Column("name", "Different from the paper", sortable=False, width="46%"),
-               Column("paper", "Paper", sortable=False), Column("here", "Here", sortable=False)]  # fmt: skip
+    columns = [Column("name", "Different from the paper", width="46%"),
+               Column("paper", "Paper"), Column("here", "Here")]  # fmt: skip
     data_table(
         columns, rows, key=key, caption="Settings that differ from the paper’s, with both values", height=360,
         empty="Every setting is the paper’s.", note=f"Compared with {source}; model and problems aside.",
@@ -129,7 +120,7 @@ def earlier() -> None:
     event = data_table(columns, [_row(info) for info in infos], key="trainings", caption="Trainings, the newest first",
                        select=Select.ROW, height=_LIST_HEIGHT)  # fmt: skip
     if event and event.row:
-        watch(event.row)
+        start_over(training=event.row)
 
 
 def _row(info: TrainingInfo) -> Row:

@@ -154,7 +154,7 @@ def _settings(info: TrainingInfo) -> None:
         (label, value_text(name, getattr(settings, name))) for name, label in LABELS.items() if counts(name, settings)
     ]
     data_table(
-        [Column("name", "Setting", sortable=False), Column("value", "Here", sortable=False)],
+        [Column("name", "Setting"), Column("value", "Here")],
         [Row(name, {"name": name, "value": value}) for name, value in rows],
         key="distil-all-settings", caption="Every setting of this training", height=360,
     )  # fmt: skip
@@ -167,7 +167,7 @@ def _checkpoints(info: TrainingInfo) -> None:
         href = f"/models?model={model.id}"
         rows.append(Row(model.id, {"step": step, "model": Lines(model.name, model.note, href)}))
     data_table(
-        [Column("step", "Step", sortable=False, width="80px"), Column("model", "Model", sortable=False)], rows,
+        [Column("step", "Step", width="80px"), Column("model", "Model")], rows,
         key="distil-models", caption="Checkpoints, each a model", empty="No checkpoint yet.",
     )  # fmt: skip
 

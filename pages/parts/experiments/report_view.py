@@ -85,7 +85,7 @@ def page_table(table: report_model.Table, labels: Mapping[str, str]) -> tuple[li
         rows.append(Row(f"{table.id}-{at}", cells | ({"links": links} if links else {})))
     if "verdict" in _ids(table):
         place = next(at for at, column in enumerate(columns) if column.id == "verdict")
-        columns.insert(place, Column("mark", "", Kind.VERDICT, sortable=False))
+        columns.insert(place, Column("mark", "", Kind.VERDICT))
     if any("links" in row.cells for row in rows):
         columns.append(Column("links", "", Kind.LINKS))
     return columns, rows
@@ -123,8 +123,8 @@ def _column(column: report_model.ReportColumn, table: report_model.Table) -> Col
     title = report_model.head(column, table)
     wide = _PAPER_WIDTH if column.paper else _WIDTHS.get(column.id)
     if not figures:
-        return Column(column.id, title, sortable=False, width=wide, help=column.help)
-    return Column(column.id, title, Kind.NUMBER, figures[0].form, figures[0].signed, sortable=False, help=column.help)
+        return Column(column.id, title, width=wide, help=column.help)
+    return Column(column.id, title, Kind.NUMBER, figures[0].form, figures[0].signed, help=column.help)
 
 
 def _cell(row: report_model.ReportRow, column: str, table: report_model.Table) -> Cell:

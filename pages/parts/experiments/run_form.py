@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from backend.domain import JobKind, UserError, visible
+from backend.domain import JobKind, visible
 from backend.report.numbers import Form
 from backend.services.reproduction.cost import total
 from backend.services.reproduction.recipes.catalogue import recipes
 from backend.services.reproduction.recipes.recipe import ReproductionScale
 from backend.services.reproduction.reproducer import MOST_LAB_PROCESSES, PlannedPart, ReproductionSpec
 from pages.components.frame.gate import barred
-from pages.components.frame.notice import notice
+from pages.components.frame.notice import error_notice
 from pages.components.frame.session import services
 from pages.components.jobs.job_words import amount, joined, left
 from pages.components.jobs.worker_state import worker_state
@@ -27,18 +27,15 @@ def run_form(scale: ReproductionScale, nothing_yet: bool) -> None:
         return
     with folded:
         spec = _asked(scale)
-        try:
+        with error_notice():
             planned = services().reproduction.plan(spec)  # looks at the store alone, and trains nothing
-        except UserError as error:
-            notice(str(error), "error")
-            return
-        missing = [one for one in planned if one.state != "done"]
-        _summary(planned, missing)
-        _start(spec, bool(missing))
-        st.text("Or on the command line; with --dry-run it says what it would do:")
-        st.code(command(spec), language=None)
-        if missing:
-            _plan(missing)
+            missing = [one for one in planned if one.state != "done"]
+            _summary(planned, missing)
+            _start(spec, bool(missing))
+            st.text("Or on the command line; with --dry-run it says what it would do:")
+            st.code(command(spec), language=None)
+            if missing:
+                _plan(missing)
 
 
 def _asked(scale: ReproductionScale) -> ReproductionSpec:
@@ -76,15 +73,11 @@ def _start(spec: ReproductionSpec, missing: bool) -> None:
                         disabled=under_way or not missing or barred() is not None, help=barred())  # fmt: skip
     if under_way:
         st.text("Experiments are under way; more can be asked for when they are done.")
-    if not pressed:
-        return
-    try:
-        with st.spinner("Looking through the problems"):
-            services().reproduction.submit(spec)
-    except UserError as error:
-        notice(str(error), "error")
-        return
-    st.rerun()
+    if pressed:
+        with error_notice():
+            with st.spinner("Looking through the problems"):
+                services().reproduction.submit(spec)
+            st.rerun()
 
 
 def command(spec: ReproductionSpec) -> str:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from backend.annotation import Person, Role
 from backend.domain import UserError
+from pages.components.frame.address import go_to
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.table.table import Select, data_table
@@ -27,7 +28,7 @@ def suggestions(person: Person, name: str, project: str | None) -> None:
         Column("what", "Change", width="26%"),
         Column("form", "Form", width="20%"),
         Column("hits", "Right"),
-        Column("example", "For example", width="38%", sortable=False),
+        Column("example", "For example", width="38%"),
     ]
     rows = [
         Row(
@@ -66,8 +67,7 @@ def suggestions(person: Person, name: str, project: str | None) -> None:
                 f"{made.name}, version {made.version}, is kept. Runs get its cues once they are matched (page "
                 "Lexicons, Versions; or `python -m backend match`)."
             )
-            st.query_params["lexicon"] = made.name
-            st.rerun()
+            go_to(lexicon=made.name)
 
 
 def versions(person: Person, name: str, project: str | None) -> None:
@@ -115,8 +115,7 @@ def versions(person: Person, name: str, project: str | None) -> None:
     if person.id and person.role.covers(Role.ADMIN) and st.button("Put it away", type="tertiary", key="retire"):
         with error_notice():
             services().lexicons.retire(person.id, name)
-            st.query_params.pop("lexicon", None)
-            st.rerun()
+            go_to(lexicon=None)
 
 
 def _least_certain(person: Person, name: str, project: str) -> None:

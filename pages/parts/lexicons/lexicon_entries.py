@@ -16,7 +16,7 @@ def entries_table(name: str, score: LexiconScore | None) -> None:
         Column("entry", "Entry", width="18%"),
         Column("forms", "Forms", width="34%"),
         Column("language", "Language"),
-        Column("example", "Example in the store", width="26%", sortable=False),
+        Column("example", "Example in the store", width="26%"),
         Column("cues", "Cues", Kind.NUMBER, Form.COUNT, help="Found in the responses of all runs"),
         Column("judged", "Judged", help="Hits read in context that are doubts, of those that were read"),
     ]

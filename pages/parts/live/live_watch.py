@@ -8,6 +8,7 @@ import streamlit as st
 from backend.domain import Job, UserError
 from backend.services.generation.specs import GenerationSpec, RunArm
 from backend.services.jobs import retriable
+from pages.components.frame.address import start_over
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import error_notice
 from pages.components.frame.session import runs, services
@@ -25,14 +26,7 @@ _LOOK_SECONDS = 2.0
 def begin(spec: GenerationSpec) -> None:
     """Submits a job and shows it; a notice where it is refused."""
     with error_notice():
-        watch(services().generation.submit(spec).id)
-
-
-def watch(job: str) -> None:
-    """Shows another job of this id."""
-    st.query_params.clear()
-    st.query_params["job"] = job
-    st.rerun()
+        start_over(job=services().generation.submit(spec).id)
 
 
 def actions(job: Job) -> None:
@@ -54,15 +48,14 @@ def actions(job: Job) -> None:
             return
         if retriable(job) and st.button("Try again", icon=":material/refresh:"):
             with error_notice():
-                watch(services().jobs.retry(job.id).id)
+                start_over(job=services().jobs.retry(job.id).id)
         if st.button("New seed", icon=":material/casino:", type="tertiary", help="The same once more, drawn anew"):
             begin(new_seed(spec))
         if st.button("Run again", icon=":material/replay:", type="tertiary", help="The same once more, same seed"):
             begin(spec)
     if st.button("Change", icon=":material/tune:", type="tertiary", help="Back to the setup, filled from this job"):
         take(spec)
-        st.query_params.clear()
-        st.rerun()
+        start_over()
     with st.popover("Recent", icon=":material/history:", type="tertiary"):
         recent(job.id)
 
@@ -129,5 +122,5 @@ def recent(shown: str = "") -> None:
         for job in jobs:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 if st.button("Watch", key=f"recent-{job.id}", type="tertiary", icon=":material/play_circle:"):
-                    watch(job.id)
+                    start_over(job=job.id)
                 st.text(f"{job.title}   {state_words(job)}, {ago(job.ended or job.created)}")

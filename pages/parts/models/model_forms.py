@@ -11,6 +11,7 @@ import streamlit as st
 from backend.domain import Context, JobKind, Model, UserError, visible
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.specs import GenerationSpec, RunArm
+from pages.components.frame.address import go_to
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.parts.models.model_words import facts_line
@@ -32,8 +33,7 @@ def add_dialog() -> None:
             model = _added(source, location, name, parent)
             if note.strip():
                 services().models.annotate(model.id, note)
-            st.query_params["model"] = model.name
-            st.rerun()
+            go_to(model=model.name)
 
 
 def _folder() -> tuple[str, ...]:
@@ -103,8 +103,7 @@ def change_dialog(model: Model) -> None:
                 models.set_parent(model.id, parent)
             models.annotate(model.id, note)
             # Names are trimmed when they are stored, and the address has to name the stored one.
-            st.query_params["model"] = models.get(model.id).name
-            st.rerun()
+            go_to(model=models.get(model.id).name)
 
 
 @st.dialog("Remove this model?")
@@ -114,8 +113,7 @@ def remove_dialog(model: Model) -> None:
     if st.button("Remove", type="primary", icon=":material/delete:", key="remove"):
         with error_notice():
             services().models.remove(model.id)
-            st.query_params.pop("model", None)
-            st.rerun()
+            go_to(model=None)
 
 
 @st.dialog("Evaluate", width="medium")

@@ -7,6 +7,7 @@ import streamlit as st
 from backend.annotation import Person, ProjectState, Role
 from backend.report.numbers import Form
 from backend.services.annotation.records import ProjectInfo, Stratum
+from pages.components.frame.address import start_over
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.table.table import data_table
@@ -64,7 +65,7 @@ def _do(action: Callable[[], object], *, leave: bool = False) -> None:
         action()
         # The deleted project must not stay in the address: the page would look for it.
         if leave:
-            st.query_params.clear()
+            start_over()
         st.rerun()
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from backend.annotation import Person, Role
 from backend.services.annotation.label_files import Upload
 from backend.services.annotation.records import ProjectInfo
+from pages.components.frame.address import start_over
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.frame.upload_spool import PlacedFolder, place
@@ -86,5 +87,4 @@ def _import(person: Person, files: Sequence[Upload], gold: bool) -> None:
     with error_notice():
         with st.spinner("Importing"):
             made = services().label_files.import_uploads(person.id, files, gold=gold)
-        st.query_params.from_dict({"project": made.id})
-        st.rerun()
+        start_over(project=made.id)

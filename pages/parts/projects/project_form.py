@@ -14,6 +14,7 @@ from backend.annotation import DEFAULT_SCHEME, Flag, LabelKind, Person, Scheme
 from backend.domain import GRADERS, Group, TraceFilter, UserError
 from backend.report.numbers import Form
 from backend.services.annotation.records import Drawn, ProjectSpec, Stratum
+from pages.components.frame.address import start_over
 from pages.components.frame.gate import needs_name
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import cached_by_version, run_labels, runs, services
@@ -45,8 +46,7 @@ def new_project(person: Person) -> None:
         if st.button("Make the project", type="primary", disabled=not runs()):
             _make(person, spec, scheme, guidelines)
         if st.button("Back", type="tertiary"):
-            st.query_params.clear()
-            st.rerun()
+            start_over()
 
 
 def _fields() -> dict[str, Any]:
@@ -155,5 +155,4 @@ def _make(person: Person, spec: dict[str, Any], scheme: Scheme | None, guideline
         return
     with error_notice():
         made = services().projects.create(person.id, ProjectSpec(**spec, scheme=scheme, guidelines=guidelines or ""))
-        st.query_params.from_dict({"project": made.id})
-        st.rerun()
+        start_over(project=made.id)

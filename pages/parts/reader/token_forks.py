@@ -9,6 +9,7 @@ import streamlit as st
 
 from backend.domain import visible
 from backend.services.traces.trace_reader import ForkLink, TraceVerdict
+from pages.components.frame.address import go_to
 
 _HEIGHT = 260
 _ROWS = 6
@@ -17,10 +18,7 @@ _ROWS = 6
 def open_trace(trace: str) -> None:
     """Shows another trace in the Reader."""
     # A range is of one text: in another trace it would mark something else.
-    for part in ("range", "pane"):
-        st.query_params.pop(part, None)
-    st.query_params["trace"] = trace
-    st.rerun()
+    go_to(range=None, pane=None, trace=trace)
 
 
 def parent_line(link: ForkLink, grader: str) -> None:

@@ -16,7 +16,7 @@ from backend.report.numbers import Change, Form, Interval
 from pages.components.charts import pair_charts
 from pages.components.charts.chart_view import picked_range, show
 from pages.components.frame import chrome
-from pages.components.table.table import Select, Sort, data_table
+from pages.components.table.table import Select, data_table
 from pages.components.table.table_model import Column, Kind, Lines, Link, Row
 from pages.parts.compare.problem_list import ListFilter, ProblemItem, problem_list
 
@@ -48,7 +48,6 @@ RUN_COLUMNS = [
     Column("accuracy", "accuracy, 95%", Kind.BAR, Form.PERCENT, most=1.0),
     Column("cues", "doubts a trace", Kind.NUMBER),
     Column("verdict", "verdict", Kind.VERDICT),
-    Column("side", "side", Kind.TAG, sortable=False),
     Column("links", "", Kind.LINKS),
 ]
 
@@ -62,7 +61,6 @@ def run_rows(current: str | None) -> list[Row]:
             "accuracy": Interval(value, low, high) if at != 3 else Interval(None),
             "cues": cues,
             "verdict": (True, False, None)[at % 3],
-            "side": ("A", "B", None)[at % 3],
             "links": [Link("Compare", "/compare?a=r0", "compare"), Link("Delete", action="delete")],
         }
         rows.append(Row(f"r{at}", cells, current=f"r{at}" == current))
@@ -103,7 +101,7 @@ STRIP = [
 
 
 def tables() -> None:
-    """Runs with a client-side sort, a page of traces sorted by the server, a table with check boxes, an empty one."""
+    """Runs, a page of traces sorted by the server, a table with check boxes, an empty one."""
     chrome.page_header("Overview", "5 runs · 1,000 traces").button("Import", key="import", type="primary")
     chrome.numbers_strip(STRIP)
     st.header("In the store", anchor=False)
@@ -114,7 +112,6 @@ def tables() -> None:
         key="runs",
         caption="Runs",
         select=Select.ROW,
-        sort=Sort.CLIENT,
         note="Both ways of writing were trained into this small model.",
     )
     report("runs", event)
@@ -133,7 +130,6 @@ def tables() -> None:
             key="traces",
             caption="Traces",
             select=Select.ROW,
-            sort=Sort.SERVER,
             sorted_by=order,
             height=240,
         )
@@ -149,7 +145,6 @@ def tables() -> None:
             key="many",
             caption="Choose runs",
             select=Select.MANY,
-            at_most=2,
             checked=st.session_state.get("checked", ()),
         )
         if event and event.kind == "check":

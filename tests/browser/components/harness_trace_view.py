@@ -58,7 +58,8 @@ if case.get("changing_facts"):
 result = trace_view(
     panes, key="viewer", active=read_range(st.query_params.to_dict(), panes), options=Options(**case.get("options", {}))
 )
-if result.step or result.move or result.go_on:
-    st.session_state["last"] = f"step={result.step} move={result.move} go_on={result.go_on}"
-st.text(f"runs={runs} last={st.session_state.get('last')} mathematics={result.mathematics}")
+if result.step or result.go_on:
+    st.session_state["last"] = f"step={result.step} go_on={result.go_on}"
+drawn = bool(st.session_state["viewer"].get("mathematics"))
+st.text(f"runs={runs} last={st.session_state.get('last')} mathematics={drawn}")
 st.button("Run again")

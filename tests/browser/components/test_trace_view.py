@@ -179,18 +179,14 @@ PAST_ANSWER = """s => {
 }"""
 
 
-def test_keys_move_between_panes_and_problems_and_help_lists_them(view: View) -> None:
-    view.open([pane(TEXT), pane(TEXT, "B"), pane(TEXT, "C")], options={"problem_keys": True})
+def test_keys_move_between_panes_and_help_lists_them(view: View) -> None:
+    view.open([pane(TEXT), pane(TEXT, "B"), pane(TEXT, "C")], options={"list_keys": True})
     view.page.keyboard.press("]")
     expect(view.pane(1).locator(".scroll")).to_be_focused()
     view.page.keyboard.press("n")
     assert [view.pane(n).locator("mark.current").count() for n in range(3)] == [0, 1, 0]
     view.page.keyboard.press("[")
     expect(view.pane(0).locator(".scroll")).to_be_focused()
-    view.page.keyboard.press("j")
-    expect(view.page.get_by_text("move=1")).to_be_visible()
-    view.page.keyboard.press("k")
-    expect(view.page.get_by_text("move=-1")).to_be_visible()
     view.page.keyboard.press("?")
     listed = view.page.locator("dialog kbd").all_text_contents()
     assert {"n", "p", "j", "k", "[", "]", "s", "m", "?"} <= set(listed)

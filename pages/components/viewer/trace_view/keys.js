@@ -8,14 +8,13 @@ import { listenForKeys } from "../../browser/keyboard.js";
  * @typedef {object} Viewer  as far as keys act on it
  * @property {HTMLElement} root
  * @property {HTMLDialogElement} help
- * @property {{ keys: boolean, problemKeys: boolean, listKeys: boolean }} options
+ * @property {{ keys: boolean, listKeys: boolean }} options
  * @property {import("./pane.js").Pane[]} panes
  * @property {import("./pane.js").Pane} active
  * @property {() => void} toggleMathematics
  * @property {() => void} toggleLink
  * @property {() => void} escape
  * @property {(by: number) => void} step
- * @property {(name: string, value: unknown) => void} send
  */
 
 // Viewers may come from two loads of this script, which share nothing but the window.
@@ -77,7 +76,6 @@ function actionsOf(viewer) {
     "?": () => viewer.help.showModal(),
     Escape: () => viewer.escape(),
     ...(several && { "[": () => viewer.step(-1), "]": () => viewer.step(1), s: () => viewer.toggleLink() }),
-    ...(viewer.options.problemKeys && { j: () => viewer.send("move", 1), k: () => viewer.send("move", -1) }),
   };
 }
 
@@ -97,7 +95,7 @@ export function fillHelp(dialog, { options, panes }) {
   const when = {
     panes: panes.length > 1,
     tokens: panes.some(({ data }) => data.tokens),
-    problems: options.problemKeys || options.listKeys,
+    problems: options.listKeys,
   };
   const shown = KEYS.filter(([, , needs]) => !needs || when[needs]);
   const rows = shown.flatMap(([key, meaning]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, meaning)]);

@@ -16,10 +16,7 @@ import { Pane } from "./pane.js";
  * @property {number} minimum  pixels
  * @property {number} reserve  pixels
  * @property {boolean} keys
- * @property {boolean} problemKeys
  * @property {boolean} listKeys
- * @property {boolean} hitsOpen
- * @property {boolean} scrollTogether
  * @property {boolean} goOn
  * @typedef {object} ViewerData
  * @property {import("./marked_text.js").Group[]} groups
@@ -74,8 +71,6 @@ export class Viewer {
     const { data } = component;
     this.root.dataset.given = String(performance.now());
     this.component = component;
-    const opening = this.options === undefined;
-    if (opening) this.linked.on = data.options.scrollTogether;
     this.options = data.options;
     this.mathematics = data.mathematics;
     this.waiting = false;
@@ -86,7 +81,6 @@ export class Viewer {
       const given = data.panes[index];
       pane.update(given, data.groups, data.active?.pane === given.id ? data.active : null);
     });
-    if (opening && data.options.hitsOpen) this.panes.forEach((pane) => pane.toggleHits(true));
     this.drawFooter();
     fillHelp(this.help, this);
     this.markPainted();
@@ -169,7 +163,7 @@ export class Viewer {
     this.math.setAttribute("aria-pressed", String(this.mathematics));
     this.math.toggleAttribute("aria-busy", this.waiting);
     const words = ["n next cue", "p previous", ...(several ? ["[ ] pane"] : []),
-      ...(this.options.problemKeys || this.options.listKeys ? ["j k problem"] : [])];
+      ...(this.options.listKeys ? ["j k problem"] : [])];
     const help = button("? keys", "Keys", "help", () => this.help.showModal());
     this.hints.replaceChildren(...(this.options.keys ? [el("span", {}, words.join(" · ")), help] : []));
   }
