@@ -1,6 +1,7 @@
 """The verb `report`: the experiments as one HTML file, and their tables and figures as CSV, LaTeX and SVG."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from backend.cli.verb import AddVerb
@@ -46,4 +47,4 @@ def _view(options: argparse.Namespace) -> View:
         raise UserError("A report is of what is shipped or of runs of the store: leave out --shipped or --runs.")
     source = From.RUNS if options.runs else From.SHIPPED if options.shipped else From.STORE
     view = View(source, scale_of(options.scale), tuple(options.seed), runs=tuple(options.runs))
-    return View(view.source, view.scale, view.seeds, options.lexicon, view.runs) if options.lexicon else view
+    return replace(view, lexicon=options.lexicon) if options.lexicon else view

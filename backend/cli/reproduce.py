@@ -4,14 +4,14 @@ import argparse
 import json
 import os
 import sys
+from collections import Counter
 from typing import Any
 
 from backend.cli.job_follower import follow
 from backend.cli.verb import AddVerb
-from backend.config import Settings
 from backend.domain import Job, JobState, visible
 from backend.services import Services, build_services
-from backend.services.reproduction.claims import ClaimResult, ClauseResult
+from backend.services.reproduction.claims import ClauseResult
 from backend.services.reproduction.cost import total
 from backend.services.reproduction.recipes.catalogue import scale_of
 from backend.services.reproduction.recipes.recipe import ReproductionScale
@@ -41,7 +41,12 @@ def _reproduce(options: argparse.Namespace) -> int:
     scale = scale_of(options.scale)
     # Before a store is opened: what is shipped is shown on a machine that has none and can write none.
     if options.shipped:
-        return _print_shipped(options.settings, scale, options.json)
+        shipped = load_shipped(options.settings.lab / SHIPPED)
+        if shipped.scale is scale:
+            _print_claims(shipped, options.json)
+            return 0
+        print(f"The shipped results are of {shipped.scale} scale; of {scale} scale there are none.", file=sys.stderr)
+        return 2
     with build_services(options.settings) as services:
         spec = _spec(scale, options)
         if options.dry_run:
@@ -56,15 +61,6 @@ def _spec(scale: ReproductionScale, options: argparse.Namespace) -> Reproduction
     if processes is None:
         processes = min(os.cpu_count() or 1, MOST_LAB_PROCESSES) if scale is ReproductionScale.LAB else 1
     return ReproductionSpec(scale, tuple(seeds), tuple(options.only), processes)
-
-
-def _print_shipped(settings: Settings, scale: ReproductionScale, as_json: bool) -> int:
-    shipped = load_shipped(settings.lab / SHIPPED)
-    if shipped.scale is not scale:
-        print(f"The shipped results are of {shipped.scale} scale; of {scale} scale there are none.", file=sys.stderr)
-        return 2
-    _print_claims(shipped, as_json)
-    return 0
 
 
 def _carry_out(services: Services, spec: ReproductionSpec, options: argparse.Namespace) -> int:
@@ -92,7 +88,9 @@ def _print_claims(results: Results, as_json: bool) -> None:
         print(f"{claim.number}. {claim.claim} (section {claim.section}): {claim.verdict}{built_in}")
         for clause in claim.clauses:
             print(f"   {_row(clause)}")
-    print(f"{_tally(results.claims)}  Commit {results.commit or 'unknown'}, lexicon {results.lexicon}.")
+    counts = Counter(claim.verdict for claim in results.claims)
+    tally = "; ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    print(f"{tally}.  Commit {results.commit or 'unknown'}, lexicon {results.lexicon}.")
 
 
 def _row(clause: ClauseResult) -> str:
@@ -102,13 +100,6 @@ def _row(clause: ClauseResult) -> str:
     ends = "no interval" if clause.low is None else f"[{clause.low:+.1f}, {clause.high:+.1f}]"
     counted = f"{clause.n:,} problems, {len(clause.seeds)} seed{'' if len(clause.seeds) == 1 else 's'}"
     return f"{clause.clause}: {clause.effect:+.1f} {clause.unit} {ends}, {counted}: {clause.verdict}"
-
-
-def _tally(claims: list[ClaimResult]) -> str:
-    counts = {str(claim.verdict): 0 for claim in claims}
-    for claim in claims:
-        counts[str(claim.verdict)] += 1
-    return "; ".join(f"{count} {verdict}" for verdict, count in counts.items()) + "."
 
 
 def _print_plan(planned: list[PlannedPart], as_json: bool) -> None:

@@ -37,7 +37,8 @@ def main(folder: Path) -> int:
         return 3
     # Other errors end the process with a traceback in its log; for this one a person knows remedies.
     except torch.cuda.OutOfMemoryError:
-        emit({"k": "failed", "reason": _no_memory()})
+        remedies = "a smaller micro batch, shorter responses, an adapter (LoRA) instead of all weights, or more GPUs"
+        emit({"k": "failed", "reason": f"The GPU's memory is not enough. Choose {remedies}."})
         return 3
     return 0
 
@@ -127,13 +128,6 @@ def _shown(plan: TrainPlan, prompts: Prompts) -> dict[str, str]:
 def _first_process() -> bool:
     # Under accelerate every process runs all of this; the first one alone reports and writes.
     return os.environ.get("RANK", "0") == "0"
-
-
-def _no_memory() -> str:
-    return (
-        "The GPU's memory is not enough. Choose a smaller micro batch, shorter responses, an adapter (LoRA) instead of "
-        "all weights, or more GPUs."
-    )
 
 
 def _pause_requested() -> Event:

@@ -54,11 +54,7 @@ def _cut(text: str, start: int, size: int) -> int:
         places = (match.end() for match in end.finditer(text, low, high))
         if cuts := [place for place in places if place > low and whole_at(text, place)]:
             return min(cuts, key=lambda place: abs(place - aim))
-    return _cut_run(text, start, high)
-
-
-def _cut_run(text: str, start: int, high: int) -> int:
-    """Where to end before `high` in a text that offers no better place."""
+    # The text offers no good place before `high`.
     possible = [place for place in range(high, start, -1) if whole_at(text, place)]
     between = [place for place in possible if not (continues_word(text[place - 1]) and continues_word(text[place]))]
     apart = (place for place in between if text[place - 1] not in _APOSTROPHES and text[place] not in _APOSTROPHES)

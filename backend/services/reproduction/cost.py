@@ -77,7 +77,10 @@ def cost(spec: TrainingSpec, length: int, sizes: Mapping[str, int], machine: Mac
     # Every response is taken to be as long as the base's without a hint: an upper bound where training shortens them.
     settings = spec.settings
     problems = min(spec.size or sizes[spec.problem_set], sizes[spec.problem_set]) if spec.problem_set else 0
-    drawn = _responses(spec, problems)
+    drawn = settings.steps * settings.rollouts // settings.updates
+    # SFT draws one of either kind for each problem, which both arms share; the second tries of a few are left out.
+    if settings.method is Method.SFT:
+        drawn = 2 * problems if settings.steps else 0
     taught = settings.steps * settings.rollouts // settings.updates * length
     # The teacher reads each rollout behind a solution, which is taken to be as long as a response.
     teacher = 2 * taught if settings.method in (Method.SDFT, Method.SDPO) else 0
@@ -99,15 +102,6 @@ def total(costs: list[Cost]) -> Cost:
         sum(one.seconds for one in costs),
         costs[0].gpu,
     )
-
-
-def _responses(spec: TrainingSpec, problems: int) -> int:
-    """Responses drawn to learn from."""
-    settings = spec.settings
-    # SFT draws one of either kind for each problem, which both arms share; the second tries of a few are left out.
-    if settings.method is Method.SFT:
-        return 2 * problems if settings.steps else 0
-    return settings.steps * settings.rollouts // settings.updates
 
 
 def _asked(spec: TrainingSpec, evaluation: EvaluationSpec, size: int) -> int:

@@ -117,7 +117,9 @@ class ReproductionService:
         return [self._planned(spec.scale, part, sizes, states.get(key, "")) for key, part in self._asked(spec).items()]
 
     def _planned(self, scale: ReproductionScale, part: RecipePart, sizes: Mapping[str, int], state: str) -> PlannedPart:
-        differs = _differences(part)
+        own = part.spec.settings
+        # Where nothing is trained no setting matters.
+        differs = [row for row in own.differences(published(own.method)[0]) if row[0] != "seed"] if own.steps else []
         if scale is ReproductionScale.LAB:
             takes = cost(part.spec, _LAB_LENGTH, sizes, costing.LAB)
             return PlannedPart(part, lab_recipes.MODEL, differs, takes, state)
@@ -302,11 +304,3 @@ class _PartsProgress:
         elif event["k"] == "step":
             where = f"step {event['step']} of {self._steps.get(training.id, '?')}"
             self._progress.step(self._finished, f"{training.name}: {where}")
-
-
-def _differences(part: RecipePart) -> list[tuple[str, Any, Any]]:
-    """The settings that aren't the paper's for the method; none where nothing is trained."""
-    if not part.spec.settings.steps:
-        return []
-    own = part.spec.settings
-    return [row for row in own.differences(published(own.method)[0]) if row[0] != "seed"]

@@ -108,7 +108,8 @@ class TrainingRecorder:
         if event["k"] == "begin":
             self._begin(event)
         elif event["k"] == "step":
-            self._step(event)
+            values, responses = _finite(event["values"]), (_finite(event["sampled"]), _finite(event["watched"]))
+            self._store.trainings.put_step(self._training.id, int(event["step"]), values, *responses)
         elif event["k"] == "traces":
             self._traces(event)
         elif event["k"] == "checkpoint":
@@ -147,10 +148,6 @@ class TrainingRecorder:
         self._store.streams.append(self._progress.job, [{**event, "training": self._training.id}])
         where = f"begins at step {step} of {event['steps']} on {event['device']}, with {event['train']:,} to learn from"
         self._progress.log(self._named(where))
-
-    def _step(self, event: Event) -> None:
-        values, responses = _finite(event["values"]), (_finite(event["sampled"]), _finite(event["watched"]))
-        self._store.trainings.put_step(self._training.id, int(event["step"]), values, *responses)
 
     # -- evaluations --------------------------------------------------------------------------------
 

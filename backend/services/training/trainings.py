@@ -74,7 +74,10 @@ class TrainingService:
         self.check(spec)
         base = self._models.get(spec.model)
         identity = uuid.uuid4().hex
-        training = Training(identity, self._free_name(spec, base, identity), base.id, spec.to_json(), part=part)
+        name = " ".join(spec.name.split()) or f"{base.name[:40]} · {spec.what}"
+        if name in {training.name for training in self._store.trainings.all()}:
+            name = f"{name} ({identity[:4]})"
+        training = Training(identity, name, base.id, spec.to_json(), part=part)
         return self._store.trainings.add(training)
 
     def submit(self, spec: TrainingSpec, part: str = "") -> Job:
@@ -171,12 +174,6 @@ class TrainingService:
         job = self._jobs.submit(JobKind.DISTILL, title, {"training": training.id}, Lane.BATCH)
         self._store.trainings.set_job(training.id, job.id)
         return job
-
-    def _free_name(self, spec: TrainingSpec, base: Model, identity: str) -> str:
-        """The name asked for, or one made of base and method; a few letters of the id follow where it is taken."""
-        name = " ".join(spec.name.split()) or f"{base.name[:40]} · {spec.what}"
-        taken = {training.name for training in self._store.trainings.all()}
-        return f"{name} ({identity[:4]})" if name in taken else name
 
     def _info(self, training: Training, standing: Standing, models: Sequence[Model]) -> TrainingInfo:
         job = self._store.jobs.get(training.job) if training.job else None

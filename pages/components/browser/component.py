@@ -57,7 +57,7 @@ class BrowserComponent:
         `on` holds callbacks by the name of the value whose change they answer, before the page runs again.
         """
         # Streamlit puts only those values on the result that have a callback.
-        callbacks = dict.fromkeys(reports, _nothing) | dict(on or {})
+        callbacks = dict.fromkeys(reports, lambda: None) | dict(on or {})
         options: dict[str, Any] = {f"on_{name}_change": act for name, act in callbacks.items()}
         if height is not None:
             options["height"] = height
@@ -81,7 +81,3 @@ class BrowserComponent:
 def encodable(text: Text) -> Text:
     """`text` as UTF-8 can carry it: each lone surrogate becomes one replacement character, which keeps offsets."""
     return cast(Text, None if text is None else _SURROGATE.sub("\ufffd", cast(str, text)))
-
-
-def _nothing() -> None:
-    """A callback for a value that is only read from the result."""

@@ -41,7 +41,8 @@ def joined_script(entry: Path) -> str:
     for path, source in order.items():
         if bool(_DEFAULT.search(source)) != (path == entry.resolve()):
             raise ScriptError(f"{path.name}: the entry has a default export, and no other module has.")
-    return "\n".join(_bare(source) for source in order.values())
+    bare = (_EXPORT.sub("", _COMMENT.sub("", _IMPORT.sub("", source))) for source in order.values())
+    return "\n".join(source.strip("\n") + "\n" for source in bare)
 
 
 def modules_of(entry: Path) -> list[Path]:
@@ -85,7 +86,3 @@ def _refuse_shared_names(order: dict[Path, str]) -> None:
             other = owners.setdefault(found["name"], path)
             if other != path:
                 raise ScriptError(f"{found['name']} is declared in {other.name} and in {path.name}.")
-
-
-def _bare(source: str) -> str:
-    return _EXPORT.sub("", _COMMENT.sub("", _IMPORT.sub("", source))).strip("\n") + "\n"

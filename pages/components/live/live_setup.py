@@ -92,20 +92,12 @@ def take(spec: GenerationSpec) -> None:
         chosen.set_name, chosen.count = spec.problem_set, spec.limit or len(services().problems.load(spec.problem_set))
     elif spec.questions:
         first = spec.questions[0]
-        known = _numbered(first)
-        if known:
+        listed = services().problems.load(first.dataset) if first.dataset in problem_sets() else ()
+        if known := next((problem.number for problem in listed if problem.question == first.question), None):
             chosen.set_name, chosen.number, chosen.count = first.dataset, known, len(spec.questions)
         else:
             chosen.source, chosen.question, chosen.gold = "typed", first.question, first.gold or ""
     st.session_state[_NAME] = chosen
-
-
-def _numbered(question: Question) -> int | None:
-    """Where a question stands in the set it names."""
-    if question.dataset not in problem_sets():
-        return None
-    listed = services().problems.load(question.dataset)
-    return next((problem.number for problem in listed if problem.question == question.question), None)
 
 
 def take_query(query: Mapping[str, str]) -> str | None:

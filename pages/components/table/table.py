@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -89,7 +88,9 @@ def table_event(sent: object, columns: Sequence[Column], rows: Sequence[Row]) ->
     ids = [row.id for row in rows]  # what is sent may not be hashable
     kind, row = sent.get("kind"), sent.get("row")
     if kind == "sort":
-        return _sort_event(sent, columns)
+        column, descending = sent.get("column"), sent.get("descending") is True
+        known = any(c.id == column and c.sortable for c in columns)
+        return TableEvent("sort", column=column, descending=descending) if known else None
     if kind == "check" and isinstance(sent.get("checked"), list):
         return TableEvent("check", checked=tuple(item for item in sent["checked"] if item in ids))
     if row not in ids:
@@ -97,17 +98,6 @@ def table_event(sent: object, columns: Sequence[Column], rows: Sequence[Row]) ->
     if kind == "row":
         return TableEvent("row", row=row)
     action = sent.get("action")
-    known = kind == "action" and action in _actions(next(r for r in rows if r.id == row))
+    links = (link for r in rows if r.id == row for cell in r.cells.values() for link in links_of(cell))
+    known = kind == "action" and action is not None and action in [link.action for link in links]
     return TableEvent("action", row=row, action=action) if known else None
-
-
-def _sort_event(sent: Mapping[str, Any], columns: Sequence[Column]) -> TableEvent | None:
-    column = sent.get("column")
-    if not any(c.id == column and c.sortable for c in columns):
-        return None
-    return TableEvent("sort", column=column, descending=sent.get("descending") is True)
-
-
-def _actions(row: Row) -> list[str]:
-    links = [link for cell in row.cells.values() for link in links_of(cell)]
-    return [link.action for link in links if link.action is not None]

@@ -165,7 +165,10 @@ def trace_view(
     options: Options = Options(),
 ) -> TraceViewResult:
     """Show one to four traces and return what was asked of them. Raises ValueError for panes that can't be shown."""
-    _check(panes)
+    if not 1 <= len(panes) <= MAX_PANES:
+        raise ValueError(f"The viewer shows 1 to {MAX_PANES} traces, not {len(panes)}.")
+    if len({pane.id for pane in panes}) < len(panes):
+        raise ValueError("Two panes have the same id.")
     # Formulas are converted only once a person has asked for them: most readers never do, and each is parsed in Python.
     rendered = bool(st.session_state.get(key, {}).get("mathematics", False))
     result = _VIEWER(
@@ -177,13 +180,6 @@ def trace_view(
         step=_step(result.get("step"), {pane.id for pane in panes}),
         go_on=_place(result.get("place"), {pane.id: len(pane.text) for pane in panes}),
     )
-
-
-def _check(panes: Sequence[Pane]) -> None:
-    if not 1 <= len(panes) <= MAX_PANES:
-        raise ValueError(f"The viewer shows 1 to {MAX_PANES} traces, not {len(panes)}.")
-    if len({pane.id for pane in panes}) < len(panes):
-        raise ValueError("Two panes have the same id.")
 
 
 def _step(value: Any, known: set[str]) -> SampleStep | None:

@@ -109,8 +109,11 @@ def main_charts(
     first = drawn[0].values.get("score") if drawn and drawn[0].step == 0 else None
 
     def panel(unit: str, key: _Key, evaluated: _Key) -> Curves:
-        rollouts = replace(_ROLLOUTS, name=name, points=_points(drawn, key))
-        return _beside(unit, rollouts, checked, evaluated, last)
+        """Rollouts as a line, the held-out evaluation as dots with whiskers, its first value as the base."""
+        rollouts, points = replace(_ROLLOUTS, name=name, points=_points(drawn, key)), _found(checked, evaluated)
+        dots = [replace(_DOTS, name=title_of(checked[0]), points=points)] if checked else []
+        base = points[0].figure.value if points and points[0].x == 0 else None
+        return _curves(unit, [rollouts, *dots], last, base=base)
 
     cues = [  # both, because shorter responses hold fewer cues at the same density
         panel("per 1,000 tokens", ("density", lexicon), ("density_estimate", lexicon)),
@@ -251,14 +254,6 @@ def _accuracy(rows: Sequence[Evaluated], last: int) -> Curves:
         lines.append(replace(like, name=title_of(own[0]), points=_found(own, ("accuracy",), Form.PERCENT)))
     sure = _found(held_out(rows), ("false_confidence",), Form.PERCENT)
     return _curves("", [*lines, replace(_SURE, name="sure but wrong", points=sure)], last, Form.PERCENT)
-
-
-def _beside(unit: str, rollouts: Line, rows: Sequence[Evaluated], key: _Key, last: int) -> Curves:
-    """Rollouts as a line, the held-out evaluation as dots with whiskers, its first value as the base."""
-    points = _found(rows, key)
-    dots = [replace(_DOTS, name=title_of(rows[0]), points=points)] if rows else []
-    base = points[0].figure.value if points and points[0].x == 0 else None
-    return _curves(unit, [rollouts, *dots], last, base=base)
 
 
 def _curves(

@@ -50,17 +50,13 @@ def trainable() -> list[ModelInfo]:
 def draft() -> Draft:
     """This session's specification; at first the first preset, or default settings for the first model."""
     if _NAME not in st.session_state:
-        known = presets()
-        st.session_state[_NAME] = Draft(known[0].spec if known else _plain())
+        known, sets = presets(), list(problem_sets())
+        held_out = next((name for name in sets if name.endswith("-test")), sets[0])
+        checked = EvaluationSpec(held_out, limit=200, last_samples=1)
+        model = next((info.model.id for info in trainable()), "")
+        plain = TrainingSpec(model, TrainingSettings(), sets[0], evaluations=(checked,))
+        st.session_state[_NAME] = Draft(known[0].spec if known else plain)
     return st.session_state[_NAME]
-
-
-def _plain() -> TrainingSpec:
-    able, sets = trainable(), list(problem_sets())
-    held_out = next((name for name in sets if name.endswith("-test")), sets[0])
-    checked = EvaluationSpec(held_out, limit=200, last_samples=1)
-    model = able[0].model.id if able else ""
-    return TrainingSpec(model, TrainingSettings(), sets[0], evaluations=(checked,))
 
 
 def take(spec: TrainingSpec) -> None:

@@ -24,7 +24,11 @@ _SOURCES = {From.STORE: "This store", From.SHIPPED: "Shipped with the app", From
 def choose_view() -> View:
     """The widgets; returns the view they ask for."""
     with st.container(horizontal=True, gap="small", key="sth-experiment-choice"):
-        scale = ReproductionScale(_scale())
+        named = st.selectbox(
+            "Scale", [scale.value for scale in ReproductionScale], width=110, key="scale", bind="query-params",
+            help="lab: the shipped small model; paper: the paper’s own models and settings",
+        )  # fmt: skip
+        scale = ReproductionScale(named or ReproductionScale.LAB)
         source = _source(scale)
         if source is From.RUNS:
             return View(source, scale, (), _lexicon(source), tuple(_choose_runs()))
@@ -57,13 +61,6 @@ def keep(name: str) -> None:
     """Puts a choice into the address."""
     # Not `bind="query-params"`: the address would hold labels, which change, instead of ids.
     st.query_params[name] = str(st.session_state[f"experiments-{name}"])
-
-
-def _scale() -> str:
-    chosen = st.selectbox("Scale", [scale.value for scale in ReproductionScale], width=110, key="scale",
-                          bind="query-params",
-                          help="lab: the shipped small model; paper: the paper’s own models and settings")  # fmt: skip
-    return chosen or ReproductionScale.LAB.value
 
 
 def _seeds(source: From, scale: ReproductionScale) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ Titles may be hostile: they are plain text.
 import streamlit as st
 
 from backend.domain import Job, UserError
-from backend.services.generation.specs import GenerationSpec, RunArm
+from backend.services.generation.specs import GenerationSpec
 from backend.services.jobs import retriable
 from pages.components.frame.address import start_over
 from pages.components.frame.gate import barred
@@ -82,16 +82,16 @@ def _expected(job: Job, place: int) -> Expected | None:
     """What the job will show, before its first event; None where its models or problems were removed since."""
     spec = GenerationSpec.from_json(job.spec)
     try:
-        arms = [(services().models.get(arm.model).name, _notes(arm)) for arm in spec.arms[:MOST_ARMS]]
+        arms = [
+            (services().models.get(arm.model).name,
+             arm.label or " · ".join(arm_notes(arm.context.value, arm.prefix, arm.hush)))
+            for arm in spec.arms[:MOST_ARMS]
+        ]  # fmt: skip
         problems = services().generation.chosen(spec)
     except UserError:
         return None
     first = problems[min(place, len(problems) - 1)]
     return Expected(arms, len(problems), spec.samples, first.question, first.gold)
-
-
-def _notes(arm: RunArm) -> str:
-    return arm.label or " · ".join(arm_notes(arm.context.value, arm.prefix, arm.hush))
 
 
 def _go_on(job: Job, result: LiveResult) -> None:

@@ -1,7 +1,5 @@
 """A project's labels as files to download, and files of labels as a new project."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from backend.annotation import Person, Role
@@ -77,14 +75,11 @@ def import_project(person: Person) -> None:
     gold = st.toggle("They are gold: adjudicated already", key="import-gold")
     st.caption("Read: " + ", ".join(form.title for form in services().label_files.formats() if form.reads) + ".")
     if st.button("Import as a project", type="primary", disabled=not files, key="import-labels"):
-        placed = PlacedFolder()
-        for number, file in enumerate(files):
-            place(file, placed.path / str(number))
-        _import(person, [Upload(file.name, placed.path / str(number)) for number, file in enumerate(files)], gold)
-
-
-def _import(person: Person, files: Sequence[Upload], gold: bool) -> None:
-    with error_notice():
-        with st.spinner("Importing"):
-            made = services().label_files.import_uploads(person.id, files, gold=gold)
-        start_over(project=made.id)
+        with error_notice():
+            with st.spinner("Importing"):
+                placed = PlacedFolder()
+                for number, file in enumerate(files):
+                    place(file, placed.path / str(number))
+                uploads = [Upload(file.name, placed.path / str(number)) for number, file in enumerate(files)]
+                made = services().label_files.import_uploads(person.id, uploads, gold=gold)
+            start_over(project=made.id)

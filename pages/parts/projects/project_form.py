@@ -43,8 +43,10 @@ def new_project(person: Person) -> None:
         placeholder="What counts as doubt, what doesn’t, what to do where it isn’t clear. Shown beside the text.",
     )  # fmt: skip
     with st.container(horizontal=True, gap="small"):
-        if st.button("Make the project", type="primary", disabled=not runs()):
-            _make(person, spec, scheme, guidelines)
+        if st.button("Make the project", type="primary", disabled=not runs()) and scheme:
+            with error_notice():
+                asked = ProjectSpec(**spec, scheme=scheme, guidelines=guidelines or "")
+                start_over(project=services().projects.create(person.id, asked).id)
         if st.button("Back", type="tertiary"):
             start_over()
 
@@ -148,11 +150,3 @@ def scheme_editor(scheme: Scheme, *, key: str, disabled: bool = False) -> Scheme
         notice("A scheme needs at least one label.", "warning")
         return None
     return Scheme(tuple(labels), scheme.flags or tuple(Flag))
-
-
-def _make(person: Person, spec: dict[str, Any], scheme: Scheme | None, guidelines: str) -> None:
-    if scheme is None:
-        return
-    with error_notice():
-        made = services().projects.create(person.id, ProjectSpec(**spec, scheme=scheme, guidelines=guidelines or ""))
-        start_over(project=made.id)

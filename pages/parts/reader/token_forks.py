@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend.domain import visible
-from backend.services.traces.trace_reader import ForkLink, TraceVerdict
+from backend.services.traces.trace_reader import ForkLink
 from pages.components.frame.address import go_to
 
 _HEIGHT = 260
@@ -46,10 +46,7 @@ def _line(link: ForkLink, grader: str) -> str:
     # A trace may also be continued with nothing inserted, only sampled anew from there.
     word = visible(link.inserted.strip(), 60)
     place = f"left at character {link.at:,}" + (f" with “{word}”" if word else "")
-    verdict = _verdict_words(link.verdict(grader))
-    return f"{visible(link.run.info.model, 60)}, sample {link.sample + 1}, {place}: {verdict}"
-
-
-def _verdict_words(verdict: TraceVerdict) -> str:
-    word = {True: "✓ right", False: "✕ wrong", None: "○ not judged"}[verdict.correct]
-    return f"{word}, answer {visible(verdict.answer, 60)}" if verdict.answer else word
+    verdict = link.verdict(grader)
+    judged = {True: "✓ right", False: "✕ wrong", None: "○ not judged"}[verdict.correct]
+    judged += f", answer {visible(verdict.answer, 60)}" if verdict.answer else ""
+    return f"{visible(link.run.info.model, 60)}, sample {link.sample + 1}, {place}: {judged}"

@@ -151,12 +151,9 @@ class _Lab:
             evaluate_every=every,
             checkpoint_every=every,
             watch_every=every,
-            name=self._name(key),
+            name=f"{key} · seed {self._seed}",
         )
         return RecipePart(key, title, recipe, spec, (MODEL, TRAINED_ON, HELD_OUT, *OTHERS))
-
-    def _name(self, key: str) -> str:
-        return f"{key} · seed {self._seed}"
 
 
 def coverage_key(size: int) -> str:

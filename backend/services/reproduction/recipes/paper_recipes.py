@@ -170,14 +170,11 @@ class _Paper:
             evaluate_every=every,
             checkpoint_every=every,
             watch_every=every,
-            name=self._name(key),
+            name=f"{key} · seed {self._seed}",
         )
         notes = [_NOTE, *([_SFT_NOTE] if settings.method is Method.SFT else []), *([world.note] if world.note else [])]
         needs = (world.name, TRAINED_ON, HELD_OUT, *OTHERS)
         return RecipePart(key, title, recipe, spec, needs, "; ".join(notes))
-
-    def _name(self, key: str) -> str:
-        return f"{key} · seed {self._seed}"
 
 
 def world_of(part: RecipePart) -> World:
