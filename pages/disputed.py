@@ -9,29 +9,18 @@ from pages.components.frame.chrome import empty_page, page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.session import disputes, left_out, run_labels, runs
 from pages.components.table.table import Select, data_table
-from pages.components.table.table_model import Column, Kind, Lines, Row
+from pages.components.table.table_model import Column, Kind, Lines, rows_of
 
 require_person()
 SHOWN = 200
 NAMES = {" and ".join(pair): pair for pair in PAIRS}
 
 
-def dispute_row(dispute: Dispute) -> Row:
-    """One dispute as a row."""
+def problem_cell(dispute: Dispute) -> Lines:
+    """A dispute's problem, and under it its run."""
     question = " ".join(dispute.question.split())
     run, number = runs()[dispute.run].info, f"{dispute.number}. {question[:80]}" + ("…" if len(question) > 80 else "")
-    return Row(
-        dispute.trace,
-        {
-            "problem": Lines(number, f"{run.model} · {run.dataset} · sample {dispute.sample + 1}"),
-            "gold": dispute.gold[:60] or "–",
-            "first": dispute.first.correct,
-            "first_answer": (dispute.first.answer or "–")[:60],
-            "second": dispute.second.correct,
-            "second_answer": (dispute.second.answer or "–")[:60],
-            "reason": dispute.reason,
-        },
-    )
+    return Lines(number, f"{run.model} · {run.dataset} · sample {dispute.sample + 1}")
 
 
 def export_csv(found: tuple[Dispute, ...]) -> str:
@@ -67,17 +56,17 @@ count = len(found.rows)
 header.text(f"{count:,} of {found.judged:,} traces that both judge" if found.judged else "none")
 
 columns = [
-    Column("problem", "Problem", width="30%"),
-    Column("gold", "Gold", width="10%"),
-    Column("first", first, Kind.VERDICT),
-    Column("first_answer", "its answer", width="12%"),
-    Column("second", second, Kind.VERDICT),
-    Column("second_answer", "its answer", width="12%"),
-    Column("reason", "Why they differ", width="24%"),
+    Column("problem", "Problem", width="30%", of=problem_cell),
+    Column("gold", "Gold", width="10%", of=lambda each: each.gold[:60] or "–"),
+    Column("first", first, Kind.VERDICT, of=lambda each: each.first.correct),
+    Column("first_answer", "its answer", width="12%", of=lambda each: (each.first.answer or "–")[:60]),
+    Column("second", second, Kind.VERDICT, of=lambda each: each.second.correct),
+    Column("second_answer", "its answer", width="12%", of=lambda each: (each.second.answer or "–")[:60]),
+    Column("reason", "Why they differ", width="24%", of=lambda each: each.reason),
 ]
 event = data_table(
-    columns, [dispute_row(each) for each in found.rows[:SHOWN]], key="disputes", caption="Disputed traces",
-    select=Select.ROW, empty="These two contradict each other on no trace that both judge.",
+    columns, rows_of(columns, found.rows[:SHOWN], lambda each: each.trace), key="disputes",
+    caption="Disputed traces", select=Select.ROW, empty="These two contradict each other on no trace that both judge.",
     note=f"The first {SHOWN:,} of {count:,}; the CSV holds all." if count > SHOWN else "A row opens the trace.",
 )  # fmt: skip
 if found.rows:

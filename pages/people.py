@@ -9,7 +9,7 @@ from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.frame.sign_in import signs_in
 from pages.components.table.table import data_table
-from pages.components.table.table_model import Column, Lines, Row
+from pages.components.table.table_model import Column, Lines, rows_of
 
 person = require_person()
 header = page_header("People")
@@ -24,27 +24,14 @@ if not everybody:
     st.text("Nobody has said a name yet. Yours goes at the foot of the sidebar, or on the page Annotate.")
     st.stop()
 
-rows = [
-    Row(
-        one.id,
-        {
-            "name": Lines(one.name, one.email),
-            "source": {"local": "a name, on trust", "imported": "came with imported labels"}.get(
-                one.source, one.source
-            ),
-            "role": one.role.value,
-            "since": one.created[:10],
-        },
-    )
-    for one in everybody
-]
+sources = {"local": "a name, on trust", "imported": "came with imported labels"}
 columns = [
-    Column("name", "Name", width="34%"),
-    Column("source", "Known as", width="30%"),
-    Column("role", "Role"),
-    Column("since", "Since"),
+    Column("name", "Name", width="34%", of=lambda one: Lines(one.name, one.email)),
+    Column("source", "Known as", width="30%", of=lambda one: sources.get(one.source, one.source)),
+    Column("role", "Role", of=lambda one: one.role.value),
+    Column("since", "Since", of=lambda one: one.created[:10]),
 ]
-data_table(columns, rows, key="people", caption="People")
+data_table(columns, rows_of(columns, everybody, lambda one: one.id), key="people", caption="People")
 
 st.header("Roles", anchor=False)
 st.text(

@@ -4,13 +4,14 @@ import streamlit as st
 
 from backend.annotation import Role
 from backend.report.numbers import Form
+from backend.services.annotation.records import ProjectInfo
 from pages.components.frame.address import go_to, start_over
 from pages.components.frame.chrome import page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.session import services
 from pages.components.labelling.project_choice import no_projects
 from pages.components.table.table import Select, data_table
-from pages.components.table.table_model import Column, Kind, Lines, Link, Row
+from pages.components.table.table_model import Column, Kind, Lines, Link, rows_of
 from pages.parts.projects.project_details import project_details
 from pages.parts.projects.project_form import new_project
 
@@ -31,31 +32,25 @@ if not infos:
     st.stop()
 
 chosen = st.query_params.get("project", "")
-columns = [
-    Column("name", "Project", width="34%"),
-    Column("finished", "Finished"),
-    Column("settled", "Adjudicated"),
-    Column("people", "Annotators"),
-    Column("labels", "Labels", Kind.NUMBER, Form.COUNT),
-    Column("go", "", Kind.LINKS),
-]
-rows = []
-for info in infos:
+
+
+def described(info: ProjectInfo) -> Lines:
+    """A project's name, and under it its state, size and age."""
     project = info.project
-    rows.append(
-        Row(
-            project.id,
-            {
-                "name": Lines(project.name, f"{project.state} · {info.items:,} items · since {project.created[:10]}"),
-                "finished": Lines(f"{info.finished:,} of {info.items:,}", f"by {project.annotators} each"),
-                "settled": f"{info.settled:,} of {info.items:,}",
-                "people": ", ".join(one.name for one in info.progress) or "nobody yet",
-                "labels": sum(one.labels for one in info.progress),
-                "go": Link("Annotate", f"/annotate?project={project.id}", "annotate"),
-            },
-            current=project.id == chosen,
-        )
-    )
+    return Lines(project.name, f"{project.state} · {info.items:,} items · since {project.created[:10]}")
+
+
+columns = [
+    Column("name", "Project", width="34%", of=described),
+    Column("finished", "Finished",
+           of=lambda info: Lines(f"{info.finished:,} of {info.items:,}", f"by {info.project.annotators} each")),
+    Column("settled", "Adjudicated", of=lambda info: f"{info.settled:,} of {info.items:,}"),
+    Column("people", "Annotators", of=lambda info: ", ".join(one.name for one in info.progress) or "nobody yet"),
+    Column("labels", "Labels", Kind.NUMBER, Form.COUNT, of=lambda info: sum(one.labels for one in info.progress)),
+    Column("go", "", Kind.LINKS,
+           of=lambda info: Link("Annotate", f"/annotate?project={info.project.id}", "annotate")),
+]  # fmt: skip
+rows = rows_of(columns, infos, lambda info: info.project.id, current=chosen)
 event = data_table(columns, rows, key="project-list", caption="Projects", select=Select.ROW)
 if event and event.kind == "action" and event.row:
     st.switch_page("annotate.py", query_params={"project": event.row})

@@ -6,7 +6,7 @@ interval, addresses of this app only.
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -55,7 +55,10 @@ Cell = str | float | int | bool | None | Lines | Interval | Link | Sequence[Link
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: `width` is any CSS length, `most` the value of a full bar (None: the largest in the table)."""
+    """A column: `width` is any CSS length, `most` the value of a full bar (None: the largest in the table).
+
+    `of` gives the cell of what a row is made of; see `rows_of`.
+    """
 
     id: str
     label: str
@@ -66,6 +69,7 @@ class Column:
     width: str | None = None
     help: str = ""
     most: float | None = None
+    of: Callable[[Any], Cell] = lambda thing: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,14 @@ class Row:
     id: str
     cells: Mapping[str, Cell]
     current: bool = False
+
+
+def rows_of(
+    columns: Sequence[Column], things: Iterable[Any], identity: Callable[[Any], str], current: str | None = None
+) -> list[Row]:
+    """A row for each thing, its cells as the columns have them; `current` is the id of the one shown elsewhere."""
+    named = [(identity(thing), thing) for thing in things]
+    return [Row(name, {column.id: column.of(thing) for column in columns}, name == current) for name, thing in named]
 
 
 def in_app(href: str) -> str:

@@ -8,7 +8,7 @@ from backend.report.numbers import Form
 from backend.services.annotation.project_agreement import QueueRow
 from backend.services.annotation.records import ProjectInfo
 from pages.components.table.table import Select, data_table
-from pages.components.table.table_model import Column, Kind, Lines, Row
+from pages.components.table.table_model import Column, Kind, Lines, rows_of
 
 
 def walking_order(queue: Sequence[QueueRow]) -> list[QueueRow]:
@@ -34,32 +34,16 @@ def queue_table(info: ProjectInfo, queue: Sequence[QueueRow]) -> str | None:
     if open_items and st.button("Begin", type="primary", icon=":material/gavel:"):
         return open_items[0].item
     columns = [
-        Column("item", "Item", width="16%"),
-        Column(
-            "f1",
-            "Agreement",
-            Kind.NUMBER,
-            Form.SCORE,
-            help="Mean F1 of overlapping spans between those who finished it",
-        ),
-        Column("people", "Finished by", Kind.NUMBER, Form.COUNT),
-        Column("labels", "Labels", Kind.NUMBER, Form.COUNT),
-        Column("gold", "Decided", Kind.NUMBER, Form.COUNT),
-        Column("state", "", width="30%"),
-    ]
-    rows = [
-        Row(
-            row.item,
-            {
-                "item": Lines(f"Item {row.ordinal + 1}", "blind" if row.blind else ""),
-                "f1": row.f1,
-                "people": row.people,
-                "labels": row.labels,
-                "gold": row.gold,
-                "state": "settled" if row.settled else "" if row.f1 is not None else agreement_words(row),
-            },
-        )
-        for row in queue
-    ]
+        Column("item", "Item", width="16%",
+               of=lambda row: Lines(f"Item {row.ordinal + 1}", "blind" if row.blind else "")),
+        Column("f1", "Agreement", Kind.NUMBER, Form.SCORE, of=lambda row: row.f1,
+               help="Mean F1 of overlapping spans between those who finished it"),
+        Column("people", "Finished by", Kind.NUMBER, Form.COUNT, of=lambda row: row.people),
+        Column("labels", "Labels", Kind.NUMBER, Form.COUNT, of=lambda row: row.labels),
+        Column("gold", "Decided", Kind.NUMBER, Form.COUNT, of=lambda row: row.gold),
+        Column("state", "", width="30%",
+               of=lambda row: "settled" if row.settled else "" if row.f1 is not None else agreement_words(row)),
+    ]  # fmt: skip
+    rows = rows_of(columns, queue, lambda row: row.item)
     event = data_table(columns, rows, key=f"queue-{info.project.id}", caption="Items to adjudicate", select=Select.ROW)
     return event.row if event and event.kind == "row" else None

@@ -19,7 +19,7 @@ from backend.services.annotation.records import ProjectInfo
 from pages.components.frame.chrome import BigNumber, numbers_strip
 from pages.components.frame.session import services
 from pages.components.table.table import data_table
-from pages.components.table.table_model import Column, Kind, Lines, Link, Row
+from pages.components.table.table_model import Column, Kind, Lines, Link, Row, rows_of
 
 # Field of a row -> its name in tables, its name in the strip, what it is.
 MEASURES = {
@@ -157,28 +157,18 @@ def worst_items(info: ProjectInfo, queue: Sequence[QueueRow], person: Person) ->
         return
     st.header("Where they differ most", anchor=False)
     may_adjudicate = person.role.covers(Role.ADJUDICATOR)
+    address = f"/adjudicate?project={info.project.id}&item="
     columns = [
-        Column("item", "Item", width="30%"),
-        Column(
-            "f1", "Overlap", Kind.NUMBER, Form.SCORE, help="Mean F1 of overlapping spans between those who finished it"
-        ),
-        Column("people", "Finished by", Kind.NUMBER, Form.COUNT),
-        Column("labels", "Labels", Kind.NUMBER, Form.COUNT),
-        Column("gold", "Decided", Kind.NUMBER, Form.COUNT),
-        Column("go", "", Kind.LINKS),
-    ]
-    rows = [
-        Row(
-            row.item,
-            {
-                "item": Lines(f"Item {row.ordinal + 1}", _state(row)),
-                "f1": row.f1, "people": row.people, "labels": row.labels, "gold": row.gold,
-                "go": Link("Adjudicate", f"/adjudicate?project={info.project.id}&item={row.item}", "adjudicate")
-                if may_adjudicate else (),
-            },
-        )
-        for row in worst
+        Column("item", "Item", width="30%", of=lambda row: Lines(f"Item {row.ordinal + 1}", _state(row))),
+        Column("f1", "Overlap", Kind.NUMBER, Form.SCORE, of=lambda row: row.f1,
+               help="Mean F1 of overlapping spans between those who finished it"),
+        Column("people", "Finished by", Kind.NUMBER, Form.COUNT, of=lambda row: row.people),
+        Column("labels", "Labels", Kind.NUMBER, Form.COUNT, of=lambda row: row.labels),
+        Column("gold", "Decided", Kind.NUMBER, Form.COUNT, of=lambda row: row.gold),
+        Column("go", "", Kind.LINKS,
+               of=lambda row: Link("Adjudicate", f"{address}{row.item}", "adjudicate") if may_adjudicate else ()),
     ]  # fmt: skip
+    rows = rows_of(columns, worst, lambda row: row.item)
     event = data_table(columns, rows, key="agreement-worst", caption="The least agreement")
     if event and event.kind == "action" and event.row:
         st.switch_page("adjudicate.py", query_params={"project": info.project.id, "item": event.row})

@@ -5,6 +5,7 @@ and table cells alone.
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.jobs.job_words import ago, joined
 from pages.components.table.table import Select, data_table
-from pages.components.table.table_model import Cell, Column, Kind, Lines, Link, Row
+from pages.components.table.table_model import Cell, Column, Kind, Lines, Link, Row, rows_of
 from pages.parts.distil.training_curves import compare_link, compare_pair, held_out, stored_figure
 from pages.parts.distil.training_form import form
 from pages.parts.distil.training_setup import OWN, draft, presets, take_paper, trouble
@@ -90,13 +91,11 @@ def _start(spec: TrainingSpec, quiet: bool) -> None:
 def paper_table(settings: TrainingSettings, key: str) -> None:
     """Draws a table of every setting that isn't the paper's, with the paper's value beside it."""
     paper, source = paper_settings(settings)
-    rows = [
-        Row(name, {"name": name, "paper": theirs, "here": ours}) for name, theirs, ours in differences(settings, paper)
-    ]
-    columns = [Column("name", "Different from the paper", width="46%"),
-               Column("paper", "Paper"), Column("here", "Here")]  # fmt: skip
+    columns = [Column("name", "Different from the paper", width="46%", of=itemgetter(0)),
+               Column("paper", "Paper", of=itemgetter(1)), Column("here", "Here", of=itemgetter(2))]  # fmt: skip
     data_table(
-        columns, rows, key=key, caption="Settings that differ from the paper’s, with both values", height=360,
+        columns, rows_of(columns, differences(settings, paper), itemgetter(0)), key=key,
+        caption="Settings that differ from the paper’s, with both values", height=360,
         empty="Every setting is the paper’s.", note=f"Compared with {source}; model and problems aside.",
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from pages.components.frame.session import services
 from pages.components.jobs.job_words import amount, joined, left
 from pages.components.jobs.worker_state import worker_state
 from pages.components.table.table import data_table
-from pages.components.table.table_model import Column, Kind, Lines, Row
+from pages.components.table.table_model import Column, Kind, Lines, rows_of
 
 _MOST_SEEDS = 10
 
@@ -90,27 +90,14 @@ def command(spec: ReproductionSpec) -> str:
 
 def _plan(missing: list[PlannedPart]) -> None:
     columns = [
-        Column("part", "Part", width="34%"),
-        Column("seed", "Seed", Kind.NUMBER, Form.COUNT),
-        Column("model", "Model"),
-        Column("method", "Method"),
-        Column("steps", "Steps", Kind.NUMBER, Form.COUNT),
-        Column("takes", "Takes"),
+        Column("part", "Part", width="34%", of=lambda one: Lines(one.part.title, one.part.note or one.part.key)),
+        Column("seed", "Seed", Kind.NUMBER, Form.COUNT, of=lambda one: one.part.spec.settings.seed),
+        Column("model", "Model", of=lambda one: one.model),
+        Column("method", "Method", of=lambda one: one.part.spec.what),
+        Column("steps", "Steps", Kind.NUMBER, Form.COUNT, of=lambda one: one.part.spec.settings.steps),
+        Column("takes", "Takes", of=lambda one: one.cost.duration),
     ]
-    rows = [
-        Row(
-            f"{one.part.key}-{one.part.spec.settings.seed}",
-            {
-                "part": Lines(one.part.title, one.part.note or one.part.key),
-                "seed": one.part.spec.settings.seed,
-                "model": one.model,
-                "method": one.part.spec.what,
-                "steps": one.part.spec.settings.steps,
-                "takes": one.cost.duration,
-            },
-        )
-        for one in missing
-    ]
+    rows = rows_of(columns, missing, lambda one: f"{one.part.key}-{one.part.spec.settings.seed}")
     data_table(columns, rows, key="experiments-plan", caption="Parts still to be trained", height=320)
 
 

@@ -8,7 +8,7 @@ from pages.components.frame.address import go_to
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.table.table import Select, data_table
-from pages.components.table.table_model import Column, Kind, Lines, Row
+from pages.components.table.table_model import Column, Kind, Lines, rows_of
 
 
 def suggestions(person: Person, name: str, project: str | None) -> None:
@@ -25,23 +25,13 @@ def suggestions(person: Person, name: str, project: str | None) -> None:
         st.text("Gold suggests no change: either there is too little of it, or the list holds.")
         return
     columns = [
-        Column("what", "Change", width="26%"),
-        Column("form", "Form", width="20%"),
-        Column("hits", "Right"),
-        Column("example", "For example", width="38%"),
-    ]
-    rows = [
-        Row(
-            one.key,
-            {
-                "what": Lines(one.change.value, f"{one.entry} · {one.group.value}"),
-                "form": one.form,
-                "hits": f"{one.right:,} of {one.of:,}",
-                "example": Lines(" ".join(one.examples[0])) if one.examples else "",
-            },
-        )
-        for one in found
-    ]
+        Column("what", "Change", width="26%",
+               of=lambda one: Lines(one.change.value, f"{one.entry} · {one.group.value}")),
+        Column("form", "Form", width="20%", of=lambda one: one.form),
+        Column("hits", "Right", of=lambda one: f"{one.right:,} of {one.of:,}"),
+        Column("example", "For example", width="38%", of=lambda one: " ".join(one.examples[0]) if one.examples else ""),
+    ]  # fmt: skip
+    rows = rows_of(columns, found, lambda one: one.key)
     event = data_table(
         columns, rows, key=f"suggested-{name}", caption="Suggested changes", select=Select.MANY,
         checked=st.session_state.get(f"ticked-{name}", ()),
@@ -95,22 +85,13 @@ def versions(person: Person, name: str, project: str | None) -> None:
     if not own:
         st.text("This one is shipped: its figures never change their meaning. What is made from it gets its own name.")
         return
-    rows = [
-        Row(
-            str(one.version),
-            {
-                "version": one.version,
-                "note": Lines(one.note or "–", one.id),
-                "made": one.created[:16].replace("T", " "),
-                "state": "in use" if one.current else "put away" if one.retired else "older",
-            },
-        )
-        for one in reversed(own)
-    ]
     columns = [
-        Column("version", "Version", Kind.NUMBER), Column("note", "What changed", width="56%"), Column("made", "Made"),
-        Column("state", ""),
-    ]  # fmt: skip
+        Column("version", "Version", Kind.NUMBER, of=lambda one: one.version),
+        Column("note", "What changed", width="56%", of=lambda one: Lines(one.note or "–", one.id)),
+        Column("made", "Made", of=lambda one: one.created[:16].replace("T", " ")),
+        Column("state", "", of=lambda one: "in use" if one.current else "put away" if one.retired else "older"),
+    ]
+    rows = rows_of(columns, reversed(own), lambda one: str(one.version))
     data_table(columns, rows, key=f"versions-{name}", caption="Versions")
     if person.id and person.role.covers(Role.ADMIN) and st.button("Put it away", type="tertiary", key="retire"):
         with error_notice():

@@ -9,7 +9,7 @@ from backend.services.detection.gold_report import GoldReport, LexiconScore
 from pages.components.frame.notice import notice
 from pages.components.frame.session import run_labels, runs, services
 from pages.components.table.table import Select, data_table
-from pages.components.table.table_model import Cell, Column, Kind, Lines, Row, interval_cell
+from pages.components.table.table_model import Cell, Column, Kind, Lines, Row, interval_cell, rows_of
 
 _HELP = {
     "precision": "The share of its marks that people marked too (overlap, one to one)",
@@ -51,25 +51,16 @@ def scores_table(report: GoldReport) -> str | None:
 def groups_table(score: LexiconScore) -> None:
     """Draws precision and recall by cue group; a hit has to be of the group people gave it."""
     columns = [
-        Column("group", "Group", width="30%"),
-        Column("precision", "Precision", Kind.NUMBER, Form.SCORE, help=_HELP["precision"]),
-        Column("recall", "Recall", Kind.NUMBER, Form.SCORE, help=_HELP["recall"]),
-        Column("f1", "F1", Kind.NUMBER, Form.SCORE),
-        Column("n", "n", width="24%"),
-    ]
-    rows = [
-        Row(
-            name or "none",
-            {
-                "group": name or "no group",
-                "precision": interval_cell(one.precision),
-                "recall": interval_cell(one.recall),
-                "f1": interval_cell(one.f1),
-                "n": Lines(f"{one.found:,} marks, {one.matched:,} right", f"{one.recall_gold:,} blind gold spans"),
-            },
-        )
-        for name, one in score.overlap.groups.items()
-    ]
+        Column("group", "Group", width="30%", of=lambda row: row[0] or "no group"),
+        Column("precision", "Precision", Kind.NUMBER, Form.SCORE, help=_HELP["precision"],
+               of=lambda row: interval_cell(row[1].precision)),
+        Column("recall", "Recall", Kind.NUMBER, Form.SCORE, help=_HELP["recall"],
+               of=lambda row: interval_cell(row[1].recall)),
+        Column("f1", "F1", Kind.NUMBER, Form.SCORE, of=lambda row: interval_cell(row[1].f1)),
+        Column("n", "n", width="24%", of=lambda row: Lines(
+            f"{row[1].found:,} marks, {row[1].matched:,} right", f"{row[1].recall_gold:,} blind gold spans")),
+    ]  # fmt: skip
+    rows = rows_of(columns, score.overlap.groups.items(), lambda row: row[0] or "none")
     data_table(columns, rows, key=f"groups-{score.name}", caption="By group", note="Overlap, and the same group.")
 
 

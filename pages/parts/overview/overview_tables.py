@@ -11,7 +11,7 @@ from backend.services.traces.losses import answered_text
 from backend.services.traces.run_pairs import Pair
 from backend.services.traces.runs import RunSummary
 from pages.components.table.table import Select, data_table
-from pages.components.table.table_model import Column, Kind, Lines, Link, Row, interval_cell
+from pages.components.table.table_model import Column, Kind, Lines, Link, Row, interval_cell, rows_of
 from pages.components.viewer.panes import sampling_text
 
 MOST_PAIRS = 6
@@ -23,38 +23,24 @@ def pair_table(pairs: Sequence[Pair], figures: Mapping[str, RunSummary], grader:
     everything = bool(st.session_state.get("all_pairs")) or len(pairs) <= MOST_PAIRS
     shown = pairs if everything else pairs[:MOST_PAIRS]
     columns = [
-        Column("a", "A"),
-        Column("b", "B"),
-        Column("problems", "Problems", Kind.NUMBER, Form.COUNT),
-        Column("accuracy_a", "Accuracy A", Kind.NUMBER, Form.PERCENT),
-        Column("accuracy_b", "Accuracy B", Kind.NUMBER, Form.PERCENT),
-        Column("cues_a", "Cues per trace A", Kind.NUMBER),
-        Column("cues_b", "Cues per trace B", Kind.NUMBER),
-        Column("open", "", Kind.LINKS),
-    ]
-    rows = [_pair_row(pair, figures, grader, loops) for pair in shown]
+        Column("a", "A", of=lambda pair: Lines(pair.base.info.model, pair.base.info.dataset)),
+        Column("b", "B", of=lambda pair: Lines(
+            pair.variant.info.model, f"{pair.reason} A" if pair.reason == "trained from" else pair.reason)),
+        Column("problems", "Problems", Kind.NUMBER, Form.COUNT, of=lambda pair: pair.problems),
+        Column("accuracy_a", "Accuracy A", Kind.NUMBER, Form.PERCENT,
+               of=lambda pair: interval_cell(figures[pair.base.id].accuracy[grader])),
+        Column("accuracy_b", "Accuracy B", Kind.NUMBER, Form.PERCENT,
+               of=lambda pair: interval_cell(figures[pair.variant.id].accuracy[grader])),
+        Column("cues_a", "Cues per trace A", Kind.NUMBER, of=lambda pair: _cues_cell(figures[pair.base.id], loops)),
+        Column("cues_b", "Cues per trace B", Kind.NUMBER, of=lambda pair: _cues_cell(figures[pair.variant.id], loops)),
+        Column("open", "", Kind.LINKS, of=lambda pair: Link("Compare", action="compare")),
+    ]  # fmt: skip
+    rows = rows_of(columns, shown, lambda pair: f"{pair.base.id},{pair.variant.id}")
     event = data_table(columns, rows, key="pairs", caption="Pairs of runs over the same problems", select=Select.ROW)
     if not everything:
         st.button(f"Show all {len(pairs)} pairs", key="more_pairs", type="tertiary",
                   on_click=lambda: st.session_state.update(all_pairs=True))  # fmt: skip
     return event.row if event else None
-
-
-def _pair_row(pair: Pair, figures: Mapping[str, RunSummary], grader: str, loops: bool) -> Row:
-    a, b = figures[pair.base.id], figures[pair.variant.id]
-    return Row(
-        f"{pair.base.id},{pair.variant.id}",
-        {
-            "a": Lines(pair.base.info.model, pair.base.info.dataset),
-            "b": Lines(pair.variant.info.model, f"{pair.reason} A" if pair.reason == "trained from" else pair.reason),
-            "problems": pair.problems,
-            "accuracy_a": interval_cell(a.accuracy[grader]),
-            "accuracy_b": interval_cell(b.accuracy[grader]),
-            "cues_a": _cues_cell(a, loops),
-            "cues_b": _cues_cell(b, loops),
-            "open": Link("Compare", action="compare"),
-        },
-    )
 
 
 def run_table(

@@ -11,7 +11,7 @@ from pages.components.frame.address import start_over
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import services
 from pages.components.table.table import data_table
-from pages.components.table.table_model import Column, Kind, Row
+from pages.components.table.table_model import Column, Kind, rows_of
 from pages.parts.projects.project_files import project_files
 from pages.parts.projects.project_form import scheme_editor, strata_table
 
@@ -71,18 +71,14 @@ def _do(action: Callable[[], object], *, leave: bool = False) -> None:
 
 def _people(info: ProjectInfo) -> None:
     columns = [
-        Column("name", "Who", width="30%"),
-        Column("done", "Finished", Kind.NUMBER, Form.COUNT),
-        Column("open", "Open", Kind.NUMBER, Form.COUNT),
-        Column("flagged", "Flagged", Kind.NUMBER, Form.COUNT),
-        Column("labels", "Labels", Kind.NUMBER, Form.COUNT),
-        Column("time", "Time at work"),
+        Column("name", "Who", width="30%", of=lambda one: one.name),
+        Column("done", "Finished", Kind.NUMBER, Form.COUNT, of=lambda one: one.done),
+        Column("open", "Open", Kind.NUMBER, Form.COUNT, of=lambda one: one.open),
+        Column("flagged", "Flagged", Kind.NUMBER, Form.COUNT, of=lambda one: one.flagged),
+        Column("labels", "Labels", Kind.NUMBER, Form.COUNT, of=lambda one: one.labels),
+        Column("time", "Time at work", of=lambda one: f"{one.seconds / 60:.0f} min"),
     ]
-    rows = [
-        Row(one.person, {"name": one.name, "done": one.done, "open": one.open, "flagged": one.flagged,
-                         "labels": one.labels, "time": f"{one.seconds / 60:.0f} min"})
-        for one in info.progress
-    ]  # fmt: skip
+    rows = rows_of(columns, info.progress, lambda one: one.person)
     data_table(columns, rows, key="project-people", caption="People", empty="Nobody has taken an item yet.")
 
 
