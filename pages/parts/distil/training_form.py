@@ -141,14 +141,18 @@ def _teaching(settings: TrainingSettings, key: str) -> TrainingSettings:
 
 
 def _how_much(settings: TrainingSettings, key: str) -> TrainingSettings:
-    settings = _whole(settings, key, "steps", 0, 1_000_000)
-    settings = _whole(settings, key, "prompts", 1, 65_536)
-    settings = _whole(settings, key, "samples", 1, 1024)
-    settings = _small(settings, key, "learning_rate", 1e-9, 1.0)
+    settings = _number(settings, key, "steps", 0, 1_000_000)
+    settings = _number(settings, key, "prompts", 1, 65_536)
+    settings = _number(settings, key, "samples", 1, 1024)
+    settings = _number(settings, key, "learning_rate", 1e-9, 1.0)
     if distills(settings):
-        settings = _whole(settings, key, "top_k", 0, 1_000_000, "Of the student’s likeliest tokens; 0: all of them")
-        settings = _yes(settings, key, "tail")
-    return _whole(settings, key, "lora_rank", 0, 1024, "0 trains all weights")
+        settings = _number(settings, key, "top_k", 0, 1_000_000, "Of the student’s likeliest tokens; 0: all of them")
+        if counts("tail", settings):
+            one = st.checkbox(
+                LABELS["tail"], settings.tail, key=f"distil-tail-{key}", help="One bucket for all other tokens"
+            )  # fmt: skip
+            settings = replace(settings, tail=one)
+    return _number(settings, key, "lora_rank", 0, 1024, "0 trains all weights")
 
 
 def _rest(settings: TrainingSettings, key: str) -> TrainingSettings:
@@ -156,26 +160,26 @@ def _rest(settings: TrainingSettings, key: str) -> TrainingSettings:
     with st.popover("Everything else", icon=":material/tune:", type="tertiary", key=f"distil-rest-{key}"):
         left, right = st.columns(2)
         with left:
-            settings = _float(settings, key, "temperature", 0.01, 5.0)
-            settings = _whole(settings, key, "max_tokens", 1, 131_072)
-            settings = _whole(settings, key, "updates", 1, 64)
-            settings = _whole(settings, key, "micro_batch", 0, 65_536, "0: all of an update; fewer take less memory")
-            settings = _whole(settings, key, "seed", 0, 2**31)
-            settings = _float(settings, key, "ratio_clip", 1.0, 1000.0)
-            settings = _float(settings, key, "teacher_rate", 0.0, 1.0)
-            settings = _float(settings, key, "token_clip", 1e-6, 100.0)
-            settings = _float(settings, key, "route_share", 0.01, 0.99)
+            settings = _number(settings, key, "temperature", 0.01, 5.0)
+            settings = _number(settings, key, "max_tokens", 1, 131_072)
+            settings = _number(settings, key, "updates", 1, 64)
+            settings = _number(settings, key, "micro_batch", 0, 65_536, "0: all of an update; fewer take less memory")
+            settings = _number(settings, key, "seed", 0, 2**31)
+            settings = _number(settings, key, "ratio_clip", 1.0, 1000.0)
+            settings = _number(settings, key, "teacher_rate", 0.0, 1.0)
+            settings = _number(settings, key, "token_clip", 1e-6, 100.0)
+            settings = _number(settings, key, "route_share", 0.01, 0.99)
         with right:
-            settings = _whole(settings, key, "warmup", 0, 1_000_000)
+            settings = _number(settings, key, "warmup", 0, 1_000_000)
             schedules = list(Schedule)
             place, name = schedules.index(settings.schedule), f"distil-schedule-{key}"
             shape = st.selectbox(LABELS["schedule"], schedules, index=place, key=name, format_func=lambda s: s.value)
             settings = replace(settings, schedule=shape)
-            settings = _float(settings, key, "weight_decay", 0.0, 1.0)
-            settings = _float(settings, key, "clip_norm", 1e-6, 1e6)
-            settings = _float(settings, key, "epsilon_low", 0.0, 1.0)
-            settings = _float(settings, key, "epsilon_high", 0.0, 10.0)
-            settings = _whole(settings, key, "lora_alpha", 0, 4096)
+            settings = _number(settings, key, "weight_decay", 0.0, 1.0)
+            settings = _number(settings, key, "clip_norm", 1e-6, 1e6)
+            settings = _number(settings, key, "epsilon_low", 0.0, 1.0)
+            settings = _number(settings, key, "epsilon_high", 0.0, 10.0)
+            settings = _number(settings, key, "lora_alpha", 0, 4096)
     return settings
 
 
@@ -229,39 +233,15 @@ def _evaluations(spec: TrainingSpec, names: Sequence[str], limit: int | None, se
     return (*made, *hinted)
 
 
-def _whole(
-    settings: TrainingSettings, key: str, name: str, low: int, high: int, note: str | None = None
+def _number(
+    settings: TrainingSettings, key: str, name: str, low: float, high: float, note: str | None = None
 ) -> TrainingSettings:
+    """Draws a setting's field, a whole number's where its bounds are; nothing where the setting has no effect."""
     if not counts(name, settings):
         return settings
-    value = st.number_input(LABELS[name], low, high, getattr(settings, name), key=f"distil-{name}-{key}", help=note)
-    return _with(settings, name, int(value))
-
-
-def _float(settings: TrainingSettings, key: str, name: str, low: float, high: float) -> TrainingSettings:
-    if not counts(name, settings):
-        return settings
-    value = st.number_input(
-        LABELS[name], low, high, float(getattr(settings, name)), 0.05, "%g", key=f"distil-{name}-{key}"
-    )
-    return _with(settings, name, float(value))
-
-
-def _small(settings: TrainingSettings, key: str, name: str, low: float, high: float) -> TrainingSettings:
-    """A number written by its power of ten: 1e-05 and not 0.00."""
-    now = float(getattr(settings, name))
-    value = st.number_input(LABELS[name], low, high, now, 1e-5, "%.2e", key=f"distil-{name}-{key}")
-    return _with(settings, name, float(value))
-
-
-def _yes(settings: TrainingSettings, key: str, name: str) -> TrainingSettings:
-    if not counts(name, settings):
-        return settings
-    value = st.checkbox(
-        LABELS[name], getattr(settings, name), key=f"distil-{name}-{key}", help="One bucket for all other tokens"
-    )
-    return _with(settings, name, value)
-
-
-def _with(settings: TrainingSettings, name: str, value: Any) -> TrainingSettings:
+    kind = type(low)
+    # A learning rate is written by its power of ten: 1e-05 and not 0.00.
+    look: Any = (1e-5, "%.2e") if name == "learning_rate" else (None, None) if kind is int else (0.05, "%g")
+    now, identity = kind(getattr(settings, name)), f"distil-{name}-{key}"
+    value: Any = kind(st.number_input(LABELS[name], low, high, now, *look, key=identity, help=note))
     return replace(settings, **{name: value})
