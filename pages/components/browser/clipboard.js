@@ -1,10 +1,6 @@
 import { el } from "./element.js";
 
-/**
- * Puts `text` on the clipboard; false where the browser refuses.
- * @param {string} text
- * @returns {Promise<boolean>}
- */
+/** Puts `text` on the clipboard; false where the browser refuses. @param {string} text @returns {Promise<boolean>} */
 export async function toClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,10 +1,6 @@
 import { el } from "./element.js";
 
-/**
- * Saves `blob` as a file of the reader's.
- * @param {Blob} blob
- * @param {string} name
- */
+/** Saves `blob` as a file of the reader's. @param {Blob} blob @param {string} name */
 export function download(blob, name) {
   const address = URL.createObjectURL(blob);
   const link = el("a", { href: address, download: name });

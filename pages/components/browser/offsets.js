@@ -22,10 +22,7 @@ export class Offsets {
     return point + partition(this.astral.length, (k) => this.astral[k] - k < point);
   }
 
-  /**
-   * A unit in the middle of a pair counts as the pair's start.
-   * @param {number} unit
-   */
+  /** A unit in the middle of a pair counts as the pair's start. @param {number} unit */
   toPoints(unit) {
     return unit - partition(this.astral.length, (k) => this.astral[k] < unit);
   }

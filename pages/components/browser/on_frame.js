@@ -1,7 +1,4 @@
-/**
- * `action` at the next animation frame, once however often it is asked for before.
- * @param {() => void} action
- */
+/** `action` at the next animation frame, once however often it is asked for before. @param {() => void} action */
 export function onFrame(action) {
   let asked = false;
   return () => {

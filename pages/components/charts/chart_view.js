@@ -68,10 +68,7 @@ function app() {
   return /** @type {Element} */ (document.querySelector('[data-testid="stApp"]'));
 }
 
-/**
- * Plotly stacks several SVG layers; one SVG with all of them is the picture.
- * @param {ChartData} data
- */
+/** Plotly stacks several SVG layers; one SVG with all of them is the picture. @param {ChartData} data */
 function svgFile(data) {
   const layers = [...document.querySelectorAll(`.${CSS.escape(data.scope)} .js-plotly-plot svg.main-svg`)];
   const { width, height } = layers[0].getBoundingClientRect();

@@ -159,20 +159,14 @@ class ProblemList {
     } else this.list.removeAttribute("aria-activedescendant");
   }
 
-  /**
-   * Brings a row into view; scrollIntoView would scroll the page too.
-   * @param {HTMLElement} row
-   */
+  /** Brings a row into view; scrollIntoView would scroll the page too. @param {HTMLElement} row */
   reveal({ offsetTop: top, offsetHeight }) {
     const { list } = this;
     if (top < list.scrollTop) list.scrollTop = top - SIGHT;
     else if (top + offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top + offsetHeight - list.clientHeight + SIGHT;
   }
 
-  /**
-   * @param {string} id
-   * @param {number} wait  ms
-   */
+  /** @param {string} id @param {number} wait ms */
   choose(id, wait) {
     this.selected = id;
     this.asked = { id, at: Date.now() };
@@ -229,10 +223,7 @@ class ProblemList {
   }
 }
 
-/**
- * What the rows, modes and heading are drawn from: all but what is chosen.
- * @param {ListData} data
- */
+/** What the rows, modes and heading are drawn from: all but what is chosen. @param {ListData} data */
 function drawnFrom({ items, modes, mode, runs }) {
   return JSON.stringify([items, modes, mode, runs]);
 }

@@ -234,14 +234,15 @@ def _evaluations(spec: TrainingSpec, names: Sequence[str], limit: int | None, se
 
 
 def _number(
-    settings: TrainingSettings, key: str, name: str, low: float, high: float, note: str | None = None
+    settings: TrainingSettings, key: str, name: str, low: Any, high: Any, note: str | None = None
 ) -> TrainingSettings:
     """Draws a setting's field, a whole number's where its bounds are; nothing where the setting has no effect."""
     if not counts(name, settings):
         return settings
     kind = type(low)
     # A learning rate is written by its power of ten: 1e-05 and not 0.00.
-    look: Any = (1e-5, "%.2e") if name == "learning_rate" else (None, None) if kind is int else (0.05, "%g")
+    step: Any = 1e-5 if name == "learning_rate" else None if kind is int else 0.05
+    form = "%.2e" if name == "learning_rate" else None if kind is int else "%g"
     now, identity = kind(getattr(settings, name)), f"distil-{name}-{key}"
-    value: Any = kind(st.number_input(LABELS[name], low, high, now, *look, key=identity, help=note))
+    value: Any = kind(st.number_input(LABELS[name], low, high, now, step, form, key=identity, help=note))
     return replace(settings, **{name: value})

@@ -59,10 +59,7 @@ class LineageView {
     if (button) this.emit({ model: button.dataset.model });
   }
 
-  /**
-   * Up and down walk through the rows, as in any list; Tab does too.
-   * @param {KeyboardEvent} event
-   */
+  /** Up and down walk through the rows, as in any list; Tab does too. @param {KeyboardEvent} event */
   keyed(event) {
     const all = [...this.box.querySelectorAll("button")];
     const at = all.findIndex((button) => button === event.target);

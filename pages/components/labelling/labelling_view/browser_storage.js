@@ -15,10 +15,7 @@ export class BrowserStorage {
     this.spare = new Map();
   }
 
-  /**
-   * @param {string} kind
-   * @returns {Map<string, any>} the entries of a kind, by id
-   */
+  /** @param {string} kind @returns {Map<string, any>} the entries of a kind, by id */
   all(kind) {
     const start = `${this.prefix}${kind}.`;
     const found = new Map([...this.spare].filter(([name]) => name.startsWith(start)));

@@ -29,11 +29,7 @@ export class LabelLog {
     rows.forEach((row) => this.learn(row));
   }
 
-  /**
-   * Takes a row of the server's.
-   * @param {LabelRow} row
-   * @returns {boolean} whether it is news
-   */
+  /** Takes a row of the server's. @param {LabelRow} row @returns {boolean} whether it is news */
   learn(row) {
     // Also for rows known already: the next request asks for what comes after this one.
     this.lastSeq = Math.max(this.lastSeq, row.seq ?? 0);
@@ -80,10 +76,7 @@ export class LabelLog {
       .sort((a, b) => a.start - b.start || a.end - b.end || (a.label < b.label ? -1 : 1));
   }
 
-  /**
-   * @param {string} root
-   * @returns {LabelRow[]} every version of one label, the oldest first
-   */
+  /** @param {string} root @returns {LabelRow[]} every version of one label, the oldest first */
   history(root) {
     return [...this.rows.values()].filter((row) => row.root === root).sort(inOrder);
   }
@@ -100,11 +93,7 @@ function inOrder(a, b) {
   return first - second || (a.order ?? 0) - (b.order ?? 0);
 }
 
-/**
- * A row to write; a label that is new becomes its own root.
- * @param {LabelFields} fields
- * @returns {LabelRow}
- */
+/** A row to write; a label that is new becomes its own root. @param {LabelFields} fields @returns {LabelRow} */
 export function newRow(fields) {
   const { root, op = "put", start, end, quote, text_sha256, label } = fields;
   const { flag = "", comment = "", how = "", machine = null, reason = "" } = fields;
@@ -113,11 +102,7 @@ export function newRow(fields) {
   return { id, root: root || id, op, start, end, quote, text_sha256, label, flag, comment, how, machine, reason, at };
 }
 
-/**
- * The row that takes a label back.
- * @param {LabelRow} row
- * @returns {LabelRow}
- */
+/** The row that takes a label back. @param {LabelRow} row @returns {LabelRow} */
 export function withdrawal(row, how = "keyboard") {
   return newRow({ ...row, op: "withdraw", comment: "", reason: "", how });
 }

@@ -24,10 +24,7 @@ export class LabelSession {
     this.undoSteps = storage.get("undo", item) ?? [];
   }
 
-  /**
-   * Writes rows as one act: one step to undo, however many rows it has.
-   * @param {LabelRow[]} rows
-   */
+  /** Writes rows as one act: one step to undo, however many rows it has. @param {LabelRow[]} rows */
   write(rows) {
     const latest = this.log.latest();
     this.undoSteps.push(rows.map((row) => ({ root: row.root, before: latest.get(row.root) ?? null })));

@@ -27,10 +27,7 @@ export class ModalDialog {
   }
 }
 
-/**
- * Keys and what they do, as the children of a definition list.
- * @param {string[][]} rows [key, words]
- */
+/** Keys and what they do, as the children of a definition list. @param {string[][]} rows [key, words] */
 export function keyTerms(rows) {
   return rows.flatMap(([key, words]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, words)]);
 }

@@ -253,10 +253,7 @@ function wireRow(row) {
   return { id, root: root === id ? "" : root, op, start, end, quote, text_sha256, label, flag, comment, how, machine, reason, at };
 }
 
-/**
- * Sends labels to the app's own route.
- * @type {PostLabels}
- */
+/** Sends labels to the app's own route. @type {PostLabels} */
 export async function postLabels(url, token, body) {
   const answer = await fetch(new URL(url, document.baseURI), {
     method: "POST",

@@ -187,11 +187,7 @@ export class SpanSelection {
     this.moveTo(to, extend ? start : null);
   }
 
-  /**
-   * Moves the caret by lines.
-   * @param {number} by
-   * @param {boolean} extend
-   */
+  /** Moves the caret by lines. @param {number} by @param {boolean} extend */
   line(by, extend) {
     const { words, view } = this;
     if (!words?.size) return;
@@ -224,11 +220,7 @@ export class SpanSelection {
     this.onChosen(this.span, true);
   }
 
-  /**
-   * Moves the end of a span by whole characters.
-   * @param {Span} span
-   * @param {number} by
-   */
+  /** Moves the end of a span by whole characters. @param {Span} span @param {number} by */
   stretchTo([start, end], by) {
     const { text, end: last } = this.view;
     // A step of one unit may end inside a character; it goes on in its direction until it doesn't.

@@ -75,10 +75,7 @@ export function stretches(start, end, marks) {
   });
 }
 
-/**
- * Orders marks as `withLevels` and drawing need them.
- * @param {Mark[]} marks
- */
+/** Orders marks as `withLevels` and drawing need them. @param {Mark[]} marks */
 export function inReadingOrder(marks) {
   return marks.sort((a, b) => a.start - b.start || b.end - a.end);
 }

@@ -142,11 +142,7 @@ export class TextView {
     return right === this.leftwards(from) ? from : to;
   }
 
-  /**
-   * The character drawn under a point of the window; -1 where there is none.
-   * @param {number} x
-   * @param {number} y
-   */
+  /** The character drawn under a point of the window; -1 where there is none. @param {number} x @param {number} y */
   characterAt(x, y) {
     return unitUnder(this.scroller.getRootNode(), x, y, (node) => this.carrierOf(node)?.start);
   }

@@ -28,10 +28,7 @@ export class Words {
     return this.starts.length;
   }
 
-  /**
-   * The number of the word at or after a place; the last one where there is none.
-   * @param {number} unit
-   */
+  /** The number of the word at or after a place; the last one where there is none. @param {number} unit */
   at(unit) {
     const k = partition(this.size, (i) => this.ends[i] <= unit);
     return Math.max(0, Math.min(k, this.size - 1));

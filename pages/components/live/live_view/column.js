@@ -35,10 +35,7 @@ export class Column {
   /** @type {string | undefined} */ drawnTally;
   following = true; // whether the view stays at the end as the text grows
 
-  /**
-   * @param {ColumnHost} view
-   * @param {number} place  among the arms
-   */
+  /** @param {ColumnHost} view @param {number} place among the arms */
   constructor(view, place) {
     this.view = view;
     this.place = place;
@@ -129,10 +126,7 @@ export class Column {
     this.foot.replaceChildren(spent, el("span", { class: "acts" }, open, copy));
   }
 
-  /**
-   * Called at most once a frame.
-   * @param {Trace} trace  may be another one than before
-   */
+  /** Called at most once a frame. @param {Trace} trace may be another one than before */
   update(trace) {
     if (trace !== this.trace || trace.version !== this.version) {
       if (trace !== this.trace) this.reset(trace);

@@ -64,10 +64,7 @@ export class Trace {
   freshFrom = 0; // marks from this one on arrived with the last addition
   version = 1; // of what doesn't hang on each token
 
-  /**
-   * @param {number} index  in its job
-   * @param {RegExp} mark  what opens and closes thinking
-   */
+  /** @param {number} index in its job @param {RegExp} mark what opens and closes thinking */
   constructor(index, mark = /<\/?think>/g) {
     this.index = index;
     this.mark = mark;
@@ -88,10 +85,7 @@ export class Trace {
     return token > 0 ? this.ends[token - 1] : 0;
   }
 
-  /**
-   * The token that holds this code point; -1 where none does. Those without text hold none.
-   * @param {number} point
-   */
+  /** The token that holds this code point; -1 where none does. Those without text hold none. @param {number} point */
   tokenAt(point) {
     const token = partition(this.ends.length, (k) => this.ends[k] <= point);
     return token < this.ends.length ? token : -1;
@@ -101,10 +95,7 @@ export class Trace {
     return this.forced ? this.ends[Math.min(this.forced, this.ends.length) - 1] : 0;
   }
 
-  /**
-   * @param {Addition} addition
-   * @param {boolean} live  false for what was there before the page listened
-   */
+  /** @param {Addition} addition @param {boolean} live false for what was there before the page listened */
   add({ t, n, m, c = [], f = 0, lp, h }, live) {
     const before = this.text.length;
     const first = this.ends.length;
@@ -211,10 +202,7 @@ export class JobState {
     return Array.from({ length: each }, (_, k) => this.traces.get(arm * each + k) ?? null);
   }
 
-  /**
-   * @param {Item} item
-   * @param {boolean} live  false for what was there before the page listened
-   */
+  /** @param {Item} item @param {boolean} live false for what was there before the page listened */
   apply(item, live) {
     switch (item.k) {
       case "plan": this.plan = item; break;

@@ -132,11 +132,7 @@ export class LiveText {
     this.lastBlock.el.append(drawn);
   }
 
-  /**
-   * The unit under a point of the window; -1 where there is no text.
-   * @param {number} x
-   * @param {number} y
-   */
+  /** The unit under a point of the window; -1 where there is no text. @param {number} x @param {number} y */
   unitAt(x, y) {
     return unitUnder(this.el.getRootNode(), x, y, (node) => this.startOf.get(node));
   }

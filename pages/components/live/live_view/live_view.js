@@ -146,11 +146,7 @@ export class LiveView {
       problems: Array.from({ length: problems }, (_, k) => (k === focus[0] ? asked : unknown)) };
   }
 
-  /**
-   * Announces the end of a trace that is shown, and of the job.
-   * @param {Item} item
-   * @param {boolean} live
-   */
+  /** Announces the end of a trace that is shown, and of the job. @param {Item} item @param {boolean} live */
   report(item, live) {
     if (item.k === "over" && !this.data.over) this.send("ended", this.data.job);
     const { plan } = this.state;
@@ -299,10 +295,7 @@ export class LiveView {
   }
 }
 
-/**
- * @param {import("./job_state.js").JobRow} job
- * @param {boolean} begun  whether a trace has begun
- */
+/** @param {import("./job_state.js").JobRow} job @param {boolean} begun whether a trace has begun */
 function jobWords(job, begun) {
   const amount = job.total > 1 ? `${job.done.toLocaleString("en")} of ${count(job.total, "trace")}` : "writing";
   /** @type {Record<string, string>} */

@@ -93,10 +93,7 @@ export class Scoreboard {
     }
   }
 
-  /**
-   * Arrows walk over the dots, up and down between arms.
-   * @param {KeyboardEvent} event
-   */
+  /** Arrows walk over the dots, up and down between arms. @param {KeyboardEvent} event */
   key(event) {
     const dot = dotOf(event);
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

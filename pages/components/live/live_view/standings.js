@@ -34,10 +34,7 @@ export function wilson(right, known) {
   return [middle - half, middle + half].map((end) => Math.round((100 * end) / (1 + (z * z) / known)));
 }
 
-/**
- * The mean of the values that are known; null where none is.
- * @param {(number | null | undefined)[]} values
- */
+/** The mean of the values that are known; null where none is. @param {(number | null | undefined)[]} values */
 export function mean(values) {
   const known = values.filter((value) => value !== null && value !== undefined);
   return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;

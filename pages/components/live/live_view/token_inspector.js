@@ -84,11 +84,7 @@ export class TokenInspector {
     return this.trace.text.slice(...this.unitsOf(token));
   }
 
-  /**
-   * The token under a point of the window; -1 where there is none.
-   * @param {number} x
-   * @param {number} y
-   */
+  /** The token under a point of the window; -1 where there is none. @param {number} x @param {number} y */
   at(x, y) {
     const unit = this.pane.text.unitAt(x, y);
     return unit < 0 ? -1 : this.trace.tokenAt(this.trace.offsets.toPoints(unit));
@@ -105,10 +101,7 @@ export class TokenInspector {
     if (!this.tip.hidden) this.pane.attach(this.tip, ...this.unitsOf(token), true);
   }
 
-  /**
-   * @param {string} name
-   * @param {number} token  -1 for none
-   */
+  /** @param {string} name @param {number} token -1 for none */
   paint(name, token) {
     const registry = highlight(name);
     const old = this.ranges[name];
@@ -142,10 +135,7 @@ export class TokenInspector {
     acts[event.key]();
   }
 
-  /**
-   * To the next token that has text; the first step goes to the first one in view.
-   * @param {number} by
-   */
+  /** To the next token that has text; the first step goes to the first one in view. @param {number} by */
   step(by) {
     const { ends } = this.trace;
     let token = this.chosen < 0 ? this.firstInView() - by : this.chosen;
@@ -202,10 +192,7 @@ export class TokenInspector {
     this.choose(-1);
   }
 
-  /**
-   * Asks to go on with `word` in the chosen token's place.
-   * @param {string} word
-   */
+  /** Asks to go on with `word` in the chosen token's place. @param {string} word */
   fork(word) {
     const { index, done } = this.trace;
     if (!done) return;

@@ -180,10 +180,7 @@ export class Body {
     return range;
   }
 
-  /**
-   * @param {Chunk} chunk  drawn
-   * @param {number} offset
-   */
+  /** @param {Chunk} chunk drawn @param {number} offset */
   boundary(chunk, offset) {
     const k = Math.max(0, partition(chunk.nodes.length, (index) => chunk.nodes[index].start <= offset) - 1);
     const { node, start } = chunk.nodes[k];
@@ -232,10 +229,7 @@ export class Body {
     });
   }
 
-  /**
-   * The part of each document between two DOM positions, empty parts left out.
-   * @param {AbstractRange} selected
-   */
+  /** The part of each document between two DOM positions, empty parts left out. @param {AbstractRange} selected */
   parts(selected) {
     /** @type {[doc: MarkedText, start: number, end: number][]} */
     const found = [];

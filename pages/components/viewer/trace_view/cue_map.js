@@ -24,10 +24,7 @@ export function mapTicks(doc) {
   return [...loops, ...ticks];
 }
 
-/**
- * A map on which clicking or dragging goes to that share of the text.
- * @param {(share: number) => void} goTo
- */
+/** A map on which clicking or dragging goes to that share of the text. @param {(share: number) => void} goTo */
 export function buildMap(goTo) {
   const view = el("b", { class: "view" });
   // Hidden from assistive technology: the keys n and p and the list of hits serve it.
@@ -47,10 +44,7 @@ export function buildMap(goTo) {
   return { el: map, view };
 }
 
-/**
- * @param {MarkedText} doc
- * @param {Set<string>} hidden  letters of groups that are off
- */
+/** @param {MarkedText} doc @param {Set<string>} hidden letters of groups that are off */
 export function sparkline(doc, hidden) {
   const shown = doc.cues.filter(({ letter }) => !hidden.has(letter));
   const { bins, most, peak } = cueBins(shown, doc.text.length);

@@ -31,10 +31,7 @@ export class Hits {
     });
   }
 
-  /**
-   * @param {MarkedText} doc
-   * @param {Set<string>} hidden  letters of groups that are off
-   */
+  /** @param {MarkedText} doc @param {Set<string>} hidden letters of groups that are off */
   show(doc, hidden) {
     this.doc = doc;
     this.cues = doc.cues.filter((cue) => !hidden.has(cue.letter));

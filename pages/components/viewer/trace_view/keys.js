@@ -49,10 +49,7 @@ export function makeInactive(viewer) {
   if (shared[ACTIVE_VIEWER] === viewer) delete shared[ACTIVE_VIEWER];
 }
 
-/**
- * @param {Viewer} viewer
- * @returns {() => void} ends the listening
- */
+/** @param {Viewer} viewer @returns {() => void} ends the listening */
 export function answerKeys(viewer) {
   return listenForKeys(viewer.root, (event) => {
     const chosen = shared[ACTIVE_VIEWER];

@@ -147,10 +147,7 @@ export class MarkedText {
     return this.text.slice(start, end);
   }
 
-  /**
-   * What stands left of a cue, the cue, and what stands right of it, each on one line.
-   * @param {Cue} cue
-   */
+  /** What stands left of a cue, the cue, and what stands right of it, each on one line. @param {Cue} cue */
   context({ start, end }) {
     /** @param {string} text */
     const flat = (text) => text.replace(/\s+/g, " ");
@@ -160,11 +157,7 @@ export class MarkedText {
   }
 }
 
-/**
- * Whether a unit is the second of a surrogate pair.
- * @param {string} text
- * @param {number} at
- */
+/** Whether a unit is the second of a surrogate pair. @param {string} text @param {number} at */
 function isLow(text, at) {
   const unit = text.charCodeAt(at);
   return unit >= 0xdc00 && unit <= 0xdfff;
@@ -195,11 +188,7 @@ function beginAtLine(text, start, end) {
   return { start: start && blank ? start + blank.index + blank[0].length : start, end };
 }
 
-/**
- * A segment in pieces that lie in one of the loops or in none.
- * @param {Segment} segment
- * @param {Loop[]} loops
- */
+/** A segment in pieces that lie in one of the loops or in none. @param {Segment} segment @param {Loop[]} loops */
 function cutByLoops(segment, loops) {
   /** @type {Segment[]} */
   const pieces = [];

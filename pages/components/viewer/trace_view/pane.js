@@ -155,10 +155,7 @@ export class Pane {
     if (place) place.textContent = `${at < 0 ? "–" : at + 1}/${cues.length}`;
   }
 
-  /**
-   * From the current cue while it is in view, else from the top of the view.
-   * @param {number} step
-   */
+  /** From the current cue while it is in view, else from the top of the view. @param {number} step */
   nextCue(step) {
     const { body, current, text } = this;
     const cues = this.shownCues();

@@ -19,10 +19,7 @@ import { isolatedName } from "../../browser/isolated_name.js";
 /** @type {Record<string, [style: string, sign: string, word: string]>} */
 const VERDICTS = { true: ["ok", "✓", "right"], false: ["no", "✕", "wrong"], null: ["open", "○", "not judged"] };
 
-/**
- * @param {Title} pane
- * @param {(by: number) => void} step  asks for another sample
- */
+/** @param {Title} pane @param {(by: number) => void} step asks for another sample */
 export function titleRow({ tag, title, subtitle, verdict, sample, link }, step) {
   const name = isolatedName("h2", title, { title });
   const place = safeLink(link);
@@ -34,10 +31,7 @@ export function titleRow({ tag, title, subtitle, verdict, sample, link }, step) 
     sample ? sampleArrows(sample, step) : null);
 }
 
-/**
- * An address of this app; null for any other.
- * @param {string | null} link
- */
+/** An address of this app; null for any other. @param {string | null} link */
 export function safeLink(link) {
   if (!link) return null;
   const address = new URL(link, window.location.href);

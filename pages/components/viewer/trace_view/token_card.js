@@ -57,10 +57,7 @@ function cardLines(tokens, token, text) {
   return [word, ...figures, ...(list.length ? [el("ol", { "aria-label": "What it might have said" }, ...list)] : [])];
 }
 
-/**
- * What the shades mean, with their numbers, and the means.
- * @param {import("./tokens.js").TokenData} given
- */
+/** What the shades mean, with their numbers, and the means. @param {import("./tokens.js").TokenData} given */
 export function tokenLegend(given) {
   const steps = given.steps.map(({ shade, label }) =>
     el("span", { class: "step" }, el("i", { class: shade ? `swatch token-${shade}` : "swatch" }), label));

@@ -62,10 +62,7 @@ export class TokenColours {
     this.observer.observe(scroller);
   }
 
-  /**
-   * The pane has new data, or has drawn its text anew.
-   * @param {import("./tokens.js").TokenData | null} given
-   */
+  /** The pane has new data, or has drawn its text anew. @param {import("./tokens.js").TokenData | null} given */
   update(given) {
     if (this.tokens?.given.key !== given?.key || this.doc !== this.pane.text) {
       this.clear();
@@ -95,10 +92,7 @@ export class TokenColours {
     if (this.chosen >= 0) this.placeCard();
   }
 
-  /**
-   * Drawn chunks within a view's height of the view.
-   * @param {MarkedText} doc
-   */
+  /** Drawn chunks within a view's height of the view. @param {MarkedText} doc */
   nearChunks(doc) {
     const chunks = this.pane.body.chunksOf(doc);
     const view = this.pane.body.scroller.getBoundingClientRect();
@@ -131,11 +125,7 @@ export class TokenColours {
     this.painted.delete(chunk);
   }
 
-  /**
-   * The token under a point of the window; -1 where there is none.
-   * @param {number} x
-   * @param {number} y
-   */
+  /** The token under a point of the window; -1 where there is none. @param {number} x @param {number} y */
   at(x, y) {
     const unit = this.doc && this.tokens ? this.pane.body.unitAt(this.doc, x, y) : -1;
     return this.tokens && unit >= 0 ? this.tokens.at(unit) : -1;
@@ -166,10 +156,7 @@ export class TokenColours {
     actions[event.key]();
   }
 
-  /**
-   * To the next token with text; the first step goes to the first token in view.
-   * @param {number} by
-   */
+  /** To the next token with text; the first step goes to the first token in view. @param {number} by */
   step(by) {
     const { doc, tokens } = this;
     const { body } = this.pane;

@@ -48,18 +48,12 @@ export class Tokens {
     return this.ends.length;
   }
 
-  /**
-   * The first token that ends after `unit`.
-   * @param {number} unit
-   */
+  /** The first token that ends after `unit`. @param {number} unit */
   from(unit) {
     return partition(this.size, (k) => this.ends[k] <= unit);
   }
 
-  /**
-   * The token that holds `unit`; -1 where none does.
-   * @param {number} unit
-   */
+  /** The token that holds `unit`; -1 where none does. @param {number} unit */
   at(unit) {
     const token = this.from(unit);
     return token < this.size && this.starts[token] <= unit ? token : -1;
@@ -76,10 +70,7 @@ export class Tokens {
     return at < this.size ? at : -1;
   }
 
-  /**
-   * The highlight a token is drawn by, "" for none.
-   * @param {number} token
-   */
+  /** The highlight a token is drawn by, "" for none. @param {number} token */
   shade(token) {
     const shade = this.shades[token];
     return shade === NO_SHADE ? "" : this.given.steps[shade].shade;
@@ -104,10 +95,7 @@ export class Tokens {
     return found;
   }
 
-  /**
-   * The likeliest tokens at its place.
-   * @param {number} token
-   */
+  /** The likeliest tokens at its place. @param {number} token */
   alternatives(token) {
     const first = token ? this.topEnds[token - 1] : 0;
     return Array.from(this.top.subarray(first, this.topEnds[token]), (text, k) =>

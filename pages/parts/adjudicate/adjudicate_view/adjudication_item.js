@@ -15,10 +15,7 @@ import { laneName, placesOf } from "./places.js";
 /** @typedef {ItemData & {lanes: Lane[], reasons: string[], agreement: string, settled: boolean}} AdjudicateData */
 
 export class AdjudicationItem {
-  /**
-   * @param {AdjudicateData} data
-   * @param {LabelSession} session whose log holds the gold
-   */
+  /** @param {AdjudicateData} data @param {LabelSession} session whose log holds the gold */
   constructor(data, session) {
     this.data = data;
     this.session = session;

@@ -42,10 +42,7 @@ export function placesOf(lanes, gold) {
   return places;
 }
 
-/**
- * @param {LaneLabel[]} labels of one place
- * @param {number} lanes how many there are
- */
+/** @param {LaneLabel[]} labels of one place @param {number} lanes how many there are */
 function isAgreed(labels, lanes) {
   const different = new Set(labels.map(({ start, end, label }) => `${start}-${end}-${label}`));
   return different.size === 1 && labels.length === lanes;

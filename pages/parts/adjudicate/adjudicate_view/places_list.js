@@ -81,10 +81,7 @@ function decisionWords(place, item) {
   return place.gold.map(({ op, label }) => (op === "reject" ? "no label" : item.kind(label).name)).join(", ");
 }
 
-/**
- * @param {LaneLabel} label
- * @param {string} name of its kind
- */
+/** @param {LaneLabel} label @param {string} name of its kind */
 function labelWords({ flag, comment }, name) {
   return `${name}${flag ? ` · ${flag}` : ""}${comment ? ` · “${comment}”` : ""}`;
 }

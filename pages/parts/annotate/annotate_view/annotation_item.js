@@ -93,19 +93,13 @@ export class AnnotationItem {
     return this.cues.find((cue) => answers(row, cue)) ?? null;
   }
 
-  /**
-   * Makes a cue current, or the label that answers it.
-   * @param {Cue} cue
-   */
+  /** Makes a cue current, or the label that answers it. @param {Cue} cue */
   enterCue(cue) {
     const row = this.rows.find((one) => answers(one, cue));
     this.current = row ? { root: row.root } : { cue: cue.index };
   }
 
-  /**
-   * @param {number} after the number of a cue
-   * @returns {Cue[]} the cues after it that nobody answered
-   */
+  /** @param {number} after the number of a cue @returns {Cue[]} the cues after it that nobody answered */
   openCues(after = -1) {
     const { rows } = this;
     return this.cues.filter((cue) => cue.index > after && !rows.some((row) => answers(row, cue)));
@@ -208,11 +202,7 @@ export class AnnotationItem {
       current: this.current?.cue === cue.index, title: `machine: ${cue.entry}, ${cue.group}` };
   }
 
-  /**
-   * What the mark `key` stands for.
-   * @param {string} key
-   * @returns {Current}
-   */
+  /** What the mark `key` stands for. @param {string} key @returns {Current} */
   static ofMark(key) {
     return key.startsWith("r:") ? { root: key.slice(2) } : { cue: Number(key.slice(2)) };
   }

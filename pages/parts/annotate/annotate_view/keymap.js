@@ -59,11 +59,7 @@ export class Keymap {
     return this.list().find(([, known]) => known !== "" && known === key)?.[0] ?? null;
   }
 
-  /**
-   * Gives a command another key; a command that had the key loses it.
-   * @param {string} command
-   * @param {string} key
-   */
+  /** Gives a command another key; a command that had the key loses it. @param {string} command @param {string} key */
   set(command, key) {
     for (const [other, known] of this.list()) if (known === key && other !== command) this.changed[other] = "";
     this.changed[command] = key;

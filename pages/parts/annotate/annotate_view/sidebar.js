@@ -30,10 +30,7 @@ export class Sidebar {
     this.guide.replaceChildren(el("summary", {}, `Guidelines, version ${version}`), body);
   }
 
-  /**
-   * @param {AnnotationItem} item
-   * @param {Set<string>} refused ids of rows the server refused
-   */
+  /** @param {AnnotationItem} item @param {Set<string>} refused ids of rows the server refused */
   draw(item, refused) {
     const { rows } = item;
     // The list is drawn anew whenever the server answers, also while somebody writes a comment.
@@ -111,11 +108,7 @@ export class Sidebar {
   }
 }
 
-/**
- * Every version of a label, where there are several.
- * @param {AnnotationItem} item
- * @param {string} root
- */
+/** Every version of a label, where there are several. @param {AnnotationItem} item @param {string} root */
 function historyOf(item, root) {
   const versions = item.session.log.history(root);
   if (versions.length < 2) return null;
