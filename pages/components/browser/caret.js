@@ -40,15 +40,9 @@ function unitDrawn(tree, x, y, startOf) {
   return -1;
 }
 
-/**
- * Whether characters of a text node from `at` on are drawn over a point of the window.
- * @param {Text} node
- * @param {number} at
- * @param {number} x
- * @param {number} y
- * @param {number} [many]
- * @param {number} [beside] pixels at their sides that count as theirs
- */
+/** Whether characters of a text node from `at` on are drawn over a point of the window.
+ * @param {Text} node @param {number} at @param {number} x @param {number} y @param {number} [many]
+ * @param {number} [beside] pixels at their sides that count as theirs */
 function covers(node, at, x, y, many = 1, beside = 0) {
   if (at < 0 || at + many > node.length) return false;
   const range = document.createRange();

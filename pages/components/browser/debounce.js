@@ -1,8 +1,5 @@
-/**
- * `action`, once `milliseconds` have passed without another call.
- * @param {() => void} action
- * @param {number} milliseconds
- */
+/** `action`, once `milliseconds` have passed without another call.
+ * @param {() => void} action @param {number} milliseconds */
 export function debounce(action, milliseconds) {
   let timer = 0;
   return () => {

@@ -6,14 +6,10 @@
  * @typedef {Node | string | null | undefined} Child  null, undefined and "" are left out
  */
 
-/**
- * An element with attributes, `on...` handlers and children.
- * @template {keyof HTMLElementTagNameMap} Tag
- * @param {Tag} tag
- * @param {Record<string, AttributeValue>} [attributes]
- * @param {...Child} children
- * @returns {HTMLElementTagNameMap[Tag]}
- */
+/** An element with attributes, `on...` handlers and children.
+ * @template {keyof HTMLElementTagNameMap} Tag @param {Tag} tag
+ * @param {Record<string, AttributeValue>} [attributes] @param {...Child} children
+ * @returns {HTMLElementTagNameMap[Tag]} */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

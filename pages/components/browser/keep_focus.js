@@ -12,13 +12,9 @@ export function keepFocus(box, name, redraw, options = {}) {
   if (inside) focusMarked(box, name, held.dataset[name], options);
 }
 
-/**
- * Gives the focus to the element of `box` whose `data-NAME` is `mark`, else to the fallback.
- * @param {Element} box
- * @param {string} name
- * @param {string | undefined} mark
- * @param {FocusOptions & { fallback?: string }} [options]
- */
+/** Gives the focus to the element of `box` whose `data-NAME` is `mark`, else to the fallback.
+ * @param {Element} box @param {string} name @param {string | undefined} mark
+ * @param {FocusOptions & { fallback?: string }} [options] */
 export function focusMarked(box, name, mark, { fallback = "", ...options } = {}) {
   // Compared in place: a mark may hold any character, and a selector would need it escaped.
   const marked = /** @type {NodeListOf<HTMLElement>} */ (box.querySelectorAll(`[data-${name}]`));

@@ -25,21 +25,16 @@ export function listenForKeys(root, answer, { modifiers = false, inWidgets = fal
   return () => document.removeEventListener("keydown", pressed);
 }
 
-/**
- * Behind a shadow root the event's target is the host; the path holds the field itself.
- * @param {KeyboardEvent} event
- * @param {string} selector
- */
+/** Behind a shadow root the event's target is the host; the path holds the field itself.
+ * @param {KeyboardEvent} event @param {string} selector */
 function inside(event, selector) {
   const target = event.composedPath()[0];
   if (!(target instanceof Element)) return false;
   return (target instanceof HTMLElement && target.isContentEditable) || target.closest(selector) !== null;
 }
 
-/**
- * A dialog of Streamlit's stands in the document; one inside a component is seen in the event's path alone.
- * @param {KeyboardEvent} event
- */
+/** A dialog of Streamlit's stands in the document; one inside a component is seen in the event's path alone.
+ * @param {KeyboardEvent} event */
 function inDialog(event) {
   const path = event.composedPath();
   return document.querySelector("[role=dialog], dialog[open]") !== null || path.some((part) => part instanceof HTMLDialogElement);

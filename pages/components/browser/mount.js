@@ -15,13 +15,10 @@
  * @typedef {{ update(component: Component<Data>): void, destroy?(): void }} View
  */
 
-/**
- * A default export that makes one view for each place in the page, brings it up to date at each call and destroys it
+/** A default export that makes one view for each place in the page, brings it up to date at each call and destroys it
  * when its place goes.
- * @template Data
- * @param {new (parent: ShadowRoot) => View<Data>} ViewClass
- * @returns {(component: Component<Data>) => (() => void)}
- */
+ * @template Data @param {new (parent: ShadowRoot) => View<Data>} ViewClass
+ * @returns {(component: Component<Data>) => (() => void)} */
 export function mount(ViewClass) {
   /** @type {WeakMap<ShadowRoot, View<Data>>} */
   const views = new WeakMap();

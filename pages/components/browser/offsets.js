@@ -14,10 +14,8 @@ export class Offsets {
     this.points = this.units - this.astral.length;
   }
 
-  /**
-   * The k-th pair starts at code point astral[k] - k, which never falls as k grows: both ways are binary searches.
-   * @param {number} point
-   */
+  /** The k-th pair starts at code point astral[k] - k, which never falls as k grows: both ways are binary searches.
+   * @param {number} point */
   toUnits(point) {
     return point + partition(this.astral.length, (k) => this.astral[k] - k < point);
   }

@@ -1,8 +1,5 @@
-/**
- * What is selected in a document or shadow tree; null where nothing is.
- * @param {Node} root  as getRootNode() gives it
- * @returns {AbstractRange | null}
- */
+/** What is selected in a document or shadow tree; null where nothing is.
+ * @param {Node} root  as getRootNode() gives it @returns {AbstractRange | null} */
 export function selectedRange(root) {
   const selection = document.getSelection();
   if (!selection || selection.rangeCount === 0) return null;

@@ -17,13 +17,9 @@ const INVISIBLE_NAMES = {
   0x2069: "PDI", 0xfeff: "BOM",
 };
 
-/**
- * text[start:end] in stretches of what can be seen and single invisible characters, the latter with a name.
- * @param {string} text
- * @param {number} start
- * @param {number} end
- * @returns {{ from: number, to: number, name: string | null }[]} in UTF-16 units
- */
+/** text[start:end] in stretches of what can be seen and single invisible characters, the latter with a name.
+ * @param {string} text @param {number} start @param {number} end
+ * @returns {{ from: number, to: number, name: string | null }[]} in UTF-16 units */
 export function visibleStretches(text, start, end) {
   const found = [];
   const seen = text.slice(start, end + 1); // one more, to tell a bare carriage return from a line's end
@@ -40,16 +36,10 @@ export function visibleStretches(text, start, end) {
   return found;
 }
 
-/**
- * Appends text[start:end] to parent as text nodes, invisible characters badged.
- * @template {ParentNode} P
- * @param {P} parent
- * @param {string} text
- * @param {number} [start]
- * @param {number} [end]
+/** Appends text[start:end] to parent as text nodes, invisible characters badged.
+ * @template {ParentNode} P @param {P} parent @param {string} text @param {number} [start] @param {number} [end]
  * @param {((node: Text, start: number) => void) | null} [onText] called for each text node with its place in the text
- * @returns {P}
- */
+ * @returns {P} */
 export function appendText(parent, text, start = 0, end = text.length, onText = null) {
   for (const { from, to, name } of visibleStretches(text, start, end)) {
     const node = document.createTextNode(text.slice(from, to));

@@ -1,7 +1,5 @@
-/**
- * The height in pixels from `root`'s top to the bottom of what scrolls the page, as if the page stood at its top.
- * @param {HTMLElement} root
- */
+/** The height in pixels from `root`'s top to the bottom of what scrolls the page, as if the page stood at its top.
+ * @param {HTMLElement} root */
 export function heightBelow(root) {
   const tree = root.getRootNode();
   const host = tree instanceof ShadowRoot ? tree.host : root;

@@ -195,10 +195,8 @@ class TableView {
     next?.scrollIntoView({ block: "nearest" });
   }
 
-  /**
-   * The row that Tab comes to is the one that was last gone to itself; links in rows are stops of their own.
-   * @param {HTMLElement} target
-   */
+  /** The row that Tab comes to is the one that was last gone to itself; links in rows are stops of their own.
+   * @param {HTMLElement} target */
   focusMoved(target) {
     this.held = target;
     if (target.localName !== "tr" || this.data.select !== "row") return;

@@ -2,11 +2,8 @@
 
 /** @typedef {[id: string, number: number, question: string, verdicts: (boolean | null)[], figure: string]} Item */
 
-/**
- * Whether a problem's question holds the words, or the words are its number ("7", "07").
- * @param {Item} item
- * @param {string} filter
- */
+/** Whether a problem's question holds the words, or the words are its number ("7", "07").
+ * @param {Item} item @param {string} filter */
 export function matches([, number, question], filter) {
   const wanted = filter.trim().toLocaleLowerCase();
   return !wanted || question.toLocaleLowerCase().includes(wanted) || String(number) === wanted.replace(/^0+/, "");

@@ -14,12 +14,10 @@ export function labelLetter({ letter, style }) {
   return drawn;
 }
 
-/**
- * The button in the palette that uses a label.
+/** The button in the palette that uses a label.
  * @param {DrawnKind} kind
  * @param {{title: string, key?: string, onclick: () => void}} use `key` is the keyboard's, shown on it
- * @param {Record<string, AttributeValue>} attributes
- */
+ * @param {Record<string, AttributeValue>} attributes */
 export function labelChip(kind, { title, key = "", onclick }, attributes) {
   const chip = button("", title, `label-${kind.key}`, onclick, { class: "label-chip", ...attributes });
   chip.append(key ? el("kbd", {}, key) : "", labelLetter(kind), appendText(el("span"), kind.name));

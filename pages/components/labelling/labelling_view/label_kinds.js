@@ -8,12 +8,8 @@
 
 const SPARE_STYLE = "--sth-a";
 
-/**
- * How the label `key` is drawn.
- * @param {LabelKind[]} labels
- * @param {string} key
- * @returns {DrawnKind}
- */
+/** How the label `key` is drawn.
+ * @param {LabelKind[]} labels @param {string} key @returns {DrawnKind} */
 export function drawnKind(labels, key) {
   const label = labels.find((one) => one.key === key);
   // A label that the scheme has lost since still stands in old rows.

@@ -38,11 +38,8 @@ export class LabelLog {
     return true;
   }
 
-  /**
-   * @param {string} id
-   * @param {number | undefined} seq its place in the server's log
-   * @returns {boolean} whether the row is known here
-   */
+  /** @param {string} id @param {number | undefined} seq its place in the server's log
+   * @returns {boolean} whether the row is known here */
   acknowledge(id, seq) {
     const known = this.rows.get(id);
     if (known) known.seq = seq;
@@ -82,11 +79,8 @@ export class LabelLog {
   }
 }
 
-/**
- * What isn't acknowledged comes after all that is: the server gives it a higher number than any it has given.
- * @param {LabelRow} a
- * @param {LabelRow} b
- */
+/** What isn't acknowledged comes after all that is: the server gives it a higher number than any it has given.
+ * @param {LabelRow} a @param {LabelRow} b */
 function inOrder(a, b) {
   // Two numbers and not Infinity: Infinity - Infinity is NaN, which sorts as anything.
   const [first, second] = [a.seq ?? Number.MAX_SAFE_INTEGER, b.seq ?? Number.MAX_SAFE_INTEGER];

@@ -32,10 +32,8 @@ export class LabelSession {
     this.append(rows);
   }
 
-  /**
-   * Takes the last act back by writing what stood before: nothing is ever removed from the log.
-   * @returns {boolean} false where there is nothing to undo
-   */
+  /** Takes the last act back by writing what stood before: nothing is ever removed from the log.
+   * @returns {boolean} false where there is nothing to undo */
   undo() {
     const step = this.undoSteps.pop();
     if (!step) return false;
@@ -56,12 +54,9 @@ export class LabelSession {
     this.outbox.add(this.item, rows);
   }
 
-  /**
-   * Takes an answer of the server's: which rows it has now, and rows of other tabs.
-   * @param {Map<string, number>} saved
-   * @param {LabelRow[]} news
-   * @returns {boolean} whether anything looks different now
-   */
+  /** Takes an answer of the server's: which rows it has now, and rows of other tabs.
+   * @param {Map<string, number>} saved @param {LabelRow[]} news
+   * @returns {boolean} whether anything looks different now */
   learn(saved, news) {
     for (const [id, seq] of saved) this.log.acknowledge(id, seq);
     const learned = news.filter((row) => this.log.learn(row)).length;

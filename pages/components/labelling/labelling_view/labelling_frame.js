@@ -35,11 +35,9 @@ import { TextView } from "./text_view.js";
 const LEAST_HEIGHT = 460;
 
 export class LabellingFrame {
-  /**
-   * @param {ShadowRoot} parent
+  /** @param {ShadowRoot} parent
    * @param {{className: string, textTitle: string, aboveText?: HTMLElement, sidebar: HTMLElement, dialog: HTMLElement}} parts
-   * @param {FrameHandlers} handlers
-   */
+   * @param {FrameHandlers} handlers */
   constructor(parent, { className, textTitle, aboveText, sidebar, dialog }, handlers) {
     this.handlers = handlers;
     /** @type {Outbox | null} */
@@ -61,22 +59,15 @@ export class LabellingFrame {
     this.on(window, "focus", () => this.catchUp());
   }
 
-  /**
-   * Listens until the view is destroyed.
-   * @param {EventTarget} target
-   * @param {string} kind
-   * @param {(event: any) => void} action
-   * @param {AddEventListenerOptions} options
-   */
+  /** Listens until the view is destroyed.
+   * @param {EventTarget} target @param {string} kind @param {(event: any) => void} action
+   * @param {AddEventListenerOptions} options */
   on(target, kind, action, options = {}) {
     target.addEventListener(kind, action, { ...options, signal: this.listening.signal });
   }
 
-  /**
-   * Answers keys that are nobody else's until the view is destroyed.
-   * @param {(event: KeyboardEvent) => void} answer
-   * @param {{modifiers?: boolean}} [options]
-   */
+  /** Answers keys that are nobody else's until the view is destroyed.
+   * @param {(event: KeyboardEvent) => void} answer @param {{modifiers?: boolean}} [options] */
   onKey(answer, options) {
     this.listening.signal.addEventListener("abort", listenForKeys(this.root, answer, options));
   }
@@ -100,12 +91,10 @@ export class LabellingFrame {
     this.root.style.setProperty("--an-height", `${height}px`);
   }
 
-  /**
-   * Opens the storage and the outbox of a person in a project, unless they are open.
+  /** Opens the storage and the outbox of a person in a project, unless they are open.
    * @param {ItemData} data
    * @param {string} part of the storage: annotators' and adjudicators' rows go to different routes
-   * @returns {{storage: BrowserStorage, outbox: Outbox}}
-   */
+   * @returns {{storage: BrowserStorage, outbox: Outbox}} */
   enter(data, part = "") {
     const owner = `${data.person}.${data.project}${part}`;
     if (this.outbox && this.owner === owner) return { storage: this.outbox.storage, outbox: this.outbox };
@@ -130,11 +119,8 @@ export class LabellingFrame {
     this.root.dataset.waiting = String(this.outbox.rows.length);
   }
 
-  /**
-   * Shows a stretch of a text that was just built, and takes the keyboard.
-   * @param {number} unit
-   * @param {number} share
-   */
+  /** Shows a stretch of a text that was just built, and takes the keyboard.
+   * @param {number} unit @param {number} share */
   begin(unit, share) {
     this.view.scroller.scrollTop = 0;
     this.view.reveal(unit, unit + 1, share);

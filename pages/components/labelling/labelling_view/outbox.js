@@ -60,10 +60,8 @@ export class Outbox {
     this.timer = undefined;
   }
 
-  /**
-   * Says who sends now, and which item is open here.
-   * @param {{token: string, url: string, item: string, lastSeq: () => number}} connection
-   */
+  /** Says who sends now, and which item is open here.
+   * @param {{token: string, url: string, item: string, lastSeq: () => number}} connection */
   connect({ token, url, item, lastSeq }) {
     const fresh = token !== this.token;
     this.token = token;
@@ -84,12 +82,9 @@ export class Outbox {
     this.send();
   }
 
-  /**
-   * Notes how an item stands: the last word counts, seconds add up.
-   * @param {string} item
-   * @param {ItemMark} mark
-   * @param {boolean} now false where the page is about to go: the next one sends it
-   */
+  /** Notes how an item stands: the last word counts, seconds add up.
+   * @param {string} item @param {ItemMark} mark
+   * @param {boolean} now false where the page is about to go: the next one sends it */
   mark(item, mark, now = true) {
     const old = this.marks.get(item) ?? {};
     const seconds = (old.seconds ?? 0) + (mark.seconds ?? 0);
@@ -105,10 +100,8 @@ export class Outbox {
     return !this.rows.length && !this.busy && !decided;
   }
 
-  /**
-   * Sends what waits, one request at a time.
-   * @param {boolean} wanted asks for what other tabs wrote, even where there is nothing to send
-   */
+  /** Sends what waits, one request at a time.
+   * @param {boolean} wanted asks for what other tabs wrote, even where there is nothing to send */
   async send(wanted = false) {
     // A second request would overtake the first, and rows would enter the log in another order than they were written.
     if (this.busy || this.closed || this.timer || !this.token) {
@@ -135,12 +128,8 @@ export class Outbox {
     this.onChange();
   }
 
-  /**
-   * @param {string} item
-   * @param {WaitingRow[]} rows
-   * @param {ItemMark | undefined} mark
-   * @returns {Promise<string>} why it has to be tried again; empty where it hasn't
-   */
+  /** @param {string} item @param {WaitingRow[]} rows @param {ItemMark | undefined} mark
+   * @returns {Promise<string>} why it has to be tried again; empty where it hasn't */
   async deliver(item, rows, mark) {
     const isOpen = item === this.item;
     const body = { item, rows: rows.map(wireRow), mark: mark ?? null, after: isOpen ? this.lastSeq() : null };
@@ -172,11 +161,8 @@ export class Outbox {
     if (mark) this.dropMark(item, mark);
   }
 
-  /**
-   * Drops what was sent of a mark and keeps what changed while it was on its way.
-   * @param {string} item
-   * @param {ItemMark} sent
-   */
+  /** Drops what was sent of a mark and keeps what changed while it was on its way.
+   * @param {string} item @param {ItemMark} sent */
   dropMark(item, sent) {
     /** @type {Record<string, unknown>} */
     const before = { ...sent };
@@ -197,14 +183,9 @@ export class Outbox {
     this.storage.remove("mark", item);
   }
 
-  /**
-   * Sets a refused row aside. The server takes all rows of a request or none, so that one bad row spoils its batch:
+  /** Sets a refused row aside. The server takes all rows of a request or none, so that one bad row spoils its batch:
    * rows go one by one until it is found.
-   * @param {string} item
-   * @param {WaitingRow[]} rows
-   * @param {ItemMark | undefined} mark
-   * @param {string} sentence
-   */
+   * @param {string} item @param {WaitingRow[]} rows @param {ItemMark | undefined} mark @param {string} sentence */
   refuse(item, rows, mark, sentence) {
     if (rows.length > 1) {
       this.oneByOne = true;
@@ -243,11 +224,8 @@ export class Outbox {
   }
 }
 
-/**
- * A row as the server takes it: without what only this browser needs, and a new label names no root.
- * @param {LabelRow} row
- * @returns {LabelRow}
- */
+/** A row as the server takes it: without what only this browser needs, and a new label names no root.
+ * @param {LabelRow} row @returns {LabelRow} */
 function wireRow(row) {
   const { id, root, op, start, end, quote, text_sha256, label, flag, comment, how, machine, reason = "", at } = row;
   return { id, root: root === id ? "" : root, op, start, end, quote, text_sha256, label, flag, comment, how, machine, reason, at };

@@ -158,22 +158,17 @@ export class SpanSelection {
     this.draw();
   }
 
-  /**
-   * Answers an arrow key: with Shift the selection grows, with Alt or Ctrl too it does by characters.
-   * @param {KeyboardEvent} event
-   */
+  /** Answers an arrow key: with Shift the selection grows, with Alt or Ctrl too it does by characters.
+   * @param {KeyboardEvent} event */
   moveCaret({ key, shiftKey, altKey, ctrlKey }) {
     const [unit, by] = ARROWS[key];
     if (unit === "word") this.step(by, shiftKey, altKey || ctrlKey);
     else this.line(by, shiftKey);
   }
 
-  /**
-   * Moves the caret by words.
-   * @param {number} by
-   * @param {boolean} extend keeps where the selection began
-   * @param {boolean} byCharacter moves its end by characters instead
-   */
+  /** Moves the caret by words.
+   * @param {number} by @param {boolean} extend keeps where the selection began
+   * @param {boolean} byCharacter moves its end by characters instead */
   step(by, extend, byCharacter) {
     if (!this.words?.size) return;
     if (extend && byCharacter && this.span) {

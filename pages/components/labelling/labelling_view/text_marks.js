@@ -37,11 +37,8 @@ export function blocksOf(text, start, end) {
   return found.length ? found : [[start, end]];
 }
 
-/**
- * Gives marks that overlap lines of their own, the first nearest to the words.
- * @param {Mark[]} marks in order of start, the longer first
- * @returns {PlacedMark[]}
- */
+/** Gives marks that overlap lines of their own, the first nearest to the words.
+ * @param {Mark[]} marks in order of start, the longer first @returns {PlacedMark[]} */
 export function withLevels(marks) {
   /** @type {number[]} where each line becomes free */
   const free = [];
@@ -54,13 +51,8 @@ export function withLevels(marks) {
   });
 }
 
-/**
- * Cuts [start, end) at every edge of a mark.
- * @param {number} start
- * @param {number} end
- * @param {PlacedMark[]} marks
- * @returns {Stretch[]}
- */
+/** Cuts [start, end) at every edge of a mark.
+ * @param {number} start @param {number} end @param {PlacedMark[]} marks @returns {Stretch[]} */
 export function stretches(start, end, marks) {
   // Each stretch becomes one element: labels overlap in any way, and nested elements couldn't.
   const edges = new Set([start, end]);

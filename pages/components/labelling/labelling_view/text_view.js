@@ -31,10 +31,8 @@ export class TextView {
     this.blockOf = new WeakMap();
   }
 
-  /**
-   * Shows another text, of which [start, end) may be labelled.
-   * @param {{text: string, start: number, end: number}} shown
-   */
+  /** Shows another text, of which [start, end) may be labelled.
+   * @param {{text: string, start: number, end: number}} shown */
   build({ text, start, end }) {
     this.text = text;
     this.start = start;
@@ -46,12 +44,8 @@ export class TextView {
     this.scroller.replaceChildren(this.around(0, start, "before"), inside, this.around(end, text.length, "after"));
   }
 
-  /**
-   * The text before or after the stretch to be labelled, to read only.
-   * @param {number} from
-   * @param {number} to
-   * @param {"before" | "after"} side
-   */
+  /** The text before or after the stretch to be labelled, to read only.
+   * @param {number} from @param {number} to @param {"before" | "after"} side */
   around(from, to, side) {
     const before = side === "before";
     // A trace of 200,000 characters around an item of 2,000 would be most of the page's work.
@@ -118,12 +112,8 @@ export class TextView {
     return range;
   }
 
-  /**
-   * The gap between characters nearest to a point of the window; null beside the text.
-   * @param {number} x
-   * @param {number} y
-   * @returns {number | null}
-   */
+  /** The gap between characters nearest to a point of the window; null beside the text.
+   * @param {number} x @param {number} y @returns {number | null} */
   unitAt(x, y) {
     const root = this.scroller.getRootNode();
     // Chromium from 128 on and Firefox have it; where it is missing the mouse chooses nothing, and the keys still do.
@@ -164,12 +154,9 @@ export class TextView {
     return this.range(start, end)?.getBoundingClientRect() ?? null;
   }
 
-  /**
-   * Scrolls to a stretch unless it is in view.
-   * @param {number} start
-   * @param {number} end
-   * @param {number} share where in the view it comes to stand, from 0 (top) to 1
-   */
+  /** Scrolls to a stretch unless it is in view.
+   * @param {number} start @param {number} end
+   * @param {number} share where in the view it comes to stand, from 0 (top) to 1 */
   reveal(start, end, share = 0.4) {
     const box = this.box(start, end);
     if (!box) return;

@@ -44,12 +44,8 @@ export class Words {
     return this.size ? [this.starts[k], this.ends[k]] : [this.from, this.from];
   }
 
-  /**
-   * [start, end) grown to whole words and stripped of what lies around them; null where it touches no word.
-   * @param {number} start
-   * @param {number} end
-   * @returns {Span | null}
-   */
+  /** [start, end) grown to whole words and stripped of what lies around them; null where it touches no word.
+   * @param {number} start @param {number} end @returns {Span | null} */
   snap(start, end) {
     const first = partition(this.size, (i) => this.ends[i] <= start);
     const last = partition(this.size, (i) => this.starts[i] < Math.max(end, start + 1)) - 1;
@@ -57,13 +53,8 @@ export class Words {
   }
 }
 
-/**
- * [start, end) in whole characters: never half of a surrogate pair, and a combining mark stays with its letter.
- * @param {string} text
- * @param {number} start
- * @param {number} end
- * @returns {Span}
- */
+/** [start, end) in whole characters: never half of a surrogate pair, and a combining mark stays with its letter.
+ * @param {string} text @param {number} start @param {number} end @returns {Span} */
 export function wholeCharacters(text, start, end) {
   /** @param {number} at */
   const inside = (at) => at > 0 && at < text.length && /[\udc00-\udfff\p{M}\u200d\ufe0f]/u.test(characterAt(text, at));
@@ -81,13 +72,8 @@ function characterAt(text, at) {
   return String.fromCodePoint(text.codePointAt(at) ?? 0);
 }
 
-/**
- * [start, end) without the white space around it.
- * @param {string} text
- * @param {number} start
- * @param {number} end
- * @returns {Span}
- */
+/** [start, end) without the white space around it.
+ * @param {string} text @param {number} start @param {number} end @returns {Span} */
 export function trimmed(text, start, end) {
   const part = text.slice(start, end);
   const from = start + (part.length - part.trimStart().length);

@@ -203,13 +203,9 @@ export class Column {
     this.scroller.scrollTop += box.top - view.top - view.height / 2;
   }
 
-  /**
-   * Puts a small window at characters [start, end), inside the pane; hidden while they are scrolled away.
-   * @param {HTMLElement} node
-   * @param {number} start
-   * @param {number} end
-   * @param {boolean} above  where there is room
-   */
+  /** Puts a small window at characters [start, end), inside the pane; hidden while they are scrolled away.
+   * @param {HTMLElement} node @param {number} start @param {number} end
+   * @param {boolean} above  where there is room */
   attach(node, start, end, above) {
     const box = this.text.range(start, end)?.getClientRects()[0];
     if (!box) return;
@@ -223,10 +219,8 @@ export class Column {
     node.style.left = `${Math.max(6, Math.min(box.left - frame.left - 10, frame.width - node.offsetWidth - 10))}px`;
   }
 
-  /**
-   * The clipboard gets the characters of the text, not what stands in the page for them.
-   * @param {ClipboardEvent} event
-   */
+  /** The clipboard gets the characters of the text, not what stands in the page for them.
+   * @param {ClipboardEvent} event */
   copied(event) {
     const selected = selectedRange(this.scroller.getRootNode());
     if (!selected) return;

@@ -118,10 +118,8 @@ export class Trace {
     if (live) this.arrivals.push([performance.now(), n.length]);
   }
 
-  /**
-   * Where the first tag begins that is new since the text was `before` units long; `before` where there is none.
-   * @param {number} before
-   */
+  /** Where the first tag begins that is new since the text was `before` units long; `before` where there is none.
+   * @param {number} before */
   findTags(before) {
     // Tags may arrive in pieces: the last few characters are looked at again.
     this.mark.lastIndex = Math.max(this.tags.at(-1)?.[1] ?? 0, before - LONGEST_MARK);

@@ -5,12 +5,9 @@ import { disjoint } from "../../viewer/trace_view/spans.js";
  * @typedef {{ kind: "tag", start: number, end: number }} TagSpan
  */
 
-/**
- * The cues and think tags of a growing text that end after `from`, disjoint and in order, in UTF-16 units.
+/** The cues and think tags of a growing text that end after `from`, disjoint and in order, in UTF-16 units.
  * @param {Pick<import("./job_state.js").Trace, "marks" | "tags" | "offsets" | "freshFrom">} trace
- * @param {import("../../viewer/trace_view/marked_text.js").Group[]} groups
- * @param {number} from
- */
+ * @param {import("../../viewer/trace_view/marked_text.js").Group[]} groups @param {number} from */
 export function liveSpans({ marks, tags, offsets, freshFrom }, groups, from) {
   /** @type {(CueSpan | TagSpan)[]} */
   const spans = [];

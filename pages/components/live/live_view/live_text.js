@@ -67,10 +67,8 @@ export class LiveText {
     else this.caret.remove();
   }
 
-  /**
-   * Takes away every run that ends after `from`, and blocks that begin after what is left; returns where that ends.
-   * @param {number} from
-   */
+  /** Takes away every run that ends after `from`, and blocks that begin after what is left; returns where that ends.
+   * @param {number} from */
   popFrom(from) {
     for (let run = this.runs.at(-1); run && run.end > from; run = this.runs.at(-1)) {
       for (const node of run.nodes) node.remove();
@@ -81,12 +79,8 @@ export class LiveText {
     return end;
   }
 
-  /**
-   * @param {string} text
-   * @param {number} start
-   * @param {number} end
-   * @param {number} put  up to where the text was put there
-   */
+  /** @param {string} text @param {number} start @param {number} end
+   * @param {number} put  up to where the text was put there */
   plain(text, start, end, put) {
     let at = start;
     for (const edge of [Math.min(put, end), end]) {

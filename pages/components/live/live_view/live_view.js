@@ -131,10 +131,8 @@ export class LiveView {
     this.drawSoon();
   }
 
-  /**
-   * The plan as the page knows it before the job has sent it, so that panes stand from the start.
-   * @returns {Plan | null}
-   */
+  /** The plan as the page knows it before the job has sent it, so that panes stand from the start.
+   * @returns {Plan | null} */
   expectedPlan() {
     const { expected } = this.data;
     if (!expected) return null;
@@ -267,11 +265,8 @@ export class LiveView {
     this.frame.style.setProperty("--tv-height", `${height}px`);
   }
 
-  /**
-   * Tells what has happened, to those who hear the page and, unless `unseen`, to those who see it.
-   * @param {string} words
-   * @param {boolean} [unseen]
-   */
+  /** Tells what has happened, to those who hear the page and, unless `unseen`, to those who see it.
+   * @param {string} words @param {boolean} [unseen] */
   announce(words, unseen = false) {
     this.status.textContent = words;
     this.toast.textContent = unseen ? "" : words;

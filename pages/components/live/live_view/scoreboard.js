@@ -111,13 +111,8 @@ function dotOf(event) {
   return /** @type {Element} */ (event.target).closest(".dot");
 }
 
-/**
- * @param {Row} row
- * @param {(import("./job_state.js").Trace | null)[]} traces
- * @param {number[]} common  the places whose figures count
- * @param {number} samples
- * @param {string} tag
- */
+/** @param {Row} row @param {(import("./job_state.js").Trace | null)[]} traces
+ * @param {number[]} common  the places whose figures count @param {number} samples @param {string} tag */
 function drawRow(row, traces, common, samples, tag) {
   const all = traces.map(standing);
   const counted = common.map((place) => all[place]);
@@ -144,12 +139,8 @@ function drawRow(row, traces, common, samples, tag) {
   });
 }
 
-/**
- * @param {HTMLElement} share
- * @param {Standing[]} counted  how the traces stand that every arm has finished
- * @param {number} whole  how many there will be
- * @param {number} samples
- */
+/** @param {HTMLElement} share @param {Standing[]} counted  how the traces stand that every arm has finished
+ * @param {number} whole  how many there will be @param {number} samples */
 function drawShare(share, counted, whole, samples) {
   const [right, wrong] = ["right", "wrong"].map((kind) => counted.filter((each) => each === kind).length);
   const [known, open] = [right + wrong, counted.length - right - wrong];

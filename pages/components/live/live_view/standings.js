@@ -21,11 +21,8 @@ export function finishedByAll(arms) {
   return [...(arms[0] ?? []).keys()].filter((place) => arms.every((traces) => ended(traces[place])));
 }
 
-/**
- * Wilson's 95% interval of a share, in percent (E. B. Wilson 1927, J. Am. Stat. Assoc. 22: 209).
- * @param {number} right
- * @param {number} known  at least 1
- */
+/** Wilson's 95% interval of a share, in percent (E. B. Wilson 1927, J. Am. Stat. Assoc. 22: 209).
+ * @param {number} right @param {number} known  at least 1 */
 export function wilson(right, known) {
   const z = 1.96;
   const share = right / known;

@@ -2,11 +2,8 @@
 
 /** @typedef {Pick<import("./job_state.js").Trace, "logprobs" | "entropies" | "forced">} Figures */
 
-/**
- * A token's probability and entropy as far as they are known, and whether it was put there; "" where nothing is.
- * @param {Figures} trace
- * @param {number} token
- */
+/** A token's probability and entropy as far as they are known, and whether it was put there; "" where nothing is.
+ * @param {Figures} trace @param {number} token */
 export function oddsOf({ logprobs, entropies, forced }, token) {
   const [logprob, entropy] = [logprobs[token], entropies[token]];
   const known = [];
@@ -22,11 +19,8 @@ function percent(logprob) {
   return share >= 99.5 ? ">99%" : share < 1 ? "<1%" : `${Math.round(share)}%`;
 }
 
-/**
- * The text that takes a token's place: `word` after the blank the token began with; "" for no word.
- * @param {string} token
- * @param {string} word
- */
+/** The text that takes a token's place: `word` after the blank the token began with; "" for no word.
+ * @param {string} token @param {string} word */
 export function insertedText(token, word) {
   const blank = /^\s*/.exec(token)?.[0] ?? "";
   return word.trim() ? blank + word.trim() : "";

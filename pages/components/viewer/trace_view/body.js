@@ -162,12 +162,8 @@ export class Body {
     return chunks[Math.min(k, chunks.length - 1)];
   }
 
-  /**
-   * The DOM range of doc.text[start:end]; its chunks are drawn first.
-   * @param {MarkedText} doc
-   * @param {number} start
-   * @param {number} end
-   */
+  /** The DOM range of doc.text[start:end]; its chunks are drawn first.
+   * @param {MarkedText} doc @param {number} start @param {number} end */
   range(doc, start, end) {
     const first = this.chunkAt(doc, start);
     const last = this.chunkAt(doc, Math.max(start, end - 1));
@@ -187,13 +183,8 @@ export class Body {
     return { node, at: Math.min(offset - start, node.length) };
   }
 
-  /**
-   * The offset in doc of a DOM position anywhere in the viewer, null where it lies in another tree.
-   * @param {MarkedText} doc
-   * @param {Node} container
-   * @param {number} at
-   * @param {boolean} isEnd
-   */
+  /** The offset in doc of a DOM position anywhere in the viewer, null where it lies in another tree.
+   * @param {MarkedText} doc @param {Node} container @param {number} at @param {boolean} isEnd */
   offsetOf(doc, container, at, isEnd) {
     const place = document.createRange();
     place.setStart(container, at);
@@ -215,12 +206,8 @@ export class Body {
     }
   }
 
-  /**
-   * The unit of doc under a point of the window; -1 where there is none of its text.
-   * @param {MarkedText} doc
-   * @param {number} x
-   * @param {number} y
-   */
+  /** The unit of doc under a point of the window; -1 where there is none of its text.
+   * @param {MarkedText} doc @param {number} x @param {number} y */
   unitAt(doc, x, y) {
     return unitUnder(this.scroller.getRootNode(), x, y, (node) => {
       const element = node.parentElement?.closest(".chunk");
@@ -294,11 +281,8 @@ export class Body {
     return chunk.el.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top + this.scroller.scrollTop;
   }
 
-  /**
-   * The offset at a height in pixels from the top of the scrolled content; between chunk edges by proportion.
-   * @param {MarkedText} doc
-   * @param {number} pixels
-   */
+  /** The offset at a height in pixels from the top of the scrolled content; between chunk edges by proportion.
+   * @param {MarkedText} doc @param {number} pixels */
   offsetAt(doc, pixels) {
     const chunks = this.chunksOf(doc);
     if (!chunks.length) return 0;
@@ -309,11 +293,8 @@ export class Body {
   }
 }
 
-/**
- * @param {MarkedText} doc
- * @param {import("./marked_text.js").Loop} loop
- * @param {number} start  of the piece of it that the words stand over
- */
+/** @param {MarkedText} doc @param {import("./marked_text.js").Loop} loop
+ * @param {number} start  of the piece of it that the words stand over */
 function loopWords(doc, loop, start) {
   const share = (100 * (loop.end - loop.start)) / Math.max(1, doc.text.length);
   const size = share < 1 ? "under 1%" : `${Math.round(share)}%`;

@@ -7,12 +7,9 @@ import { partition } from "../../browser/partition.js";
 const MAP_ROWS = 320;
 const SPARK_BARS = 48;
 
-/**
- * One tick a row and group, groups of one row side by side, so that any number of cues makes a bounded map.
- * @param {PlacedCue[]} cues
- * @param {number} size  of the text
- * @returns {{ letter: string, top: number, left: number, width: number }[]} in percent
- */
+/** One tick a row and group, groups of one row side by side, so that any number of cues makes a bounded map.
+ * @param {PlacedCue[]} cues @param {number} size  of the text
+ * @returns {{ letter: string, top: number, left: number, width: number }[]} in percent */
 export function tickPlaces(cues, size) {
   /** @type {Map<number, Set<string>>} */
   const rows = new Map();
@@ -24,11 +21,8 @@ export function tickPlaces(cues, size) {
     [...letters].map((letter, place) => ({ letter, top: (row / MAP_ROWS) * 100, left: (place / letters.size) * 100, width: 100 / letters.size })));
 }
 
-/**
- * Cues counted in equal parts of the text, and the middle of the densest part in percent.
- * @param {PlacedCue[]} cues
- * @param {number} size  of the text
- */
+/** Cues counted in equal parts of the text, and the middle of the densest part in percent.
+ * @param {PlacedCue[]} cues @param {number} size  of the text */
 export function cueBins(cues, size) {
   const bins = new Array(SPARK_BARS).fill(0);
   for (const { start } of cues) bins[Math.min(SPARK_BARS - 1, Math.floor((start / Math.max(1, size)) * SPARK_BARS))] += 1;

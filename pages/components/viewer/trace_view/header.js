@@ -10,24 +10,17 @@ import { isolatedName } from "../../browser/isolated_name.js";
  * @typedef {{ start: number, end: number }} LinkedRange  in code points
  */
 
-/**
- * @param {[value: string, label: string][]} facts
- * @param {string | null | undefined} disagreement
- * @param {Node | null} spark
- */
+/** @param {[value: string, label: string][]} facts @param {string | null | undefined} disagreement
+ * @param {Node | null} spark */
 export function factRow(facts, disagreement, spark) {
   const figures = facts.map(([value, label]) => el("span", {}, el("b", {}, value), ` ${label}`));
   const differ = disagreement ? el("span", { class: "differ" }, "≠ ", isolatedName("bdi", disagreement)) : null;
   return el("div", { class: "facts" }, ...figures, spark, differ);
 }
 
-/**
- * A chip for each group that has cues; pressing it shows or hides them.
- * @param {MarkedText} doc
- * @param {Set<string>} hidden  letters of groups that are off
- * @param {(letter: string) => void} toggle
- * @param {number} units  what densities are counted by; 0 for no density
- */
+/** A chip for each group that has cues; pressing it shows or hides them.
+ * @param {MarkedText} doc @param {Set<string>} hidden  letters of groups that are off
+ * @param {(letter: string) => void} toggle @param {number} units  what densities are counted by; 0 for no density */
 export function groupChips(doc, hidden, toggle, units) {
   const counts = doc.groups.map((_, group) => doc.cues.filter((cue) => cue.group === group).length);
   return doc.groups.flatMap(({ letter, label }, group) => {
@@ -56,12 +49,9 @@ export function toolRow(actions) {
     button(".txt", "Download the text", "download", actions.download));
 }
 
-/**
- * @param {boolean} windowed  whether only a part of the text is drawn
- * @param {import("./marked_text.js").MathData | null} mathematics
- * @param {LinkedRange | null} active
- * @param {() => void} clear
- */
+/** @param {boolean} windowed  whether only a part of the text is drawn
+ * @param {import("./marked_text.js").MathData | null} mathematics @param {LinkedRange | null} active
+ * @param {() => void} clear */
 export function notices(windowed, mathematics, active, clear) {
   const lines = [];
   if (windowed) {

@@ -55,11 +55,8 @@ export function placeOf({ scroller, sections }) {
   return { whole, name: null, share: whole };
 }
 
-/**
- * How far a pane is to be scrolled, in pixels, to stand at the same place as another.
- * @param {Scrolled} body
- * @param {Place} place
- */
+/** How far a pane is to be scrolled, in pixels, to stand at the same place as another.
+ * @param {Scrolled} body @param {Place} place */
 export function targetOf({ scroller, sections }, { whole, name, share }) {
   const most = Math.max(0, scroller.scrollHeight - scroller.clientHeight);
   const same = sections.find((section) => section.name === name);

@@ -27,13 +27,8 @@ const CONTEXT = 50;
 const HEAD = 80;
 
 export class MarkedText {
-  /**
-   * @param {string} name
-   * @param {TextData} data
-   * @param {Group[]} groups
-   * @param {SectionData[]} sections
-   * @param {LoopData[]} loops
-   */
+  /** @param {string} name @param {TextData} data @param {Group[]} groups @param {SectionData[]} sections
+   * @param {LoopData[]} loops */
   constructor(name, data, groups, sections, loops = []) {
     this.name = name;
     this.text = data.text ?? "";
@@ -87,11 +82,8 @@ export class MarkedText {
     this.spans = disjoint(spans);
   }
 
-  /**
-   * The spans that begin in [start, end), in order; none reaches across a chunk's edge.
-   * @param {number} start
-   * @param {number} end
-   */
+  /** The spans that begin in [start, end), in order; none reaches across a chunk's edge.
+   * @param {number} start @param {number} end */
   spansIn(start, end) {
     const first = partition(this.spans.length, (k) => this.spans[k].start < start);
     const last = partition(this.spans.length, (k) => this.spans[k].start < end);
@@ -175,13 +167,8 @@ function cutAt(span, borders) {
   return edges.slice(1).map((end, k) => ({ ...span, start: edges[k], end }));
 }
 
-/**
- * A loop from the first line that begins near its start, or the first word: it may start amid one.
- * @param {string} text
- * @param {number} start
- * @param {number} end
- * @returns {Loop}
- */
+/** A loop from the first line that begins near its start, or the first word: it may start amid one.
+ * @param {string} text @param {number} start @param {number} end @returns {Loop} */
 function beginAtLine(text, start, end) {
   const head = text.slice(start, Math.min(start + HEAD, end));
   const blank = /\n\s*/.exec(head) ?? /\s+/.exec(head);
@@ -204,12 +191,8 @@ function cutByLoops(segment, loops) {
   return pieces;
 }
 
-/**
- * Sections in order plus the text between them, so that every character is drawn once.
- * @param {number} size
- * @param {Offsets} offsets
- * @param {SectionData[]} sections
- */
+/** Sections in order plus the text between them, so that every character is drawn once.
+ * @param {number} size @param {Offsets} offsets @param {SectionData[]} sections */
 function segmentsOf(size, offsets, sections) {
   /** @type {Segment[]} */
   const segments = [];

@@ -14,13 +14,8 @@ import { MATH_ATTRIBUTES, MATH_ELEMENTS, MATH_TOKENS } from "./math_names.js";
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 const LONG_FORMULA = 70;
 
-/**
- * Draws doc.text[start:end] into parent and returns the carriers of its offsets, in order.
- * @param {ParentNode} parent
- * @param {MarkedText} doc
- * @param {number} start
- * @param {number} end
- */
+/** Draws doc.text[start:end] into parent and returns the carriers of its offsets, in order.
+ * @param {ParentNode} parent @param {MarkedText} doc @param {number} start @param {number} end */
 export function paintText(parent, doc, start, end) {
   /** @type {Carrier[]} */
   const carriers = [];
@@ -37,13 +32,9 @@ export function paintText(parent, doc, start, end) {
   return carriers;
 }
 
-/**
- * A formula as MathML over its hidden source, which carries the offsets; as source where it can't be drawn.
- * @param {ParentNode} parent
- * @param {MarkedText} doc
- * @param {import("./marked_text.js").Formula} formula
- * @param {import("./cue_paint.js").Carry} carry
- */
+/** A formula as MathML over its hidden source, which carries the offsets; as source where it can't be drawn.
+ * @param {ParentNode} parent @param {MarkedText} doc @param {import("./marked_text.js").Formula} formula
+ * @param {import("./cue_paint.js").Carry} carry */
 function paintFormula(parent, doc, { start, end, display, tree }, carry) {
   const long = !display && end - start > LONG_FORMULA;
   const source = appendText(el("span", { class: "src" }), doc.text, start, end, carry);
@@ -58,11 +49,8 @@ function paintFormula(parent, doc, { start, end, display, tree }, carry) {
   parent.append(el("span", { class: `fx${display ? " display" : ""}${long ? " long" : ""}` }, source, math));
 }
 
-/**
- * A tree the server sent, element by element, each checked again; null where anything isn't on the list.
- * @param {import("./marked_text.js").MathTree} tree
- * @returns {Element | null}
- */
+/** A tree the server sent, element by element, each checked again; null where anything isn't on the list.
+ * @param {import("./marked_text.js").MathTree} tree @returns {Element | null} */
 function mathTree(tree) {
   if (!Array.isArray(tree) || !MATH_ELEMENTS.has(tree[0])) return null;
   const [tag, attributes, ...children] = tree;

@@ -271,10 +271,8 @@ export class Pane {
     if (!this.hits.el.hidden) this.hits.show(this.text, this.viewer.hidden);
   }
 
-  /**
-   * The clipboard gets the characters of the trace, not what stands in the page for them.
-   * @param {ClipboardEvent} event
-   */
+  /** The clipboard gets the characters of the trace, not what stands in the page for them.
+   * @param {ClipboardEvent} event */
   copied(event) {
     this.bar.update();
     if (!this.bar.parts.length) return;
@@ -300,11 +298,8 @@ export class Pane {
   }
 }
 
-/**
- * Whether everything drawn in the text's place is unchanged; figures and verdicts aside.
- * @param {PaneData} old
- * @param {PaneData} data
- */
+/** Whether everything drawn in the text's place is unchanged; figures and verdicts aside.
+ * @param {PaneData} old @param {PaneData} data */
 function sameText(old, data) {
   if (old.id !== data.id || old.text.text !== data.text.text || old.prompt.text !== data.prompt.text) return false;
   /** @param {PaneData} pane */

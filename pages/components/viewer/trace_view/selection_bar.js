@@ -79,12 +79,8 @@ export class SelectionBar {
   }
 }
 
-/**
- * A page's address, asking for characters [start, end) of a pane, in code points.
- * @param {string} page
- * @param {string} pane
- * @param {[start: number, end: number]} points
- */
+/** A page's address, asking for characters [start, end) of a pane, in code points.
+ * @param {string} page @param {string} pane @param {[start: number, end: number]} points */
 export function permalink(page, pane, [start, end]) {
   const address = new URL(page);
   address.searchParams.set("range", `${start}-${end}`);

@@ -9,10 +9,8 @@ import { percentOf, tokenFigures, visibleBlanks } from "./token_figures.js";
 /** @typedef {import("./tokens.js").Tokens} Tokens */
 
 export class TokenCard {
-  /**
-   * With `actions` a card with buttons; without them it only shows.
-   * @param {{ goOn(): void, close(): void } | null} [actions]
-   */
+  /** With `actions` a card with buttons; without them it only shows.
+   * @param {{ goOn(): void, close(): void } | null} [actions] */
   constructor(actions = null) {
     this.body = el("div", { class: "token-said" });
     this.goOn = actions && button("Go on from here", "Write the rest anew from this token (Enter)", "go-on-token", actions.goOn);
@@ -23,13 +21,8 @@ export class TokenCard {
     this.el = el("div", { ...attributes, hidden: true }, close, this.body, this.goOn);
   }
 
-  /**
-   * @param {Tokens} tokens
-   * @param {number} token
-   * @param {string} text
-   * @param {DOMRect} frame  of the pane, which the card stays inside
-   * @param {DOMRect} box  of the token
-   */
+  /** @param {Tokens} tokens @param {number} token @param {string} text
+   * @param {DOMRect} frame  of the pane, which the card stays inside @param {DOMRect} box  of the token */
   show(tokens, token, text, frame, box) {
     this.body.replaceChildren(...cardLines(tokens, token, text));
     this.el.hidden = false;

@@ -9,10 +9,8 @@ export function percentOf(logprob) {
   return share < 0.01 ? "<0.01%" : `${share.toFixed(share < 1 ? 2 : 1)}%`;
 }
 
-/**
- * A token's text with its blanks made visible; other invisible characters get their badges when it is drawn.
- * @param {string} text
- */
+/** A token's text with its blanks made visible; other invisible characters get their badges when it is drawn.
+ * @param {string} text */
 export function visibleBlanks(text) {
   return text.replaceAll(" ", "␣").replaceAll("\n", "⏎").replaceAll("\t", "⇥");
 }

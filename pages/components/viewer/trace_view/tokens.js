@@ -25,11 +25,8 @@ import { partition } from "../../browser/partition.js";
 const NO_SHADE = 255;
 
 export class Tokens {
-  /**
-   * Offsets come as code points and are kept as UTF-16 units.
-   * @param {TokenData} given
-   * @param {import("../../browser/offsets.js").Offsets} offsets
-   */
+  /** Offsets come as code points and are kept as UTF-16 units.
+   * @param {TokenData} given @param {import("../../browser/offsets.js").Offsets} offsets */
   constructor(given, offsets) {
     this.given = given;
     this.starts = unpacked(given.starts, Int32Array).map((point) => offsets.toUnits(point));
@@ -59,11 +56,8 @@ export class Tokens {
     return token < this.size && this.starts[token] <= unit ? token : -1;
   }
 
-  /**
-   * The next token with text from `token` on, in steps of 1 or -1; -1 where there is none.
-   * @param {number} token
-   * @param {number} step
-   */
+  /** The next token with text from `token` on, in steps of 1 or -1; -1 where there is none.
+   * @param {number} token @param {number} step */
   seek(token, step) {
     let at = token;
     while (at >= 0 && at < this.size && this.starts[at] === this.ends[at]) at += step;
@@ -76,11 +70,8 @@ export class Tokens {
     return shade === NO_SHADE ? "" : this.given.steps[shade].shade;
   }
 
-  /**
-   * Stretches of one shade that begin in tokens reaching into [start, end), cut to it.
-   * @param {number} start
-   * @param {number} end
-   */
+  /** Stretches of one shade that begin in tokens reaching into [start, end), cut to it.
+   * @param {number} start @param {number} end */
   stretches(start, end) {
     /** @type {[shade: string, start: number, end: number][]} */
     const found = [];
@@ -103,12 +94,8 @@ export class Tokens {
   }
 }
 
-/**
- * Base64 to numbers. Both ends are little-endian.
- * @template A
- * @param {string} text
- * @param {new (buffer: ArrayBuffer) => A} Kind
- */
+/** Base64 to numbers. Both ends are little-endian.
+ * @template A @param {string} text @param {new (buffer: ArrayBuffer) => A} Kind */
 function unpacked(text, Kind) {
   return new Kind(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);
 }

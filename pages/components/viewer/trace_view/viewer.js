@@ -168,11 +168,8 @@ export class Viewer {
     this.hints.replaceChildren(...(this.options.keys ? [el("span", {}, words.join(" · ")), help] : []));
   }
 
-  /**
-   * Tells what has happened, to those who hear the page and, unless `unseen`, to those who see it.
-   * @param {string} words
-   * @param {boolean} [unseen]
-   */
+  /** Tells what has happened, to those who hear the page and, unless `unseen`, to those who see it.
+   * @param {string} words @param {boolean} [unseen] */
   announce(words, unseen = false) {
     this.status.textContent = words;
     this.toast.textContent = unseen ? "" : words;

@@ -24,11 +24,9 @@ const DECIDING = {
   g: { act: "reason", reason: 0 }, b: { act: "reason", reason: 1 }, s: { act: "reason", reason: 2 },
 };
 
-/**
- * @param {{key: string, shiftKey: boolean}} pressed
+/** @param {{key: string, shiftKey: boolean}} pressed
  * @param {{writable: boolean, labels: {key: string, letter: string}[], lanes: number, isAtPlace: boolean}} state
- * @returns {Command | null}
- */
+ * @returns {Command | null} */
 export function commandFor({ key, shiftKey }, { writable, labels, lanes, isAtPlace }) {
   if (key in READING) return READING[key];
   if (!writable) return null;

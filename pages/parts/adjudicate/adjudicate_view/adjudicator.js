@@ -215,10 +215,8 @@ export class Adjudicator {
     this.goTo(this.item.places.find(({ start }) => start >= place.start) ?? this.item.places.at(-1));
   }
 
-  /**
-   * Makes chosen words a gold label of the adjudicator's own, or else gives the current place another label.
-   * @param {string} key
-   */
+  /** Makes chosen words a gold label of the adjudicator's own, or else gives the current place another label.
+   * @param {string} key */
   useLabel(key) {
     const { span } = this.selection;
     const { place } = this.item;

@@ -21,34 +21,22 @@ export function decisionRows(place, wanted, how, sha256) {
   return [...rows, ...place.gold.slice(wanted.length).map((row) => withdrawal(row))];
 }
 
-/**
- * What adopting a lane wants; none where the lane has no label on the place.
- * @param {Place} place
- * @param {number} lane
- * @returns {GoldFields[]}
- */
+/** What adopting a lane wants; none where the lane has no label on the place.
+ * @param {Place} place @param {number} lane @returns {GoldFields[]} */
 export function adoptedLabels(place, lane) {
   return place.labels.filter((label) => label.lane === lane)
     .map(({ start, end, quote, label, flag }) => ({ start, end, quote, label, flag }));
 }
 
-/**
- * What saying that no label belongs on a place wants: a rejection of all its characters, which is a decision too.
- * @param {Place} place
- * @param {string} quote the characters of the place
- * @returns {GoldFields[]}
- */
+/** What saying that no label belongs on a place wants: a rejection of all its characters, which is a decision too.
+ * @param {Place} place @param {string} quote the characters of the place @returns {GoldFields[]} */
 export function rejection(place, quote) {
   const [span] = [...place.labels, ...place.gold];
   return [{ op: "reject", start: place.start, end: place.end, quote, label: span.label }];
 }
 
-/**
- * What giving a place another label wants: on the spans its gold has, else on the first annotator's.
- * @param {Place} place
- * @param {string} key of the label
- * @returns {GoldFields[]}
- */
+/** What giving a place another label wants: on the spans its gold has, else on the first annotator's.
+ * @param {Place} place @param {string} key of the label @returns {GoldFields[]} */
 export function relabelled(place, key) {
   // A rejection covers the whole place, which is often more than anybody's label.
   const put = place.gold.filter(({ op }) => op === "put");
@@ -56,12 +44,8 @@ export function relabelled(place, key) {
   return spans.map(({ start, end, quote, flag }) => ({ start, end, quote, flag, label: key }));
 }
 
-/**
- * The rows that give a decision its reason, or take it away where it is there already.
- * @param {Place} place
- * @param {string} reason
- * @returns {LabelRow[]}
- */
+/** The rows that give a decision its reason, or take it away where it is there already.
+ * @param {Place} place @param {string} reason @returns {LabelRow[]} */
 export function reasonRows(place, reason) {
   const isOn = hasReason(place, reason);
   return place.gold.map((row) => newRow({ ...row, reason: isOn ? "" : reason }));

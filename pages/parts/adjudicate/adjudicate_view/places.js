@@ -13,11 +13,8 @@
 
 const LANE_LETTERS = "ABCDEFGHIJKLMNOPQRST";
 
-/**
- * @param {Lane[]} lanes
- * @param {LabelRow[]} gold what stands as gold
- * @returns {Place[]} in order; a place is decided once it has gold, a rejection included
- */
+/** @param {Lane[]} lanes @param {LabelRow[]} gold what stands as gold
+ * @returns {Place[]} in order; a place is decided once it has gold, a rejection included */
 export function placesOf(lanes, gold) {
   /** @type {{start: number, end: number, label?: LaneLabel, gold?: LabelRow}[]} */
   const spans = [
@@ -48,22 +45,15 @@ function isAgreed(labels, lanes) {
   return different.size === 1 && labels.length === lanes;
 }
 
-/**
- * The name a lane has on the screen: a letter, until the adjudicator asks who is who.
- * @param {Lane[]} lanes
- * @param {number} lane
- * @param {boolean} isNamed
- */
+/** The name a lane has on the screen: a letter, until the adjudicator asks who is who.
+ * @param {Lane[]} lanes @param {number} lane @param {boolean} isNamed */
 export function laneName(lanes, lane, isNamed) {
   // Knowing who said it sways a decision.
   return isNamed ? lanes[lane].name : LANE_LETTERS[lane];
 }
 
-/**
- * The first place after another that isn't decided; past the last, the first of all.
- * @param {Place[]} places
- * @param {number} after
- */
+/** The first place after another that isn't decided; past the last, the first of all.
+ * @param {Place[]} places @param {number} after */
 export function nextOpenPlace(places, after) {
   const open = places.filter(({ gold }) => !gold.length);
   return open.find(({ index }) => index > after) ?? open[0];

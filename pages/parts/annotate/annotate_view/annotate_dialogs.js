@@ -61,12 +61,8 @@ export class AnnotateDialogs {
     window.addEventListener("keydown", pressed, true);
   }
 
-  /**
-   * Shows places that would get a label, all ticked until one is taken out.
-   * @param {string} label
-   * @param {SimilarPlace[]} places
-   * @param {(chosen: SimilarPlace[]) => void} accept
-   */
+  /** Shows places that would get a label, all ticked until one is taken out.
+   * @param {string} label @param {SimilarPlace[]} places @param {(chosen: SimilarPlace[]) => void} accept */
   showPlaces(label, places, accept) {
     const boxes = places.map((place, k) => {
       const input = el("input", { type: "checkbox", checked: true, "data-place": k, onchange: () => draw() });
@@ -87,11 +83,9 @@ export class AnnotateDialogs {
     yes.focus();
   }
 
-  /**
-   * Asks what becomes of the cues nobody answered before an item is finished.
+  /** Asks what becomes of the cues nobody answered before an item is finished.
    * @param {number} open how many they are
-   * @param {{accept: () => void, refuse: () => void, leave: () => void}} choices
-   */
+   * @param {{accept: () => void, refuse: () => void, leave: () => void}} choices */
   askUnanswered(open, { accept, refuse, leave }) {
     /** @param {string} words @param {string} act @param {() => void} action @param {string | null} [look] */
     const choice = (words, act, action, look = null) => button(words, words, act, () => {

@@ -59,10 +59,8 @@ export class AnnotationItem {
     return drawnKind(this.data.labels, key);
   }
 
-  /**
-   * The label that accepting a cue gives it: the one of its group, else the first that isn't negative.
-   * @param {Cue} cue
-   */
+  /** The label that accepting a cue gives it: the one of its group, else the first that isn't negative.
+   * @param {Cue} cue */
   suggested(cue) {
     const { labels } = this.data;
     const found = labels.find((label) => label.group === cue.group) ?? labels.find((label) => !label.negative);
@@ -105,12 +103,9 @@ export class AnnotationItem {
     return this.cues.filter((cue) => cue.index > after && !rows.some((row) => answers(row, cue)));
   }
 
-  /**
-   * The cue one step from the current one, or from a place of the text where none is current.
-   * @param {1 | -1} step
-   * @param {() => number} inView the first unit in view; measured only where it is needed
-   * @returns {Cue | undefined}
-   */
+  /** The cue one step from the current one, or from a place of the text where none is current.
+   * @param {1 | -1} step @param {() => number} inView the first unit in view; measured only where it is needed
+   * @returns {Cue | undefined} */
   cueBeside(step, inView) {
     const now = this.currentCue();
     if (now) return this.cues[now.index + step];
@@ -144,11 +139,8 @@ export class AnnotationItem {
     return { ...this.place(from, to), label: key, how, machine: cue ? this.machineCue(cue) : null };
   }
 
-  /**
-   * The standing label that says the same of the same characters.
-   * @param {Pick<LabelFields, "start" | "end">} fields
-   * @param {string} key
-   */
+  /** The standing label that says the same of the same characters.
+   * @param {Pick<LabelFields, "start" | "end">} fields @param {string} key */
   sameLabel({ start, end }, key) {
     return this.rows.find((row) => row.start === start && row.end === end && row.label === key);
   }
@@ -208,11 +200,8 @@ export class AnnotationItem {
   }
 }
 
-/**
- * Whether a label answers a cue: it says so, or it lies on the very same characters.
- * @param {Pick<LabelRow, "machine" | "start" | "end">} row
- * @param {Pick<Cue, "entry" | "start" | "end">} cue
- */
+/** Whether a label answers a cue: it says so, or it lies on the very same characters.
+ * @param {Pick<LabelRow, "machine" | "start" | "end">} row @param {Pick<Cue, "entry" | "start" | "end">} cue */
 export function answers({ machine, start, end }, cue) {
   const named = machine !== null && machine.entry === cue.entry && machine.start === cue.start && machine.end === cue.end;
   return named || (start === cue.start && end === cue.end);

@@ -301,12 +301,8 @@ export class Annotator {
     );
   }
 
-  /**
-   * @param {string} command
-   * @param {string} words
-   * @param {string} title
-   * @param {Record<string, AttributeValue>} [attributes]
-   */
+  /** @param {string} command @param {string} words @param {string} title
+   * @param {Record<string, AttributeValue>} [attributes] */
   commandButton(command, words, title, attributes = {}) {
     return button(words, `${title} (${this.keymap.keyFor(command)})`, command, () => this.act(command), attributes);
   }

@@ -53,11 +53,9 @@ export class ItemNavigation {
     else this.annotator.say("Every machine cue from here on is answered");
   }
 
-  /**
-   * Goes to a mark that was clicked; clicking again goes to the next one under the same words.
+  /** Goes to a mark that was clicked; clicking again goes to the next one under the same words.
    * @param {string[]} keys the marks under the click
-   * @returns {boolean} false where it alone is there and is current already
-   */
+   * @returns {boolean} false where it alone is there and is current already */
   toMark(keys) {
     const { annotator } = this;
     const { current } = annotator.item;

@@ -30,10 +30,8 @@ export const FIXED_KEYS = [
 ];
 
 export class Keymap {
-  /**
-   * @param {BrowserStorage} storage the person's own, whatever the project
-   * @param {{key: string, name: string}[]} labels the scheme's, the first nine of which have a number
-   */
+  /** @param {BrowserStorage} storage the person's own, whatever the project
+   * @param {{key: string, name: string}[]} labels the scheme's, the first nine of which have a number */
   constructor(storage, labels) {
     this.storage = storage;
     this.labels = labels;

@@ -17,10 +17,8 @@ export class LabelCommands {
     this.armed = null;
   }
 
-  /**
-   * Gives a label to what is chosen, else to the current cue or label; where nothing is, arms it.
-   * @param {string} key
-   */
+  /** Gives a label to what is chosen, else to the current cue or label; where nothing is, arms it.
+   * @param {string} key */
   useLabel(key) {
     const { annotator } = this;
     const { item, selection } = annotator;
@@ -56,12 +54,8 @@ export class LabelCommands {
     annotator.say(`Labelled “${row.quote}” ${item.kind(key).name}`);
   }
 
-  /**
-   * Answers a cue and goes on to the next that is open.
-   * @param {Cue} cue
-   * @param {string} key
-   * @param {string} how
-   */
+  /** Answers a cue and goes on to the next that is open.
+   * @param {Cue} cue @param {string} key @param {string} how */
   answer(cue, key, how) {
     const { annotator } = this;
     const row = newRow(annotator.item.answerFields(cue, key, how));
@@ -152,11 +146,8 @@ export class LabelCommands {
     });
   }
 
-  /**
-   * Answers cues at once: each with its own suggestion, or all with one label.
-   * @param {Cue[]} cues
-   * @param {string | null} key
-   */
+  /** Answers cues at once: each with its own suggestion, or all with one label.
+   * @param {Cue[]} cues @param {string | null} key */
   answerAll(cues, key) {
     const { annotator } = this;
     annotator.write(cues.map((cue) => newRow(annotator.item.answerFields(cue, key ?? annotator.item.suggested(cue).key, "bulk"))));

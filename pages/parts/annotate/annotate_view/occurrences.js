@@ -1,14 +1,8 @@
 /** @typedef {import("../../../components/labelling/labelling_view/words.js").Words} Words */
 
-/**
- * Every place in [from, to) where `quote` stands as whole words, in any case.
- * @param {string} text
- * @param {string} quote
- * @param {number} from
- * @param {number} to
- * @param {Words} words
- * @returns {[start: number, end: number][]}
- */
+/** Every place in [from, to) where `quote` stands as whole words, in any case.
+ * @param {string} text @param {string} quote @param {number} from @param {number} to @param {Words} words
+ * @returns {[start: number, end: number][]} */
 export function occurrences(text, quote, from, to, words) {
   const hay = text.toLowerCase();
   const needle = quote.toLowerCase();
