@@ -88,7 +88,6 @@ def _import(services: Services, options: argparse.Namespace) -> None:
 
 
 def _project(services: Services, named: str) -> Project:
-    """The project of that id or name."""
     found = [info.project for info in services.projects.all() if named in (info.project.id, info.project.name)]
     if len(found) > 1:
         ids = ", ".join(project.id for project in found)

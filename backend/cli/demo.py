@@ -57,7 +57,6 @@ def _print_table(services: Services, runs: Sequence[str]) -> None:
 
 
 def _table_row(summary: RunSummary) -> str:
-    """A run's line of the table in the lab's README."""
     info = summary.run.info
     condition = info.context.value + (f"; {info.variant}" if info.variant else "")
     right = summary.accuracy[GRADERS[0]]

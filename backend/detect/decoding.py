@@ -53,7 +53,6 @@ def _inside(totals: list[int], state: int) -> int:
 
 
 def _read(way: list[int], offset: int) -> list[tuple[int, int, int]]:
-    """The spans that a way of states spells."""
     found: list[tuple[int, int, int]] = []
     for place, state in enumerate(way, offset):
         if state and state % 2 == 0:

@@ -117,7 +117,6 @@ class Detector:
 
 
 def _values(tables: Sequence[TemplateWeights]) -> dict[str, list[str]]:
-    """Attribute -> the values that any feature asks for."""
     found: dict[str, dict[str, None]] = {name: {} for name in attributes([table.template for table in tables])}
     for table in tables:
         for place, (name, _) in enumerate(table.template):

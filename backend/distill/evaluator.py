@@ -26,7 +26,6 @@ class Prompts:
     """Prompts by a tokenizer's chat template."""
 
     def __init__(self, tokenizer: Any) -> None:
-        """A tokenizer without a template leaves a message as it is."""
         self._tokenizer = tokenizer
 
     def text(self, turn: str) -> str:
@@ -47,7 +46,6 @@ class Evaluator:
     """Samples and grades responses for one plan."""
 
     def __init__(self, plan: TrainPlan, reader: Reader, prompts: Prompts) -> None:
-        """`reader` grades and counts."""
         self._plan, self._reader, self._prompts = plan, reader, prompts
 
     def probe(self, sampler: Sampler, count: int) -> list[Reply]:

@@ -61,7 +61,6 @@ def _taught(plan: TrainPlan) -> list[str]:
 
 
 def _shown(items: tuple[TrainingProblem, ...], context: Context) -> list[str]:
-    """User messages under a context."""
     # A regenerated response isn't known yet; the solution that it is written from stands in for it.
     if context is Context.REGENERATED:
         context = Context.SOLUTION

@@ -34,7 +34,6 @@ class StepFacts:
     """Facts of the current step, gathered over its batches: replies to the rollouts, and sums over tokens."""
 
     def __init__(self) -> None:
-        """An empty step."""
         self.replies: list[Reply] = []
         self._sums: dict[str, float] = {}
         self._rows: list[list[float]] = []

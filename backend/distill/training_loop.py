@@ -115,7 +115,6 @@ def _check(plan: TrainPlan, model: Any, prompts: Prompts) -> None:
 
 
 def _shown(plan: TrainPlan, prompts: Prompts) -> dict[str, str]:
-    """The exact prompts of the first problem."""
     if not plan.items:
         return {}
     first: TrainingProblem = plan.items[0]

@@ -138,19 +138,15 @@ class Engine(Protocol):
     @property
     def abilities(self) -> Abilities:
         """What this engine can give."""
-        ...
 
     def render(self, request: Request) -> str:
         """The prompt the model is shown, before `prefix`; "" where the engine can't know."""
-        ...
 
     def count(self, text: str) -> int | None:
         """Number of tokens of a text, None where the engine doesn't know."""
-        ...
 
     def check(self, requests: Sequence[Request]) -> None:
         """Raise UserError for the first request that can't be served: too long, unknown model, unknown words, bans."""
-        ...
 
     def generate(self, requests: Sequence[Request], cancelled: Cancelled = lambda: False) -> Iterator[Event]:
         """Answer all requests together, events as they come; every request ends in one Done or Failed.
@@ -158,22 +154,18 @@ class Engine(Protocol):
         `cancelled` is asked at least every quarter of a second; once true, the iterator ends without further events.
         Raises UserError where nothing can be served at all.
         """
-        ...
 
     def score(self, model: str, user: str, text: str, *, top: int = 0, system: str = "") -> list[Token]:
         """Score `text` as a response of `model`: a forced Token for each. Raises UserError where it can't."""
-        ...
 
     def starters(self, words: Sequence[str]) -> list[Starter]:
         """Every token id that can begin one of `words` (in any case, after a space or not), by id.
 
         Empty where the engine knows no token ids.
         """
-        ...
 
     def close(self) -> None:
         """Free memory and end processes."""
-        ...
 
 
 class Family(NamedTuple):

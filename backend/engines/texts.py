@@ -161,7 +161,6 @@ class Stream:
     """
 
     def __init__(self, texts: Texts) -> None:
-        """Begin with an empty text."""
         self._texts = texts
         self._ids: list[int] = []
         self._inner = DecodeStream(skip_special_tokens=True)

@@ -58,7 +58,6 @@ class GraderPool:
     """
 
     def __init__(self, workers: int | None = None, seconds: float = 30.0) -> None:
-        """Start nothing yet."""
         self._size = workers or min(2, os.cpu_count() or 1)
         self._seconds = seconds
         self._idle: list[GraderProcess] = []

@@ -18,7 +18,6 @@ class Muon(torch.optim.Optimizer):
     # Not torch's own Muon: that computes in bfloat16, which many CPUs emulate.
 
     def __init__(self, params: list[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
-        """Optimize `params`, which are all matrices, at the learning rate `lr`."""
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()

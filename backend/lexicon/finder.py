@@ -17,8 +17,6 @@ class CueFinder(Protocol):
 
     def find(self, text: str) -> list[Hit]:
         """Every cue in `text`, in order of start (then end)."""
-        ...
 
     def count(self, text: str) -> dict[str, int]:
         """Cues of each entry by name, zeros included."""
-        ...

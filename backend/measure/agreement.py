@@ -25,7 +25,6 @@ from backend.measure.shares import share
 from backend.measure.spans import Criterion, matched
 
 Codes = NDArray[np.int64]
-MISSING: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +114,6 @@ def alpha(items: Sequence[Judged], who: tuple[str, str] | None = None) -> Agreem
 
 
 _STRIDE: Final = 5  # 2,000 resamples of a matrix: enough for two decimals, and a fifth of the time
-
-
-def nominal_alpha(data: Codes) -> float | None:
-    """Krippendorff's alpha of `data` [observers, units], MISSING where an observer says nothing; None if undefined."""
-    size = int(data.max(initial=0)) + 1
-    return alpha_of(coincidences(data, size))
 
 
 def coincidences(codes: Codes, size: int) -> Floats:

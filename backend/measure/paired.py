@@ -9,7 +9,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backend.measure.bootstrap import Estimate, Floats, mean_estimate, ratio_estimates, smooth_estimates
+from backend.measure.bootstrap import Estimate, Floats, ratio_estimates, smooth_estimates
 from backend.measure.shares import paired_vectors
 
 
@@ -29,19 +29,11 @@ class Flips:
         return self.both_right + self.both_wrong + self.right_to_wrong + self.wrong_to_right
 
 
-def mean_difference(values: ArrayLike, baseline: ArrayLike) -> Estimate | None:
-    """The mean over problems of values - baseline, with a bootstrap interval over problems; None without problems.
-
-    Both are [problems], in the same unit. Raises ValueError where they differ in length.
-    """
-    second, first = paired_vectors(values, baseline)
-    return mean_estimate(second - first)
-
-
 def mean_ratio(values: ArrayLike, baseline: ArrayLike) -> Estimate | None:
     """mean(values) / mean(baseline), with a bootstrap interval that resamples problems as pairs.
 
-    None without problems or where the baseline's mean isn't positive. Raises ValueError as mean_difference.
+    Both are [problems]. None without problems or where the baseline's mean isn't positive. Raises ValueError where they
+    differ in length.
     """
     second, first = paired_vectors(values, baseline)
     return ratio_estimates(second[:, None], first)[0]
@@ -53,7 +45,7 @@ def density_difference(
     """Pooled density of the second run minus that of the first, per `per` units, resampling problems as pairs.
 
     All four are [problems], aligned: means over a problem's samples. None without problems or units. Raises ValueError
-    as mean_difference.
+    where they differ in length.
     """
     found, length = paired_vectors(counts, units)
     before, length_before = paired_vectors(baseline_counts, baseline_units)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +11,6 @@ from backend.measure.paired import (
     density_difference,
     flips,
     mcnemar,
-    mean_difference,
     mean_ratio,
     points_per_problem,
     resolution,
@@ -65,30 +63,6 @@ def test_flips_swap_with_the_runs(pairs: list[tuple[bool, bool]]) -> None:
     assert there.problems == len(pairs)
 
 
-def test_difference_is_values_minus_baseline() -> None:
-    estimate = mean_difference([3, 4, 6, 7], [1, 1, 1, 1])
-    assert estimate is not None and estimate.low is not None and estimate.high is not None
-    assert (estimate.value, estimate.n) == (4.0, 4)
-    assert estimate.low <= 4 <= estimate.high
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), min_size=2, max_size=20))
-def test_difference_changes_sign_with_the_runs(pairs: list[tuple[int, int]]) -> None:
-    first, second = [a for a, _ in pairs], [b for _, b in pairs]
-    there, back = mean_difference(second, first), mean_difference(first, second)
-    assert there is not None and back is not None
-    assert there.value == -back.value
-
-
-def test_pairing_removes_what_problems_share() -> None:
-    """Problems differ by hundreds, the runs by one or two: the paired interval is of the latter."""
-    baseline = np.arange(50) * 100.0
-    estimate = mean_difference(baseline + 1 + np.arange(50) % 2, baseline)
-    assert estimate is not None and estimate.low is not None and estimate.high is not None
-    assert 1.3 < estimate.low < 1.5 < estimate.high < 1.7
-
-
 def test_ratio_of_means() -> None:
     estimate = mean_ratio([2.0, 4.0, 6.0], [1.0, 2.0, 3.0])
     assert estimate is not None
@@ -119,10 +93,9 @@ def test_difference_of_pooled_densities() -> None:
 
 def test_pairs_must_match() -> None:
     with pytest.raises(ValueError, match="same length"):
-        mean_difference([1, 2], [1])
+        mean_ratio([1, 2], [1])
     with pytest.raises(ValueError, match="between 0 and 1"):
         flips([2.0], [1.0])
-    assert mean_difference([], []) is None
     assert flips([], []) == Flips(0, 0, 0, 0, 1.0)
 
 

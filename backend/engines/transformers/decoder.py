@@ -29,15 +29,12 @@ class Batch(Protocol):
         `on_logits` gets the logits [m, V] that follow each of the last `wanted` of the cached ids, in order, in one or
         more calls. `pause` is called between parts of the work and may raise to end it.
         """
-        ...
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Feed one id to each row [n]; returns the logits of the next [n, V]."""
-        ...
 
     def remove(self, row: int) -> None:
         """Remove a row; the last row takes its number."""
-        ...
 
 
 class Decoder(Protocol):
@@ -47,8 +44,6 @@ class Decoder(Protocol):
 
     def batch(self, rows: int, tokens: int) -> Batch:
         """An empty batch for up to `rows` rows of up to `tokens` tokens each."""
-        ...
 
     def row_bytes(self, tokens: int) -> int:
         """Bytes of cache that a row of `tokens` tokens takes."""
-        ...

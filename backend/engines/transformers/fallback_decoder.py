@@ -65,7 +65,6 @@ class ModelBatch:
     """Rows in flight over a `ModelDecoder`; row n is at `_places[n]` of the cache."""
 
     def __init__(self, decoder: ModelDecoder) -> None:
-        """No rows yet."""
         self._decoder = decoder
         self._cache: Any = None
         self._seen = torch.zeros(0, 0, dtype=torch.long, device=decoder.device)

@@ -161,7 +161,6 @@ class Qwen3Batch:
     """Rows in flight over a `Qwen3Decoder`, always dense: a removed row's place is taken by the last one."""
 
     def __init__(self, decoder: Qwen3Decoder, rows: int, tokens: int) -> None:
-        """An empty batch with its cache allocated."""
         self._decoder = decoder
         # Zeros aren't touched by the allocator: pages of rows and tokens that never come take no memory.
         shape = (len(decoder.layers), rows, decoder.kv_heads, tokens, decoder.width)

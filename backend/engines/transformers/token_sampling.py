@@ -35,7 +35,6 @@ class RandomNumbers:
     """Random numbers of one seed, uniform in [0, 1), one a step. Any integer is a seed."""
 
     def __init__(self, seed: int) -> None:
-        """Begin at the first step."""
         self._generator = np.random.Generator(np.random.Philox(key=seed % 2**128))
         self._numbers: list[float] = []
 

@@ -71,11 +71,9 @@ class Tree(Protocol):
 
     def names(self) -> list[str]:
         """The paths of all files, in order."""
-        ...
 
     def content(self, name: str) -> bytes:
         """A file's bytes. Raises RowError."""
-        ...
 
 
 class Folder:

@@ -291,7 +291,6 @@ class Wholes:
     """The whole texts that the rows of a file bring, by hash; the reader's side of `windowed`."""
 
     def __init__(self) -> None:
-        """It is empty at first."""
         self._texts: dict[str, str] = {}
 
     def add(self, row: Any) -> None:

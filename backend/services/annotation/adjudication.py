@@ -27,7 +27,6 @@ class AdjudicationService:
         labelling: LabellingService,
         cues: LexiconCueFinder,
     ) -> None:
-        """`people` checks roles, `cues` finds the machine's cues."""
         self._store, self._people, self._projects = store, people, projects
         self._labelling, self._cues = labelling, cues
 

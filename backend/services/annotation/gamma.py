@@ -35,7 +35,6 @@ class GammaService:
     def __init__(
         self, people: PeopleService, projects: ProjectService, labelling: LabellingService, jobs: JobService
     ) -> None:
-        """`labelling` gives the labels that stand."""
         self._people, self._projects, self._labelling, self._jobs = people, projects, labelling, jobs
 
     def submit(self, actor: str, project_id: str) -> Job:

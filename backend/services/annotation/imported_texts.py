@@ -130,7 +130,6 @@ class _Labels:
 
 
 def _title(ordinal: int, text: AnnotatedText) -> str:
-    """What a sentence calls a text."""
     return f"Text {ordinal + 1} ({visible(text.id, 60)})"
 
 

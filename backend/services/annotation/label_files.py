@@ -252,7 +252,6 @@ def _text(
 
 
 def _left(row: Taken) -> dict[str, Any]:
-    """How somebody left a text, as JSON."""
     left: dict[str, Any] = {"state": row.state, "seconds": round(row.seconds, 1)}
     return left | ({"note": row.note} if row.note else {})
 
@@ -279,7 +278,6 @@ def _gold(label: Label) -> AnnotatedSpan:
 
 
 def _row(label: Label, names: Mapping[str, str]) -> dict[str, Any]:
-    """A row of the label log as JSON."""
     kept = ("seq", "id", "root", "op", "layer", "start", "end", "quote", "label", "flag", "comment", "how", "reason")
     row = {name: getattr(label, name) for name in (*kept, "scheme_version", "guidelines_version", "at", "received")}
     row["person"] = names.get(label.person, "")

@@ -78,7 +78,6 @@ def _plain(kind: LabelKind, names: _Names) -> LabelKind:
 
 
 def _flags(wanted: Iterable[str]) -> dict[str, str]:
-    """Flag -> its name here."""
     given: set[str] = set()
     return {flag: _given(_shown(flag, _NAME) or "flag", given, " ({})", _NAME) for flag in dict.fromkeys(wanted)}
 

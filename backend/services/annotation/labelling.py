@@ -31,7 +31,6 @@ class LabellingService:
     """Annotators' work on the projects of one store."""
 
     def __init__(self, store: Store, people: PeopleService, projects: ProjectService, cues: LexiconCueFinder) -> None:
-        """`people` checks roles, `cues` finds the machine's cues."""
         self._store, self._people, self._projects, self._cues = store, people, projects, cues
 
     def next_item(self, actor: str, project_id: str) -> Item | None:

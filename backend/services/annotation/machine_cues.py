@@ -17,7 +17,6 @@ class LexiconCueFinder:
     """Finds cues by a lexicon's id. Threads may share it."""
 
     def __init__(self, lexicons: LexiconService) -> None:
-        """`lexicons` has the present ones and those that are gone."""
         self._lexicons = lexicons
 
     def find(self, lexicon: str, text: str, item: Item) -> tuple[ItemCue, ...]:

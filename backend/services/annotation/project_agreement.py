@@ -69,7 +69,6 @@ class AgreementService:
     def __init__(
         self, people: PeopleService, projects: ProjectService, labelling: LabellingService, cues: LexiconCueFinder
     ) -> None:
-        """`labelling` gives the labels that stand, `cues` the machine's cues."""
         self._people, self._projects, self._labelling, self._cues = people, projects, labelling, cues
 
     def report(self, project_id: str) -> AgreementReport:

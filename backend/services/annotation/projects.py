@@ -43,7 +43,6 @@ class ProjectService:
     """The projects of one store."""
 
     def __init__(self, store: Store, lexicons: LexiconService, people: PeopleService) -> None:
-        """`people` checks roles, `lexicons` has those whose cues may be shown."""
         self._store, self._lexicons, self._people = store, lexicons, people
         self._trace_list = TraceListService(store, lexicons)
         self._made = lru_cache(maxsize=_ITEMS_HELD)(self.item)
@@ -295,7 +294,6 @@ def _refuse_losses(old: Scheme, new: Scheme, labels: set[str], flags: set[str]) 
 
 
 def _sampling(spec: ProjectSpec, drawn: Drawn) -> dict[str, Any]:
-    """How the items were sampled, as the project keeps it."""
     return {
         "source": "traces",
         "wanted": dataclasses.asdict(spec.wanted),

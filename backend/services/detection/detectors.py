@@ -56,7 +56,6 @@ class DetectorService:
         labelling: LabellingService,
         jobs: JobService,
     ) -> None:
-        """`people` checks roles; what is trained goes to `lexicons`."""
         self._lexicons, self._people, self._jobs = lexicons, people, jobs
         self._projects, self._labelling = projects, labelling
 

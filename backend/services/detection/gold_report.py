@@ -78,7 +78,6 @@ class GoldService:
     def __init__(
         self, store: Store, lexicons: LexiconService, projects: ProjectService, labelling: LabellingService
     ) -> None:
-        """`labelling` gives the labels that stand, `lexicons` has the engines."""
         self._store, self._lexicons = store, lexicons
         self._projects, self._labelling = projects, labelling
         self._judged: dict[tuple[str, str], tuple[int, int]] = {}
@@ -215,7 +214,6 @@ def _found(engine: CueFinder, piece: _Piece) -> tuple[FoundSpan, ...]:
 
 
 def _compared(engine: CueFinder, piece: _Piece) -> Compared:
-    """An engine's marks beside gold."""
     # Trimmed on both sides, so that EXACT doesn't depend on a space or a comma.
     marks = [one._replace(start=s.start, end=s.end) for one in _found(engine, piece) for s in _trimmed(one, piece.text)]
     return Compared(tuple(marks), piece.spans, piece.unit, piece.blind)

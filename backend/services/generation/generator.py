@@ -41,7 +41,6 @@ class GenerationService:
         jobs: JobService,
         graders: int,
     ) -> None:
-        """`graders` processes grade answers."""
         self._store, self._lexicons, self._models = store, lexicons, models
         self._problems, self._jobs, self._graders = problems, jobs, graders
 

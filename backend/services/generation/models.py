@@ -57,7 +57,6 @@ class ModelService:
     """Models of one store."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        """`settings` say where the shipped models and vLLM are."""
         self._store, self._settings = store, settings
 
     def all(self) -> list[ModelInfo]:

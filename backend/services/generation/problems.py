@@ -39,7 +39,6 @@ class ProblemService:
     """Finds problems in one store and in the lab."""
 
     def __init__(self, store: Store) -> None:
-        """`store` holds the imported sets and the runs."""
         self._store = store
 
     def sets(self) -> list[ProblemSetInfo]:

@@ -19,7 +19,6 @@ class Turns:
     """User turns for the problems of one job."""
 
     def __init__(self, problems: Sequence[Problem], service: ProblemService) -> None:
-        """`service` finds worked solutions."""
         self._problems, self._service = problems, service
 
     def of(self, context: Context, model: str, made: Sequence[str] = ()) -> list[str]:

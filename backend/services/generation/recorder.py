@@ -290,7 +290,6 @@ def _adopt(store: Store, plan: JobPlan, graders: GraderPool, arm: int, row: Mapp
 
 
 def _stored_lists(row: Mapping[str, Any]) -> list[list[Any]]:
-    """A row of the tokens part in the inbox's form."""
     names = ("starts", "ends", "ids", "logprobs", "entropies", "forced", "top")
     columns = zip(*(row[name] for name in names), strict=True)
     return [[*rest, [[a["text"], a["logprob"]] for a in top]] for *rest, top in columns]

@@ -24,7 +24,6 @@ class ScoreService:
     """Scores stored runs."""
 
     def __init__(self, store: Store, models: ModelService, problems: ProblemService, jobs: JobService) -> None:
-        """`problems` finds the solutions that contexts show."""
         self._store, self._models, self._problems, self._jobs = store, models, problems, jobs
 
     def submit(self, spec: ScoreSpec) -> Job:

@@ -66,7 +66,6 @@ class LexiconService:
     """The lexicons of one folder and of one store."""
 
     def __init__(self, store: Store, folder: Path, people: PeopleService) -> None:
-        """`folder` holds the YAML files; `people` says who may change the store's own."""
         self._store, self._folder, self._people = store, folder, people
         self._shelved = _Shelf(-1)
         self._own: dict[tuple[str, int], CueFinder | None] = {}

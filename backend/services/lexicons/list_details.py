@@ -40,7 +40,6 @@ class ListDetails:
     """Details of the lists of one store."""
 
     def __init__(self, store: Store, lexicons: LexiconService) -> None:
-        """`lexicons` has the lists and the judgements that are shipped with them."""
         self._store, self._lexicons = store, lexicons
 
     def entries(self, name: str) -> list[EntryDetails]:

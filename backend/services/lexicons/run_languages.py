@@ -14,7 +14,6 @@ class RunLanguages:
     """The languages of one store's runs; each run is read once, for it never changes."""
 
     def __init__(self, store: Store) -> None:
-        """Nothing is read before it is asked for."""
         self._store = store
         self._known: dict[str, Mapping[str, int]] = {}
 

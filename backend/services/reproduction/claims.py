@@ -273,7 +273,6 @@ def _tested(clause: Clause, trained: bool, evidence: Evidence) -> ClauseResult:
 
 
 def _seeds(clause: Clause, evidence: Evidence) -> list[int]:
-    """The seeds that have all cells of a clause."""
     # Where nothing was trained, seeds share their runs: counting those thrice would narrow the interval for nothing.
     found: dict[tuple[tuple[str, ...], ...], int] = {}
     for seed in evidence.seeds:

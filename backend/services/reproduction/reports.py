@@ -94,7 +94,6 @@ class ReportService:
         comparison: ComparisonService,
         reader: TraceService,
     ) -> None:
-        """`settings` say where the shipped numbers are."""
         self._store, self._lexicons, self._reproduction = store, lexicons, reproduction
         self._comparison, self._reader = comparison, reader
         self._own, self._shipped = StoreNumbers(store), ShippedNumbers(settings.lab / SHIPPED_NUMBERS)

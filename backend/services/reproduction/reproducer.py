@@ -98,7 +98,6 @@ class ReproductionService:
         trainings: TrainingService,
         runner: TrainingRunner,
     ) -> None:
-        """`settings` say where the shipped results are."""
         self._store, self._settings, self._lexicons, self._models = store, settings, lexicons, models
         self._problems, self._jobs, self._trainings, self._runner = problems, jobs, trainings, runner
 
@@ -295,7 +294,6 @@ class _PartsProgress:
         progress.begin(parts, "parts", finished)
 
     def __call__(self, training: Training, event: Mapping[str, Any]) -> None:
-        """Show one event of a training."""
         if event["k"] == "begin":
             self._steps[training.id] = int(event["steps"])
         elif event["k"] == "done":

@@ -36,7 +36,6 @@ class Planner:
     """Makes plans for one store."""
 
     def __init__(self, settings: Settings, models: ModelService, problems: ProblemService) -> None:
-        """`settings` say where lexicons are and how many threads a training may use."""
         self._settings, self._models, self._problems = settings, models, problems
 
     def check(self, spec: TrainingSpec) -> SelectedProblems:

@@ -58,7 +58,6 @@ class TrainingRunner:
     def __init__(
         self, store: Store, settings: Settings, lexicons: LexiconService, models: ModelService, planner: Planner
     ) -> None:
-        """`settings` give the number of graders, and are handed on to training processes."""
         self._store, self._settings, self._lexicons = store, settings, lexicons
         self._models, self._planner = models, planner
 
@@ -162,7 +161,6 @@ class TrainingProgress:
     """Shows in a job's line how far its one training is."""
 
     def __init__(self, progress: JobProgress, lexicon: str) -> None:
-        """`lexicon` is the name of the one whose cues are shown."""
         self._progress, self._lexicon, self._steps, self._answered = progress, lexicon, 0, 0
         progress.note("starting the training process")
 

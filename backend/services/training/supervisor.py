@@ -30,15 +30,12 @@ class EventRecorder(Protocol):
 
     def take(self, event: Event) -> None:
         """Take in one event."""
-        ...
 
     def take_last(self, event: Event) -> None:
         """Take in an event that a process wrote before it was ended, if that is quickly done."""
-        ...
 
     def conclusion(self) -> str:
         """A sentence on a training that is done and taught nothing, "" on others."""
-        ...
 
 
 class PreparedTraining(NamedTuple):

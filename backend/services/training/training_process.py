@@ -49,7 +49,6 @@ class Journal:
     # A file and not a pipe: it outlives its reader, so that no checkpoint is there whose steps nobody knows of.
 
     def __init__(self, folder: Path) -> None:
-        """The journal in a training's folder."""
         self.path, self._heard = folder / JOURNAL, folder / HEARD
         self.rewind()
 

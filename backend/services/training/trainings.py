@@ -50,7 +50,6 @@ class TrainingService:
     """Trainings of one store."""
 
     def __init__(self, store: Store, models: ModelService, jobs: JobService, planner: Planner) -> None:
-        """`planner` checks what is asked for, as it later plans it."""
         self._store, self._models, self._jobs, self._planner = store, models, jobs, planner
 
     # -- asking -------------------------------------------------------------------------------------

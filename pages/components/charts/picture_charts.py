@@ -168,7 +168,6 @@ def _seed_traces(line: Line, first: int, style: ChartStyle) -> list[dict[str, An
 
 
 def _band(points: Sequence[Point]) -> list[dict[str, Any]]:
-    """The area between the ends of the intervals."""
     edge = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
     edge["x"] = [point.x for point in points]
     low = edge | {"y": [point.figure.low for point in points]}

@@ -29,11 +29,9 @@ class Finder(Protocol):
     @property
     def entry_of(self) -> Sequence[Any]:
         """The entry (name, group) of every form."""
-        ...
 
     def find(self, text: str) -> list[tuple[int, int, int]]:
         """(form, start, end) of every match, in order."""
-        ...
 
 
 class StreamMessage(NamedTuple):
@@ -47,7 +45,6 @@ class GrowingText:
     """A text that only grows, and its marks."""
 
     def __init__(self, finder: Finder) -> None:
-        """`finder` says what counts as a cue."""
         self._finder = finder
         self._tail, self._base, self._settled = "", 0, 0
         self.marks: list[Mark] = []

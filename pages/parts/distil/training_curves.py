@@ -39,12 +39,10 @@ class StepFigures(Protocol):
     @property
     def step(self) -> int:
         """Its number; 0 is before anything was taught."""
-        ...
 
     @property
     def values(self) -> Mapping[str, Any]:
         """What was measured, by name."""
-        ...
 
 
 class Evaluated(StepFigures, Protocol):
@@ -53,17 +51,14 @@ class Evaluated(StepFigures, Protocol):
     @property
     def name(self) -> str:
         """The problem set, or "seen"."""
-        ...
 
     @property
     def context(self) -> Context:
         """What was shown beside the problem."""
-        ...
 
     @property
     def run(self) -> str:
         """The id of the run that holds its traces."""
-        ...
 
 
 def title_of(row: Evaluated) -> str:

@@ -113,7 +113,6 @@ def _how(settings: TrainingSettings, key: str) -> TrainingSettings:
 
 
 def _teaching(settings: TrainingSettings, key: str) -> TrainingSettings:
-    """Teacher, divergence and remedy."""
     teachers, remedies = list(Teacher), list(Remedy)
     teacher = st.selectbox(
         "Teacher", teachers, index=teachers.index(settings.teacher), key=f"distil-teacher-{key}", width=150,
@@ -156,7 +155,6 @@ def _how_much(settings: TrainingSettings, key: str) -> TrainingSettings:
 
 
 def _rest(settings: TrainingSettings, key: str) -> TrainingSettings:
-    """The settings that are rarely changed."""
     with st.popover("Everything else", icon=":material/tune:", type="tertiary", key=f"distil-rest-{key}"):
         left, right = st.columns(2)
         with left:

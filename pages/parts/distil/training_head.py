@@ -100,7 +100,6 @@ def _actions(info: TrainingInfo, rows: Sequence[Any]) -> None:
 
 
 def _more(info: TrainingInfo) -> None:
-    """Draws the menu of what is rarely done."""
     with st.popover("More", icon=":material/more_horiz:", type="tertiary", key="distil-more"):
         st.download_button(
             "Every step as CSV", lambda: steps_csv(services().trainings.steps(info.training.id)), "training-steps.csv",

@@ -73,7 +73,6 @@ def own(known: Sequence[TrainingPreset]) -> None:
 
 
 def _start(spec: TrainingSpec, quiet: bool) -> None:
-    """Draws the button, and beside it why it can't be pressed."""
     wrong = barred() or trouble(spec)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sth-distil-start"):
         pressed = st.button(

@@ -67,7 +67,6 @@ def _summary(planned: list[PlannedPart], missing: list[PlannedPart]) -> None:
 
 
 def _start(spec: ReproductionSpec, missing: bool) -> None:
-    """The button, and why it can't be pressed."""
     under_way = any(job.kind is JobKind.REPRODUCE for job in services().jobs.open())
     pressed = st.button("Run it", type="primary", icon=":material/play_arrow:", key="experiments-go",
                         disabled=under_way or not missing or barred() is not None, help=barred())  # fmt: skip

@@ -49,7 +49,6 @@ def model_details(info: ModelInfo) -> None:
 
 
 def _origins(info: ModelInfo) -> list[str]:
-    """The lines on a model's parent, base, key and job."""
     model, lines = info.model, []
     lines.append(f"Trained from {visible(info.parent_name)}." if info.parent_name else "No parent is known.")
     if model.kind is ModelKind.ADAPTER and info.base_name:

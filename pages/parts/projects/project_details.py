@@ -48,7 +48,6 @@ def project_details(info: ProjectInfo, person: Person) -> None:
 
 
 def _state_buttons(info: ProjectInfo, person: Person) -> None:
-    """Draws the buttons that close, reopen and delete the project."""
     project, service = info.project, services().projects
     closed = project.state is ProjectState.CLOSED
     if st.button("Reopen" if closed else "Close", key="project-state", type="tertiary"):

@@ -85,7 +85,6 @@ def _fields() -> dict[str, Any]:
 
 
 def _preview(spec: dict[str, Any]) -> None:
-    """Draws the size of the sample and its strata."""
     if not runs():
         return
     try:

@@ -25,7 +25,6 @@ def _scores(trace: str, parts: tuple[str, ...]) -> list[TokenScores]:
 def _layer(
     trace: str, parts: tuple[str, ...], colour: Colour, places: tuple[int, ...], cues: tuple[Cue, ...]
 ) -> TokenLayer:
-    """The layer of the scorers at `places`."""
     scores = [_scores(trace, parts)[place] for place in places]
     return layer_of(colour, scores[0], [scorer_name(each) for each in scores], cues, *scores[1:])
 

@@ -189,7 +189,6 @@ def _region(number: int, row: Mapping[str, Any], value: Mapping[str, Any]) -> Re
 
 
 def _list(value: Any) -> list[str]:
-    """The texts of a list."""
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 

@@ -124,7 +124,6 @@ def read(path: Path, shown: str) -> Bundle:
 
 
 def _values(name: str, column: pa.Array) -> list[Any]:
-    """A column's values."""
     # Texts are read as a dictionary and kept once, however many rows repeat them: otherwise a file of a few kB could
     # hold the same megabytes in a million rows.
     if not pa.types.is_dictionary(column.type):

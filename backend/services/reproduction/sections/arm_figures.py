@@ -34,7 +34,6 @@ class PooledFigures:
     """
 
     def __init__(self, runs: Runs, seeds: Sequence[RunNumbers]) -> None:
-        """`seeds` are the numbers of `runs`."""
         self.runs, self._seeds = runs, seeds
         self.problems = len({problem for own in seeds for problem in own.problems})
         self.traces = sum(len(own.problems) for own in seeds)

@@ -53,7 +53,6 @@ class StoreNumbers:
     """Reads the numbers of a store's runs, each run once."""
 
     def __init__(self, store: Store) -> None:
-        """`store` is where the runs are."""
         self._store = store
         self._kept: dict[tuple[str, str], RunNumbers] = {}
         self._words: dict[tuple[str, str], Words] = {}

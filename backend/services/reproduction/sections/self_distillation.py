@@ -111,7 +111,6 @@ def trajectories(inputs: SectionInputs, styled: _Styled) -> Curves:
 
 
 def _teachers(inputs: SectionInputs) -> list[Curves]:
-    """A fixed teacher against a moving one."""
     pair = inputs.arms.get(FIXED_TEACHER[inputs.scale], SLOW_EMA)
     if len(pair) < 2:
         return []
