@@ -131,13 +131,7 @@ FORMATS: Final = (
         _label_studio(label_studio.UTF16),
     ),
     SpanFormat("conll", "CoNLL", ".zip", "tokens with B, I and O; no overlaps", conll.write),
-    SpanFormat(
-        "hf",
-        "Hugging Face rows",
-        ".jsonl",
-        "rows for token classification; no overlaps",
-        token_rows.write,
-    ),
+    SpanFormat("hf", "Hugging Face rows", ".jsonl", "rows for token classification; no overlaps", token_rows.write),
     SpanFormat("bioscope", "BioScope", ".xml", "people's hedges in biomedical texts", read=_bioscope),
     SpanFormat(
         "thought-anchors", "thought-anchors", ".json", "sentences of traces labelled by a model", read=_thought_anchors

@@ -142,12 +142,7 @@ class GenerationService:
         return str(row["text"])[: spec.fork.at] + spec.fork.insert
 
     def _generate(
-        self,
-        plan: JobPlan,
-        kept: Collection[Place],
-        engines: Engines,
-        recorder: TraceRecorder,
-        progress: JobProgress,
+        self, plan: JobPlan, kept: Collection[Place], engines: Engines, recorder: TraceRecorder, progress: JobProgress
     ) -> None:
         """Open the engines, stream the plan, make the missing traces."""
         # All engines before any trace: one that can't be opened must not leave half a comparison.

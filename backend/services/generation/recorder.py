@@ -20,15 +20,7 @@ from backend.grading.verdicts import Verdicts
 from backend.services.generation.job_plan import JobPlan, Place
 from backend.services.jobs import JobProgress
 from backend.services.lexicons.catalog import LexiconService
-from backend.services.traces.losses import (
-    BROKEN_OFF,
-    UNGRADED,
-    Loss,
-    LostResponse,
-    answered,
-    grouped,
-    losses_of,
-)
+from backend.services.traces.losses import BROKEN_OFF, UNGRADED, Loss, LostResponse, answered, grouped, losses_of
 from backend.services.traces.run_builder import RunBuilder, Scored
 from backend.store import Store
 from backend.store.ledger import SourceRow
@@ -309,11 +301,7 @@ def _from_inbox(plan: JobPlan, arm: int, kept: Kept, source: SourceRow) -> tuple
     # A response that finished before the grader had its present name is still to be stored.
     names = {"math_verify": "final"}
     verdicts = Verdicts(**{names.get(k, k): GraderVerdict(**found) for k, found in body["verdicts"].items()})
-    extra = {
-        "seed": plan.seed(kept.problem, kept.sample),
-        "seconds": body["seconds"],
-        "engine": body["engine"],
-    }
+    extra = {"seed": plan.seed(kept.problem, kept.sample), "seconds": body["seconds"], "engine": body["engine"]}
     if "failed" in body:
         extra[BROKEN_OFF] = body["reason"]
     if "adopted" in body:

@@ -25,10 +25,7 @@ MAX_PANES = 4
 _GROUPS = tuple(Group)
 _HERE = Path(__file__).parent
 _VIEWER = browser_component(
-    "trace_view",
-    _HERE / "trace_view" / "viewer.js",
-    styles=[_HERE / "trace_view.css"],
-    scope=".tv",
+    "trace_view", _HERE / "trace_view" / "viewer.js", styles=[_HERE / "trace_view.css"], scope=".tv"
 )
 # Nine digits: no text is longer, and an address may hold anything.
 _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})")
@@ -158,11 +155,7 @@ def read_range(query: Mapping[str, str], panes: Sequence[Pane]) -> ActiveRange |
 
 
 def trace_view(
-    panes: Sequence[Pane],
-    *,
-    key: str,
-    active: ActiveRange | None = None,
-    options: Options = Options(),
+    panes: Sequence[Pane], *, key: str, active: ActiveRange | None = None, options: Options = Options()
 ) -> TraceViewResult:
     """Show one to four traces and return what was asked of them. Raises ValueError for panes that can't be shown."""
     if not 1 <= len(panes) <= MAX_PANES:
@@ -171,11 +164,7 @@ def trace_view(
         raise ValueError("Two panes have the same id.")
     # Formulas are converted only once a person has asked for them: most readers never do, and each is parsed in Python.
     rendered = bool(st.session_state.get(key, {}).get("mathematics", False))
-    result = _VIEWER(
-        key=key,
-        data=_data(panes, active, options, rendered),
-        reports=["mathematics", "step", "place"],
-    )
+    result = _VIEWER(key=key, data=_data(panes, active, options, rendered), reports=["mathematics", "step", "place"])
     return TraceViewResult(
         step=_step(result.get("step"), {pane.id for pane in panes}),
         go_on=_place(result.get("place"), {pane.id: len(pane.text) for pane in panes}),

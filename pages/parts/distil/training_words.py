@@ -25,11 +25,7 @@ CONTEXTS: Mapping[Method, Sequence[Context]] = {
 }
 FORWARD, JENSEN, REVERSE = 0.0, 0.5, 1.0
 DIVERGENCES: Mapping[float, str] = {FORWARD: "forward KL", JENSEN: "Jensen–Shannon (JSD)", REVERSE: "reverse KL"}
-REMEDIES: Mapping[Remedy, str] = {
-    Remedy.NONE: "none",
-    Remedy.CLIP: "clip each token",
-    Remedy.ROUTE: "route by entropy",
-}
+REMEDIES: Mapping[Remedy, str] = {Remedy.NONE: "none", Remedy.CLIP: "clip each token", Remedy.ROUTE: "route by entropy"}
 LABELS: Mapping[str, str] = {
     "steps": "Steps",
     "prompts": "Problems a step",

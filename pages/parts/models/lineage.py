@@ -18,10 +18,7 @@ from pages.components.table.table_model import one_line
 
 _HERE = Path(__file__)
 _TREE = browser_component(
-    "lineage",
-    _HERE.with_suffix(".js"),
-    styles=[_HERE.with_suffix(".css")],
-    html='<div class="tree" id="box"></div>\n',
+    "lineage", _HERE.with_suffix(".js"), styles=[_HERE.with_suffix(".css")], html='<div class="tree" id="box"></div>\n'
 )
 
 
