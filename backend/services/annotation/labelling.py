@@ -15,7 +15,7 @@ from backend.services.access.people import PeopleService, allowed, known, plausi
 from backend.services.annotation.label_rules import STANDING, accepted, check_ids
 from backend.services.annotation.machine_cues import LexiconCueFinder
 from backend.services.annotation.projects import ProjectService
-from backend.services.annotation.records import ItemState, LabelDraft, PersonProgress, Saved, Sheet
+from backend.services.annotation.records import ItemState, LabelDraft, Saved, Sheet
 from backend.store import Store
 from backend.store.annotation.annotation_rows import Taken
 from backend.store.annotation.annotations import LabelTransaction
@@ -133,10 +133,6 @@ class LabellingService:
             for row in self._store.annotations.taken(project_id, actor)
             if row.item in items
         ]
-
-    def progress(self, project_id: str) -> tuple[PersonProgress, ...]:
-        """The progress of everybody who took an item."""
-        return self._projects.progress(project_id).get(project_id, ())
 
     def labelled(self, project_id: str) -> list[Labelled]:
         """Every item with all that stands on it, in order: what agreement, gold and exports are made of."""

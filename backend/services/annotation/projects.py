@@ -14,12 +14,13 @@ from backend.domain import UserError, visible
 from backend.services.access.display_names import check_scheme, one_line, prose
 from backend.services.access.people import PeopleService
 from backend.services.annotation.imported_texts import project_of_texts
-from backend.services.annotation.records import Drawn, PersonProgress, ProjectInfo, ProjectSpec
+from backend.services.annotation.records import Drawn, ProjectInfo, ProjectSpec
 from backend.services.annotation.sampling import draw
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.trace_list import TraceListService
 from backend.store import Store
 from backend.store.annotation.annotation_rows import TextRow
+from backend.store.annotation.project_progress import Tally
 from backend.store.annotation.project_rows import NewProject
 from backend.store.trace_filters import verdict_column
 
@@ -151,15 +152,11 @@ class ProjectService:
         return self._infos([self.get(project_id)], project_id)[0]
 
     def _infos(self, projects: Sequence[Project], only: str | None) -> list[ProjectInfo]:
-        counts, progress = self._store.progress.counts(only), self.progress(only)
-        return [ProjectInfo(p, *counts.get(p.id, (0, 0, 0)), progress.get(p.id, ())) for p in projects]
-
-    def progress(self, only: str | None = None) -> dict[str, tuple[PersonProgress, ...]]:
-        """Project id -> the progress of everybody who took an item, of all projects or only one."""
-        found: dict[str, tuple[PersonProgress, ...]] = {}
+        counts = self._store.progress.counts(only)
+        progress: dict[str, tuple[Tally, ...]] = {}
         for tally in self._store.progress.tallies(only):
-            found[tally.project] = (*found.get(tally.project, ()), PersonProgress(*tally[1:]))
-        return found
+            progress[tally.project] = (*progress.get(tally.project, ()), tally)
+        return [ProjectInfo(p, *counts.get(p.id, (0, 0, 0)), progress.get(p.id, ())) for p in projects]
 
     def guidelines(self, project_id: str) -> list[Guidelines]:
         """Every version of a project's guidelines, the newest first."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from backend.annotation import DEFAULT_SCHEME, Item, Label, Labelled, MachineCue, Op, Project, Scheme
 from backend.domain import GRADERS, Group, SectionSpan, TraceFilter, UserError, visible
+from backend.store.annotation.project_progress import Tally
 
 WINDOW = 4_000  # code points of an item: about five minutes' reading
 
@@ -61,19 +62,6 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonProgress:
-    """A person's progress in a project; `labels` counts those that stand, `seconds` is time at work."""
-
-    person: str
-    name: str
-    done: int
-    open: int
-    flagged: int
-    labels: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class ProjectInfo:
     """A project with its progress: `finished` items have all the annotators they need, `settled` are adjudicated."""
 
@@ -81,7 +69,7 @@ class ProjectInfo:
     items: int
     finished: int
     settled: int
-    progress: tuple[PersonProgress, ...]
+    progress: tuple[Tally, ...]
 
 
 @dataclass(frozen=True, slots=True)

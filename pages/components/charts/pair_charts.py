@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from backend.domain import Group, visible
+from backend.measure.paired import Flips
 from backend.report.colours import LIGHT
 from backend.report.model import Record
 from backend.report.numbers import Change, Form, Interval, change_text, interval_text, number
@@ -31,17 +32,6 @@ class WordDifference:
     group: Group
     change: Interval
     p_adjusted: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class FlipCounts:
-    """Problems by verdict, A first: `wrong_right` is wrong in A and right in B. `p` is McNemar's."""
-
-    wrong_right: int
-    right_wrong: int
-    both_right: int
-    both_wrong: int
-    p: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +113,15 @@ def word_bars(words: Sequence[WordDifference], *, unit: str, level: float = 0.05
     return Chart(framed(figure, "Words, B minus A", 126 + _ROW_HEIGHT * len(shown), legend=True), data, alt)
 
 
-def flip_bars(flips: FlipCounts) -> Chart:
+def flip_bars(flips: Flips) -> Chart:
     """How many problems changed their verdict from A to B. Records: mode, meaning, problems, share."""
-    total = flips.wrong_right + flips.right_wrong + flips.both_right + flips.both_wrong
     kinds = [
-        ("wrong_right", "✗→✓", "wrong to right", flips.wrong_right, LIGHT.right, True),
-        ("right_wrong", "✓→✗", "right to wrong", flips.right_wrong, LIGHT.wrong, True),
+        ("wrong_right", "✗→✓", "wrong to right", flips.wrong_to_right, LIGHT.right, True),
+        ("right_wrong", "✓→✗", "right to wrong", flips.right_to_wrong, LIGHT.wrong, True),
         ("both_right", "✓✓", "both right", flips.both_right, LIGHT.right, False),
         ("both_wrong", "✗✗", "both wrong", flips.both_wrong, LIGHT.wrong, False),
     ]
+    total = flips.problems
     data: list[Record] = [
         # Without problems a share is unknown, not 0.
         {"mode": mode, "meaning": meaning, "problems": count, "share": count / total if total else None}
@@ -154,10 +144,10 @@ def flip_bars(flips: FlipCounts) -> Chart:
     figure = go.Figure(bars)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False, rangemode="tozero")
-    exact = "" if flips.p is None else f", McNemar p {p_text(flips.p)}"
+    exact = f", McNemar p {p_text(flips.p)}"
     alt = (
-        f"Of {total} problems {flips.wrong_right} went from wrong to right "
-        f"and {flips.right_wrong} from right to wrong{exact}."
+        f"Of {total} problems {flips.wrong_to_right} went from wrong to right "
+        f"and {flips.right_to_wrong} from right to wrong{exact}."
     )
     return Chart(framed(figure, f"Flips, A to B{exact}", 150).update_layout(margin_b=8), data, alt)
 

@@ -19,7 +19,6 @@ from backend.services.traces.runs import RunSummary
 from pages.components.charts.chart_parts import Chart
 from pages.components.charts.chart_view import picked_range, show
 from pages.components.charts.pair_charts import (
-    FlipCounts,
     RunAccuracy,
     WordDifference,
     accuracy_dots,
@@ -113,18 +112,17 @@ def _charts(key: str, _pair: PairStatistics, unit: str) -> dict[str, Chart]:
     """Every chart of the section, built once for a pair; `key` names what the figures were made from."""
     # Streamlit doesn't hash an argument with an underscore: `key` stands for its arrays. All sessions share the charts,
     # which `in_theme` copies before it colours them.
-    pair, flips = _pair, _pair.flips
+    pair = _pair
     words = [
         WordDifference(w.entry, Group(w.group), Interval(w.change.value, w.change.low, w.change.high), w.change.p_holm)
         for w in pair.words
     ]
     groups = {group: (_interval(density.a), _interval(density.b)) for group, (_, density) in pair.groups.items()}
-    flipped = FlipCounts(flips.wrong_to_right, flips.right_to_wrong, flips.both_right, flips.both_wrong, flips.p)
     return {
         "length": _distribution("length", pair.lengths, unit),
         "density": _distribution("density", pair.densities, f"per 1,000 {unit}"),
         "groups": group_bars(groups, unit=f"cues per 1,000 {unit}"),
-        "flips": flip_bars(flipped),
+        "flips": flip_bars(pair.flips),
         "words": word_bars(words, unit="cues per trace", most=MOST_WORDS),
     }
 

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 import streamlit as st
 
 from backend.domain import Group
+from backend.measure.paired import Flips
 from backend.report.numbers import Change, Form, Interval
 from pages.components.charts import pair_charts
 from pages.components.charts.chart_view import picked_range, show
@@ -206,7 +207,7 @@ def chart_set() -> list[tuple[str, pair_charts.Chart]]:
         ("cues", pair_charts.distributions(pairs, measure="Doubts per 1,000 words", unit="per 1,000 words")),
         ("words", pair_charts.word_bars(changes, unit="uses a trace")),
         ("groups", pair_charts.group_bars(groups, unit="per 1,000 words")),
-        ("flips", pair_charts.flip_bars(pair_charts.FlipCounts(14, 0, 4, 12, 0.0001))),
+        ("flips", pair_charts.flip_bars(Flips(4, 12, 0, 14, 0.0001))),
         ("accuracy", pair_charts.accuracy_dots(runs)),
     ]
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain import Group, visible
+from backend.measure.paired import Flips
 from backend.report.colours import LIGHT
 from backend.report.files import csv_text
 from backend.report.numbers import Interval
@@ -38,7 +39,7 @@ RUNS = [
 CHARTS = {
     "distributions": (pair_charts.distributions(PAIRS, measure="Doubts"), "problems"),
     "words": (pair_charts.word_bars(WORDS, unit="uses a trace"), "change"),
-    "flips": (pair_charts.flip_bars(pair_charts.FlipCounts(14, 0, 4, 12, 0.0001)), "problems"),
+    "flips": (pair_charts.flip_bars(Flips(4, 12, 0, 14, 0.0001)), "problems"),
     "accuracy": (pair_charts.accuracy_dots(RUNS), "accuracy"),
     "groups": (pair_charts.group_bars(GROUPS, unit="per 1,000 words"), "value"),
 }
@@ -101,7 +102,7 @@ def test_charts_of_nothing_are_empty_and_not_an_error() -> None:
     empty = [
         pair_charts.distributions([], measure="Doubts"),
         pair_charts.word_bars([], unit="uses"),
-        pair_charts.flip_bars(pair_charts.FlipCounts(0, 0, 0, 0)),
+        pair_charts.flip_bars(Flips(0, 0, 0, 0, 1.0)),
         pair_charts.accuracy_dots([]),
         pair_charts.group_bars({}, unit="uses"),
     ]

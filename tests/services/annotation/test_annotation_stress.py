@@ -94,7 +94,7 @@ def check(crews: list[Orders], items: int) -> list[float]:
         }
         assert all(row.quote == f"w{row.id.rpartition('.')[2]}" for row in log)
         assert len(standing(log)) == len(log) - len(log) // 5, "every fifth row corrects the one before"
-        for progress in services.labelling.progress(orders.project):
+        for progress in services.projects.info(orders.project).progress:
             assert (progress.done, progress.open, progress.labels) == (items, 0, items * orders.each * 4 // 5)
         shared = services.store.annotations.taken(orders.shared)
         assert Counter(row.item for row in shared) == {i.id: 2 for i in services.projects.items(orders.shared)}

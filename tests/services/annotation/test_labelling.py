@@ -318,7 +318,7 @@ def test_work_goes_on_exactly_where_it_was_left(
         (item, "flagged", 1, 1),
         (second, "done", 2, 0),
     ]
-    (ann,) = services.labelling.progress(made.id)
+    (ann,) = services.projects.info(made.id).progress
     assert (ann.name, ann.done, ann.open, ann.flagged, ann.labels, ann.seconds) == ("Ann", 1, 0, 1, 1, 15.0)
     assert services.labelling.open(people.ann.id, second.id).done == 1
     with pytest.raises(UserError, match="open, done, flagged"):
