@@ -59,7 +59,9 @@ class GenerationService:
         for arm, model in zip(spec.arms, models, strict=True):
             needed = Context.SOLUTION if arm.context is Context.REGENERATED else arm.context
             turns.of(needed, model.name)
-        title = title or _title(models, spec, problems)
+        where = f"{visible(spec.dataset, 60)}, {len(problems):,} problem{'s' if len(problems) > 1 else ''}"
+        times = f" × {spec.samples}" if spec.samples > 1 else ""
+        title = title or f"{names(list(dict.fromkeys(model.name for model in models)))} · {where}{times}"
         return self._jobs.submit(kind, title, spec.to_json(), Lane.LIVE if spec.live else Lane.BATCH)
 
     def chosen(self, spec: GenerationSpec) -> list[Problem]:
@@ -232,13 +234,6 @@ class GenerationService:
             result |= {"failed": sum(loss.count for loss in losses), "reasons": reasons(losses)}
             result["reason"] = sentence(sum(arm.whole for arm in arms), plan.size, losses)
         return result
-
-
-def _title(models: Sequence[Model], spec: GenerationSpec, problems: Sequence[Problem]) -> str:
-    """ "lab-base and lab-sft-guided · lab-cd3-test, 200 problems x 2"."""
-    where = f"{visible(spec.dataset, 60)}, {len(problems):,} problem{'s' if len(problems) > 1 else ''}"
-    times = f" × {spec.samples}" if spec.samples > 1 else ""
-    return f"{names(list(dict.fromkeys(model.name for model in models)))} · {where}{times}"
 
 
 def _in_turn(streams: Sequence[Iterator[Event]]) -> Iterator[Event]:

@@ -37,8 +37,11 @@ def joined_script(entry: Path) -> str:
     """
     order: dict[Path, str] = {}
     _follow(entry.resolve(), (), order)
-    _refuse_shared_names(order)
+    owners: dict[str, Path] = {}
     for path, source in order.items():
+        for found in _DECLARED.finditer(source):
+            if (other := owners.setdefault(found["name"], path)) != path:
+                raise ScriptError(f"{found['name']} is declared in {other.name} and in {path.name}.")
         if bool(_DEFAULT.search(source)) != (path == entry.resolve()):
             raise ScriptError(f"{path.name}: the entry has a default export, and no other module has.")
     bare = (_EXPORT.sub("", _COMMENT.sub("", _IMPORT.sub("", source))) for source in order.values())
@@ -77,12 +80,3 @@ def _imported_names(path: Path, statement: re.Match[str]) -> set[str]:
     if not names or not all(re.fullmatch(r"[\w$]+", name) for name in names) or not statement["file"].startswith("."):
         raise ScriptError(f'{path.name}: write `import {{ name }} from "./file.js"`, not `{statement[0].strip()}`.')
     return names
-
-
-def _refuse_shared_names(order: dict[Path, str]) -> None:
-    owners: dict[str, Path] = {}
-    for path, source in order.items():
-        for found in _DECLARED.finditer(source):
-            other = owners.setdefault(found["name"], path)
-            if other != path:
-                raise ScriptError(f"{found['name']} is declared in {other.name} and in {path.name}.")

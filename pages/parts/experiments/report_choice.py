@@ -29,17 +29,14 @@ def choose_view() -> View:
             help="lab: the shipped small model; paper: the paper’s own models and settings",
         )  # fmt: skip
         scale = ReproductionScale(named or ReproductionScale.LAB)
-        source = _source(scale)
+        usual = From(asked("source", list(_SOURCES), services().reports.usual(scale)))
+        source = st.selectbox(
+            "Numbers from", list(_SOURCES), index=list(_SOURCES).index(usual), width=210, on_change=keep,
+            key="experiments-source", format_func=_SOURCES.__getitem__, args=("source",),
+        ) or usual  # fmt: skip
         if source is From.RUNS:
             return View(source, scale, (), _lexicon(source), tuple(_choose_runs()))
         return View(source, scale, _seeds(source, scale), _lexicon(source))
-
-
-def _source(scale: ReproductionScale) -> From:
-    usual = From(asked("source", list(_SOURCES), services().reports.usual(scale)))
-    chosen = st.selectbox("Numbers from", list(_SOURCES), index=list(_SOURCES).index(usual), width=210, on_change=keep,
-                          key="experiments-source", format_func=_SOURCES.__getitem__, args=("source",))  # fmt: skip
-    return chosen or usual
 
 
 def choose_section() -> str:

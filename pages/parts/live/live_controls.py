@@ -203,15 +203,10 @@ def prompt_views(chosen: Setup) -> None:
     with opened, error_notice():
         prompts = services().generation.prompts(specification(chosen))
         for tab, prompt in zip(st.tabs(list(TAGS[: len(prompts)])), prompts, strict=True):
-            with tab:
-                _prompt(prompt, prompts[0])
-
-
-def _prompt(prompt: str, first: str) -> None:
-    if prompt == first:
-        st.code(prompt, language=None, wrap_lines=True)
-        return
-    st.text("Against A’s:")
-    # "?" lines point at the changed characters of the line above them, for a terminal.
-    lines = [line for line in difflib.ndiff(first.splitlines(), prompt.splitlines()) if not line.startswith("?")]
-    st.code("\n".join(lines), language="diff", wrap_lines=True)
+            if prompt == prompts[0]:
+                tab.code(prompt, language=None, wrap_lines=True)
+                continue
+            tab.text("Against A’s:")
+            # "?" lines point at the changed characters of the line above them, for a terminal.
+            lines = difflib.ndiff(prompts[0].splitlines(), prompt.splitlines())
+            tab.code("\n".join(line for line in lines if not line.startswith("?")), language="diff", wrap_lines=True)

@@ -91,7 +91,15 @@ class PooledFigures:
     @cached_property
     def passes(self) -> dict[int, Estimate]:
         """pass@k by k = 2, 4, 8, ... and the samples that every problem of every seed has; {} for one sample."""
-        return _passes(self._seeds)
+        counts = [_right_of(own) for own in self._seeds]
+        # The fewest samples of any problem: beyond them problems would drop out, and the k would be of different ones.
+        most = min((n for own in counts for _, n in own.values()), default=0)
+        found: dict[int, Estimate] = {}
+        for k in pass_sizes(most):
+            chances = [{problem: pass_chance(c, n, k) for problem, (c, n) in own.items()} for own in counts]
+            estimate = mean_share([*_over_seeds(chances).values()], sum(n for own in counts for _, n in own.values()))
+            found |= {k: estimate} if estimate else {}
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,18 +218,6 @@ def _known(seeds: Sequence[RunNumbers]) -> tuple[Vector, Vector]:
         both.append(_by_problem(problems, own.finished[known] * own.right[known]))
     first, second = _over_seeds(finished), _over_seeds(both)
     return np.array(list(first.values())), np.array([second[problem] for problem in first])
-
-
-def _passes(seeds: Sequence[RunNumbers]) -> dict[int, Estimate]:
-    counts = [_right_of(own) for own in seeds]
-    # The fewest samples of any problem: beyond them problems would drop out, and the k would be of different ones.
-    most = min((n for own in counts for _, n in own.values()), default=0)
-    found: dict[int, Estimate] = {}
-    for k in pass_sizes(most):
-        chances = [{problem: pass_chance(c, n, k) for problem, (c, n) in own.items()} for own in counts]
-        estimate = mean_share([*_over_seeds(chances).values()], sum(n for own in counts for _, n in own.values()))
-        found |= {k: estimate} if estimate else {}
-    return found
 
 
 def _right_of(own: RunNumbers) -> dict[str, tuple[int, int]]:

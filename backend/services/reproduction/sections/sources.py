@@ -9,7 +9,7 @@ from backend.services.reproduction.sections.arms import Arms, set_title
 from backend.services.reproduction.sections.section_parts import count
 from backend.services.traces.comparison import ComparedProblem, ComparisonService
 from backend.services.traces.run_pairs import Pair
-from backend.services.traces.trace_reader import OpenTrace, TraceService
+from backend.services.traces.trace_reader import TraceService
 
 _EACH = 2  # problems shown of a pair: they make the point, they prove nothing
 
@@ -110,14 +110,10 @@ def _both(
     for run, side in zip(runs, problem.sides, strict=False):
         traces = [reader.open(sample.trace, lexicon.id) for sample in comparison.samples(run, problem.id)]
         chosen = next((trace for trace in traces if trace.verdict(GRADERS[0]).correct is side.right), traces[0])
-        found.append(_shown(chosen))
+        verdict, cues = chosen.verdict(GRADERS[0]), chosen.response_cues
+        judged = {True: "right", False: "wrong", None: "no verdict"}[verdict.correct]
+        judged += f", answer {visible(verdict.answer, 80)}" if verdict.answer else ""
+        number = f"{len(cues)} cue{'' if len(cues) == 1 else 's'}"
+        facts = f"{judged}; {number}, {chosen.length:,} {chosen.run.length_unit}"
+        found.append(ShownTrace(chosen.run.label, chosen.question, facts, chosen.text, cues))
     return found
-
-
-def _shown(trace: OpenTrace) -> ShownTrace:
-    verdict = trace.verdict(GRADERS[0])
-    word = {True: "right", False: "wrong", None: "no verdict"}[verdict.correct]
-    judged = f"{word}, answer {visible(verdict.answer, 80)}" if verdict.answer else word
-    cues = len(trace.response_cues)
-    facts = f"{judged}; {cues} cue{'' if cues == 1 else 's'}, {trace.length:,} {trace.run.length_unit}"
-    return ShownTrace(trace.run.label, trace.question, facts, trace.text, trace.response_cues)
