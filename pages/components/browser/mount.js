@@ -20,8 +20,7 @@
  * @template Data @param {new (parent: ShadowRoot) => View<Data>} ViewClass
  * @returns {(component: Component<Data>) => (() => void)} */
 export function mount(ViewClass) {
-  /** @type {WeakMap<ShadowRoot, View<Data>>} */
-  const views = new WeakMap();
+  /** @type {WeakMap<ShadowRoot, View<Data>>} */ const views = new WeakMap();
   return (component) => {
     const { parentElement } = component;
     const view = views.get(parentElement) ?? new ViewClass(parentElement);

@@ -5,8 +5,7 @@ export class Offsets {
   /** @param {string} text */
   constructor(text) {
     this.units = text.length;
-    /** @type {number[]} the unit offset of each high surrogate that starts a pair, ascending */
-    this.astral = [];
+    /** @type {number[]} the unit offset of each high surrogate that starts a pair, ascending */ this.astral = [];
     // Most traces hold no pair at all: one scan is cheaper than the iterator over none.
     if (/[\ud800-\udbff]/.test(text)) {
       for (const pair of text.matchAll(/[\ud800-\udbff][\udc00-\udfff]/g)) this.astral.push(pair.index);

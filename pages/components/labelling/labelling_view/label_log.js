@@ -22,8 +22,7 @@
 export class LabelLog {
   /** @param {LabelRow[]} rows rows the server has */
   constructor(rows) {
-    /** @type {Map<string, LabelRow>} by id */
-    this.rows = new Map();
+    /** @type {Map<string, LabelRow>} by id */ this.rows = new Map();
     this.added = 0;
     this.lastSeq = 0;
     rows.forEach((row) => this.learn(row));

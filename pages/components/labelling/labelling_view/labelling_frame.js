@@ -40,8 +40,7 @@ export class LabellingFrame {
    * @param {FrameHandlers} handlers */
   constructor(parent, { className, textTitle, aboveText, sidebar, dialog }, handlers) {
     this.handlers = handlers;
-    /** @type {Outbox | null} */
-    this.outbox = null;
+    /** @type {Outbox | null} */ this.outbox = null;
     this.owner = "";
     const scroller = el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": textTitle });
     this.view = new TextView(scroller);

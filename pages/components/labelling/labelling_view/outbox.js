@@ -37,12 +37,9 @@ export class Outbox {
     this.onSaved = onSaved;
     this.onChange = onChange;
     this.onTokenRefused = onTokenRefused;
-    /** @type {WaitingRow[]} */
-    this.rows = [...storage.all("row").values()].sort((a, b) => a.order - b.order);
-    /** @type {Refusal[]} */
-    this.refused = [...storage.all("refused").values()];
-    /** @type {Map<string, ItemMark>} by item */
-    this.marks = storage.all("mark");
+    /** @type {WaitingRow[]} */ this.rows = [...storage.all("row").values()].sort((a, b) => a.order - b.order);
+    /** @type {Refusal[]} */ this.refused = [...storage.all("refused").values()];
+    /** @type {Map<string, ItemMark>} by item */ this.marks = storage.all("mark");
     // From the clock: another tab's rows, and those of an hour ago, keep their places before or after these.
     this.order = Math.max(Date.now() * 1000, ...this.rows.map(({ order }) => order));
     this.failures = 0;
@@ -50,14 +47,12 @@ export class Outbox {
     this.token = "";
     this.url = "";
     this.item = "";
-    /** @type {() => number} */
-    this.lastSeq = () => 0;
+    /** @type {() => number} */ this.lastSeq = () => 0;
     this.busy = false;
     this.closed = false;
     this.oneByOne = false;
     this.askAgain = false;
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.timer = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */ this.timer = undefined;
   }
 
   /** Says who sends now, and which item is open here.
@@ -164,8 +159,7 @@ export class Outbox {
   /** Drops what was sent of a mark and keeps what changed while it was on its way.
    * @param {string} item @param {ItemMark} sent */
   dropMark(item, sent) {
-    /** @type {Record<string, unknown>} */
-    const before = { ...sent };
+    /** @type {Record<string, unknown>} */ const before = { ...sent };
     const { seconds = 0, ...now } = this.marks.get(item) ?? {};
     /** @type {ItemMark} */
     const left = Object.fromEntries(Object.entries(now).filter(([name, value]) => value !== before[name]));

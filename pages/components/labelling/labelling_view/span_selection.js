@@ -30,24 +30,18 @@ export class SpanSelection {
     this.view = view;
     this.onChosen = onChosen;
     this.onPointed = onPointed;
-    /** @type {Span | null} */
-    this.span = null;
-    /** @type {"mouse" | "keyboard"} how it was chosen */
-    this.how = "keyboard";
-    /** @type {Words | null} */
-    this.words = null;
+    /** @type {Span | null} */ this.span = null;
+    /** @type {"mouse" | "keyboard"} how it was chosen */ this.how = "keyboard";
+    /** @type {Words | null} */ this.words = null;
     this.word = -1; // where the caret stands; -1 before its first step
-    /** @type {number | null} the word at which a selection by caret begins */
-    this.anchor = null;
-    /** @type {number | null} the word it has come to */
-    this.head = null;
+    /** @type {number | null} the word at which a selection by caret begins */ this.anchor = null;
+    /** @type {number | null} the word it has come to */ this.head = null;
     /**
      * Where the button went down: `gap` between characters, and `edges`, which it may mean for a drag over words.
      * @type {{gap: number, edges: Span[], x: number, y: number, top: number, moved: boolean, span: Span | null} | null}
      */
     this.press = null;
-    /** @type {Range | null} what is highlighted */
-    this.range = null;
+    /** @type {Range | null} what is highlighted */ this.range = null;
     const { scroller } = view;
     scroller.addEventListener("pointerdown", (event) => this.down(event));
     scroller.addEventListener("pointermove", (event) => this.move(event));

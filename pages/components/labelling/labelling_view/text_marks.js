@@ -26,8 +26,7 @@ const BLOCK_UNITS = 1_500;
  * @returns {[number, number][]}
  */
 export function blocksOf(text, start, end) {
-  /** @type {[number, number][]} */
-  const found = [];
+  /** @type {[number, number][]} */ const found = [];
   for (let at = start; at < end; ) {
     const line = at + BLOCK_UNITS >= end ? -1 : text.indexOf("\n", at + BLOCK_UNITS);
     const to = line < 0 || line >= end ? end : line + 1;
@@ -40,8 +39,7 @@ export function blocksOf(text, start, end) {
 /** Gives marks that overlap lines of their own, the first nearest to the words.
  * @param {Mark[]} marks in order of start, the longer first @returns {PlacedMark[]} */
 export function withLevels(marks) {
-  /** @type {number[]} where each line becomes free */
-  const free = [];
+  /** @type {number[]} where each line becomes free */ const free = [];
   return marks.map((mark) => {
     if (mark.level !== undefined) return { ...mark, level: mark.level };
     let level = free.findIndex((end) => end <= mark.start);

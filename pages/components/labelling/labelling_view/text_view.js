@@ -25,10 +25,8 @@ export class TextView {
     this.text = "";
     this.start = 0;
     this.end = 0;
-    /** @type {Block[]} */
-    this.blocks = [];
-    /** @type {WeakMap<Element, Block>} */
-    this.blockOf = new WeakMap();
+    /** @type {Block[]} */ this.blocks = [];
+    /** @type {WeakMap<Element, Block>} */ this.blockOf = new WeakMap();
   }
 
   /** Shows another text, of which [start, end) may be labelled.

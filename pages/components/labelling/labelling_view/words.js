@@ -11,10 +11,8 @@ export class Words {
    * @param {number} end only words of text[start:end] count
    */
   constructor(text, start, end) {
-    /** @type {number[]} */
-    this.starts = [];
-    /** @type {number[]} */
-    this.ends = [];
+    /** @type {number[]} */ this.starts = [];
+    /** @type {number[]} */ this.ends = [];
     const segmenter = new Intl.Segmenter("en", { granularity: "word" });
     for (const { segment, index, isWordLike } of segmenter.segment(text.slice(start, end))) {
       if (!isWordLike) continue;

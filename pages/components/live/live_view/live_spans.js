@@ -9,8 +9,7 @@ import { disjoint } from "../../viewer/trace_view/spans.js";
  * @param {Pick<import("./job_state.js").Trace, "marks" | "tags" | "offsets" | "freshFrom">} trace
  * @param {import("../../viewer/trace_view/marked_text.js").Group[]} groups @param {number} from */
 export function liveSpans({ marks, tags, offsets, freshFrom }, groups, from) {
-  /** @type {(CueSpan | TagSpan)[]} */
-  const spans = [];
+  /** @type {(CueSpan | TagSpan)[]} */ const spans = [];
   marks.forEach(([start, end, entry, group], index) => {
     if (offsets.toUnits(end) <= from) return;
     spans.push({ kind: "cue", index, start: offsets.toUnits(start), end: offsets.toUnits(end), entry, group,

@@ -114,8 +114,7 @@ export class LiveText {
   /** @param {number} start @param {number} end @param {(parent: DocumentFragment, carry: Carry) => void} paint */
   run(start, end, paint) {
     if (start >= end) return;
-    /** @type {Carrier[]} */
-    const carriers = [];
+    /** @type {Carrier[]} */ const carriers = [];
     const drawn = document.createDocumentFragment();
     paint(drawn, (node, at) => {
       carriers.push({ node, start: at });

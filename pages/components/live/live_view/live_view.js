@@ -137,8 +137,7 @@ export class LiveView {
     const { expected } = this.data;
     if (!expected) return null;
     const { arms, problems, samples, asked } = expected;
-    /** @type {Focus} */
-    const focus = [Math.min(this.focus[0], problems - 1), Math.min(this.focus[1], samples - 1)];
+    /** @type {Focus} */ const focus = [Math.min(this.focus[0], problems - 1), Math.min(this.focus[1], samples - 1)];
     const unknown = { question: "", gold: null };
     return { arms: arms.map((arm) => ({ ...arm, banned: [], bans: 0 })), samples, focus,
       problems: Array.from({ length: problems }, (_, k) => (k === focus[0] ? asked : unknown)) };
@@ -227,8 +226,7 @@ export class LiveView {
   show(place) {
     const { plan } = this.state;
     if (!plan) return;
-    /** @type {Focus} */
-    const focus = [Math.floor(place / plan.samples), place % plan.samples];
+    /** @type {Focus} */ const focus = [Math.floor(place / plan.samples), place % plan.samples];
     if (focus.join() === this.focus.join()) return;
     this.listen(focus);
     this.send("focus", focus);
@@ -293,8 +291,7 @@ export class LiveView {
 /** @param {import("./job_state.js").JobRow} job @param {boolean} begun whether a trace has begun */
 function jobWords(job, begun) {
   const amount = job.total > 1 ? `${job.done.toLocaleString("en")} of ${count(job.total, "trace")}` : "writing";
-  /** @type {Record<string, string>} */
-  const words = {
+  /** @type {Record<string, string>} */ const words = {
     queued: job.before ? `queued, ${count(job.before, "job")} before it` : "queued, next",
     running: begun ? amount : job.message || "running",
     cancelling: "stopping", done: "done", failed: "failed", cancelled: "cancelled",

@@ -59,8 +59,7 @@ export class Scoreboard {
   /** @param {Plan} plan @param {import("./job_state.js").Arm} arm @param {string} tag */
   addRow({ problems, samples }, { title, notes }, tag) {
     const [right, wrong, open] = ["right", "wrong", "open"].map((name) => el("i", { class: name }));
-    /** @type {Row} */
-    const row = {
+    /** @type {Row} */ const row = {
       share: el("span", { class: "share" }), right, wrong, open,
       bar: el("span", { class: "bar", role: "img" }, right, wrong, open),
       doubts: el("span", { class: "num" }), tokens: el("span", { class: "num" }), drawn: [],

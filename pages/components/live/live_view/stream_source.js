@@ -71,8 +71,7 @@ export class StreamSource {
   /** @param {EventSource} stream @param {MessageEvent<string>} event */
   received(stream, event) {
     if (stream !== this.stream) return;
-    /** @type {{ items: Item[], back: boolean }} */
-    const { items, back } = JSON.parse(event.data);
+    /** @type {{ items: Item[], back: boolean }} */ const { items, back } = JSON.parse(event.data);
     const stands = items.every(({ k }) => k === "job" || k === "over"); // these carry no number
     const number = Number(event.lastEventId);
     if (!stands && number <= this.last) return;

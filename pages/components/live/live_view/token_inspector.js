@@ -122,8 +122,7 @@ export class TokenInspector {
   /** @param {KeyboardEvent} event */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target !== this.pane.scroller || !this.trace.ends.length) return;
-    /** @type {Record<string, () => unknown>} */
-    const acts = {
+    /** @type {Record<string, () => unknown>} */ const acts = {
       ArrowRight: () => this.step(1),
       ArrowLeft: () => this.step(-1),
       Enter: () => this.chosen >= 0 && !this.form.hidden && this.input.focus(),

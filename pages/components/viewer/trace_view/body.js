@@ -195,8 +195,7 @@ export class Body {
       place.selectNodeContents(source);
       place.collapse(!isEnd);
     }
-    /** @type {Before} */
-    const before = (node, edge) => place.comparePoint(node, edge) < 0;
+    /** @type {Before} */ const before = (node, edge) => place.comparePoint(node, edge) < 0;
     const chunks = this.chunksOf(doc);
     try {
       const k = partition(chunks.length, (i) => before(chunks[i].el, chunks[i].el.childNodes.length));
@@ -218,8 +217,7 @@ export class Body {
 
   /** The part of each document between two DOM positions, empty parts left out. @param {AbstractRange} selected */
   parts(selected) {
-    /** @type {[doc: MarkedText, start: number, end: number][]} */
-    const found = [];
+    /** @type {[doc: MarkedText, start: number, end: number][]} */ const found = [];
     for (const doc of this.docs) {
       const start = this.offsetOf(doc, selected.startContainer, selected.startOffset, false);
       const end = this.offsetOf(doc, selected.endContainer, selected.endOffset, true);
@@ -237,8 +235,7 @@ export class Body {
    * @param {number} [share]
    */
   reveal(doc, start, end, share = 1 / 3) {
-    /** @type {Goal} */
-    const goal = { doc, start, end, share, frames: HOLD_FRAMES };
+    /** @type {Goal} */ const goal = { doc, start, end, share, frames: HOLD_FRAMES };
     this.goal = goal;
     const hold = () => {
       if (this.goal !== goal || goal.frames-- <= 0) return;

@@ -11,8 +11,7 @@ const SPARK_BARS = 48;
  * @param {PlacedCue[]} cues @param {number} size  of the text
  * @returns {{ letter: string, top: number, left: number, width: number }[]} in percent */
 export function tickPlaces(cues, size) {
-  /** @type {Map<number, Set<string>>} */
-  const rows = new Map();
+  /** @type {Map<number, Set<string>>} */ const rows = new Map();
   for (const { start, letter } of cues) {
     const row = Math.floor((start / Math.max(1, size)) * MAP_ROWS);
     rows.set(row, (rows.get(row) ?? new Set()).add(letter));

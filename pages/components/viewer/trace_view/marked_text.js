@@ -35,8 +35,7 @@ export class MarkedText {
     this.offsets = new Offsets(this.text);
     this.groups = groups;
     const size = this.offsets.points;
-    /** @type {Cue[]} */
-    this.cues = data.cues
+    /** @type {Cue[]} */ this.cues = data.cues
       .filter(([start, end]) => 0 <= start && start < end && end <= size)
       .map(([start, end, group, entry], index) => ({
         kind: "cue",
@@ -47,11 +46,9 @@ export class MarkedText {
         letter: groups[group].letter,
         entry: data.entries[entry],
       }));
-    /** @type {(Cue | Formula)[]} what is drawn, disjoint and in order */
-    this.spans = this.cues;
+    /** @type {(Cue | Formula)[]} what is drawn, disjoint and in order */ this.spans = this.cues;
     this.windowed = this.text.length > WINDOWED_FROM;
-    /** @type {Loop[]} */
-    this.loops = loops
+    /** @type {Loop[]} */ this.loops = loops
       .filter(([start, end]) => 0 <= start && start < end && end <= size)
       .map(([start, end]) => beginAtLine(this.text, this.offsets.toUnits(start), this.offsets.toUnits(end)));
     this.segments = segmentsOf(this.text.length, this.offsets, sections).flatMap((segment) => cutByLoops(segment, this.loops));
@@ -65,8 +62,7 @@ export class MarkedText {
    */
   layOver(mathematics, edges) {
     const borders = this.segments.map(({ end }) => end);
-    /** @type {Formula[]} */
-    const formulas = (mathematics?.spans ?? []).map(([start, end, tree, display]) => ({
+    /** @type {Formula[]} */ const formulas = (mathematics?.spans ?? []).map(([start, end, tree, display]) => ({
       kind: "formula",
       start: this.offsets.toUnits(start),
       end: this.offsets.toUnits(end),
@@ -98,8 +94,7 @@ export class MarkedText {
    * @returns {[start: number, end: number][]}
    */
   cuts(start, end) {
-    /** @type {[number, number][]} */
-    const pieces = [];
+    /** @type {[number, number][]} */ const pieces = [];
     let at = start;
     while (at < end) {
       let cut = this.lineEnd(at + CHUNK, end);
@@ -177,8 +172,7 @@ function beginAtLine(text, start, end) {
 
 /** A segment in pieces that lie in one of the loops or in none. @param {Segment} segment @param {Loop[]} loops */
 function cutByLoops(segment, loops) {
-  /** @type {Segment[]} */
-  const pieces = [];
+  /** @type {Segment[]} */ const pieces = [];
   let at = segment.start;
   for (const loop of loops) {
     const [start, end] = [Math.max(loop.start, at), Math.min(loop.end, segment.end)];
@@ -194,8 +188,7 @@ function cutByLoops(segment, loops) {
 /** Sections in order plus the text between them, so that every character is drawn once.
  * @param {number} size @param {Offsets} offsets @param {SectionData[]} sections */
 function segmentsOf(size, offsets, sections) {
-  /** @type {Segment[]} */
-  const segments = [];
+  /** @type {Segment[]} */ const segments = [];
   let at = 0;
   const known = sections
     .map(([name, start, end]) => ({ name, start: offsets.toUnits(start), end: offsets.toUnits(end) }))

@@ -17,10 +17,8 @@ const LONG_FORMULA = 70;
 /** Draws doc.text[start:end] into parent and returns the carriers of its offsets, in order.
  * @param {ParentNode} parent @param {MarkedText} doc @param {number} start @param {number} end */
 export function paintText(parent, doc, start, end) {
-  /** @type {Carrier[]} */
-  const carriers = [];
-  /** @type {import("./cue_paint.js").Carry} */
-  const carry = (node, at) => carriers.push({ node, start: at });
+  /** @type {Carrier[]} */ const carriers = [];
+  /** @type {import("./cue_paint.js").Carry} */ const carry = (node, at) => carriers.push({ node, start: at });
   let at = start;
   for (const span of doc.spansIn(start, end)) {
     appendText(parent, doc.text, at, span.start, carry);

@@ -106,8 +106,7 @@ export class TokenColours {
 
   /** @param {Tokens} tokens @param {Chunk} chunk */
   paint(tokens, chunk) {
-    /** @type {Painted["drawn"]} */
-    const drawn = [];
+    /** @type {Painted["drawn"]} */ const drawn = [];
     for (const [shade, start, end] of tokens.stretches(chunk.start, chunk.end)) {
       const registry = shadeHighlight(shade);
       const [from, to] = [this.pane.body.boundary(chunk, start), this.pane.body.boundary(chunk, end)];

@@ -73,8 +73,7 @@ export class Tokens {
   /** Stretches of one shade that begin in tokens reaching into [start, end), cut to it.
    * @param {number} start @param {number} end */
   stretches(start, end) {
-    /** @type {[shade: string, start: number, end: number][]} */
-    const found = [];
+    /** @type {[shade: string, start: number, end: number][]} */ const found = [];
     for (let token = this.from(start); token < this.size && this.starts[token] < end; token++) {
       const shade = this.shade(token);
       const [from, to] = [Math.max(start, this.starts[token]), Math.min(end, this.ends[token])];

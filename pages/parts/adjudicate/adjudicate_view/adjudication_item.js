@@ -24,10 +24,8 @@ export class AdjudicationItem {
     this.end = this.offsets.toUnits(data.end);
     this.words = new Words(data.text, this.start, this.end);
     this.settled = data.settled;
-    /** @type {Place[]} */
-    this.places = [];
-    /** @type {number | null} the number of a place */
-    this.current = null;
+    /** @type {Place[]} */ this.places = [];
+    /** @type {number | null} the number of a place */ this.current = null;
     this.isNamed = false; // whether lanes bear people's names
   }
 

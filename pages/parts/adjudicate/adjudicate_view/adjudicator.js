@@ -45,10 +45,8 @@ export class Adjudicator {
     });
     this.view = this.frame.view;
     this.selection = new SpanSelection(this.view, { onChosen: () => this.draw(), onPointed: (keys) => this.goToMark(keys) });
-    /** @type {Component<AdjudicateData> | null} */
-    this.component = null;
-    /** @type {AdjudicationItem | null} */
-    this.opened = null;
+    /** @type {Component<AdjudicateData> | null} */ this.component = null;
+    /** @type {AdjudicationItem | null} */ this.opened = null;
     this.isSettling = false; // settled here, and the server doesn't know yet
     this.frame.onKey((event) => this.answerKey(event));
   }

@@ -16,14 +16,12 @@ const LANE_LETTERS = "ABCDEFGHIJKLMNOPQRST";
 /** @param {Lane[]} lanes @param {LabelRow[]} gold what stands as gold
  * @returns {Place[]} in order; a place is decided once it has gold, a rejection included */
 export function placesOf(lanes, gold) {
-  /** @type {{start: number, end: number, label?: LaneLabel, gold?: LabelRow}[]} */
-  const spans = [
+  /** @type {{start: number, end: number, label?: LaneLabel, gold?: LabelRow}[]} */ const spans = [
     ...lanes.flatMap(({ labels }, lane) => labels.map((row) => ({ start: row.start, end: row.end, label: { ...row, lane } }))),
     ...gold.map((row) => ({ start: row.start, end: row.end, gold: row })),
   ];
   spans.sort((a, b) => a.start - b.start || a.end - b.end);
-  /** @type {Place[]} */
-  const places = [];
+  /** @type {Place[]} */ const places = [];
   for (const span of spans) {
     let place = places.at(-1);
     // Labels that only touch are two places: they can be decided apart.

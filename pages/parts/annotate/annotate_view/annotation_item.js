@@ -36,11 +36,9 @@ export class AnnotationItem {
     this.start = this.offsets.toUnits(data.start);
     this.end = this.offsets.toUnits(data.end);
     this.words = new Words(data.text, this.start, this.end);
-    /** @type {Cue[]} */
-    this.cues = data.cues.map(([start, end, entry, group], index) => (
+    /** @type {Cue[]} */ this.cues = data.cues.map(([start, end, entry, group], index) => (
       { index, start, end, entry, group, from: this.offsets.toUnits(start), to: this.offsets.toUnits(end) }));
-    /** @type {Current | null} */
-    this.current = null;
+    /** @type {Current | null} */ this.current = null;
     this.state = data.state;
   }
 
@@ -156,8 +154,7 @@ export class AnnotationItem {
   similarPlaces(cue, span, key) {
     const { text } = this.data;
     // Cues by their entry and not by their words: an entry is a pattern, and its hits differ in words.
-    /** @type {[number, number, MachineCue | null][]} */
-    const found = cue
+    /** @type {[number, number, MachineCue | null][]} */ const found = cue
       ? this.cues.filter(({ entry }) => entry === cue.entry).map((one) => [one.from, one.to, this.machineCue(one)])
       : span ? occurrences(text, text.slice(...span), this.start, this.end, this.words).map(([from, to]) => [from, to, null]) : [];
     return found.map(([from, to, machine]) => ({ ...this.place(from, to), machine, context: this.context(from, to) }))

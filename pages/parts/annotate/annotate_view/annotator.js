@@ -48,12 +48,9 @@ export class Annotator {
     this.selection = new SpanSelection(this.view, {
       onChosen: (span, walking) => this.chosen(span, walking), onPointed: (keys) => this.navigation.toMark(keys) });
     this.time = el("span", { class: "time", title: "Time at work on this item" });
-    /** @type {Component<AnnotateData> | null} */
-    this.component = null;
-    /** @type {{item: AnnotationItem, keymap: Keymap} | null} */
-    this.opened = null;
-    /** @type {string | null} the item that is finished once the server knows */
-    this.finishing = null;
+    /** @type {Component<AnnotateData> | null} */ this.component = null;
+    /** @type {{item: AnnotationItem, keymap: Keymap} | null} */ this.opened = null;
+    /** @type {string | null} the item that is finished once the server knows */ this.finishing = null;
     this.listen();
   }
 
@@ -147,8 +144,7 @@ export class Annotator {
 
   /** @param {string} command as the keymap names it */
   act(command) {
-    /** @type {Record<string, () => void>} */
-    const reading = {
+    /** @type {Record<string, () => void>} */ const reading = {
       next: () => this.navigation.walk(1), back: () => this.navigation.walk(-1), help: () => this.dialogs.showKeys(this.keymap),
       forth: () => this.send("move", 1), before: () => this.send("move", -1),
     };
@@ -161,8 +157,7 @@ export class Annotator {
   /** @param {string} command one that writes */
   change(command) {
     const { commands, item } = this;
-    /** @type {Record<string, () => void>} */
-    const writing = {
+    /** @type {Record<string, () => void>} */ const writing = {
       accept: () => commands.accept(), no: () => commands.refuse(), withdraw: () => commands.withdraw(item.currentRow()),
       undo: () => commands.undo(), use: () => commands.nextUse(), comment: () => this.comment(), every: () => commands.labelSimilar(),
       flag: () => this.setState(item.state === "flagged" ? "open" : "flagged"), done: () => this.finish(),

@@ -13,8 +13,7 @@ export class LabelCommands {
   /** @param {Annotator} annotator */
   constructor(annotator) {
     this.annotator = annotator;
-    /** @type {string | null} the label that every selection gets until Escape */
-    this.armed = null;
+    /** @type {string | null} the label that every selection gets until Escape */ this.armed = null;
   }
 
   /** Gives a label to what is chosen, else to the current cue or label; where nothing is, arms it.

@@ -8,8 +8,7 @@ export function occurrences(text, quote, from, to, words) {
   const needle = quote.toLowerCase();
   // "İ" becomes two units in lower case: places found in `hay` would not be places in `text`.
   if (!needle.trim() || hay.length !== text.length) return [];
-  /** @type {[start: number, end: number][]} */
-  const found = [];
+  /** @type {[start: number, end: number][]} */ const found = [];
   for (let at = hay.indexOf(needle, from); at >= 0 && at + needle.length <= to; at = hay.indexOf(needle, at + 1)) {
     const whole = words.snap(at, at + needle.length);
     if (whole && whole[0] === at && whole[1] === at + needle.length) found.push([at, at + needle.length]);
