@@ -13,11 +13,8 @@ import { TAGS } from "./arm_tags.js";
 import { LiveText } from "./live_text.js";
 import { TokenInspector } from "./token_inspector.js";
 
-/**
- * @typedef {import("./job_state.js").Arm} Arm
- * @typedef {import("./job_state.js").Trace} Trace
- * @typedef {import("./token_inspector.js").ColumnHost} ColumnHost
- */
+/** @import { Arm, Trace } from "./job_state.js" */
+/** @import { ColumnHost } from "./token_inspector.js" */
 
 /** @type {Record<string, string>} */
 const ENDINGS = {

@@ -6,10 +6,7 @@ import { el } from "../../browser/element.js";
 import { onFrame } from "../../browser/on_frame.js";
 import { appendText } from "../../browser/text_nodes.js";
 
-/**
- * @typedef {import("./marked_text.js").Cue} Cue
- * @typedef {import("./marked_text.js").MarkedText} MarkedText
- */
+/** @import { Cue, MarkedText } from "./marked_text.js" */
 
 const HIT_ROWS = 400; // made at a time, as they are scrolled to
 
