@@ -6,13 +6,13 @@ import { listenForKeys } from "../../browser/keyboard.js";
 import { onFrame } from "../../browser/on_frame.js";
 import { heightBelow } from "../../browser/window_height.js";
 import { BrowserStorage } from "./browser_storage.js";
+import { LabelSession } from "./label_session.js";
 import { Outbox, postLabels } from "./outbox.js";
 import { SaveStatus } from "./save_status.js";
 import { TextView } from "./text_view.js";
 
 /** @import { LabelKind } from "./label_kinds.js" */
 /** @import { LabelRow } from "./label_log.js" */
-/** @import { LabelSession } from "./label_session.js" */
 
 /**
  * What the page sends of an item in either view. Offsets are code points; `why` says why it isn't writable.
@@ -22,14 +22,7 @@ import { TextView } from "./text_view.js";
  *   writable: boolean, why: string,
  * }} ItemData
  */
-/**
- * @typedef {{
- *   onSaved: (saved: Map<string, number>, news: LabelRow[]) => void,
- *   onOutboxChange: () => void,
- *   onTokenRefused: () => void,
- *   onForgetRefused: () => void,
- * }} FrameHandlers
- */
+/** The view that stands in a frame. @typedef {{draw(): void, drawSaved(): void, send(name: string, value: unknown): void}} FramedView */
 
 // About ten lines of text over the palette; in a lower window the page scrolls instead.
 const LEAST_HEIGHT = 460;
@@ -37,14 +30,18 @@ const LEAST_HEIGHT = 460;
 export class LabellingFrame {
   /** @param {ShadowRoot} parent
    * @param {{className: string, textTitle: string, aboveText?: HTMLElement, sidebar: HTMLElement, dialog: HTMLElement}} parts
-   * @param {FrameHandlers} handlers */
-  constructor(parent, { className, textTitle, aboveText, sidebar, dialog }, handlers) {
-    this.handlers = handlers;
+   * @param {FramedView} framed */
+  constructor(parent, { className, textTitle, aboveText, sidebar, dialog }, framed) {
+    this.framed = framed;
+    /** @type {LabelSession | null} of the item that is open */ this.session = null;
     /** @type {Outbox | null} */ this.outbox = null;
     this.owner = "";
     const scroller = el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": textTitle });
     this.view = new TextView(scroller);
-    this.saveStatus = new SaveStatus(handlers.onForgetRefused);
+    this.saveStatus = new SaveStatus(() => {
+      this.session?.dropRefused();
+      framed.draw();
+    });
     this.top = el("div", { class: "top" });
     this.palette = el("div", { class: "palette", role: "toolbar", "aria-label": "Labels" });
     this.status = el("div", { class: "status", role: "status", "aria-live": "polite" });
@@ -90,24 +87,30 @@ export class LabellingFrame {
     this.root.style.setProperty("--an-height", `${height}px`);
   }
 
-  /** Opens the storage and the outbox of a person in a project, unless they are open.
+  /** The session of an item's labels, a new one unless it is open, with the outbox of its person in a project.
    * @param {ItemData} data
    * @param {string} part of the storage: annotators' and adjudicators' rows go to different routes
-   * @returns {{storage: BrowserStorage, outbox: Outbox}} */
-  enter(data, part = "") {
-    const owner = `${data.person}.${data.project}${part}`;
-    if (this.outbox && this.owner === owner) return { storage: this.outbox.storage, outbox: this.outbox };
-    this.owner = owner;
-    // What another person left waiting stays in the browser: it is sent under their name or not at all.
-    this.outbox?.close();
-    const storage = new BrowserStorage(owner);
-    const { onSaved, onOutboxChange, onTokenRefused } = this.handlers;
-    this.outbox = new Outbox({ storage, post: postLabels, onSaved, onChange: onOutboxChange, onTokenRefused });
-    return { storage, outbox: this.outbox };
+   * @returns {LabelSession} */
+  enter({ person, project, item, rows }, part = "") {
+    const { framed } = this;
+    const owner = `${person}.${project}${part}`;
+    if (!this.outbox || this.owner !== owner) {
+      this.owner = owner;
+      // What another person left waiting stays in the browser: it is sent under their name or not at all.
+      this.outbox?.close();
+      this.outbox = new Outbox({ storage: new BrowserStorage(owner), post: postLabels, onChange: () => framed.drawSaved(),
+        onSaved: (saved, news) => this.session?.learn(saved, news) && framed.draw(),
+        onTokenRefused: () => framed.send("renew", performance.now()) });
+    }
+    const { outbox, session } = this;
+    if (session?.item !== item || session.outbox !== outbox) return new LabelSession({ item, rows, outbox, storage: outbox.storage });
+    session.learn(new Map(), rows);
+    return session;
   }
 
   /** @param {ItemData} data @param {LabelSession} session */
   connect({ token, url, item }, session) {
+    this.session = session;
     this.outbox?.connect({ token, url, item, lastSeq: () => session.log.lastSeq });
   }
 

@@ -7,7 +7,6 @@ import { mount } from "../../../components/browser/mount.js";
 import { appendText } from "../../../components/browser/text_nodes.js";
 import { labelChip } from "../../../components/labelling/labelling_view/label_chip.js";
 import { newRow, withdrawal } from "../../../components/labelling/labelling_view/label_log.js";
-import { LabelSession } from "../../../components/labelling/labelling_view/label_session.js";
 import { LabellingFrame } from "../../../components/labelling/labelling_view/labelling_frame.js";
 import { keyTerms, ModalDialog } from "../../../components/labelling/labelling_view/modal_dialog.js";
 import { ARROWS, SpanSelection } from "../../../components/labelling/labelling_view/span_selection.js";
@@ -19,6 +18,7 @@ import { PlacesList } from "./places_list.js";
 
 /** @import { Component } from "../../../components/browser/mount.js" */
 /** @import { LabelRow } from "../../../components/labelling/labelling_view/label_log.js" */
+/** @import { LabelSession } from "../../../components/labelling/labelling_view/label_session.js" */
 /** @import { Span } from "../../../components/labelling/labelling_view/words.js" */
 /** @import { AdjudicateData } from "./adjudication_item.js" */
 /** @import { Command, PlaceCommand } from "./adjudicate_keys.js" */
@@ -37,12 +37,7 @@ export class Adjudicator {
     this.frame = new LabellingFrame(parent, {
       className: "an adj", textTitle: "The text with everybody’s labels", aboveText: this.lanes,
       sidebar: this.placesList.element, dialog: this.dialog.element,
-    }, {
-      onSaved: (saved, news) => this.learn(saved, news),
-      onOutboxChange: () => this.drawSaved(),
-      onTokenRefused: () => this.send("renew", performance.now()),
-      onForgetRefused: () => this.forgetRefused(),
-    });
+    }, this);
     this.view = this.frame.view;
     this.selection = new SpanSelection(this.view, { onChosen: () => this.draw(), onPointed: (keys) => this.goToMark(keys) });
     /** @type {Component<AdjudicateData> | null} */ this.component = null;
@@ -64,15 +59,11 @@ export class Adjudicator {
   update(component) {
     const { data } = component;
     this.component = component;
-    const { storage, outbox } = this.frame.enter(data, ".gold");
-    const session = this.opened?.session;
-    const isOther = session?.item !== data.item || session.outbox !== outbox;
-    if (isOther) this.open(data, new LabelSession({ item: data.item, rows: data.rows, outbox, storage }));
-    else {
-      this.item.data = data;
-      session.learn(new Map(), data.rows);
-    }
-    this.frame.connect(data, this.item.session);
+    const session = this.frame.enter(data, ".gold");
+    const isOther = session !== this.frame.session;
+    if (isOther) this.open(data, session);
+    else this.item.data = data;
+    this.frame.connect(data, session);
     this.frame.fit();
     this.draw();
     this.drawTop();
@@ -281,16 +272,6 @@ export class Adjudicator {
       this.frame.outbox?.mark(this.data.item, { settled: false });
       this.drawTop();
     }
-    this.draw();
-  }
-
-  /** @param {Map<string, number>} saved @param {LabelRow[]} news */
-  learn(saved, news) {
-    if (this.item.session.learn(saved, news)) this.draw();
-  }
-
-  forgetRefused() {
-    this.item.session.dropRefused();
     this.draw();
   }
 

@@ -8,7 +8,6 @@ import { el } from "../../../components/browser/element.js";
 import { mount } from "../../../components/browser/mount.js";
 import { BrowserStorage } from "../../../components/labelling/labelling_view/browser_storage.js";
 import { labelChip } from "../../../components/labelling/labelling_view/label_chip.js";
-import { LabelSession } from "../../../components/labelling/labelling_view/label_session.js";
 import { LabellingFrame } from "../../../components/labelling/labelling_view/labelling_frame.js";
 import { ARROWS, SpanSelection } from "../../../components/labelling/labelling_view/span_selection.js";
 import { AnnotateDialogs } from "./annotate_dialogs.js";
@@ -22,6 +21,7 @@ import { WorkTimer } from "./work_timer.js";
 /** @import { AttributeValue } from "../../../components/browser/element.js" */
 /** @import { Component } from "../../../components/browser/mount.js" */
 /** @import { LabelRow } from "../../../components/labelling/labelling_view/label_log.js" */
+/** @import { LabelSession } from "../../../components/labelling/labelling_view/label_session.js" */
 /** @import { Span } from "../../../components/labelling/labelling_view/words.js" */
 /** @import { AnnotateData } from "./annotation_item.js" */
 
@@ -38,12 +38,7 @@ export class Annotator {
       commands: this.commands, goTo: (row) => this.navigation.toLabel(row), leave: () => this.view.focus() });
     this.frame = new LabellingFrame(parent, {
       className: "an", textTitle: "The text to annotate", sidebar: this.sidebar.element, dialog: this.dialogs.element,
-    }, {
-      onSaved: (saved, news) => this.learn(saved, news),
-      onOutboxChange: () => this.drawSaved(),
-      onTokenRefused: () => this.send("renew", performance.now()),
-      onForgetRefused: () => this.forgetRefused(),
-    });
+    }, this);
     this.view = this.frame.view;
     this.selection = new SpanSelection(this.view, {
       onChosen: (span, walking) => this.chosen(span, walking), onPointed: (keys) => this.navigation.toMark(keys) });
@@ -84,15 +79,11 @@ export class Annotator {
   update(component) {
     const { data } = component;
     this.component = component;
-    const { storage, outbox } = this.frame.enter(data);
-    const session = this.opened?.item.session;
-    const isOther = session?.item !== data.item || session.outbox !== outbox;
-    if (isOther) this.open(data, new LabelSession({ item: data.item, rows: data.rows, outbox, storage }));
-    else {
-      this.item.data = data;
-      session.learn(new Map(), data.rows);
-    }
-    this.frame.connect(data, this.item.session);
+    const session = this.frame.enter(data);
+    const isOther = session !== this.frame.session;
+    if (isOther) this.open(data, session);
+    else this.item.data = data;
+    this.frame.connect(data, session);
     this.sidebar.drawGuidelines(data.guidelines);
     this.frame.fit();
     this.draw();
@@ -199,16 +190,6 @@ export class Annotator {
   afterWriting() {
     // Who goes on labelling a finished item hasn't finished it.
     if (this.item.state === "done") this.setState("open");
-    this.draw();
-  }
-
-  /** @param {Map<string, number>} saved @param {LabelRow[]} news */
-  learn(saved, news) {
-    if (this.item.session.learn(saved, news)) this.draw();
-  }
-
-  forgetRefused() {
-    this.item.session.dropRefused();
     this.draw();
   }
 
