@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from backend.domain import visible
 from backend.exchange.traces.input_files import open_regular, shown_name, whole
@@ -66,18 +66,8 @@ def packed(files: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-class Tree(Protocol):
-    """Files by their path in a tree, "/" between the parts."""
-
-    def names(self) -> list[str]:
-        """The paths of all files, in order."""
-
-    def content(self, name: str) -> bytes:
-        """A file's bytes. Raises RowError."""
-
-
 class Folder:
-    """A folder on disk, or some files of it."""
+    """The files of a folder on disk, or some of them, by their path in it with "/" between the parts."""
 
     def __init__(self, path: Path, only: Iterable[Path] | None = None) -> None:
         """Holds everything below `path`, or `only` these; links to folders aren't followed."""
@@ -98,7 +88,7 @@ class Folder:
 
 
 class Archive:
-    """A zip archive, read in memory."""
+    """The files of a zip archive, read in memory; see Folder."""
 
     def __init__(self, raw: bytes) -> None:
         """`raw` is the file. Raises RowError where it is no archive, or one with paths that lead out of it."""

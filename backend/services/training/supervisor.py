@@ -7,10 +7,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from backend.domain import Training, UserError, visible
 from backend.services.jobs import JobCancelled, JobProgress
+from backend.services.training.step_recorder import TrainingRecorder
 from backend.services.training.training_process import Journal, TrainingProcess
 from backend.store.trainings import Trainings
 
@@ -25,24 +26,11 @@ _WISH_SECONDS: Final = 0.5
 _ATTEMPTS: Final = 2
 
 
-class EventRecorder(Protocol):
-    """Records the events of a training."""
-
-    def take(self, event: Event) -> None:
-        """Take in one event."""
-
-    def take_last(self, event: Event) -> None:
-        """Take in an event that a process wrote before it was ended, if that is quickly done."""
-
-    def conclusion(self) -> str:
-        """A sentence on a training that is done and taught nothing, "" on others."""
-
-
 class PreparedTraining(NamedTuple):
     """A training that can be carried out: its journal, who records it, and what starts its process."""
 
     journal: Journal
-    recorder: EventRecorder
+    recorder: TrainingRecorder
     start: Callable[[], TrainingProcess]
 
 
@@ -187,7 +175,7 @@ class TrainingSupervisor:
                 running.pausing = True
 
 
-def record_rest(journal: Journal, recorder: EventRecorder) -> None:
+def record_rest(journal: Journal, recorder: TrainingRecorder) -> None:
     """Record what is quickly done of the events that nobody has read; they stay unread, for whoever goes on."""
     journal.rewind()
     for event in journal.unread():

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from backend.annotation import AnnotatedSpan, AnnotatedText
 from backend.domain import ImportProblem, visible
-from backend.exchange.labels.archive import Tree
+from backend.exchange.labels.archive import Archive, Folder
 from backend.exchange.labels.formats.brat import FORMAT, GOLD, MANIFEST
 from backend.exchange.labels.formats.brat_lines import BratParser
 from backend.exchange.labels.parts import Bundle, Wholes, bundle_from, checked, left_out, names_from
@@ -22,12 +22,12 @@ from backend.exchange.traces.trace_format import RowError
 _MOST = 100_000  # lines of one .ann file
 
 
-def matches(tree: Tree) -> bool:
+def matches(tree: Folder | Archive) -> bool:
     """Whether a tree holds annotations of brat's."""
     return any(name.endswith(".ann") for name in tree.names())
 
 
-def read(tree: Tree, shown: str, within: str | None = None) -> Bundle:
+def read(tree: Folder | Archive, shown: str, within: str | None = None) -> Bundle:
     """The documents of a tree. Raises ImportProblem naming file and line; `within` is what stands before its names."""
     with reading(shown):
         return _Reader(tree, f"{shown}/" if within is None else within).bundle()
@@ -52,7 +52,7 @@ class _Document(NamedTuple):
 class _Reader:
     """Reads one tree."""
 
-    def __init__(self, tree: Tree, within: str) -> None:
+    def __init__(self, tree: Folder | Archive, within: str) -> None:
         self._tree, self._within = tree, within
         self._names = set(tree.names())
         self._left: Counter[str] = Counter()
