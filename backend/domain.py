@@ -4,8 +4,6 @@ Owns the vocabulary that every other module uses. It is pure and does no I/O. Of
 points, half-open, into the stored text as it arrived.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping, Sequence

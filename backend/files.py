@@ -4,8 +4,6 @@ Owns the order of the steps: a temporary name in the same folder, flush, rename,
 library alone.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import uuid

@@ -4,8 +4,6 @@ Owns the names by which OpenAI, Anthropic, Google, Mistral, OpenRouter, Ollama a
 and the words for how a response ended. Imports and live engines read messages by it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum

@@ -1,7 +1,5 @@
 """The verb `jobs`: the queue listed, and a job cancelled, done again, or its log printed."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 

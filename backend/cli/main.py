@@ -3,8 +3,6 @@
 A mistake of the person ends in one sentence on stderr and exit code 2.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import io

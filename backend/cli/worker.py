@@ -1,7 +1,5 @@
 """The verb `worker`: the store's jobs are done until a signal to stop."""
 
-from __future__ import annotations
-
 import argparse
 
 from backend.cli.verb import AddVerb

@@ -3,8 +3,6 @@
 They are in the same database as those of `tables`, and created by migrations too.
 """
 
-from __future__ import annotations
-
 from sqlalchemy import (
     JSON,
     BigInteger,

@@ -4,8 +4,6 @@ Owns which states a job may pass through: every change of state is one condition
 worker and a person who cancels, one wins.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import time
 import uuid

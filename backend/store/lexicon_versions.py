@@ -3,8 +3,6 @@
 Owns that the versions of a name count up and are never changed, since stored cues and projects refer to them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """The registry of models, and the forks: traces that continue another one from a point in its text."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 from typing import Any, Final, NamedTuple

@@ -3,8 +3,6 @@
 Owns the order of a stream and the rule that a trace enters the inbox once: a job's step may run twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -3,8 +3,6 @@
 Lengths, verdicts and cues are stored beside the text, so that a query reads numbers and never searches texts again.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain

@@ -3,8 +3,6 @@
 Identifiers come from the allow-lists here; values are bound. In the statements t is a trace and c its counts.
 """
 
-from __future__ import annotations
-
 import re
 from itertools import combinations
 from typing import Any

@@ -4,8 +4,6 @@ A step or an evaluation that is recorded again replaces the earlier one: a train
 its last checkpoint.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

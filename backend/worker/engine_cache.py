@@ -3,8 +3,6 @@
 Owns which engine serves a family of models and which is closed to make room.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Owns what follows from a cancellation, a crash and a stop of the worker.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Mapping

@@ -3,8 +3,6 @@
 Owns how long runners live.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

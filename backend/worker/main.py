@@ -4,8 +4,6 @@ workers that died were doing.
 Owns a worker's name, heartbeats, signals and the order of starting and stopping.
 """
 
-from __future__ import annotations
-
 import itertools
 import logging
 import os

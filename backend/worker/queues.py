@@ -3,8 +3,6 @@
 Owns every call of DBOS, whose database lies beside the ledger: putting jobs in, and handing on what a dead worker held.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ Owns the final state of a job it carried out, and its lines of JSON: {"job": id,
 input, and {"ready": true} and {"ended": token} go to standard output. Everything else goes to the ledger.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -3,8 +3,6 @@
 Owns the runner's command and what of its log is shown when it broke off.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 Owns the table of kinds and the import of files as a job. Importing this module loads no model library.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from pathlib import Path

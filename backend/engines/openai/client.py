@@ -4,8 +4,6 @@ Owns the connection, whose event loop runs in a thread of its own, the key, and 
 sentence ever holds the key.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import queue

@@ -4,8 +4,6 @@ Servers differ in what they accept and what they give. The engine finds out by a
 missing in its abilities.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence

@@ -3,8 +3,6 @@
 Owns the requests to vLLM's completions and how its answers are read.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager

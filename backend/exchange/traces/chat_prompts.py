@@ -1,7 +1,5 @@
 """The question inside a prompt: the last turn of the user, without the marks of chat templates."""
 
-from __future__ import annotations
-
 import re
 
 # Where a user's turn begins in the templates of Qwen, Llama, DeepSeek, Gemma, Mistral, Phi and gpt-oss.

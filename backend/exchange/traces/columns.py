@@ -3,8 +3,6 @@
 Owns the names that people give to questions, responses and so on, and when a column could be a response at all.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace

@@ -3,8 +3,6 @@
 A new format is a module of formats/ and a line here.
 """
 
-from __future__ import annotations
-
 from backend.exchange.traces.formats import (
     companion,
     evaluation_logs,

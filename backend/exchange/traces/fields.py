@@ -3,8 +3,6 @@
 Owns the meanings of loosely written values: verdicts, token counts, finish reasons.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 

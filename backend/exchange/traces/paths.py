@@ -3,8 +3,6 @@
 Owns the order, and the treatment of links, hidden and special files.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Rows with a list of responses a problem, and lists of as many verdicts, answers and token counts beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from backend.domain import SourceRef, TraceDraft

@@ -3,8 +3,6 @@
 Owns the canonical labels of known data sets, and which folders name an evaluation, a step or a date and no model.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import replace

@@ -3,8 +3,6 @@
 Every module of formats/ makes a `Format`; scan.py and read.py know nothing else of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

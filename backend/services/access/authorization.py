@@ -3,8 +3,6 @@
 Pages register once how to find the person of the session that calls (`watch`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar

@@ -3,8 +3,6 @@
 Owns the limits of such texts and the rules of a label scheme.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -4,8 +4,6 @@ Owns who gets which role at first, who may change it, and the sentence for someb
 authenticate; what arrives here is a name, or what an issuer vouches for.
 """
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from typing import Final

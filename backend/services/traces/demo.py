@@ -3,8 +3,6 @@
 Owns the folder they are shipped in: `runs.json` with what the ledger knows of them, and their parts.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import shutil

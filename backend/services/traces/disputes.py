@@ -1,7 +1,5 @@
 """Disputes: traces that two graders judge differently, with the reason in words."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Token counts from a `tokenizer.json` that a person names at an import."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tokenizers import Tokenizer

@@ -3,8 +3,6 @@
 Owns the counts that the Import page shows beside a source, and a draft as it is shown there, thinking apart.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass

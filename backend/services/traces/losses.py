@@ -3,8 +3,6 @@
 Owns the words in which pages and command line say "15 of 22 answered".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final

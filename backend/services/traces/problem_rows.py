@@ -1,7 +1,5 @@
 """Rows of the store, one a problem, as the numbers that a run's figures are made of."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Owns the order of a run's traces and when a part is closed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

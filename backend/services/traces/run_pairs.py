@@ -3,8 +3,6 @@
 Owns the rule by which two models are related: a named parent, or names that differ in training words alone.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

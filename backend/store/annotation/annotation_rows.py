@@ -3,8 +3,6 @@
 `*_of` makes a value of a row, `*_values` the columns of a value.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

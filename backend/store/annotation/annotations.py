@@ -4,8 +4,6 @@ Owns that no item is taken by more people than it needs, and that a row of the l
 are allowed is for callers to decide: they get the state of the log inside the transaction that adds to it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 Owns that a typed-in name or an issuer's account stands for one person, and that at least one admin is left.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update

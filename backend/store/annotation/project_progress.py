@@ -3,8 +3,6 @@
 Owns these counts, and the version numbers that caches of them are keyed by.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

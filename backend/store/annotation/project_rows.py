@@ -4,8 +4,6 @@ Owns that a project is visible whole or not at all, and that a text is kept once
 items, and the log of labels, is in `annotations`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The frame of every page: style sheets, header, navigation, foot of the sidebar, and the strip of big numbers."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ else: typed in, kept by the browser in a cookie. The services ask this module wh
 what a role may do is decided there.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from urllib.parse import quote, unquote
 

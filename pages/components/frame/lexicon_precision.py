@@ -1,7 +1,5 @@
 """A quiet line beside counts of cues: how many of a lexicon's marks in each run are doubts, where some were judged."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Links from a job to other pages: the runs it made, the page it is watched on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode

@@ -4,8 +4,6 @@ Owns the wording that the card in the sidebar, the page Jobs and its dialog shar
 shows these lines shows them as plain text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any

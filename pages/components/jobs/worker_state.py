@@ -1,7 +1,5 @@
 """Whether a worker is running, as pages show it: a quiet line, or a notice with the button that starts one."""
 
-from __future__ import annotations
-
 import time
 from typing import Literal
 

@@ -4,8 +4,6 @@ Owns the format between `stream_route.py` and `live_view/*.js`, and the search f
 Offsets are code points. Each trace's marks are at any time exactly what the lexicon finds in the text sent so far.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol

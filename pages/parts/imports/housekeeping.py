@@ -1,7 +1,5 @@
 """Runs and problem sets of the store with the way to delete them, and the whole store as one file."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

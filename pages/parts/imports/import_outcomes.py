@@ -1,7 +1,5 @@
 """The import itself with its progress, and what came of it: rows read, traces made, what was left out, and links."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path

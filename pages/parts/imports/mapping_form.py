@@ -3,8 +3,6 @@
 Owns the words for the parts of a mapping, and what the selects of columns offer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """First rows on the Import page: as they stand in a file, and the drafts they would become."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Owns that the address names the job shown. Everything in the dialog may be hostile: it is shown as plain text or code.
 """
 
-from __future__ import annotations
-
 import json
 
 import streamlit as st

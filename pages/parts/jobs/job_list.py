@@ -3,8 +3,6 @@
 Titles and errors may be hostile: they stand in plain text and table cells alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
 

@@ -4,8 +4,6 @@ Model, training, template and temperature stand in the path:
 `base|limo/<model>/<set>/test_<template>_t0.0_k1_s0_e30.jsonl`.
 """
 
-from __future__ import annotations
-
 import re
 
 from backend.domain import RunInfo, Sampling

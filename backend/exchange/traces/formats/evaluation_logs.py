@@ -1,7 +1,5 @@
 """Logs of evaluation tools: Inspect's samples, EvalScope's predictions with their reviews, promptfoo's results."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

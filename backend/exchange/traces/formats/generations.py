@@ -1,7 +1,5 @@
 """Hugging Face rows with a list of `generations` a problem, as OpenR1-Math has them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any

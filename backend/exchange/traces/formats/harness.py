@@ -3,8 +3,6 @@
 Settings stand in the path: `<organisation>/<model>/<set>/test_<template>_-1_seed0_t0.0_s0_e-1.jsonl`.
 """
 
-from __future__ import annotations
-
 import re
 
 from backend.domain import RunInfo, Sampling

@@ -3,8 +3,6 @@
 Owns joining the lines of one response: two filters are two gradings of it, not two samples.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 Owns the reading of mapped rows; columns.py guesses the names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePath

@@ -3,8 +3,6 @@
 Owns what of a line is the response, and which requests failed or were never answered; they are counted by reason.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Owns turning messages into question, prompt and text; openai_batch.py and problem_sets.py hold such messages too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """The paper's chained hints: `chained_results_all.jsonl`, its rounds' own files, and the collected right answers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

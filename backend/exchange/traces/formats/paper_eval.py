@@ -3,8 +3,6 @@
 Settings stand in the path: `<up to three parts of the model>/<data>/<problem set>_t0.6_think_k16_s0_e30.jsonl`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Problem sets in verl's schema: `prompt`, `reward_model`, `extra_info`, as nested columns or as JSON strings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """THIP evaluation dumps: `generation.jsonl`, with a `config.json` beside it that names model and sampling."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path

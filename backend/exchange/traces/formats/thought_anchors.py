@@ -4,8 +4,6 @@ A model's folder is one run. The sentence labels beside a chain are read by
 `exchange.labels.formats.anchor_sentences`.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path

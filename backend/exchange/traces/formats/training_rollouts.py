@@ -1,7 +1,5 @@
 """Rollouts of trainings: TRL's completions (`completions_00010.parquet`) and tinker-cookbook's trajectories."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import replace

@@ -3,8 +3,6 @@
 Every step is a run of its own, for every step is another checkpoint.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from backend.domain import RunInfo, SourceRef, TraceDraft
