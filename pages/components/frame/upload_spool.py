@@ -74,10 +74,13 @@ class PlacedFolder:
 def place(upload: Any, target: Path) -> None:
     """Write an uploaded file to `target`, which costs nothing where it lies on disk already."""
     lying = uploads_folder() / upload.file_id
-    if _NAME.fullmatch(upload.file_id) and lying.is_file():
-        target.hardlink_to(lying)
-    else:
+    if not (_NAME.fullmatch(upload.file_id) and lying.is_file()):
         target.write_bytes(upload.getvalue())
+        return
+    try:
+        target.hardlink_to(lying)
+    except OSError:  # not every disk has links
+        shutil.copyfile(lying, target)
 
 
 class UploadSpool:
