@@ -8,17 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components.frame.outage import show_refusal
 from pages.components.labelling import annotate_route
 from pages.components.live import stream_route
 from pages.parts.app import health_route
-from pages.parts.app.server import lifespan, middleware
+from pages.parts.app.server import lifespan, middleware, refused
 
 routes = [*stream_route.routes, *annotate_route.routes, *health_route.routes]
-app = st.App(
-    Path(__file__).parent / "pages" / "shell.py",
-    routes=routes,
-    middleware=middleware,
-    lifespan=lifespan,
-    on_script_error=show_refusal,  # of fragments and callbacks, which run outside of the shell's script
-)
+shell = Path(__file__).parent / "pages" / "shell.py"
+app = st.App(shell, routes=routes, middleware=middleware, lifespan=lifespan, on_script_error=refused)

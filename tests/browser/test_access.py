@@ -133,6 +133,7 @@ def test_two_apps_of_one_store_take_each_others_tokens(
             with pytest.raises(urllib.error.HTTPError) as answer:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/live/stream?job=gone&token={token}")
             assert answer.value.code == status and answer.value.headers["X-Request-ID"]
+        # The streams' answers have opened the store.
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as ready:
             assert json.load(ready) == {"ok": True, "schema": True, "store": True}
 
@@ -163,7 +164,7 @@ def test_without_signing_in_nothing_is_uploaded_and_with_it_everything(
     ]
     for method, path in asked:
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(urllib.request.Request(f"{url}{path}", b"x" * 2_000_000, method=method))
+            urllib.request.urlopen(urllib.request.Request(f"{url}{path}", b"x" * 1_000, method=method))
         assert refused.value.code == 401 and refused.value.read().startswith(b"Sign in first")
         assert "default-src 'self'" in refused.value.headers["Content-Security-Policy"]
     who = {"origin": url, "is_logged_in": True, "iss": "https://accounts.example", "sub": "1", "name": "Eve"}

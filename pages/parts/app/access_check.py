@@ -55,11 +55,8 @@ class AccessCheck:
                 await send({"type": "lifespan.startup.failed", "message": fault})
                 return
         elif refusal := self._refusal(HTTPConnection(scope)):
-            if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
-                await send({"type": "websocket.close", "code": 1008})
-            else:
-                status, sentence = refusal
-                await PlainTextResponse(sentence, status, {"Cache-Control": "no-store"})(scope, receive, send)
+            status, sentence = refusal
+            await PlainTextResponse(sentence, status, {"Cache-Control": "no-store"})(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

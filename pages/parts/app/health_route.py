@@ -5,7 +5,6 @@ They are open to anybody, so they name no address and no reason; the log does.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -32,12 +31,14 @@ async def readyz(_: Request) -> Response:
 async def _answer(look: Callable[[HealthService], Mapping[str, bool]], **unopened: bool | None) -> Response:
     from pages.components.frame.session import services  # noqa: PLC0415 - its caches need the runtime, which starts later
 
-    found: Mapping[str, bool | None] = unopened
-    # A limiter of its own: the threads of all other routes may be waiting for the database.
-    with suppress(UserError), anyio.move_on_after(_SECONDS):
-        found = await to_thread.run_sync(
-            lambda: look(services().health), abandon_on_cancel=True, limiter=CapacityLimiter(1)
-        )
+    found: Mapping[str, bool | None] = dict.fromkeys(unopened)
+    try:
+        with anyio.move_on_after(_SECONDS):
+            # A limiter of its own: the threads of all other routes may be waiting for the database.
+            own = CapacityLimiter(1)
+            found = await to_thread.run_sync(lambda: look(services().health), abandon_on_cancel=True, limiter=own)
+    except UserError:
+        found = unopened
     well = all(found.values())
     return JSONResponse({"ok": well, **found}, 200 if well else 503, {"Cache-Control": "no-store"})
 

@@ -1,11 +1,12 @@
-"""The log of requests: a line each, under an id that the answer carries as `X-Request-ID`."""
+"""The log of requests, and what every answer carries: the request's id as `X-Request-ID`, and further headers."""
 
 import logging
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,9 +32,9 @@ _QUIET = (
 class RequestLog:
     """ASGI middleware that logs every request, and answers with an id where something fails that nobody foresaw."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """`app` is the application being wrapped."""
-        self._app = app
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
+        """`app` is the application being wrapped; every answer gets `headers`."""
+        self._app, self._headers = app, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on under an id: a proxy's own where it is one, else a new one."""
@@ -50,7 +51,7 @@ class RequestLog:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.http.response.start", "websocket.accept"):
                 status = message.get("status", 101)
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", identity.encode())]
+                MutableHeaders(scope=message).update({**self._headers, "X-Request-ID": identity})
             await send(message)
 
         with log_about(request=identity):

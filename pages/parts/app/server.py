@@ -10,9 +10,7 @@ from typing import Any
 
 import streamlit as st
 from anyio import to_thread
-from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend import config
 from backend.domain import UserError
@@ -45,28 +43,14 @@ HEADERS = {
 }
 
 
-class SecurityHeaders:
-    """ASGI middleware that sends HEADERS with every HTTP answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """`app` is the application being wrapped."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on and adds the headers where its response starts."""
-
-        async def with_headers(message: Message) -> None:
-            # A WebSocket has headers of ours only where it is refused.
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
+middleware = [Middleware(RequestLog, headers=HEADERS), Middleware(AccessCheck), Middleware(UploadSpool)]
 
 
-middleware = [Middleware(SecurityHeaders), Middleware(RequestLog), Middleware(AccessCheck), Middleware(UploadSpool)]
+def refused(error: Exception) -> bool:
+    """Shows a refusal of a fragment or a callback, which run outside of the shell's script."""
+    from pages.components.frame.outage import show_refusal  # noqa: PLC0415 - caches complain before the runtime starts
+
+    return show_refusal(error)
 
 
 @asynccontextmanager

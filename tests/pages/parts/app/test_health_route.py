@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from pages.parts.app import health_route
 from tests.pages.test_pages import forget
+from tests.patience import until
 
 CLIENT = TestClient(Starlette(routes=health_route.routes))
 
@@ -27,7 +28,8 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 
 
 def said(path: str) -> tuple[int, dict[str, bool | None]]:
-    answer = CLIENT.get(path)
+    """What it says once it knows: a store takes a moment to be opened."""
+    answer = until(lambda: (one := CLIENT.get(path)) and list(one.json().values())[1] is not None and one)
     assert answer.headers["cache-control"] == "no-store"
     return answer.status_code, answer.json()
 
