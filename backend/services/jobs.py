@@ -22,6 +22,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from backend import config
 from backend.annotation import Role
+from backend.child_process import last_lines
 from backend.config import ROOT, Settings
 from backend.domain import Job, JobKind, JobState, Lane, UserError, visible
 from backend.services.access.authorization import needs
@@ -162,14 +163,16 @@ class JobService:
     # -- the workers --------------------------------------------------------------------------------
 
     def workers(self) -> list[WorkerRow]:
-        """The workers that are alive, by name."""
-        return sorted((row for row in self._jobs.workers() if self._alive(row)), key=lambda row: row.id)
+        """The workers that entered themselves, by name; one that died stands among them until another notices."""
+        return sorted(self._jobs.workers(), key=lambda row: row.id)
 
     def worker(self) -> WorkerStatus:
         """Whether a worker is there, in a sentence for people."""
         rows = self._jobs.workers()
         if not rows:
-            return WorkerStatus("absent", f"No worker is running, so jobs wait in the queue. {_START}")
+            return WorkerStatus(
+                "absent", f"No worker is running, so jobs wait in the queue. {self._last_words()}{_START}"
+            )
         alive = [row for row in rows if self._alive(row)]
         row = (alive or rows)[0]
         age = max(0.0, row.age)
@@ -178,7 +181,13 @@ class JobService:
             return WorkerStatus("running", what, age, row.pid)
         since = f"The worker (process {row.pid}) has not been heard of for {_duration(age)}, so jobs wait."
         again = f"{_START} What was under way goes on where it was."
-        return WorkerStatus("silent", f"{since} {again}", age, row.pid)
+        return WorkerStatus("silent", f"{since} {self._last_words()}{again}", age, row.pid)
+
+    def _last_words(self) -> str:
+        """What the last worker that was started from here ended with, if it didn't stop in order."""
+        line = "".join(last_lines(self._store.folder / LOG)[-1:])
+        # Lines of the log begin with their time, a sentence for people with a capital.
+        return f"The last one ended: {visible(line, 200)} " if line[:1].isupper() else ""
 
     def _alive(self, row: WorkerRow) -> bool:
         # Of before the machine's last start, or of before the database's clock was set back, is long ago too.
@@ -194,8 +203,10 @@ class JobService:
             return None
         # In a session of its own: the terminal or the service that the app runs in may end before it.
         with disk_errors(), (self._store.folder / LOG).open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "backend", "worker"],
+            # Under the machine's first name: of two that are started at once the second finds it borne, and ends.
+            command = [sys.executable, "-m", "backend", "worker", "--name", f"{HOST}-1"]
+            return subprocess.Popen(  # noqa: S603
+                command,
                 cwd=ROOT,
                 env=environment(self._settings),
                 stdin=subprocess.DEVNULL,

@@ -34,7 +34,7 @@ _POLL_SECONDS: Final = 0.2
 # A worker that wasn't heard of for so long is taken for dead: others go on with what it did.
 GONE_SECONDS = 20.0
 _DEAF_SECONDS: Final = 10.0
-_NO_THREADS: Final = "the system refuses it memory or threads (see `ulimit -a`), so that it could take no job."
+_NO_THREADS: Final = "The system refuses this worker memory or threads (see `ulimit -a`), so that it can take no job."
 
 
 def run_worker(
@@ -142,7 +142,7 @@ def _loop(store: Store, queues: JobQueues, runners: Lanes, member: _Membership, 
             runners.maintain()
         heard = time.monotonic() if queues.listening else heard
         if time.monotonic() - heard > _DEAF_SECONDS:
-            raise UserError(f"The worker ends: {_NO_THREADS}")
+            raise UserError(_NO_THREADS)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Owns every call of DBOS, whose database lies beside the ledger: putting jobs in,
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -20,6 +21,8 @@ _VERSION: Final = "1"
 _POLLING: Final[Mapping[Lane, float]] = {Lane.LIVE: 0.25, Lane.BATCH: 1.0, Lane.FILES: 1.0}
 _WAITING: Final = ("ENQUEUED", "DELAYED")
 _ATTEMPTS: Final = 2
+# DBOS is closed once no job has been open for so long, and launched again with the next one, in a tenth of a second.
+_REST_SECONDS: Final = 60.0
 
 
 class JobQueues:
@@ -38,15 +41,19 @@ class JobQueues:
         A job whose `run` raises Exception is tried once more, then given up. Raises UserError where the database can't
         be used.
         """
-        self._worker, self._lanes = worker, lanes
+        self._url, self._worker, self._lanes = url, worker, lanes
+        self._run, self._give_up = run, give_up
         self._queued: set[str] = set()
         self._running: set[str] = set()
         self._idle: set[str] = set()
         self._stuck: set[str] = set()
+        self._launched = False
+        self._launch()
 
+    def _launch(self) -> None:
         @DBOS.step(name="job", retries_allowed=True, max_attempts=_ATTEMPTS, interval_seconds=0.1)
         def step(job_id: str) -> None:
-            run(job_id)
+            self._run(job_id)
 
         # Without a limit: DBOS counts how often a worker died over a job, and a long one may outlive many.
         @DBOS.workflow(name="job", max_recovery_attempts=None)
@@ -55,24 +62,29 @@ class JobQueues:
             try:
                 step(job_id)
             except dbos_error.DBOSMaxStepRetriesExceeded as error:
-                give_up(job_id, _ATTEMPTS, str(error.errors[-1]))
+                self._give_up(job_id, _ATTEMPTS, str(error.errors[-1]))
             finally:
                 self._running.discard(job_id)
 
         self._workflow = workflow
         config: DBOSConfig = {
             "name": "second-thoughts",
-            "system_database_url": url,
-            "executor_id": worker,
+            "system_database_url": self._url,
+            "executor_id": self._worker,
             "application_version": _VERSION,
             "log_level": "CRITICAL",  # what goes wrong in a job is in the job's log
         }
-        with _sentences("The queue's database can't be used"):
-            DBOS(config=config)
-            DBOS.listen_queues([lane.value for lane in lanes])
-            DBOS.launch()
-            for lane in Lane:
-                DBOS.register_queue(lane.value, worker_concurrency=1, polling_interval_sec=_POLLING[lane])
+        self._launched, self._used = True, time.monotonic()
+        try:
+            with _sentences("The queue's database can't be used"):
+                DBOS(config=config)
+                DBOS.listen_queues([lane.value for lane in self._lanes])
+                DBOS.launch()
+                for lane in Lane:
+                    DBOS.register_queue(lane.value, worker_concurrency=1, polling_interval_sec=_POLLING[lane])
+        except UserError:
+            self.close()
+            raise
 
     def enqueue(self, jobs: Sequence[OpenJob]) -> None:
         """Put those of `jobs`, which are all that are open, that this worker hasn't seen yet into their lane's queue.
@@ -80,6 +92,13 @@ class JobQueues:
         Raises UserError where the queue can't be written.
         """
         self._queued.intersection_update(job.id for job in jobs)
+        if jobs:
+            self._used = time.monotonic()
+            if not self._launched:
+                self._launch()
+        # Its threads ask the database all the time: three times the cost of everything else an idle worker does.
+        elif self._launched and time.monotonic() - self._used > _REST_SECONDS:
+            self.close()
         for job in jobs:
             if job.id not in self._queued:
                 self._put(job)
@@ -137,12 +156,13 @@ class JobQueues:
 
     @property
     def listening(self) -> bool:
-        """Whether DBOS looks for jobs of every lane; its threads end where the system refuses them memory."""
+        """Whether DBOS looks for jobs of every lane, or need not. Its threads end where the system refuses memory."""
         alive = {thread.name for thread in threading.enumerate()}
-        return all(f"queue-worker-{lane.value}" in alive for lane in self._lanes)
+        return not self._launched or all(f"queue-worker-{lane.value}" in alive for lane in self._lanes)
 
     def close(self) -> None:
         """Close the database; workflows under way stay pending."""
+        self._launched = False
         DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
 
 

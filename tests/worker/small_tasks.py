@@ -2,7 +2,7 @@
 
 `python small_tasks.py worker|once` or `python small_tasks.py runner`, with the store in the environment. So are, where a
 test wants them: SMALL_GONE, the seconds of silence after which a worker counts as dead, and SMALL_CLOCK, the seconds by
-which the wall clock of worker and runners is off.
+which the wall clock of worker and runners is off, and SMALL_REST, those after which a worker without jobs closes DBOS.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from backend.log_format import configure_logging
 from backend.services import Services
 from backend.services.jobs import JobCancelled, JobProgress
 from backend.store.streams import Kept
-from backend.worker import main, runner
+from backend.worker import main, queues, runner
 from backend.worker.main import run_worker
 from backend.worker.tasks import TASKS, JobHandler
 
@@ -98,6 +98,7 @@ if __name__ == "__main__":
     else:
         configure_logging("text")
         main.GONE_SECONDS = float(os.environ.get("SMALL_GONE", main.GONE_SECONDS))
+        queues._REST_SECONDS = float(os.environ.get("SMALL_REST", queues._REST_SECONDS))
         try:
             sys.exit(run_worker(load(), once=verb == "once", runner=[sys.executable, __file__, "runner"]))
         except UserError as error:

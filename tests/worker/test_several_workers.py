@@ -34,7 +34,7 @@ def bench(url: str, tmp_path: Path) -> Iterator[Bench]:
 @contextmanager
 def workers_on(bench: Bench, *clocks: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """As many workers as clocks are given, each so many seconds off."""
-    workers = [bench.spawn(SMALL_GONE=GONE, SMALL_CLOCK=clock) for clock in clocks]
+    workers = [bench.spawn(SMALL_GONE=GONE, SMALL_REST=0.1, SMALL_CLOCK=clock) for clock in clocks]
     try:
         until(lambda: all(map(bench.row, workers)))
         yield workers

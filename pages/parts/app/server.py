@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,12 +11,10 @@ import streamlit as st
 from anyio import to_thread
 from starlette.middleware import Middleware
 
-from backend import config
-from backend.domain import UserError
-from backend.services import build_services
 from pages.components.frame.upload_spool import UploadSpool
 from pages.parts.app.access_check import AccessCheck
 from pages.parts.app.request_log import RequestLog
+from pages.parts.app.standby_worker import StandbyWorker
 
 HEADERS = {
     # What hostile text could still do through Streamlit's own sinks, this stops: st.markdown fetches remote pictures.
@@ -59,27 +56,10 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     import pages.components.frame.session  # noqa: F401, PLC0415 - here, so that a bare import of this module stays cheap
 
     # In a thread: the start opens the store and waits for a process, and the event loop would serve nobody meanwhile.
-    worker = await to_thread.run_sync(_start_worker)
+    worker = await to_thread.run_sync(StandbyWorker)
     # Streamlit collects garbage after every rerun. Frozen, the 114,000 objects of what was imported are no longer
     # walked each time: a rerun of a small page takes 5 ms of the processor instead of 62.
     gc.collect()
     gc.freeze()
     yield {}
-    if worker is not None and worker.poll() is None:
-        worker.terminate()  # it ends what it does in order; jobs go on when a worker is back
-
-
-def _start_worker() -> subprocess.Popen[bytes] | None:
-    """A worker's process for this app; None where one runs already or the settings want none."""
-    try:
-        settings = config.load()
-        if settings.worker == "off":
-            return None
-        with build_services(settings) as services:
-            if settings.demo != "off":
-                services.demo.install()
-            # What an earlier release stored, the demo included, is read anew while people already look at it.
-            services.refresh.submit_if_needed()
-            return services.jobs.start_worker()
-    except UserError:
-        return None  # a store or a setting that can't be used is no reason not to serve: every page shows the reason
+    await to_thread.run_sync(worker.end)

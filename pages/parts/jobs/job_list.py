@@ -15,13 +15,25 @@ from pages.components.frame.gate import barred
 from pages.components.frame.notice import error_notice
 from pages.components.frame.session import run_labels, runs, services
 from pages.components.jobs.job_links import made, page_links, traces_made
-from pages.components.jobs.job_words import KINDS, LANES, ago, doing, joined, progress_line, share, state_words, took
+from pages.components.jobs.job_words import (
+    KINDS,
+    LANES,
+    ago,
+    doing,
+    joined,
+    progress_line,
+    share,
+    short_time,
+    state_words,
+    took,
+)
 from pages.components.jobs.worker_state import starting, worker_state
 from pages.components.table.table import Select, TableEvent, data_table
 from pages.components.table.table_model import Column, Kind, Lines, Link, Row
 
 # While jobs are open a person looks on; else only a job begun in another tab can appear.
 _FAST_SECONDS, _SLOW_SECONDS = 1.0, 5.0
+_FRESH_SECONDS = 10.0  # in steps: a table that changes every second can't be read
 
 
 def under_way(jobs: Sequence[Job]) -> None:
@@ -37,9 +49,34 @@ def _open_jobs(shown: frozenset[str]) -> None:
     if frozenset(job.id for job in jobs) != shown:
         st.rerun()
     working = worker_state(needed=bool(jobs))
+    _workers(jobs)
     # What works comes first, then each lane in its order.
     for job in sorted(jobs, key=lambda job: (job.state is JobState.QUEUED, job.lane)):
         _open_job(job, working)
+
+
+def _workers(jobs: Sequence[Job]) -> None:
+    """Draws the table of workers: what each is called, where it runs, and which of the open jobs it does."""
+    rows = []
+    for worker in services().jobs.workers():
+        does = [job.title for job in jobs if job.worker == worker.id and job.state is not JobState.QUEUED]
+        cells = {
+            "name": Lines(worker.id, f"{worker.host}, process {worker.pid}"),
+            "device": worker.device or "–",
+            "lanes": ", ".join(worker.lanes),
+            "does": "; ".join(does) or "waits for a job",
+            "heard": "just now" if worker.age < _FRESH_SECONDS else f"{short_time(worker.age)} ago",
+        }
+        rows.append(Row(worker.id, cells))
+    if rows:
+        columns = [
+            Column("name", "Worker", width="30%"),
+            Column("device", "Device", width="96px"),
+            Column("lanes", "Lanes", width="144px"),
+            Column("does", "Does"),
+            Column("heard", "Heard of", width="96px"),
+        ]
+        data_table(columns, rows, key="jobs-workers", caption="Workers")
 
 
 def _open_job(job: Job, working: bool) -> None:
