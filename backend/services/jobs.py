@@ -229,8 +229,6 @@ def retriable(job: Job) -> bool:
 
 def worker_lock(store: Path, name: str) -> BaseFileLock:
     """The lock that the worker of a name holds while it lives."""
-    with disk_errors():
-        (store / WORKERS).mkdir(exist_ok=True)
     return FileLock(store / WORKERS / f"{name}.lock")
 
 
@@ -241,11 +239,14 @@ def is_held(lock: BaseFileLock) -> bool:
             return False
     except Timeout:
         return True
+    except OSError:  # a disk that can't be written has no worker
+        return False
 
 
 def ended_here(store: Path, row: WorkerRow) -> bool:
     """Whether a worker is one of this machine whose process is gone; False where that can't be known."""
     lock = worker_lock(store, row.id)
+    # Without its file nobody knows; looking would make one, and the worker's own lock would be of another file.
     return row.host == HOST and Path(lock.lock_file).exists() and not is_held(lock)
 
 

@@ -110,16 +110,17 @@ def holding(fence: Fence) -> Iterator[None]:
         _fence.reset(reset)
 
 
-def check_holder(connection: Connection, *, writes: bool = False) -> None:
-    """Raise JobLost where this thread works on a job that another worker holds by now.
+def check_holder(job_id: str, holder: str | None) -> None:
+    """Raise JobLost where this thread works on a job whose `holder`, as just read, is another one by now."""
+    if (fence := _fence.get()) and fence.job == job_id and fence.holder != holder:
+        raise JobLost
 
-    Where the transaction `writes`, nobody takes the job before it has ended.
-    """
+
+def _keep_holder(connection: Connection) -> None:
+    """Raise JobLost where another worker holds this thread's job; else nobody takes it before the transaction ends."""
     if fence := _fence.get():
-        jobs = tables.jobs.c
-        held = select(jobs.id).where(jobs.id == fence.job, jobs.holder == fence.holder)
-        if not connection.execute(held.with_for_update(key_share=True) if writes else held).first():
-            raise JobLost
+        query = select(tables.jobs.c.holder).where(tables.jobs.c.id == fence.job).with_for_update(key_share=True)
+        check_holder(fence.job, connection.execute(query).scalar())
 
 
 def connect(url: str | URL) -> Engine:
@@ -279,7 +280,7 @@ class Database:
         with self._asking():
             try:
                 with _one_writer(self._engine), self._engine.begin() as connection:
-                    check_holder(connection, writes=True)
+                    _keep_holder(connection)
                     # On PostgreSQL this row is also the lock that makes counted writers wait for each other.
                     if counted:
                         connection.execute(update(tables.state).values(version=tables.state.c.version + 1))

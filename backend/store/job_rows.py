@@ -152,9 +152,10 @@ class Jobs(Database):
     def state(self, job_id: str) -> JobState:
         """A job's state; one that was removed counts as cancelled."""
         with self.reading() as connection:
-            check_holder(connection)
-            found = connection.execute(select(tables.jobs.c.state).where(tables.jobs.c.id == job_id)).scalar()
-        return JobState(found) if found else JobState.CANCELLED
+            query = select(tables.jobs.c.state, tables.jobs.c.holder).where(tables.jobs.c.id == job_id)
+            found = connection.execute(query).first()
+        check_holder(job_id, found.holder if found else None)
+        return JobState(found.state) if found else JobState.CANCELLED
 
     def finish(self, job_id: str, state: JobState, error: str = "", result: Mapping[str, Any] | None = None) -> bool:
         """Move a job to a final state; False where it is in one already."""

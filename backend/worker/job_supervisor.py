@@ -20,7 +20,7 @@ from backend.worker.tasks import settle
 
 _log = logging.getLogger(__name__)
 
-_POLL_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.2
 # How long a cancelled job may take to store what it has before it is killed: within two seconds all is over.
 _GRACE_SECONDS: Final = 1.2
 _RETRY_SECONDS: Final = 1.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,6 +117,33 @@ def test_what_an_executor_of_an_earlier_release_had_begun_goes_on(bench: Bench) 
     bench.release(job)
     bench.start()
     whole(bench, bench.wait(job))
+
+
+def test_a_job_that_was_given_out_and_never_begun_is_given_out_again(bench: Bench) -> None:
+    """As when the database goes away between the two."""
+    before, job = bench.submit(items=2, holds=1), bench.submit(items=2)
+    bench.start()
+    until(lambda: len(bench.items(before)) == 1)
+    engine = create_engine(system_url(bench.settings))
+    table = "dbos.workflow_status" if engine.dialect.name == "postgresql" else "workflow_status"
+    given = text(f"UPDATE {table} SET status = 'PENDING', executor_id = :worker WHERE workflow_uuid = :job")
+    with engine.begin() as connection:
+        row = bench.row(bench.process)
+        assert row and connection.execute(given, {"job": job.id, "worker": row.id}).rowcount == 1
+    engine.dispose()
+    bench.release(before)
+    whole(bench, bench.wait(job))
+
+
+def test_a_worker_without_memory_says_so_and_ends(settings: Settings) -> None:
+    with bench_on(settings) as bench:
+        job = bench.submit(items=1)
+        command = ["bash", "-c", 'ulimit -v 1500000 && exec "$@"', "-", sys.executable, "-m", "backend", "worker"]
+        process = bench.spawn(command)
+        until(lambda: process.poll() is not None or bench.jobs.get(job.id).state.final)
+        assert bench.jobs.get(job.id).state.final or (process.returncode == 2 and bench.jobs.worker().state == "absent")
+        process.kill()
+        process.wait()
 
 
 def test_a_worker_does_the_lanes_it_is_told(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import streamlit as st
 
-from backend.domain import Job, JobState, UserError, visible
+from backend.domain import Job, JobState, Lane, UserError, visible
 from backend.report.numbers import Form
 from backend.services.jobs import retriable
 from pages.components.frame.gate import barred
@@ -29,7 +29,7 @@ from pages.components.jobs.job_words import (
 )
 from pages.components.jobs.worker_state import starting, worker_state
 from pages.components.table.table import Select, TableEvent, data_table
-from pages.components.table.table_model import Column, Kind, Lines, Link, Row
+from pages.components.table.table_model import Cell, Column, Kind, Lines, Link, Row
 
 # While jobs are open a person looks on; else only a job begun in another tab can appear.
 _FAST_SECONDS, _SLOW_SECONDS = 1.0, 5.0
@@ -49,18 +49,20 @@ def _open_jobs(shown: frozenset[str]) -> None:
     if frozenset(job.id for job in jobs) != shown:
         st.rerun()
     working = worker_state(needed=bool(jobs))
-    _workers(jobs)
+    lanes = _workers(jobs)
     # What works comes first, then each lane in its order.
     for job in sorted(jobs, key=lambda job: (job.state is JobState.QUEUED, job.lane)):
-        _open_job(job, working)
+        _open_job(job, working and job.lane in lanes)
 
 
-def _workers(jobs: Sequence[Job]) -> None:
-    """Draws the table of workers: what each is called, where it runs, and which of the open jobs it does."""
-    rows = []
-    for worker in services().jobs.workers():
+def _workers(jobs: Sequence[Job]) -> set[Lane]:
+    """Draws the table of workers: what each is called, where it runs, which of the open jobs it does. Returns the lanes
+    that one of them does.
+    """
+    rows, workers = [], services().jobs.workers()
+    for worker in workers:
         does = [job.title for job in jobs if job.worker == worker.id and job.state is not JobState.QUEUED]
-        cells = {
+        cells: dict[str, Cell] = {
             "name": Lines(worker.id, f"{worker.host}, process {worker.pid}"),
             "device": worker.device or "–",
             "lanes": ", ".join(worker.lanes),
@@ -77,6 +79,7 @@ def _workers(jobs: Sequence[Job]) -> None:
             Column("heard", "Heard of", width="96px"),
         ]
         data_table(columns, rows, key="jobs-workers", caption="Workers")
+    return {lane for worker in workers for lane in worker.lanes}
 
 
 def _open_job(job: Job, working: bool) -> None:
