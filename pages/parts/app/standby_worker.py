@@ -45,10 +45,11 @@ class StandbyWorker:
         """Start a worker where none was alive at two looks, one after the other; more seldom, where it doesn't live."""
         absent, needed = 0, 2
         while not self._ended.wait(_LOOK_SECONDS):
-            if self._process is not None:
-                self._process.poll()  # or it would stay in the system's list of processes
             absent += 1
-            if services.jobs.worker_at_work():
+            # One that was started here may take its time until it is heard of.
+            if self._process is not None and self._process.poll() is None:
+                absent = 0
+            elif services.jobs.worker_at_work():
                 absent, needed = 0, 2
             elif absent >= needed:
                 self._process, absent, needed = services.jobs.start_worker(), 0, min(2 * needed, _MOST_LOOKS)
