@@ -173,7 +173,9 @@ class JobService:
             return WorkerStatus(
                 "absent", f"No worker is running, so jobs wait in the queue. {self._last_words()}{_START}"
             )
-        alive = [row for row in rows if self._alive(row)]
+        # A row of before the machine's last start, or before the database's clock was set back, is long ago too.
+        fresh = [row for row in rows if abs(row.age) <= _SILENT_SECONDS]
+        alive = [row for row in fresh if not ended_here(self._store.folder, row)]
         row = (alive or rows)[0]
         age = max(0.0, row.age)
         if alive:
@@ -188,10 +190,6 @@ class JobService:
         line = "".join(last_lines(self._store.folder / LOG)[-1:])
         # Lines of the log begin with their time, a sentence for people with a capital.
         return f"The last one ended: {visible(line, 200)} " if line[:1].isupper() else ""
-
-    def _alive(self, row: WorkerRow) -> bool:
-        # Of before the machine's last start, or of before the database's clock was set back, is long ago too.
-        return abs(row.age) <= _SILENT_SECONDS and not ended_here(self._store.folder, row)
 
     @needs(Role.ADMIN)
     def start_worker(self) -> subprocess.Popen[bytes] | None:

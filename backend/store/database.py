@@ -116,11 +116,15 @@ def check_holder(job_id: str, holder: str | None) -> None:
         raise JobLost
 
 
-def _keep_holder(connection: Connection) -> None:
-    """Raise JobLost where another worker holds this thread's job; else nobody takes it before the transaction ends."""
+def _begin(connection: Connection, counted: bool) -> None:
+    """What every transaction that writes begins with. Raises JobLost where another worker holds this thread's job."""
     if fence := _fence.get():
         query = select(tables.jobs.c.holder).where(tables.jobs.c.id == fence.job).with_for_update(key_share=True)
+        # The lock keeps it: nobody takes the job before the transaction ends.
         check_holder(fence.job, connection.execute(query).scalar())
+    # On PostgreSQL this row is also the lock that makes counted writers wait for each other.
+    if counted:
+        connection.execute(update(tables.state).values(version=tables.state.c.version + 1))
 
 
 def connect(url: str | URL) -> Engine:
@@ -280,10 +284,7 @@ class Database:
         with self._asking():
             try:
                 with _one_writer(self._engine), self._engine.begin() as connection:
-                    _keep_holder(connection)
-                    # On PostgreSQL this row is also the lock that makes counted writers wait for each other.
-                    if counted:
-                        connection.execute(update(tables.state).values(version=tables.state.c.version + 1))
+                    _begin(connection, counted)
                     yield connection
                     end = "Whether it was kept is unknown: look before you do it again"
             except IntegrityError as error:
