@@ -109,6 +109,7 @@ def figures(services: Services) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.stress)], indirect=True)
 def test_a_busy_store_is_backed_up_and_goes_on_elsewhere(busy: Settings, tmp_path: Path) -> None:
     there = elsewhere(busy, tmp_path)
     with build_services(busy) as services, bench_on(busy) as bench:
