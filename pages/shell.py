@@ -57,7 +57,7 @@ with refusals_shown():
     try:
         page.run()
     except Exception:
-        # A run was found damaged, or deleted, while the page was drawn: the next time it is drawn without it.
-        if services().runs.version() != begun:
+        # A run was damaged, or deleted, while the page was drawn: the next time it is drawn without it.
+        if services().runs.version(look=True) != begun:
             st.rerun()
         raise

@@ -31,7 +31,8 @@ from backend.store.parts import SCHEMAS, disk_errors, file_hash
 # What a file may be found to be, after "1 of 3 files".
 MISSING, UNREADABLE, RESIZED, CHANGED = "is missing", "can't be read", "has another size", "has changed"
 FOREIGN, OTHER_COLUMNS, OTHER_ROWS = "is another run's", "has other columns", "has other rows"
-READING_ERRORS: Final = (duckdb.Error, pa.ArrowException, OSError, ValueError)
+# What comes out of a changed file may also be well-formed, and of another type or kind than it should be.
+READING_ERRORS: Final = (duckdb.Error, pa.ArrowException, OSError, ValueError, TypeError, KeyError)
 
 _AGAIN = 10.0  # seconds until files that were looked at are looked at again
 _SHARE = 100  # looking takes no more than this part of the time, however many files there are
@@ -83,7 +84,7 @@ def fault(folder: Path, part: PartRow, *, thorough: bool = False) -> str:
             return _content_fault(file, part, thorough)
     except FileNotFoundError:
         return MISSING
-    except (*READING_ERRORS, NotImplementedError):
+    except READING_ERRORS:
         return UNREADABLE
 
 
@@ -123,8 +124,13 @@ class StoredParts:
         self._read: set[str] = set()
         self._damaged: dict[str, Damage] = {}
 
-    def version(self) -> int:
-        """A number that grows with every counted write of the ledger, and with every damage noticed or mended."""
+    def version(self, look: bool = False) -> int:
+        """A number that grows with every counted write of the ledger, and with every damage noticed or mended.
+
+        With `look` every file is looked at now, else every few seconds.
+        """
+        if look:
+            self._again = 0.0
         current = self._ledger.version()
         if current != self._listed or time.monotonic() >= self._again:
             with self._lock:
@@ -159,7 +165,7 @@ class StoredParts:
 
     def verify(self, runs: Sequence[str] | None = None) -> dict[str, Damage]:
         """Read every file of these runs or of all from end to end; returns the damage of those that are damaged."""
-        self._again = 0.0
+        self.version(look=True)
         self._closer(self._ledger.parts(run_ids=runs), thorough=True)
         damaged = self.damaged()
         return {run: damaged[run] for run in (damaged if runs is None else runs) if run in damaged}

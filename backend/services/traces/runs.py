@@ -93,9 +93,9 @@ class RunService:
             for run, label in zip(runs, labels, strict=True)
         }
 
-    def version(self) -> int:
-        """Grows with every change of the store."""
-        return self._store.parts.version()
+    def version(self, look: bool = False) -> int:
+        """Grows with every change of the store; with `look` its files are looked at now."""
+        return self._store.parts.version(look)
 
     def unwritable(self) -> str:
         """Why the store can only be read, as a clause; "" where it can be written."""

@@ -5,6 +5,7 @@ Owns the assembled view of a trace that the reader and the panes of Compare show
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -171,12 +172,18 @@ class TraceService:
         self._store.parts.require([run_of(trace_id)])
         if row is None or run is None:
             raise UserError(f"There is no trace {visible(trace_id, 80)} in this store; its run may have been deleted.")
-        # As they were found at the import, not found anew: the reader shows what the figures count.
-        cues = tuple(
-            Cue(c["start"], c["end"], c["entry"], Group(c["grp"]), Section(c["section"]))
-            for c in self._store.queries.cues(trace_id, lexicon)
-        )
-        return _open(row, run, cues)
+        parts = [part for kind in ("traces", "cues") for part in self._store.parts.of(kind, [run.id])]
+        with self._store.parts.reading(parts):
+            if hashlib.sha256(row["text"].encode()).hexdigest() != row["text_sha256"] and self._store.parts.blame(
+                parts
+            ):
+                self._store.parts.require([run.id])
+            # As they were found at the import, not found anew: the reader shows what the figures count.
+            cues = tuple(
+                Cue(c["start"], c["end"], c["entry"], Group(c["grp"]), Section(c["section"]))
+                for c in self._store.queries.cues(trace_id, lexicon)
+            )
+            return _open(row, run, cues)
 
     def neighbours(self, trace_id: str) -> tuple[str | None, str | None]:
         """The traces before and after in the same run, None at its ends."""
