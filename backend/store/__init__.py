@@ -65,7 +65,9 @@ class Store:
             engine.dispose()
             raise
         self.parts = StoredParts(self.ledger, self.folder)
-        self.queries = Queries(self.ledger, self.parts, self.folder, settings.threads, settings.memory_mb)
+        # On the command line and in a worker nobody else waits, and a report may take its time.
+        seconds = None if settings.served_at is None else settings.query_seconds
+        self.queries = Queries(self.ledger, self.parts, self.folder, settings.threads, settings.memory_mb, seconds)
 
     def close(self) -> None:
         """Close the query engine and every connection."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import duckdb
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 
 from backend.domain import GRADERS, Context, SearchAs, TraceFilter, UserError, visible
 from backend.store.ledger import Ledger
-from backend.store.parts import ROW_GROUP
+from backend.store.parts import ROW_GROUP, SCHEMAS
 from backend.store.trace_filters import (
     DISAGREE,
     OF_RUNS,
@@ -76,10 +77,16 @@ class Queries:
     """Reads traces, their cues and their figures."""
 
     def __init__(
-        self, ledger: Ledger, parts: StoredParts, folder: Path, threads: int = 2, memory_mb: int = 2048
+        self,
+        ledger: Ledger,
+        parts: StoredParts,
+        folder: Path,
+        threads: int = 2,
+        memory_mb: int = 2048,
+        seconds: float | None = None,
     ) -> None:
-        """`folder` is the store's; a query may use `threads` threads and `memory_mb` megabytes."""
-        self._ledger, self._parts, self._folder = ledger, parts, folder
+        """`folder` is the store's; a query may use `threads` threads, `memory_mb` megabytes and `seconds`."""
+        self._ledger, self._parts, self._folder, self._seconds = ledger, parts, folder, seconds
         self._database = open_database(threads, memory_mb, folder / "spill")
         self._numbers = Numbers(self._database, parts, folder)
 
@@ -92,11 +99,20 @@ class Queries:
         # A cursor a call: an open result owns its connection, and threads that shared one failed in nearly half of all
         # calls.
         cursor = self._database.cursor()
+        stop = Timer(self._seconds or 0, _interrupt, [cursor])
         try:
+            if self._seconds:
+                stop.start()
             yield cursor
+        except duckdb.InterruptException as error:
+            raise UserError(
+                f"The question was stopped after {self._seconds:g} seconds: ask it of fewer runs, or search for "
+                "something simpler. An admin can raise SECOND_THOUGHTS_QUERY_SECONDS."
+            ) from error
         except duckdb.OutOfMemoryException as error:
             raise out_of_memory() from error
         finally:
+            stop.cancel()
             cursor.close()
 
     def _numbers_of(self, sql: str, **values: Any) -> list[dict[str, Any]]:
@@ -105,10 +121,15 @@ class Queries:
         with self._cursor() as cursor:
             return _rows(cursor.sql(sql, params=_used(sql, values)).to_arrow_table())
 
-    def _parts_of(self, sql: str, kind: str, runs: Sequence[str] | None, **values: Any) -> pa.Table | None:
-        """Rows of a statement over the parts of one kind, read as `PARTS`; None where there are none."""
+    def _parts_of(
+        self, sql: str, kind: str, runs: Sequence[str] | None, *, singly: bool = False, **values: Any
+    ) -> pa.Table | None:
+        """Rows of a statement over the parts of one kind, read as `PARTS`; None where there are none.
+
+        With `singly` the statement gets ids and texts of traces, one at a time.
+        """
         # Paths from the ledger, never a glob: one half-written file would make the whole query fail.
-        statement = sql.replace("PARTS", parts_of(kind))
+        statement = sql.replace("PARTS", "single_texts" if singly else parts_of(kind))
         for _ in range(ATTEMPTS):
             version, parts = self._parts.version(), self._parts.of(kind, runs)
             if not parts:
@@ -116,6 +137,8 @@ class Queries:
             paths = [str(self._folder / part.path) for part in parts]
             try:
                 with self._cursor() as cursor:
+                    if singly:
+                        cursor.register("single_texts", _single_texts(paths))
                     return cursor.sql(statement, params=_used(statement, {**values, "paths": paths})).to_arrow_table()
             except duckdb.Error as error:
                 # A run may be damaged, or was deleted meanwhile; the next attempt doesn't ask for its files.
@@ -150,12 +173,11 @@ class Queries:
         tests, values = conditions(wanted)
         # Texts and cues are in the parts alone: these filters are run there, and give ids to the query over numbers.
         if wanted.search:
-            if wanted.search_as is SearchAs.REGEX:
-                self._check(wanted.search)
             condition, bound = search_condition(wanted)
-            found = self._parts_of(
-                f"SELECT trace_id FROM PARTS t WHERE {condition}", "traces", wanted.runs or None, **bound
-            )
+            if any_pattern := wanted.search_as is SearchAs.REGEX:
+                self._check(wanted.search)
+            sql = f"SELECT trace_id FROM PARTS t WHERE {condition}"
+            found = self._parts_of(sql, "traces", wanted.runs or None, singly=any_pattern, **bound)
             tests.append("t.trace_id IN (SELECT unnest($found::VARCHAR[]))")
             values["found"] = found["trace_id"].to_pylist() if found else []
         if wanted.entry:
@@ -322,6 +344,24 @@ def run_of(trace_id: str) -> str:
 def _from(used: str) -> str:
     """The FROM clause for expressions; counts are joined only where they are used."""
     return _FROM if "c." in used else "FROM traces t"
+
+
+def _interrupt(cursor: duckdb.DuckDBPyConnection) -> None:
+    with suppress(duckdb.Error):  # it may be closed by now
+        cursor.interrupt()
+
+
+def _single_texts(paths: Sequence[str]) -> pa.RecordBatchReader:
+    """Id and text of every trace in some parts, each in a batch of its own."""
+    # DuckDB stops between two batches alone. The slowest patterns read 20 kB a second, and a row group for minutes.
+    schema = pa.schema([SCHEMAS["traces"].field(name) for name in ("trace_id", "text")])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for path in paths:
+            with pq.ParquetFile(path) as file:
+                yield from file.iter_batches(batch_size=1, columns=schema.names)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def _rows(table: pa.Table | None) -> list[dict[str, Any]]:

@@ -137,7 +137,7 @@ def test_the_reader_shows_a_trace(small: Services) -> None:
         ("reader", {"trace": HOSTILE}, "There is no trace <script>alert(1)</script>\\u202e"),
         ("reader", {"trace": "0" * 5000}, "There is no trace 000"),
         ("browse", {"q": "(", "as": "regex"}, "The search ( is no regular expression"),
-        ("browse", {"q": "(" * 3000, "as": "regex"}, "is no regular expression"),
+        ("browse", {"q": "(" * 3000, "as": "regex"}, "A search has at most 1,000 characters"),
     ],
 )
 def test_a_bad_address_gets_a_sentence(page: str, query: dict[str, str], words: str, small: Services) -> None:

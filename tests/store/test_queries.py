@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -250,6 +250,32 @@ def test_a_pattern_the_engine_cannot_read_is_a_sentence(texts: Store, pattern: s
         texts.queries.page(wanted)
     with pytest.raises(UserError, match=r"is no regular expression: .+"):
         texts.queries.page(replace(wanted, runs=("a",)))
+
+
+@pytest.mark.parametrize("search", ["(?i)" + "é" * 20_000, "(ab|" * 200_000, "x" * 1_001])
+@pytest.mark.parametrize("how", list(SearchAs))
+def test_a_search_that_is_too_long_is_a_sentence(texts: Store, how: SearchAs, search: str) -> None:
+    with pytest.raises(UserError, match="A search has at most 1,000 characters"):
+        texts.queries.page(TraceFilter(search=search, search_as=how, lexicon=LEXICON))
+
+
+@pytest.mark.parametrize("pattern", ["(.?.?.?.?){1000}x", r"(\pL?){300}x"])
+def test_a_search_that_takes_too_long_is_stopped(tmp_path: Path, pattern: str) -> None:
+    with closing(Store(Settings(store=tmp_path, query_seconds=1, served_at=""))) as store:
+        put(store, "r", [trace("r", n, text="Wait, maybe this is right? " * 60) for n in range(2_000)])
+        # 3 MB at some 40 kB a second: what can't be stopped takes minutes.
+        with pytest.raises(UserError, match=r"stopped after 1 seconds: .* SECOND_THOUGHTS_QUERY_SECONDS"):
+            store.queries.page(TraceFilter(search=pattern, search_as=SearchAs.REGEX, lexicon=LEXICON))
+        assert store.queries.page(TraceFilter(search="maybe", lexicon=LEXICON))[1] == 2_000
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.sampled_from(["(", ")", "{", "}", "9", "1000", ",", "?", "*", "|", "[", "^", r"\pL", ".", "é", "(?i)"]))
+)
+def test_any_pattern_ends_in_rows_or_a_sentence(texts: Store, parts: list[str]) -> None:
+    with suppress(UserError):
+        texts.queries.page(TraceFilter(search="".join(parts), search_as=SearchAs.REGEX, lexicon=LEXICON))
 
 
 @settings(max_examples=50, deadline=None)
