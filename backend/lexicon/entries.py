@@ -13,9 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from backend.domain import Group, UserError, digest, visible
+from backend.lexicon.yaml_reader import parse_yaml, read_yaml
 
 
 class MatchMode(StrEnum):
@@ -98,16 +97,12 @@ def load_all(directory: Path) -> dict[str, Lexicon]:
 
 def load(path: Path) -> Lexicon:
     """The lexicon in a YAML file. Raises UserError naming the file, the entry and the reason."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise _bad(str(path), f"can't be read ({error.strerror})") from error
-    return from_yaml(raw, str(path))
+    return from_data(read_yaml(path), str(path))
 
 
 def from_yaml(raw: bytes, where: str) -> Lexicon:
     """The lexicon in the bytes of a YAML file; `where` is what a UserError calls it."""
-    return from_data(_parsed(where, raw), where)
+    return from_data(parse_yaml(raw, where), where)
 
 
 def from_data(read: Any, where: str) -> Lexicon:
@@ -140,7 +135,7 @@ NAME_RULE = "name must be lower-case letters, digits, '.', '_' and '-', at most 
 _FILE_KEYS = frozenset({"name", "version", "title", "description", "mode", "overlap", "entries", "formerly"})
 _ENTRY_KEYS = frozenset({"name", "group", "forms", "exceptions", "why", "at"})
 # Lexicons are edited in the browser: these bounds keep a hostile one from filling the matcher's automaton.
-_MAX_BYTES, _MAX_FORMS, _MAX_FORM = 1_000_000, 10_000, 200
+_MAX_FORMS, _MAX_FORM = 10_000, 200
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -150,28 +145,12 @@ def _bad(where: str, reason: str, entry: str | None = None) -> UserError:
     return UserError(f"{place}: {reason}.")
 
 
-def _parsed(where: str, raw: bytes) -> Any:
-    try:
-        if len(raw) > _MAX_BYTES:
-            raise _bad(where, f"a lexicon of {len(raw):,} bytes is too large (at most {_MAX_BYTES:,})")
-        # Windows editors put a byte order mark in front, which YAML takes for a part of the first key.
-        return yaml.safe_load(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise _bad(where, f"is not UTF-8 (byte {error.start})") from error
-    except yaml.MarkedYAMLError as error:
-        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise _bad(where, f"is not YAML{line} ({visible(str(error.problem))})") from error
-    # ValueError: an impossible date such as 2026-99-99. RecursionError: thousands of nested lists.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _bad(where, f"is not YAML ({visible(str(error))})") from error
-
-
 def _mapping(where: str, data: Any, allowed: frozenset[str], entry: str | None = None) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
         raise _bad(where, "expected a mapping of fields to values", entry)
-    unknown = ", ".join(visible(str(key)) for key in data if key not in allowed)
-    if unknown:
-        raise _bad(where, f"unknown field {unknown} (known: {', '.join(sorted(allowed))})", entry)
+    if unknown := [key for key in data if key not in allowed]:
+        named = ", ".join(visible(str(key), 60) for key in unknown[:5])
+        raise _bad(where, f"unknown field {named} (known: {', '.join(sorted(allowed))})", entry)
     return data
 
 

@@ -11,9 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from backend.domain import UserError, visible
+from backend.lexicon.yaml_reader import read_yaml
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "data" / "lexicons"
 _KEYS = {"by", "open", "close", "lone", "line"}
@@ -94,11 +93,11 @@ def markers() -> Markers:
     rows: list[Mapping[str, Any]] = []
     others: set[str] = set()
     for path in (path for folder in folders for path in sorted((folder / "markers").glob("*.yaml"))):
+        data = read_yaml(path)
         try:
-            data = yaml.safe_load(path.read_text("utf-8-sig"))
             rows += [_row(row) for row in data.get("markers", ())]
             others.update(word for line in data.get("others", ()) for word in line.lower().split())
-        except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError) as error:
+        except (ValueError, AttributeError, TypeError, KeyError) as error:
             raise UserError(f"{visible(str(path))}: this is no table of markers ({visible(str(error))}).") from error
     return Markers(rows, frozenset(others))
 
@@ -116,4 +115,5 @@ def _texts(value: Any) -> list[str]:
     found = [value] if isinstance(value, str) else value
     if not isinstance(found, list) or not all(isinstance(text, str) and text.strip() for text in found):
         raise ValueError("a mark is a text, or a list of texts")
-    return found
+    # Each blank of a mark is any run of white space in a text: two of them in a row would be tried in every division.
+    return [re.sub(" +", " ", text) for text in found]

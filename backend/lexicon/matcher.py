@@ -83,7 +83,8 @@ class Matcher:
         )
         self._bordered = frozenset(overlapping)
         # A form strictly inside another one ends before it but starts after it: only then do hits need sorting.
-        self._nested = any(a != b and a in b[1:-1] for a in self.forms for b in self.forms)
+        inner = "\0".join(form[1:-1] for form in self.forms)
+        self._nested = bool(self.forms and AhoCorasick(self.forms).find_matches_as_indexes(inner))
 
     def find(self, text: str) -> list[Hit]:
         """Every match in `text`, in order of start (then end)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -99,7 +99,7 @@ class Queries:
         # A cursor a call: an open result owns its connection, and threads that shared one failed in nearly half of all
         # calls.
         cursor = self._database.cursor()
-        stop = Timer(self._seconds or 0, _interrupt, [cursor])
+        stop = Timer(self._seconds or 0, cursor.interrupt)
         try:
             if self._seconds:
                 stop.start()
@@ -113,6 +113,8 @@ class Queries:
             raise out_of_memory() from error
         finally:
             stop.cancel()
+            if stop.is_alive():  # it may be at it just now
+                stop.join()
             cursor.close()
 
     def _numbers_of(self, sql: str, **values: Any) -> list[dict[str, Any]]:
@@ -344,11 +346,6 @@ def run_of(trace_id: str) -> str:
 def _from(used: str) -> str:
     """The FROM clause for expressions; counts are joined only where they are used."""
     return _FROM if "c." in used else "FROM traces t"
-
-
-def _interrupt(cursor: duckdb.DuckDBPyConnection) -> None:
-    with suppress(duckdb.Error):  # it may be closed by now
-        cursor.interrupt()
 
 
 def _single_texts(paths: Sequence[str]) -> pa.RecordBatchReader:

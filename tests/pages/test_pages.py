@@ -254,3 +254,17 @@ def test_a_ledger_of_a_newer_release_is_a_sentence_on_every_page(empty: None, se
     build_services(settings).close()
     made_newer(settings.store)
     assert "it has been through m999_later" in said(sound(opened("overview")))
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/etc/passwd", "SECOND_THOUGHTS_ROOTS"),
+        ("~/.ssh", "SECOND_THOUGHTS_ROOTS"),
+        ("~nobody-here/x", "can't be the path"),
+    ],
+)
+def test_a_path_that_is_not_open_to_pages_is_a_sentence(path: str, words: str, empty: None) -> None:
+    test = opened("import")
+    test.text_input(key="path").set_value(path).run()
+    assert words in said(sound(test))

@@ -19,11 +19,11 @@ def readable(settings: Settings, path: Path) -> Path:
     shown = visible(str(path), 120)
     try:
         named = path.expanduser()
+        if settings.served_at is None:
+            return named
         real = named.resolve()
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(f"{shown} can't be the path of a file ({visible(str(error), 80)}).") from error
-    if settings.served_at is None:
-        return named
     roots, closed = _roots(settings), (settings.store, *_SYSTEM)
     for root in roots:
         if not real.is_relative_to(root) or any(part.startswith(".") for part in real.relative_to(root).parts):

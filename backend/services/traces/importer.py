@@ -114,17 +114,14 @@ class ImportService:
         return cast(R, held[1])
 
     @needs(Role.ADMIN)
-    def located(self, path: Path) -> Path:
-        """A path of this machine as a page was given it. Raises UserError where pages may not read there."""
-        return readable(self._settings, path)
-
-    @needs(Role.ADMIN)
     def plan(self, paths: Sequence[Path], mapping: Said | None = None, base: Path | None = None) -> ImportPlan:
         """The sources these paths hold, files that are skipped and why, that can't be read, and that need a word.
 
         With `mapping` every file of the paths (folders are walked) whose rows have its columns is read by it; those
-        that haven't are skipped, or fail where they were named directly. Names are shown relative to `base`.
+        that haven't are skipped, or fail where they were named directly. Names are shown relative to `base`, the
+        folder of uploads; without it, UserError is raised for a path that isn't open to pages.
         """
+        paths = [readable(self._settings, path) for path in paths] if base is None else paths
         if not mapping:
             return self._asked(paths, scan, paths, base)
         known = {field.name for field in fields(ColumnMapping)}

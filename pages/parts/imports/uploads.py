@@ -12,7 +12,6 @@ from typing import Any
 import streamlit as st
 
 from backend.domain import UserError, visible
-from pages.components.frame.session import services
 from pages.components.frame.upload_spool import PlacedFolder, place
 
 _MOST_FOLDERS = 24
@@ -25,7 +24,7 @@ def place_uploads(uploads: Sequence[Any], local: str | None, folder: bool) -> tu
     own; `local`, a path of this machine, is read in place. Raises UserError.
     """
     if local:
-        return [services().imports.located(Path(local))], None
+        return [Path(local)], None
     if not uploads:
         return [], None
     # Written once for a set of files: the page runs again at every click, and files have hundreds of megabytes.

@@ -118,6 +118,9 @@ def app(home: Path) -> Iterator[Services]:
 @pytest.mark.parametrize(
     "use",
     [
+        lambda app, path: app.imports.plan([path]),
+        lambda app, path: app.imports.plan([path], {"question": "question", "text": "response"}),
+        lambda app, path: list(app.imports.run([path])),
         lambda app, path: app.jobs.submit_import([path]),
         lambda app, path: app.jobs.submit_import([Path("a.jsonl")], path),
         lambda app, path: app.models.inspect(path),
