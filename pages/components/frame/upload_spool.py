@@ -14,6 +14,7 @@ import weakref
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from python_multipart.exceptions import FormParserError
@@ -23,6 +24,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config as streamlit_config
 from streamlit.runtime import Runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.web.server.starlette.starlette_app_utils import validate_xsrf_token
 
@@ -67,7 +69,8 @@ class PlacedFolder:
 
     def __init__(self) -> None:
         """Make it."""
-        self.path = Path(tempfile.mkdtemp(dir=uploads_folder()))
+        context = get_script_run_ctx()
+        self.path = Path(tempfile.mkdtemp(prefix=f"{context.session_id if context else ''}-", dir=uploads_folder()))
         self.remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
@@ -83,12 +86,28 @@ def place(upload: Any, target: Path) -> None:
         shutil.copyfile(lying, target)
 
 
+def _follow_sessions() -> None:
+    """Remove what sessions uploaded that left long ago. Streamlit forgets those when the next one leaves, or never."""
+    seen: dict[str, float] = {}
+    while Runtime.exists():
+        runtime, now = Runtime.instance(), time.monotonic()
+        manager: Any = runtime.uploaded_file_mgr
+        for session in list(manager.file_storage):
+            if runtime.is_active_session(session):
+                seen[session] = now
+            elif now - seen.setdefault(session, now) > streamlit_config.get_option("server.disconnectedSessionTTL"):
+                manager.remove_session_files(session)
+                for folder in uploads_folder().glob(f"{session}-*"):
+                    shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(10)
+
+
 class UploadSpool:
     """ASGI middleware that takes uploads in Streamlit's place."""
 
     def __init__(self, app: ASGIApp) -> None:
         """`app` is the application being wrapped."""
-        self._app = app
+        self._app, self._following = app, False
         self._coming: dict[tuple[str, str], int] = {}  # bytes that uploads under way said they have
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,6 +115,9 @@ class UploadSpool:
         found = _PLACE.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
         if found is None:
             return await self._app(scope, receive, send)
+        if not self._following:
+            self._following = True
+            Thread(target=_follow_sessions, daemon=True).start()
         key, request = (found[1], found[2]), Request(scope, receive)
         why = self._refused(request, *key)
         if why is None:

@@ -29,6 +29,7 @@ class Running:
             "SECOND_THOUGHTS_READ_MB": "250",
             "SECOND_THOUGHTS_UPLOADS_MB": "420",
         }
+        env["STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL"] = "5"
         self.process, self.url = start_server(ROOT / "app.py", env, folder / "log")
 
     def memory(self, what: str) -> int:
@@ -97,3 +98,4 @@ def test_uploads_lie_on_disk_and_go_with_their_tab(running: Running, browser: Br
     app.page.get_by_role("button", name="Remove").first.click()
     until(lambda: len([path for path in uploads.iterdir() if path not in left and path.is_file()]) == 3)
     app.page.close()
+    until(lambda: set(uploads.iterdir()) <= left)
