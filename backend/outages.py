@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 from backend.domain import UserError
 
 AGAIN_SECONDS: Final = 2.0
-_TRY_SECONDS: Final = 15.0  # no attempt to connect takes longer
+_TRY_SECONDS: Final = 25.0  # no attempt takes longer
 
 
 class StoreUnavailable(UserError):

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from threading import RLock
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
@@ -26,6 +27,7 @@ from sqlalchemy import (
     Row,
     Table,
     create_engine,
+    event,
     func,
     insert,
     make_url,
@@ -56,7 +58,7 @@ _CHUNK = 500
 _locks: WeakKeyDictionary[Engine, RLock] = WeakKeyDictionary()
 # One for each database, not for each engine: while it is away, every attempt to open the store makes a new engine.
 _breakers: defaultdict[URL, Breaker] = defaultdict(Breaker)
-_CONNECT_SECONDS = 5
+_CONNECT_SECONDS, _ANSWER_SECONDS = 5, 20.0
 # A host that is gone is given up within seconds, and not when the operating system does, after a quarter of an hour.
 _LIBPQ = {
     "connect_timeout": _CONNECT_SECONDS,
@@ -75,6 +77,7 @@ _REASONS = {
     "malformed": "its file is damaged, so restore a backup of it",
     "file is not a database": "file is not a database, so restore a backup of it",
     "QueuePool limit": "it answers too slowly",
+    "wait timeout expired": "it doesn't answer",
 }
 
 
@@ -175,7 +178,28 @@ def _engine(url: URL) -> Engine:
         return engine
     limits = _LIBPQ if url.get_driver_name() in ("psycopg", "psycopg2") else {}
     own = {name: value for name, value in limits.items() if name not in url.query}
-    return create_engine(url, pool_pre_ping=True, pool_timeout=_CONNECT_SECONDS, connect_args=own)
+    engine = create_engine(url, pool_pre_ping=True, pool_timeout=_CONNECT_SECONDS, connect_args=own)
+    if url.get_driver_name() == "psycopg":
+        connection = _impatient_connection()
+        event.listen(engine, "do_connect", lambda _dialect, _record, given, named: connection.connect(*given, **named))
+    return engine
+
+
+@lru_cache
+def _impatient_connection() -> Any:
+    """The class of connections that give up a server which takes a question and doesn't answer."""
+    from psycopg import Connection, OperationalError  # noqa: PLC0415 - whoever has no PostgreSQL needs no driver
+
+    class ImpatientConnection(Connection[Any]):
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            try:
+                return super().wait(gen, interval, timeout or _ANSWER_SECONDS)
+            except OperationalError as error:
+                if error.sqlstate is None:  # nothing was heard of the server, whose answer may come at any time
+                    self.pgconn.finish()
+                raise
+
+    return ImpatientConnection
 
 
 @contextmanager
