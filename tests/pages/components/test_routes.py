@@ -55,7 +55,7 @@ class Desk:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("desk")
-    url = request.getfixturevalue("postgres").format("postgres") if request.param == "postgresql" else ""
+    url = request.getfixturevalue("postgres").prefix.format("postgres") if request.param == "postgresql" else ""
     with pytest.MonkeyPatch.context() as patch:
         names = {"STORE": folder / "store", "LAB": folder / "lab", "DEMO": "off", "LEDGER": url}
         for name, value in names.items():
