@@ -14,6 +14,7 @@ from backend.config import ROOT, Settings
 from backend.domain import JobKind, Section, SectionSpan, UserError
 from backend.services import Services, build_services
 from backend.services.jobs import JobCancelled, JobProgress
+from backend.services.traces.importer import ImportOutcome, import_here
 from backend.store.parts import SCHEMAS, read_rows
 from tests.services.made_files import row, state, take_one, write
 
@@ -47,9 +48,17 @@ def import_earlier(services: Services, tmp_path: Path, monkeypatch: pytest.Monke
             earlier.setattr(f"backend.store.{module}.SCHEMAS", EARLIER)
         everything = lambda text, _prompt: (SectionSpan(Section.ANSWER, 0, len(text)),)  # noqa: E731
         earlier.setattr("backend.store.trace_columns.split_sections", everything)
-        return take_one(
-            services, write(tmp_path / f"{name}.jsonl", [*ROWS, row(f"{name}?", "check")][: None if name > "a" else 2])
+        file = write(tmp_path / f"{name}.jsonl", [*ROWS, row(f"{name}?", "check")][: None if name > "a" else 2])
+        told: list[Any] = []
+        # Here, not in a process of its own, which would read by the present rules.
+        import_here(
+            Settings(store=services.store.folder, lexicons=tmp_path / "lexicons"),
+            services.imports.plan([file]).sources,
+            None,
+            False,
+            told.append,
         )
+        return next(str(each.run) for each in told if isinstance(each, ImportOutcome))
 
 
 def stored(services: Services, run: str) -> dict[str, list[dict[str, Any]]]:
@@ -157,5 +166,5 @@ def test_a_refresh_is_a_job_queued_once_and_cancelled_between_traces(
     (part,) = services.store.ledger.parts("traces", [other])
     (services.store.folder / part.path).write_bytes(b"damaged")
     result = services.refresh.carry_out(job, progress)
-    assert result["refreshed"] == [run] and len(result["failed"]) == 1 and "b · " in result["failed"][0]
-    assert services.jobs.get(job.id).total == 7
+    assert result == {"refreshed": [run], "failed": []} and set(services.runs.damaged()) == {other}
+    assert services.jobs.get(job.id).total == services.runs.get(run).traces
