@@ -164,12 +164,13 @@ class Team:
         self.back[number] = time.monotonic() + draw.choice([0, 0, 6])
 
     def tend(self) -> None:
-        """Start those again that are due, and those that ended by themselves."""
+        """Start those again that are due, and those that ended; counts those that were at work and ended by themselves."""
         for number, worker in enumerate(self.workers):
             if worker is None and time.monotonic() >= self.back[number]:
                 self.workers[number] = self.spawn(number)
             elif worker is not None and worker.poll() is not None:
-                self.ended += 1
+                # One that is only starting while the database stops ends with a sentence: a service manager tries again.
+                self.ended += f"(process {worker.pid})" in self.bench.log.read_text()
                 self.workers[number] = self.spawn(number)
 
     def close(self) -> None:
