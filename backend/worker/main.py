@@ -19,10 +19,11 @@ from filelock import BaseFileLock, Timeout
 
 from backend.config import Settings
 from backend.domain import Lane, UserError, visible
-from backend.services import build_services
-from backend.services.jobs import BEAT_SECONDS, HOST, ended_here, environment, worker_lock
+from backend.services import Services, build_services
+from backend.services.jobs import BEAT_SECONDS, HOST, ended_here, environment, worker_lock, worker_mark
 from backend.store import Store
 from backend.store.job_rows import OpenJob, WorkerRow, system_url
+from backend.store.parts import disk_errors
 from backend.worker.job_supervisor import JobSupervisor
 from backend.worker.lanes import Lanes
 from backend.worker.queues import JobQueues
@@ -34,6 +35,7 @@ _POLL_SECONDS: Final = 0.2
 # A worker that wasn't heard of for so long is taken for dead: others go on with what it did.
 GONE_SECONDS = 20.0
 _DEAF_SECONDS: Final = 10.0
+_MARK_SECONDS: Final = 15.0
 _NO_THREADS: Final = "The system refuses this worker memory or threads (see `ulimit -a`), so that it can take no job."
 
 
@@ -62,6 +64,7 @@ def run_worker(
         env = environment(settings) | ({"CUDA_VISIBLE_DEVICES": device} if device else {})
         runners = Lanes(runner, env, Path(lock.lock_file).with_suffix(""), lanes)
         supervisor = JobSupervisor(services, runners, me.id, stopping)
+        _check_folder(services, stopping)
         # On the list before DBOS starts: a name that isn't on it has nobody who works under it.
         with _listed(store, me) as member:
             queues = JobQueues(system_url(settings), me.id, lanes, supervisor.supervise, supervisor.give_up)
@@ -82,10 +85,15 @@ class _Membership:
 
     def __init__(self, store: Store, me: WorkerRow) -> None:
         self._jobs, self._folder, self._me = store.jobs, store.folder, me
-        self.token = store.jobs.enlist(me)
-        self._last = time.monotonic()
+        self._enter()
         # By token: a worker's last heartbeat, and when it was first seen, on this process's clock.
         self._seen: dict[str, tuple[float, float]] = {}
+
+    def _enter(self) -> None:
+        self.token = self._jobs.enlist(self._me)
+        with disk_errors():
+            worker_mark(self._folder, self._me.id).write_text(self.token, encoding="ascii")
+        self._last = time.monotonic()
 
     def beat(self) -> bool:
         """Say every two seconds that this worker is alive; returns whether it just did."""
@@ -93,7 +101,7 @@ class _Membership:
             return False
         if not self._jobs.beat(self.token):
             _log.warning("Others took the worker %s for dead: it enters itself anew.", self._me.id)
-            self.token = self._jobs.enlist(self._me)
+            self._enter()
         self._last = time.monotonic()
         return True
 
@@ -143,6 +151,20 @@ def _loop(store: Store, queues: JobQueues, runners: Lanes, member: _Membership, 
         heard = time.monotonic() if queues.listening else heard
         if time.monotonic() - heard > _DEAF_SECONDS:
             raise UserError(_NO_THREADS)
+
+
+def _check_folder(services: Services, stopping: Event) -> None:
+    """Raises UserError where workers of this ledger are at work in another folder: files would be missing in both."""
+    # A worker enters itself a moment before it leaves its mark, and network disks show a new file late. One that died
+    # in between is silent soon.
+    give_up = time.monotonic() + _MARK_SECONDS
+    while strangers := services.jobs.strangers():
+        if time.monotonic() > give_up:
+            which = f"The worker {strangers[0].id} (process {strangers[0].pid} on {strangers[0].host})"
+            where = f"in another folder than {visible(str(services.store.folder))}"
+            raise UserError(f"{which} works for this ledger {where}. A ledger has one folder: share it, don't copy it.")
+        if stopping.wait(_POLL_SECONDS):
+            return
 
 
 @contextmanager

@@ -5,11 +5,13 @@ leaves behind another one goes on with. Workers and runners are real; so are the
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from backend.config import Settings
 from backend.domain import Job, JobState, Lane
 from backend.store.job_rows import system_url
 from tests.patience import PATIENCE
+from tests.postgres_server import PostgresServer
 from tests.worker.test_kill import alive, children, whole
 from tests.worker.worker_cases import SMALL, Bench, bench_on, until
 
@@ -133,6 +136,21 @@ def test_a_job_that_was_given_out_and_never_begun_is_given_out_again(bench: Benc
     engine.dispose()
     bench.release(before)
     whole(bench, bench.wait(job))
+
+
+def test_a_worker_in_a_copy_of_the_folder_is_refused(postgres: PostgresServer, tmp_path: Path) -> None:
+    settings = Settings(store=tmp_path / "store", ledger_url=postgres.new(), graders=1)
+    with bench_on(settings) as bench:
+        job = bench.submit(items=2, holds=1)
+        bench.start()
+        until(lambda: len(bench.items(job)) == 1)
+        shutil.copytree(settings.store, tmp_path / "copy")
+        with bench_on(replace(settings, store=tmp_path / "copy")) as copied:
+            second = copied.spawn()
+            second.wait(PATIENCE)
+            assert second.returncode and "A ledger has one folder: share it, don't copy it." in copied.log.read_text()
+        bench.release(job)
+        whole(bench, bench.wait(job))
 
 
 def test_a_worker_without_memory_says_so_and_ends(settings: Settings) -> None:
