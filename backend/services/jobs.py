@@ -185,12 +185,6 @@ class JobService:
         again = f"{_START} What was under way goes on where it was."
         return WorkerStatus("silent", f"{since} {self._last_words()}{again}", age, row.pid)
 
-    def strangers(self) -> list[WorkerRow]:
-        """Workers at work for this ledger in another folder, such as a copy of this one, which bears the same id."""
-        folder = self._store.folder
-        fresh = [row for row in self._jobs.workers() if abs(row.age) <= _SILENT_SECONDS]
-        return [row for row in fresh if _text(worker_mark(folder, row.id)) != row.token]
-
     def _last_words(self) -> str:
         """What the last worker that was started from here ended with, if it didn't stop in order."""
         line = "".join(last_lines(self._store.folder / LOG)[-1:])
@@ -236,11 +230,6 @@ def worker_lock(store: Path, name: str) -> BaseFileLock:
     return FileLock(store / WORKERS / f"{name}.lock")
 
 
-def worker_mark(store: Path, name: str) -> Path:
-    """The file in which the worker of a name keeps its token: who finds it shares the folder with that worker."""
-    return store / WORKERS / f"{name}.token"
-
-
 def is_held(lock: BaseFileLock) -> bool:
     """Whether a process holds a lock."""
     try:
@@ -257,13 +246,6 @@ def ended_here(store: Path, row: WorkerRow) -> bool:
     lock = worker_lock(store, row.id)
     # Without its file nobody knows; looking would make one, and the worker's own lock would be of another file.
     return row.host == HOST and Path(lock.lock_file).exists() and not is_held(lock)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="ascii")
-    except (OSError, ValueError):
-        return ""
 
 
 def environment(settings: Settings) -> dict[str, str]:

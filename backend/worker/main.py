@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,11 +20,10 @@ from filelock import BaseFileLock, Timeout
 
 from backend.config import Settings
 from backend.domain import Lane, UserError, visible
-from backend.services import Services, build_services
-from backend.services.jobs import BEAT_SECONDS, HOST, ended_here, environment, worker_lock, worker_mark
+from backend.services import build_services
+from backend.services.jobs import BEAT_SECONDS, HOST, WORKERS, ended_here, environment, worker_lock
 from backend.store import Store
 from backend.store.job_rows import OpenJob, WorkerRow, system_url
-from backend.store.parts import disk_errors
 from backend.worker.job_supervisor import JobSupervisor
 from backend.worker.lanes import Lanes
 from backend.worker.queues import JobQueues
@@ -35,7 +35,7 @@ _POLL_SECONDS: Final = 0.2
 # A worker that wasn't heard of for so long is taken for dead: others go on with what it did.
 GONE_SECONDS = 20.0
 _DEAF_SECONDS: Final = 10.0
-_MARK_SECONDS: Final = 15.0
+_LOOK_SECONDS: Final = 3 * BEAT_SECONDS
 _NO_THREADS: Final = "The system refuses this worker memory or threads (see `ulimit -a`), so that it can take no job."
 
 
@@ -64,7 +64,7 @@ def run_worker(
         env = environment(settings) | ({"CUDA_VISIBLE_DEVICES": device} if device else {})
         runners = Lanes(runner, env, Path(lock.lock_file).with_suffix(""), lanes)
         supervisor = JobSupervisor(services, runners, me.id, stopping)
-        _check_folder(services, stopping)
+        _refuse_copy(store, stopping)
         # On the list before DBOS starts: a name that isn't on it has nobody who works under it.
         with _listed(store, me) as member:
             queues = JobQueues(system_url(settings), me.id, lanes, supervisor.supervise, supervisor.give_up)
@@ -85,23 +85,20 @@ class _Membership:
 
     def __init__(self, store: Store, me: WorkerRow) -> None:
         self._jobs, self._folder, self._me = store.jobs, store.folder, me
-        self._enter()
+        self.token = store.jobs.enlist(me)
+        self._last = time.monotonic()
         # By token: a worker's last heartbeat, and when it was first seen, on this process's clock.
         self._seen: dict[str, tuple[float, float]] = {}
-
-    def _enter(self) -> None:
-        self.token = self._jobs.enlist(self._me)
-        with disk_errors():
-            worker_mark(self._folder, self._me.id).write_text(self.token, encoding="ascii")
-        self._last = time.monotonic()
 
     def beat(self) -> bool:
         """Say every two seconds that this worker is alive; returns whether it just did."""
         if time.monotonic() - self._last < BEAT_SECONDS:
             return False
+        with suppress(OSError):  # a full disk is no death
+            _mark(self._folder, self._me).write_text(uuid.uuid4().hex, encoding="ascii")
         if not self._jobs.beat(self.token):
             _log.warning("Others took the worker %s for dead: it enters itself anew.", self._me.id)
-            self._enter()
+            self.token = self._jobs.enlist(self._me)
         self._last = time.monotonic()
         return True
 
@@ -153,18 +150,44 @@ def _loop(store: Store, queues: JobQueues, runners: Lanes, member: _Membership, 
             raise UserError(_NO_THREADS)
 
 
-def _check_folder(services: Services, stopping: Event) -> None:
-    """Raises UserError where workers of this ledger are at work in another folder: files would be missing in both."""
-    # A worker enters itself a moment before it leaves its mark, and network disks show a new file late. One that died
-    # in between is silent soon.
-    give_up = time.monotonic() + _MARK_SECONDS
-    while strangers := services.jobs.strangers():
-        if time.monotonic() > give_up:
-            which = f"The worker {strangers[0].id} (process {strangers[0].pid} on {strangers[0].host})"
-            where = f"in another folder than {visible(str(services.store.folder))}"
-            raise UserError(f"{which} works for this ledger {where}. A ledger has one folder: share it, don't copy it.")
-        if stopping.wait(_POLL_SECONDS):
-            return
+def _mark(folder: Path, worker: WorkerRow) -> Path:
+    """The file that a worker writes anew before each heartbeat: where it changes is the folder that worker has."""
+    return folder / WORKERS / f"{worker.id}.mark"
+
+
+def _marked(folder: Path, worker: WorkerRow) -> str:
+    try:
+        return _mark(folder, worker).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""
+
+
+def _is_over(worker: WorkerRow) -> bool:
+    """Whether a worker's process was one of this machine and is no more. Its lock says nothing of another folder."""
+    try:
+        os.kill(worker.pid, 0)
+    except ProcessLookupError:
+        return worker.host == HOST
+    except OSError:
+        pass
+    return False
+
+
+def _refuse_copy(store: Store, stopping: Event) -> None:
+    """Raise UserError where others work for this ledger in another folder, such as the one this is a copy of."""
+    others = [row for row in store.jobs.workers() if abs(row.age) < _LOOK_SECONDS and not _is_over(row)]
+    first = {row.token: (row.beat, _marked(store.folder, row)) for row in others}
+    until = time.monotonic() + _LOOK_SECONDS
+    while first and time.monotonic() < until and not stopping.wait(_POLL_SECONDS):
+        for row in store.jobs.workers():
+            beat, mark = first.get(row.token, (row.beat, ""))
+            if row.token in first and _marked(store.folder, row) != mark:
+                del first[row.token]
+            elif row.beat - beat > 1.5 * BEAT_SECONDS:  # two heartbeats: a mark may come just before the first look
+                which = f"The worker {row.id} (process {row.pid} on {row.host}) works for this ledger in another folder"
+                raise UserError(
+                    f"{which} than {visible(str(store.folder))}. A ledger has one: share it, don't copy it."
+                )
 
 
 @contextmanager

@@ -148,7 +148,7 @@ def test_a_worker_in_a_copy_of_the_folder_is_refused(postgres: PostgresServer, t
         with bench_on(replace(settings, store=tmp_path / "copy")) as copied:
             second = copied.spawn()
             second.wait(PATIENCE)
-            assert second.returncode and "A ledger has one folder: share it, don't copy it." in copied.log.read_text()
+            assert second.returncode and "A ledger has one: share it, don't copy it." in copied.log.read_text()
         bench.release(job)
         whole(bench, bench.wait(job))
 
