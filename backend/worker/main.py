@@ -20,6 +20,7 @@ from filelock import BaseFileLock, Timeout
 
 from backend.config import Settings
 from backend.domain import Lane, UserError, visible
+from backend.outages import AGAIN_SECONDS, LedgerUnreachable
 from backend.services import build_services
 from backend.services.jobs import BEAT_SECONDS, HOST, WORKERS, ended_here, environment, worker_lock
 from backend.store import Store
@@ -51,9 +52,20 @@ def run_worker(
     """Do jobs of `lanes` until a signal to stop (SIGTERM, SIGINT); with `once`, until none is left.
 
     Returns the exit code. `device` is what its runners see of the machine's GPUs ("" for all), `runner` their command.
-    Raises UserError where the store can't be opened, another worker bears the name, or the system refuses what a worker
-    needs.
+    A PostgreSQL that is away at the start is waited for. Raises UserError where the store can't be opened, another
+    worker bears the name, or the system refuses what a worker needs.
     """
+    while True:
+        try:
+            return _work(settings, once, name, lanes, device, runner)
+        except LedgerUnreachable as error:
+            if not settings.ledger_url.startswith("postgresql"):
+                raise
+            _log.error("The worker waits: %s", error)
+            time.sleep(AGAIN_SECONDS)
+
+
+def _work(settings: Settings, once: bool, name: str, lanes: Sequence[Lane], device: str, runner: Sequence[str]) -> int:
     with (
         build_services(settings) as services,
         _named(services.store.folder, name) as lock,

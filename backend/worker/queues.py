@@ -36,10 +36,10 @@ class JobQueues:
         run: Callable[[str], None],
         give_up: Callable[[str, int, str], None],
     ) -> None:
-        """Launch DBOS on the database at `url`; what a worker of this name left unfinished begins again at once.
+        """Queues in the database at `url`, which are opened with the first job.
 
-        A job whose `run` raises Exception is tried once more, then given up. Raises UserError where the database can't
-        be used.
+        What a worker of this name left unfinished begins again then. A job whose `run` raises Exception is tried once
+        more, then given up.
         """
         self._url, self._worker, self._lanes = url, worker, lanes
         self._run, self._give_up = run, give_up
@@ -48,7 +48,6 @@ class JobQueues:
         self._idle: set[str] = set()
         self._stuck: set[str] = set()
         self._launched = False
-        self._launch()
 
     def _launch(self) -> None:
         @DBOS.step(name="job", retries_allowed=True, max_attempts=_ATTEMPTS, interval_seconds=0.1)

@@ -263,3 +263,15 @@ def test_a_small_team_shares_its_work(own_postgres: PostgresServer, tmp_path: Pa
 def test_two_apps_and_three_workers_share_their_work(own_postgres: PostgresServer, tmp_path: Path) -> None:
     every = sorted(path.stem for path in (ROOT / "pages").glob("*.py") if path.stem != "shell")
     shared_work(Plan(2, 3, 40, 50, 1_000, (3.0, 6.0), 20.0, every), own_postgres, tmp_path)
+
+
+def test_a_worker_that_is_started_while_the_database_is_away_waits(
+    own_postgres: PostgresServer, tmp_path: Path
+) -> None:
+    with bench_on(Settings(store=tmp_path / "store", ledger_url=own_postgres.new(), graders=1)) as bench:
+        job = bench.submit(items=1)
+        own_postgres.stop()
+        bench.process = bench.spawn()
+        until(lambda: "The worker waits" in bench.log.read_text())
+        own_postgres.start()
+        assert bench.wait(job).done == 1
