@@ -68,7 +68,10 @@ ALLOWED = {
         ),
         *("report", "exchange", "store", "engines", "lab", "distill"),
     },
-    "worker": {"domain", "config", "child_process", "log_format", "services", "engines", "store", "lab", "distill"},
+    "worker": {
+        *("domain", "config", "child_process", "log_format", "outages"),
+        *("services", "engines", "store", "lab", "distill"),
+    },
     "cli": {
         "domain",
         "annotation",
