@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { savedWords } from "../../pages/components/labelling/labelling_view/save_status.js";
 import { MemoryStore, outboxOn, row, settle } from "./labelling_parts.js";
 
 const SERVER_DOWN = new Error("connection refused");
@@ -77,6 +78,21 @@ test("a mark goes with the last rows of its item", async () => {
   await settle();
   assert.deepEqual(posted.map(({ mark }) => mark), [null, { state: "done" }]);
   assert.equal(outbox.delivered, true);
+});
+
+test("nothing is called saved while word of an item waits", async () => {
+  const { outbox } = outboxOn(new MemoryStore());
+  assert.equal(savedWords(outbox), "all saved");
+  outbox.mark("i1", { place: 4 });
+  assert.equal(savedWords(outbox), "all saved", "where somebody reads is nothing they would lose");
+  outbox.mark("i1", { settled: false });
+  assert.equal(savedWords(outbox), "saving…");
+  outbox.trouble = "the server doesn’t answer";
+  assert.equal(savedWords(outbox), "not saved yet: the server doesn’t answer");
+  outbox.trouble = "";
+  outbox.connect(connection);
+  await settle();
+  assert.equal(savedWords(outbox), "all saved");
 });
 
 test("of marks the last word counts, and seconds add up", async () => {

@@ -89,10 +89,14 @@ export class Outbox {
     if (now) this.send();
   }
 
-  /** Whether the server has every label and knows which items are finished; places and seconds may still wait. */
+  /** Whether labels wait, or word of which items are finished; places and seconds don't count. */
+  get waits() {
+    return this.rows.length > 0 || [...this.marks.values()].some(({ state, settled }) => state || settled !== undefined);
+  }
+
+  /** Whether the server has every label and knows which items are finished. */
   get delivered() {
-    const decided = [...this.marks.values()].some(({ state, settled }) => state || settled !== undefined);
-    return !this.rows.length && !this.busy && !decided;
+    return !this.waits && !this.busy;
   }
 
   /** Sends what waits, one request at a time.

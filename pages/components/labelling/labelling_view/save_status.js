@@ -35,8 +35,9 @@ export class SaveStatus {
   }
 }
 
-/** @param {Pick<Outbox, "rows" | "trouble" | "busy">} outbox @returns {string} */
-export function savedWords({ rows, trouble, busy }) {
-  if (rows.length) return trouble ? `${count(rows.length, "label")} not saved yet: ${trouble}` : "saving…";
-  return trouble && !busy ? `not saved yet: ${trouble}` : "all saved";
+/** @param {Pick<Outbox, "rows" | "waits" | "trouble" | "busy">} outbox @returns {string} */
+export function savedWords({ rows, waits, trouble, busy }) {
+  if (rows.length && trouble) return `${count(rows.length, "label")} not saved yet: ${trouble}`;
+  if (waits && !trouble) return "saving…";
+  return trouble && (waits || !busy) ? `not saved yet: ${trouble}` : "all saved";
 }
