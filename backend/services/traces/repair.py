@@ -13,7 +13,7 @@ from backend.services.access.authorization import needs
 from backend.services.traces.refresh import RefreshService
 from backend.store import Store
 from backend.store.parts import remove_parts
-from backend.store.verification import put_back
+from backend.store.verification import CHANGED, fault, put_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,18 @@ class RepairService:
             damage = self._store.parts.verify([run.id]).get(run.id)
             size = sum(part.bytes for part in parts)
             yield CheckedRun(run, len(parts), size, f"{damage.what}. {damage.remedy}" if damage else "")
+
+    @needs(Role.ADMIN)
+    def mark(self) -> None:
+        """Mark every file whose hash isn't that of what was stored, for all processes to see; unmark what is whole."""
+        # What is missing or too short every process notices by itself; a disk that is away for a moment is no damage.
+        found = []
+        for part in (part for part in self._store.ledger.parts() if part.sha256):
+            words = fault(self._store.folder, part, thorough=True)
+            if CHANGED in (words, part.damage) and words in ("", CHANGED):
+                found.append(part._replace(damage=words or None))
+        if found:
+            self._store.ledger.update_parts(found)
 
     @needs(Role.ADMIN)
     def repair(self) -> Iterator[CheckedRun]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from threading import Thread
 from typing import Any
 
 import streamlit as st
 from anyio import to_thread
 from starlette.middleware import Middleware
 
+from backend import config
+from backend.domain import UserError
+from backend.services import build_services
 from pages.components.frame.upload_spool import UploadSpool
 from pages.parts.app.access_check import AccessCheck
 from pages.parts.app.request_log import RequestLog
@@ -50,6 +54,12 @@ def refused(error: Exception) -> bool:
     return show_refusal(error)
 
 
+def _mark_damage() -> None:
+    """Looks for files that changed while no process watched: neither size nor reading need tell."""
+    with suppress(UserError), build_services(config.load()) as services:
+        services.repair.mark()
+
+
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Starts a worker and imports what every page needs; ends the worker when the app ends."""
@@ -57,6 +67,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
 
     # In a thread: the start opens the store and waits for a process, and the event loop would serve nobody meanwhile.
     worker = await to_thread.run_sync(StandbyWorker)
+    Thread(target=_mark_damage, daemon=True).start()
     # Streamlit collects garbage after every rerun. Frozen, the 114,000 objects of what was imported are no longer
     # walked each time: a rerun of a small page takes 5 ms of the processor instead of 62.
     gc.collect()

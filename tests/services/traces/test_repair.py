@@ -190,3 +190,20 @@ def test_bringing_the_demo_twice_leaves_it_whole_and_takes_damaged_runs_back(set
         services.demo.restore()
         services.store.parts._again = 0.0
         assert services.runs.damaged() == {} and len(services.runs.all()) == len(runs)
+
+
+def test_what_changed_while_nobody_watched_is_marked(settings: Settings, files: list[Path]) -> None:
+    with build_services(settings) as services:
+        states(services, files)
+        part = next(part for part in services.store.ledger.parts() if part.kind == "counts")
+    path = settings.store / part.path
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8] + bytes([whole[8] ^ 255]) + whole[9:])
+    with build_services(settings) as services, build_services(settings) as watcher:
+        watcher.repair.mark()
+        assert list(services.store.parts.damaged()) == [part.run_id]
+        with pytest.raises(UserError, match="1 of 3 files has changed"):
+            services.store.parts.require([part.run_id])
+        path.write_bytes(whole)
+        watcher.repair.mark()
+        assert not services.store.parts.damaged()
