@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import copyreg
+import errno
 import io
 import json
+import logging
 import os
 import pickle
 import re
@@ -35,6 +37,7 @@ from backend.domain import ImportProblem, UserError
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_log: Final = logging.getLogger(__name__)
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _PACE: Final = 2**24  # bytes a second: a large file has the time that a slow disk takes for it, on top
 _AT_ONCE: Final = 2  # questions, each with the memory of a whole process
@@ -73,6 +76,14 @@ def opened(path: Path, shown: str, size: int) -> None:
 def too_large() -> str:
     """Why a file can't be read that memory didn't suffice for, as a clause."""
     return f"looking at it takes more than {_LIMIT[0]:,} MB of memory" if _LIMIT[0] else "it needs too much memory"
+
+
+def is_memory(error: BaseException | None) -> bool:
+    """Whether an error is for want of memory, in whatever way a library says so."""
+    # orjson, for one, raises SystemError with a MemoryError behind it.
+    while error and not (isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 # -- who asks -----------------------------------------------------------------------------------------
@@ -123,14 +134,11 @@ class ReaderPool:
 
     def _asked(self, function: Any, args: Any, kwargs: Any, given_up: dict[str, str], seconds: float) -> Generator[Any]:
         question = {"call": _packed((function, args, kwargs)), "given_up": given_up}
-        child, whole = self._ready(question), False
+        (child, told), whole = self._begun(question), False
         at, shown, size, limit = "", "", 0, seconds + _START_SECONDS
         try:
             while not whole:
-                if not child.readable(limit + size / _PACE):
-                    raise GivenUp(at, shown, f"it was given up after {seconds:,.0f} seconds")
-                limit = seconds
-                for message in child.receive():
+                for message in told:
                     if "at" in message:
                         at, shown, size = message["at"]
                     elif "value" in message:
@@ -139,6 +147,9 @@ class ReaderPool:
                             child.send({})
                     else:
                         whole = self._settled(message, at, shown)
+                if not whole and not child.readable(limit + size / _PACE):
+                    raise GivenUp(at, shown, f"it was given up after {seconds:,.0f} seconds")
+                told, limit = [] if whole else child.receive(), seconds
         except (EOFError, BrokenPipeError):
             raise GivenUp(at, shown, f"the process that read it is gone ({child.how_it_ended()})") from None
         finally:
@@ -149,23 +160,28 @@ class ReaderPool:
                 child.wait(_END_SECONDS)
                 child.kill()
 
-    def _ready(self, question: Message) -> ChildProcess:
-        while True:
-            kept = bool(self._idle)
-            child = self._idle.pop() if kept else self._start()
-            try:
+    def _begun(self, question: Message) -> tuple[ChildProcess, list[dict[str, Any]]]:
+        """A process that has the question, and the first that it says; one kept from another question has begun."""
+        while self._idle:
+            child = self._idle.pop()
+            # One that grew, or was idle for long, ends by itself: also just now, with the question in its pipe.
+            with suppress(OSError, EOFError):
                 child.send(question)
-                return child
-            except OSError:  # one that was idle for long has ended by itself
-                child.kill()
-                if not kept:
-                    raise
+                if child.readable(_START_SECONDS):
+                    return child, child.receive()
+            child.kill()
+        child = self._start()
+        child.send(question)
+        return child, []
 
     def _settled(self, message: Message, at: str, shown: str) -> bool:
         """Whether the process can be asked again after this last message. Raises what it says."""
         if "raised" in message:
             raise _unpacked(message["raised"])
         if "failed" in message:
+            if at:  # whatever a file sets off, the others go on
+                _log.error("reading %s failed:\n%s", shown, message["failed"])
+                raise GivenUp(at, shown, f"reading it failed ({message['error']}); the log says where")
             raise RuntimeError(f"reading failed in its process:\n{message['failed']}")
         if "large" in message:
             raise GivenUp(at, shown, f"what is in it takes more than {_ANSWER >> 20} MB to show")
@@ -256,10 +272,9 @@ def _answer(question: Message, send: Send, questions: Queue[bytes], megabytes: i
         send({"done": True})
     except UserError as error:
         send({"raised": _packed(error)})
-    except MemoryError:
-        send({"memory": too_large()})
-    except Exception:  # a fault of ours, which whoever asked is to see
-        send({"failed": traceback.format_exc()})
+    except Exception as error:  # a fault of ours, which whoever asked is to see, or no memory
+        said = {"failed": traceback.format_exc(), "error": type(error).__name__}
+        send({"memory": too_large()} if is_memory(error) else said)
 
 
 def _used(what: str) -> int:

@@ -33,6 +33,8 @@ def reading(paths: list[Path]) -> list[str]:
             time.sleep(600)
         if path.name == "kills":
             os.kill(os.getpid(), signal.SIGKILL)
+        if path.name == "faulty":
+            failing()
         found.append(path.name)
     return found
 
@@ -98,3 +100,22 @@ def test_a_stream_that_is_left_ends_its_process(readers: ReaderPool) -> None:
 def test_of_what_such_a_process_says_nothing_runs(value: Any) -> None:
     with pytest.raises((pickle.UnpicklingError, AttributeError)):
         _unpacked(base64.b64encode(pickle.dumps(value)).decode())
+
+
+def grown() -> int:
+    globals()["kept"] = bytearray(os.urandom(300 * 2**20))
+    return os.getpid()
+
+
+def test_a_process_that_grew_and_ends_is_asked_nothing_more() -> None:
+    """It ends by itself after its answer, perhaps with the next question in its pipe already."""
+    readers = ReaderPool(1500, 60)
+    for _ in range(5):
+        assert readers.call(grown) != readers.call(process)
+
+
+def test_a_fault_at_a_file_is_told_of_that_file(readers: ReaderPool) -> None:
+    assert readers.call(reading, [Path("x/faulty"), Path("b")]) == [
+        "faulty: reading it failed (ZeroDivisionError); the log says where.",
+        "b",
+    ]

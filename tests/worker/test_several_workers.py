@@ -159,7 +159,8 @@ def test_a_worker_without_memory_says_so_and_ends(settings: Settings) -> None:
         command = ["bash", "-c", 'ulimit -v 1500000 && exec "$@"', "-", sys.executable, "-m", "backend", "worker"]
         process = bench.spawn(command)
         until(lambda: process.poll() is not None or bench.jobs.get(job.id).state.final)
-        assert bench.jobs.get(job.id).state.final or (process.returncode == 2 and bench.jobs.worker().state == "absent")
+        # Code 2 where Python runs out of it; a library's thread that does ends the process in its own way (SIGABRT).
+        assert bench.jobs.get(job.id).state.final or (process.returncode and bench.jobs.worker().state == "absent")
         process.kill()
         process.wait()
 

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from backend.domain import ImportProblem
 from backend.exchange.traces.trace_format import Advance, RowError
 from backend.import_plan import Shape, SourceFile
-from backend.reader_process import opened, too_large
+from backend.reader_process import is_memory, opened, too_large
 
 # Bytes of one line or cell. A row with 64 responses of 32,768 tokens has about 8 MB.
 ROW_LIMIT = 64 * 2**20
@@ -95,10 +95,12 @@ def reading(shown: str) -> Iterator[None]:
         yield
     except RowError as error:
         raise ImportProblem(shown, str(error), error.row) from None
-    except OSError as error:
-        raise ImportProblem(shown, f"reading it failed ({error.strerror or error})") from None
-    except MemoryError:  # what had been read of it is let go with this, and the next file has the room
-        raise ImportProblem(shown, too_large()) from None
+    except Exception as error:
+        if is_memory(error):  # what had been read of it is let go with this, and the next file has the room
+            raise ImportProblem(shown, too_large()) from None
+        if isinstance(error, OSError):
+            raise ImportProblem(shown, f"reading it failed ({error.strerror or error})") from None
+        raise
 
 
 def lines(
