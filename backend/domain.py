@@ -1,4 +1,4 @@
-"""The domain's values: problems, models, runs, traces, cues, jobs; their identities, and the errors a person may see.
+"""The domain's values: problems, models, runs, traces, cues; their identities, and the errors a person may see.
 
 Owns the vocabulary that every other module uses. It is pure and does no I/O. Offsets everywhere are Unicode code
 points, half-open, into the stored text as it arrived.
@@ -61,44 +61,6 @@ class ModelKind(StrEnum):
     ADAPTER = "adapter"
     HUB = "hub name"
     ENDPOINT = "endpoint"
-
-
-class JobKind(StrEnum):
-    """What a job does."""
-
-    GENERATE = "generate"
-    EVALUATE = "evaluate"
-    IMPORT = "import"
-    SCORE = "score"
-    DISTILL = "distil"  # the value stands in ledgers, so that it has to stay
-    REPRODUCE = "reproduce"
-    AGREE = "agree"
-    DETECT = "detect"
-    REFRESH = "refresh"
-
-
-class JobState(StrEnum):
-    """Where a job is in its life."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    CANCELLING = "cancelling"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def final(self) -> bool:
-        """Whether the state can't change any more."""
-        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
-
-
-class Lane(StrEnum):
-    """A queue of its own: jobs of one lane run one after the other."""
-
-    LIVE = "live"  # apart, so that what a person is watching never waits for a batch
-    BATCH = "batch"
-    FILES = "files"
 
 
 class UserError(Exception):
@@ -187,6 +149,8 @@ class RunInfo:
     """What defines a run: one model x one problem set x one context x one sampling configuration.
 
     `model_id` and `job` are those of a run made here; one that lacks traces was `planned` to have more: see `losses`.
+    The runs of one training over its steps have the same `series`, and each its `step`; `metrics` are those that the
+    training itself reported at that step.
     """
 
     model: str
@@ -203,6 +167,9 @@ class RunInfo:
     job: str | None = None
     planned: int | None = None
     losses: Sequence[Mapping[str, Any]] = ()
+    series: str | None = None
+    step: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,35 +280,6 @@ class Model:
     note: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     created: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Work for a worker, as the ledger knows it. Times are ISO 8601 in UTC; `rate` is units a second."""
-
-    id: str
-    kind: JobKind
-    title: str
-    lane: Lane
-    spec: Mapping[str, Any]
-    state: JobState = JobState.QUEUED
-    created: str = ""
-    started: str | None = None
-    ended: str | None = None
-    done: int = 0
-    total: int = 0
-    unit: str = ""
-    rate: float | None = None
-    message: str = ""
-    error: str = ""
-    result: Mapping[str, Any] = field(default_factory=dict)
-    retry_of: str | None = None
-    worker: str | None = None
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Time left at the present rate; None where rate or total isn't known, and when nothing is left."""
-        return (self.total - self.done) / self.rate if self.rate and self.total and not self.state.final else None
 
 
 @dataclass(frozen=True, slots=True)

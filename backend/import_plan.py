@@ -253,6 +253,8 @@ class Overrides:
     dataset: str | None = None
     variant: str | None = None
     parent: str | None = None
+    series: str | None = None
+    step: int | None = None
     context: Context | None = None
     tokenizer: str | None = None
     note: str | None = None

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from backend.cli.job_follower import follow
 from backend.cli.verb import AddVerb
 from backend.config import Settings
-from backend.domain import GRADERS, JobKind
+from backend.domain import GRADERS
+from backend.job import JobKind
 from backend.measure.bootstrap import Estimate
 from backend.services import Services, build_services
 from backend.services.generation.presets import demo_specs

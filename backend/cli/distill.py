@@ -12,7 +12,8 @@ from backend.cli.models import model_named
 from backend.cli.verb import AddVerb
 from backend.codec import encode
 from backend.distill.settings import Method, TrainingSettings
-from backend.domain import Context, Job, JobState, UserError, visible
+from backend.domain import Context, UserError, visible
+from backend.job import Job, JobState
 from backend.services import Services
 from backend.services.training.training_specs import SEEN, EvaluationSpec, TrainingSpec
 from backend.services.training.trainings import TrainingInfo

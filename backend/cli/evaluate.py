@@ -9,8 +9,9 @@ from backend.cli.job_follower import follow
 from backend.cli.models import model_named
 from backend.cli.runs import run_line
 from backend.cli.verb import AddVerb
-from backend.domain import Context, JobKind, JobState
+from backend.domain import Context
 from backend.engines.protocol import Decoding
+from backend.job import JobKind, JobState
 from backend.services import Services
 from backend.services.generation.specs import GenerationSpec, RunArm
 

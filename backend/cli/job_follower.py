@@ -5,7 +5,8 @@ import sys
 import time
 
 from backend.config import ROOT, Settings
-from backend.domain import Job, JobState, UserError, visible
+from backend.domain import UserError, visible
+from backend.job import Job, JobState
 from backend.services import Services
 from backend.services.jobs import environment
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from backend.cli.job_follower import follow
 from backend.cli.verb import AddVerb
-from backend.domain import Job, JobState, visible
+from backend.domain import visible
+from backend.job import Job, JobState
 from backend.services import Services, build_services
 from backend.services.reproduction.claims import ClauseResult
 from backend.services.reproduction.cost import total

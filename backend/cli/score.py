@@ -5,7 +5,8 @@ import argparse
 from backend.cli.job_follower import follow
 from backend.cli.models import model_named
 from backend.cli.verb import AddVerb
-from backend.domain import Context, JobState
+from backend.domain import Context
+from backend.job import JobState
 from backend.services import Services
 from backend.services.generation.specs import ScoreSpec
 

@@ -3,7 +3,8 @@
 import argparse
 
 from backend.cli.verb import AddVerb
-from backend.domain import Lane, UserError
+from backend.domain import UserError
+from backend.job import Lane
 from backend.log_format import configure_logging
 
 

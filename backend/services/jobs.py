@@ -24,7 +24,8 @@ from backend import config
 from backend.annotation import Role
 from backend.child_process import last_lines
 from backend.config import ROOT, Settings
-from backend.domain import Job, JobKind, JobState, Lane, UserError, visible
+from backend.domain import UserError, visible
+from backend.job import Job, JobKind, JobState, Lane
 from backend.services.access.authorization import needs
 from backend.services.access.machine_files import readable
 from backend.store import Store

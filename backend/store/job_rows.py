@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from backend.config import Settings
-from backend.domain import Job, JobKind, JobState, Lane
+from backend.job import Job, JobKind, JobState, Lane
 from backend.store import tables
 from backend.store.database import Database, check_holder, field_values, highest, now
 

@@ -389,6 +389,7 @@ def _parts(connection: Connection, *conditions: ColumnElement[bool]) -> list[Par
 def _run(row: Row[Any]) -> Run:
     info = field_values(row, RunInfo)
     info |= {"context": Context(row.context), "sampling": Sampling(**row.sampling), "losses": tuple(row.losses or ())}
+    info |= {"metrics": row.metrics or {}}
     return Run(row.id, RunInfo(**info), row.problems, row.traces, row.length_unit, row.created)
 
 

@@ -77,6 +77,19 @@ def m010_damage(connection: Connection) -> None:
     _add_columns(connection, tables.parts.c.damage)
 
 
+def m011_series(connection: Connection) -> None:
+    """Which training's series a run belongs to, at which step, and what the training reported there."""
+    columns = tables.runs.c
+    _add_columns(connection, columns.series, columns.step, columns.metrics)
+    # Rollouts had both in their names: "model · step 10" as the model, "step 10" as the variant.
+    query = select(columns.id, columns.model, columns.variant).where(columns.variant.like("step %"))
+    for row in connection.execute(query.where(columns.format.in_(("verl rollouts", "TRL completions")))).all():
+        named, number = row.model.removesuffix(f" · {row.variant}"), row.variant.removeprefix("step ")
+        if number.isdecimal() and len(number) < 9:
+            changed = update(tables.runs).where(columns.id == row.id)
+            connection.execute(changed.values(series=named, step=int(number)))
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     """Add the columns that their tables lack."""
     # A store made today has them from m001, which creates the tables as they are now.
@@ -98,6 +111,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m008_identity,
     m009_workers,
     m010_damage,
+    m011_series,
 )
 
 

@@ -10,7 +10,8 @@ from contextlib import suppress
 from threading import Event
 from typing import Any, Final
 
-from backend.domain import Job, JobKind, JobState, UserError
+from backend.domain import UserError
+from backend.job import Job, JobKind, JobState
 from backend.log_format import log_about
 from backend.services import Services
 from backend.store.database import Fence, JobLost, LedgerAway, holding

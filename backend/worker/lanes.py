@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from backend.domain import Lane
+from backend.job import Lane
 from backend.worker.runner_process import RunnerProcess
 
 IDLE_SECONDS: Final = 300.0

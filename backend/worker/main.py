@@ -19,7 +19,8 @@ from typing import Any, Final
 from filelock import BaseFileLock, Timeout
 
 from backend.config import Settings
-from backend.domain import Lane, UserError, visible
+from backend.domain import UserError, visible
+from backend.job import Lane
 from backend.outages import AGAIN_SECONDS, LedgerUnreachable
 from backend.services import build_services
 from backend.services.jobs import BEAT_SECONDS, HOST, WORKERS, ended_here, environment, worker_lock

@@ -12,7 +12,8 @@ from typing import Final
 from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
 from dbos import error as dbos_error
 
-from backend.domain import Lane, UserError, visible
+from backend.domain import UserError, visible
+from backend.job import Lane
 from backend.store.job_rows import OpenJob
 
 # DBOS leaves pending workflows of another version alone: a new number would strand what is under way.

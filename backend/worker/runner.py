@@ -16,10 +16,11 @@ from typing import Final
 
 from backend.child_process import follow_input, json_output
 from backend.config import Settings, load
-from backend.domain import Job, JobKind, JobState, UserError, visible
+from backend.domain import UserError, visible
 from backend.engines.compatibility import look_for_vllm
 from backend.engines.factory import open_engine
 from backend.engines.protocol import Engine, Family
+from backend.job import Job, JobKind, JobState
 from backend.services import Services, build_services
 from backend.services.jobs import JobCancelled, JobFailed, JobProgress
 from backend.store.database import Fence, JobLost, LedgerAway, holding

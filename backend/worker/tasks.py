@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from backend.domain import Job, JobKind, UserError
+from backend.domain import UserError
 from backend.engines.protocol import Engine, Family
+from backend.job import Job, JobKind
 from backend.services import Services
 from backend.services.jobs import JobCancelled, JobProgress
 from backend.services.traces.importer import ImportOutcome, outcomes_of

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend.distill.settings import TrainingSettings as Teaching
-from backend.domain import JobState, TraceFilter
+from backend.domain import TraceFilter
+from backend.job import JobState
 from backend.services import Services
 from backend.services.annotation.records import LabelDraft, ProjectSpec
 from backend.services.generation.specs import GenerationSpec, RunArm

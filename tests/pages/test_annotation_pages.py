@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from backend.annotation import DEFAULT_SCHEME, AnnotatedText, LabelKind, Project, Role, Scheme
 from backend.config import Settings
-from backend.domain import JobState
+from backend.job import JobState
 from backend.report.files import csv_text
 from backend.services import Services, build_services
 from backend.services.annotation.records import LabelDraft

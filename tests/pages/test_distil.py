@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from backend.config import Settings as Store
 from backend.distill.settings import Method, Remedy, Teacher, TrainingSettings
-from backend.domain import Context, Job, JobKind, JobState, Lane
+from backend.domain import Context
+from backend.job import Job, JobKind, JobState, Lane
 from backend.services import Services, build_services
 from backend.services.jobs import JobProgress
 from backend.services.training.paper_settings import paper_settings

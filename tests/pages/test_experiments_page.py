@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.config import Settings
-from backend.domain import Job, JobKind, Lane
+from backend.job import Job, JobKind, Lane
 from backend.report.files import csv_files, escape_latex, latex_files
 from backend.report.html import html
 from backend.report.model import Figure, Report, Table

@@ -14,7 +14,8 @@ from streamlit.testing.v1.util import patch_config_options
 from backend.annotation import DEFAULT_SCHEME, AnnotatedText, Person, Role
 from backend.config import Settings
 from backend.distill.settings import TrainingSettings as Teaching
-from backend.domain import Job, JobKind, JobState, Lane, UserError
+from backend.domain import UserError
+from backend.job import Job, JobKind, JobState, Lane
 from backend.services import Services, build_services
 from backend.services.access.authorization import may, watch
 from backend.services.generation.specs import GenerationSpec, Question, RunArm
@@ -154,7 +155,8 @@ def test_a_role_taken_away_is_gone_at_once_though_the_gate_was_passed(store: Ser
         import streamlit as st
 
         from backend.annotation import Role
-        from backend.domain import JobKind, Lane, UserError
+        from backend.domain import UserError
+        from backend.job import JobKind, Lane
         from pages.components.frame.gate import require_person
         from pages.components.frame.session import services
 

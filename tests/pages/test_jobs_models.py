@@ -10,7 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.config import Settings
-from backend.domain import Job, JobKind, JobState, Lane, Run, RunInfo
+from backend.domain import Run, RunInfo
+from backend.job import Job, JobKind, JobState, Lane
 from backend.services import Services, build_services
 from backend.store.job_rows import WorkerRow
 from pages.components.jobs import job_words

@@ -15,7 +15,8 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from backend.config import Settings
-from backend.domain import Context, JobState, problem_id
+from backend.domain import Context, problem_id
+from backend.job import JobState
 from backend.lexicon.entries import load_all
 from backend.lexicon.matcher import Matcher
 from backend.services import Services, build_services

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.config import Settings
-from backend.domain import Job, JobKind, JobState, Lane
+from backend.job import Job, JobKind, JobState, Lane
 from backend.store.database import Fence, JobLost, connect, holding
 from backend.store.job_rows import Jobs, WorkerRow, system_url
 from backend.store.streams import Kept, Streams

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from backend.domain import Job, JobKind, JobState, Lane, UserError
+from backend.domain import UserError
+from backend.job import Job, JobKind, JobState, Lane
 from backend.store.database import connect
 from backend.store.job_rows import Jobs
 from backend.store.streams import Kept, Streams

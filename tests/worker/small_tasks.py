@@ -14,7 +14,8 @@ import time
 from typing import Any
 
 from backend.config import load
-from backend.domain import Job, JobKind, UserError
+from backend.domain import UserError
+from backend.job import Job, JobKind
 from backend.log_format import configure_logging
 from backend.services import Services
 from backend.services.jobs import JobCancelled, JobProgress

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.config import load
-from backend.domain import Job, JobKind
+from backend.job import Job, JobKind
 from backend.log_format import configure_logging
 from backend.services import Services
 from backend.services.jobs import JobProgress

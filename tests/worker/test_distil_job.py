@@ -17,7 +17,7 @@ import pytest
 
 from backend.config import ROOT, Settings
 from backend.distill.settings import TrainingSettings as Teaching
-from backend.domain import Job, JobState
+from backend.job import Job, JobState
 from backend.services import Services, build_services
 from backend.services.training.training_process import Journal
 from backend.services.training.training_specs import EvaluationSpec, TrainingSpec

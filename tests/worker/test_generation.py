@@ -10,8 +10,8 @@ from collections import Counter
 import pytest
 
 from backend.config import Settings
-from backend.domain import Job, JobKind, JobState, Lane
 from backend.engines.protocol import Decoding
+from backend.job import Job, JobKind, JobState, Lane
 from backend.services import Services, build_services
 from backend.services.generation.specs import GenerationSpec, RunArm
 from tests.patience import dice

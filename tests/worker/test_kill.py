@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from backend.config import Settings
-from backend.domain import Job, JobState, Lane
+from backend.job import Job, JobState, Lane
 from backend.services.jobs import LOG
 from tests.patience import PATIENCE, dice
 from tests.worker.worker_cases import SMALL, Bench, bench_on, until

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from backend.config import Settings
-from backend.domain import JobKind, JobState, Lane, UserError
+from backend.domain import UserError
+from backend.job import JobKind, JobState, Lane
 from backend.services.jobs import HOST
 from backend.worker.main import run_worker
 from tests.worker.worker_cases import Bench, bench_on, until

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend.config import Settings
-from backend.domain import JobKind, JobState, Lane, UserError
+from backend.domain import UserError
+from backend.job import JobKind, JobState, Lane
 from backend.services.jobs import JobProgress, JobService
 from backend.store import Store
 from backend.store.job_rows import WorkerRow

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from backend.config import Settings
-from backend.domain import Job, JobState, Lane
+from backend.job import Job, JobState, Lane
 from backend.store.job_rows import system_url
 from tests.patience import PATIENCE
 from tests.postgres_server import PostgresServer

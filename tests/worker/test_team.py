@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from backend.config import Settings
-from backend.domain import Job, JobState
+from backend.job import Job, JobState
 from backend.services import build_services
 from tests.browser.app_pages import ROOT
 from tests.browser.conftest import CHROMIUM, FLAGS, start_server

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.config import ROOT, Settings
-from backend.domain import Job, JobKind, JobState, Lane
+from backend.job import Job, JobKind, JobState, Lane
 from backend.services.jobs import JobService, environment
 from backend.store import Store
 from backend.store.job_rows import WorkerRow

@@ -16,7 +16,7 @@ from backend.exchange.traces.detection import named
 from backend.exchange.traces.row_paths import shortened
 from backend.exchange.traces.rows import rows_in
 from backend.exchange.traces.scan import part_of
-from backend.exchange.traces.trace_format import Advance, Format, LeftOut, RowError
+from backend.exchange.traces.trace_format import Advance, Format, LeftOut, RowError, StepMetrics
 from backend.import_plan import Draft, Preview, Row, RowCounts, Source
 from backend.lexicon.sections import unknown_markers
 
@@ -32,6 +32,7 @@ class RowTally:
     made: int = 0
     left: Counter[str] = field(default_factory=Counter)
     tags: Counter[str] = field(default_factory=Counter)
+    metrics: dict[str, float] = field(default_factory=dict)
 
     @property
     def counts(self) -> RowCounts:
@@ -104,10 +105,12 @@ def _drafts(form: Format, row: Row | LeftOut, ref: SourceRef, source: Source, ta
         raise ImportProblem(ref.file, str(error), error.row or ref.row) from None
     except KeyError as error:  # A format is known by the file's first row; a later one may be of another.
         raise ImportProblem(ref.file, f"the column '{str(error.args[0])[:60]}' is missing", ref.row) from None
-    drafts = [each for each in found if not isinstance(each, LeftOut)]
+    drafts = [each for each in found if not isinstance(each, LeftOut | StepMetrics)]
     tally.rows += 1
     tally.made += len(drafts)
     tally.left.update(each.reason for each in found if isinstance(each, LeftOut))
+    for metrics in (each for each in found if isinstance(each, StepMetrics)):
+        tally.metrics |= metrics.values
     if not found:
         tally.left["no response in it"] += 1
     for draft in (each for each in drafts if isinstance(each, TraceDraft)):

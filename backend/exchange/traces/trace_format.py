@@ -3,7 +3,7 @@
 Every module of formats/ makes a `Format`; scan.py and read.py know nothing else of it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,13 @@ class LeftOut:
     """
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepMetrics:
+    """What a training reported at the run's step, by name, where a row holds that and no trace."""
+
+    values: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Format:
     # The run that a file becomes, or the part of it named by a key; the scan adds the format's name and the file's.
     describe: Callable[[ScannedFile, str], RunInfo]
     # The drafts of one row, and what of it is left out. Raises RowError.
-    drafts: Callable[[Row, SourceRef, Source], Iterable[Draft | LeftOut]]
+    drafts: Callable[[Row, SourceRef, Source], Iterable[Draft | LeftOut | StepMetrics]]
     kind: SourceKind = SourceKind.RUN
     # The part of the file a row belongs to, where parts are runs of their own: a step, a model. `describe` is then
     # called once for each part, with that part's first row. A row of None belongs to every part.

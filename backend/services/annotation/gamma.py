@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from backend.annotation import Labelled, Project, Role, Span
-from backend.domain import Job, JobKind, Lane, UserError
+from backend.domain import UserError
+from backend.job import Job, JobKind, Lane
 from backend.measure.bootstrap import mean_estimate
 from backend.measure.spans import normalised
 from backend.services.access.people import PeopleService

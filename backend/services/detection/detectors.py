@@ -11,7 +11,8 @@ from typing import Any, Final
 from backend.annotation import Role
 from backend.codec import JsonRecord
 from backend.detect.detector import Detector
-from backend.domain import Job, JobKind, Lane, UserError, visible
+from backend.domain import UserError, visible
+from backend.job import Job, JobKind, Lane
 from backend.lexicon.entries import Lexicon
 from backend.services.access.authorization import needs
 from backend.services.access.people import PeopleService

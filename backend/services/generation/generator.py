@@ -8,9 +8,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from backend.domain import Context, Job, JobKind, Lane, Model, UserError, visible
+from backend.domain import Context, Model, UserError, visible
 from backend.engines.protocol import Done, Engine, Event, Failed, Family, Request
 from backend.grading.pool import GraderPool
+from backend.job import Job, JobKind, Lane
 from backend.services.generation.job_plan import JobPlan, Place
 from backend.services.generation.models import ModelService
 from backend.services.generation.presets import Preset, presets

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.codec import encode
-from backend.domain import GENERATED, LIVE, Job, Model, RunInfo, Sampling, digest, problem_id
+from backend.domain import GENERATED, LIVE, Model, RunInfo, Sampling, digest, problem_id
 from backend.engines.protocol import Decoding
+from backend.job import Job
 from backend.services.generation.problems import Problem
 from backend.services.generation.specs import GenerationSpec
 from backend.services.traces.losses import Loss

@@ -11,12 +11,13 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from backend.domain import Finish, Job, SourceRef, TraceDraft, problem_id
+from backend.domain import Finish, SourceRef, TraceDraft, problem_id
 from backend.engines.protocol import Alternative, Done, Event, Failed, Piece, Token
 from backend.grading.pool import GraderPool
 from backend.grading.rules import Response
 from backend.grading.verdicts import Verdict as GraderVerdict
 from backend.grading.verdicts import Verdicts
+from backend.job import Job
 from backend.services.generation.job_plan import JobPlan, Place
 from backend.services.jobs import JobProgress
 from backend.services.lexicons.catalog import LexiconService

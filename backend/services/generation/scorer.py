@@ -6,8 +6,9 @@ Owns which traces are scored and where the scores are stored.
 from collections.abc import Callable
 from typing import Any
 
-from backend.domain import Job, JobKind, Lane, UserError, bare_question, visible
+from backend.domain import UserError, bare_question, visible
 from backend.engines.protocol import Engine, Family
+from backend.job import Job, JobKind, Lane
 from backend.services.generation.models import ModelService
 from backend.services.generation.problems import Problem, ProblemService
 from backend.services.generation.prompts import Turns

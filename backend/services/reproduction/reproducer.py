@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from backend.codec import JsonRecord
 from backend.config import Settings
-from backend.domain import Job, JobKind, Lane, Training, UserError
+from backend.domain import Training, UserError
+from backend.job import Job, JobKind, Lane
 from backend.services.generation.models import ModelService
 from backend.services.generation.problems import ProblemService
 from backend.services.jobs import JobCancelled, JobProgress, JobService

@@ -286,7 +286,7 @@ class _SourceImporter:
                     return ImportOutcome(
                         "skipped", f"{where}: nothing to import; {tally.counts.words}.", counts=tally.counts
                     )
-                run = _noted(work.close(writer), tally.counts)
+                run = _noted(work.close(writer), tally)
                 sources = [SourceRow(file.sha256, file.shown, file.size) for file in (*source.files, *source.beside)]
                 held = self._lexicons.contents_of(engines)
                 if found:
@@ -359,12 +359,11 @@ def identity_of(source: Source) -> str:
     return run_id(source.format, source.sha256s, key)
 
 
-def _noted(run: Run, counts: RowCounts) -> Run:
-    """The run with a note of what was left out of its files: whoever compares it has to know."""
-    if not counts.left:
-        return run
-    note = "; ".join(filter(None, (run.info.note, counts.words)))
-    return replace(run, info=replace(run.info, note=note))
+def _noted(run: Run, tally: RowTally) -> Run:
+    """The run with what its training reported, and a note of what was left out: whoever compares it has to know."""
+    left = tally.counts.words if tally.counts.left else ""
+    note = "; ".join(filter(None, (run.info.note, left)))
+    return replace(run, info=replace(run.info, note=note, metrics=tally.metrics))
 
 
 def _with_progress(source: Source, on_progress: Progress, tally: RowTally) -> Iterator[TraceDraft]:

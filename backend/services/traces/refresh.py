@@ -13,9 +13,10 @@ from itertools import islice
 from typing import Any
 
 from backend.annotation import Role
-from backend.domain import Job, JobKind, Lane, Run, UserError, visible
+from backend.domain import Run, UserError, visible
 from backend.grading.pool import GraderPool
 from backend.grading.verdicts import Verdicts
+from backend.job import Job, JobKind, Lane
 from backend.lexicon.loops import find_loops
 from backend.services.access.authorization import needs
 from backend.services.jobs import JobProgress, JobService

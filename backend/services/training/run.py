@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from backend.config import Settings
 from backend.distill.train_plan import PLAN
-from backend.domain import Job, Model, Training, UserError, visible
+from backend.domain import Model, Training, UserError, visible
 from backend.grading.pool import GraderPool
+from backend.job import Job
 from backend.services.generation.models import ModelService
 from backend.services.jobs import JobCancelled, JobProgress, environment
 from backend.services.lexicons.catalog import LexiconService

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from backend.annotation import Role
-from backend.domain import Job, JobKind, JobState, Lane, Model, SectionSpan, Training, UserError, visible
+from backend.domain import Model, SectionSpan, Training, UserError, visible
+from backend.job import Job, JobKind, JobState, Lane
 from backend.lexicon.sections import split_sections
 from backend.services.access.authorization import needs
 from backend.services.generation.models import ModelService

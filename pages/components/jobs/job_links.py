@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from backend.domain import Job, JobKind, Run
+from backend.domain import Run
+from backend.job import Job, JobKind
 from pages.components.table.table_model import Link
 
 _MOST_COMPARED = 4  # Compare holds four runs

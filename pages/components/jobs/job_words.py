@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from backend.domain import Job, JobKind, JobState, Lane, visible
+from backend.domain import visible
+from backend.job import Job, JobKind, JobState, Lane
 
 _MEGABYTE = 1_000_000  # as file managers count it, not 1,048,576
 KINDS: Mapping[JobKind, str] = {

@@ -20,7 +20,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from backend.domain import Job, UserError
+from backend.domain import UserError
+from backend.job import Job
 from backend.outages import AGAIN_SECONDS, StoreUnavailable
 from backend.services import Services
 from pages.components.browser.component import encodable

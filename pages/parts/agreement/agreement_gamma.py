@@ -3,7 +3,8 @@
 import streamlit as st
 
 from backend.annotation import Person
-from backend.domain import Job, JobState, UserError
+from backend.domain import UserError
+from backend.job import Job, JobState
 from backend.report.numbers import Form, interval_text, number
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import error_notice, notice

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from backend.domain import JobKind
+from backend.job import JobKind
 from backend.report.model import Report, ReportSection
 from backend.services.reproduction.recipes.recipe import ReproductionScale
 from backend.services.reproduction.reports import SECTIONS, From, View

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from backend.domain import JobKind, visible
+from backend.domain import visible
+from backend.job import JobKind
 from backend.report.numbers import Form
 from backend.services.reproduction.cost import total
 from backend.services.reproduction.recipes.catalogue import recipes

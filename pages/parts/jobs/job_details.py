@@ -7,7 +7,7 @@ import json
 
 import streamlit as st
 
-from backend.domain import Job
+from backend.job import Job
 from backend.services.jobs import retriable
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import error_notice, notice

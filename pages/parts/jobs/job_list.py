@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import streamlit as st
 
-from backend.domain import Job, JobState, Lane, UserError, visible
+from backend.domain import UserError, visible
+from backend.job import Job, JobState, Lane
 from backend.report.numbers import Form
 from backend.services.jobs import retriable
 from pages.components.frame.gate import barred

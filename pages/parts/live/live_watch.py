@@ -5,7 +5,8 @@ Titles may be hostile: they are plain text.
 
 import streamlit as st
 
-from backend.domain import Job, UserError
+from backend.domain import UserError
+from backend.job import Job
 from backend.services.generation.specs import GenerationSpec
 from backend.services.jobs import retriable
 from pages.components.frame.address import start_over

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from backend.domain import Context, JobKind, Model, UserError, visible
+from backend.domain import Context, Model, UserError, visible
+from backend.job import JobKind
 from backend.services.generation.models import ModelInfo
 from backend.services.generation.specs import GenerationSpec, RunArm
 from pages.components.frame.address import go_to

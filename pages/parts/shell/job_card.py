@@ -11,7 +11,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from backend.domain import Job, JobState, UserError, visible
+from backend.domain import UserError, visible
+from backend.job import Job, JobState
 from pages.components.frame.outage import outage_noted
 from pages.components.frame.session import services
 from pages.components.jobs.job_words import amount, failures, joined, left, share

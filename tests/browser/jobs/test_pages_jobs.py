@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from backend.config import Settings
-from backend.domain import Job, JobKind, JobState, Lane
+from backend.job import Job, JobKind, JobState, Lane
 from backend.services import Services, build_services
 from backend.store.job_rows import WorkerRow
 from tests.browser.app_pages import ROOT, App, held

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from backend.config import Settings
-from backend.domain import JobKind
+from backend.job import JobKind
 from backend.services import Services, build_services
 from backend.services.generation.specs import GenerationSpec
 from tests.browser.app_pages import ROOT, App

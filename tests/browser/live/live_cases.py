@@ -11,7 +11,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from backend.domain import Job, JobKind, JobState, Lane
+from backend.job import Job, JobKind, JobState, Lane
 from backend.services import Services
 
 QUESTION = "Use 1, 8, 11 to make 2."

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from backend.config import Settings
-from backend.domain import JobState
+from backend.job import JobState
 from backend.services import Services, build_services
 from tests.browser.conftest import ROOT, start_server
 from tests.browser.live.live_cases import WORDS, Story, Watch, arm

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.config import Settings
-from backend.domain import JobState, UserError
+from backend.domain import UserError
+from backend.job import JobState
 from backend.services import Services, build_services
 from backend.services.access.machine_files import readable
 

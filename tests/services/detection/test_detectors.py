@@ -10,7 +10,8 @@ import pytest
 
 from backend.annotation import DEFAULT_SCHEME, AnnotatedSpan, AnnotatedText, Role
 from backend.detect.detector import Detector
-from backend.domain import Group, Job, JobKind, TraceFilter, UserError
+from backend.domain import Group, TraceFilter, UserError
+from backend.job import Job, JobKind
 from backend.services import Services
 from backend.services.detection.detector_trials import evaluated
 from backend.services.detection.detectors import DetectorSpec

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from backend.annotation import DEFAULT_SCHEME, NOT_A_CUE, AnnotatedSpan, AnnotatedText
-from backend.domain import JobKind, UserError
+from backend.domain import UserError
+from backend.job import JobKind
 from backend.services import Services
 from backend.services.jobs import JobProgress
 from backend.worker.tasks import TASKS

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from backend.config import Settings
-from backend.domain import Context, Job, JobKind, JobState, Lane, UserError
+from backend.domain import Context, UserError
 from backend.engines.factory import open_engine
 from backend.engines.protocol import Decoding, Done, Engine, Family
+from backend.job import Job, JobKind, JobState, Lane
 from backend.services import Services, build_services
 from backend.services.generation.specs import ForkPoint, GenerationSpec, Question, RunArm, ScoreSpec
 from backend.services.jobs import JobCancelled, JobProgress

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from backend.config import Settings
-from backend.domain import Finish, Job, JobKind, JobState, Run, UserError
+from backend.domain import Finish, Run, UserError
 from backend.engines.openai.openai_engine import OpenAIEngine
 from backend.engines.protocol import Decoding, Engine, Family
+from backend.job import Job, JobKind, JobState
 from backend.services import Services, build_services
 from backend.services.generation.specs import GenerationSpec, Question, RunArm
 from backend.services.jobs import JobFailed, JobProgress

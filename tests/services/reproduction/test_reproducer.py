@@ -17,7 +17,8 @@ import pytest
 
 from backend.cli.main import main
 from backend.config import Settings
-from backend.domain import Context, Job, JobKind, Lane, UserError
+from backend.domain import Context, UserError
+from backend.job import Job, JobKind, Lane
 from backend.measure.claim_tests import ClaimVerdict
 from backend.measure.shares import share_difference
 from backend.services import Services, build_services

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from backend.config import ROOT, Settings
-from backend.domain import JobKind, Section, SectionSpan, UserError
+from backend.domain import Section, SectionSpan, UserError
+from backend.job import JobKind
 from backend.services import Services, build_services
 from backend.services.jobs import JobCancelled, JobProgress
 from backend.services.traces.importer import ImportOutcome, import_here

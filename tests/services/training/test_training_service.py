@@ -14,7 +14,8 @@ import pytest
 
 from backend.distill.settings import Method, TrainingSettings
 from backend.distill.train_plan import TrainPlan
-from backend.domain import TRAINING, Context, Job, JobKind, JobState, Lane, ModelKind, UserError
+from backend.domain import TRAINING, Context, ModelKind, UserError
+from backend.job import Job, JobKind, JobState, Lane
 from backend.services import Services
 from backend.services.jobs import JobCancelled, JobProgress
 from backend.services.training.training_process import JOURNAL, launch_command

@@ -31,9 +31,12 @@ def _step(row: Row) -> str:
 
 
 def _describe(found: ScannedFile, step: str) -> RunInfo:
-    model = " · ".join(filter(None, (from_file(found)[0], step)))
+    series, number = from_file(found)[0], step.removeprefix("step ")
+    model = " · ".join(filter(None, (series, step)))
     note = joined("rollouts of a training; its rewards are kept with each trace", _NO_NAME)
-    return RunInfo(model, "training rollouts", variant=step or None, note=note)
+    found_step = int(number) if number.isdecimal() else None
+    in_series = series if found_step is not None else None
+    return RunInfo(model, "training rollouts", variant=step or None, note=note, series=in_series, step=found_step)
 
 
 def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:

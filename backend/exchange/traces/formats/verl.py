@@ -29,13 +29,15 @@ def _step(row: Row) -> str:
 def _describe(found: ScannedFile, step: str) -> RunInfo:
     # The folder is the only name that a training has here: files are called by their step.
     numbered = found.stem.isdigit() and found.folders
-    names = model_label(found.folders) if numbered else (found.stem,)
+    names = [name for name in (model_label(found.folders) if numbered else (found.stem,)) if name]
     source = found.row.get("data_source")
     return RunInfo(
-        " · ".join(filter(None, (*names, step))),
+        " · ".join((*names, *filter(None, (step,)))),
         dataset_label(source) if isinstance(source, str) and source else "training rollouts",
         variant=step or None,
         note=joined("roles unknown", UNNAMED.replace("file", "folder") if numbered else UNNAMED),
+        series=" · ".join(names) if step else None,
+        step=int(step.removeprefix("step ")) if step else None,
     )
 
 
