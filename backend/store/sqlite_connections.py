@@ -34,7 +34,16 @@ def prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "do_connect")
     def on_connect(_dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> sqlite3.Connection:
-        return _open_sqlite(arguments[0], options)
+        # Several that switch a new file to WAL at once can each hold what the other needs; SQLite then fails at once,
+        # without the wait it was told, and the next attempt succeeds.
+        give_up = time.monotonic() + WAIT_MS / 1_000
+        while True:
+            try:
+                return _open_sqlite(arguments[0], options)
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    raise
+                time.sleep(random.uniform(5, 50) / 1_000)  # noqa: S311 - a moment, not a secret
 
     @event.listens_for(engine, "checkin")
     def on_checkin(connection: Any, record: Any) -> None:
