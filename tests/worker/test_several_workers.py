@@ -28,6 +28,12 @@ from tests.worker.worker_cases import SMALL, Bench, bench_on, until
 GONE = 2
 
 
+# The long tests of the workers' team (test_team.py) run on PostgreSQL as well.
+ON_SQLITE = pytest.mark.parametrize(
+    "url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.stress)], indirect=True
+)
+
+
 @pytest.fixture
 def bench(url: str, tmp_path: Path) -> Iterator[Bench]:
     ledger = url if url.startswith("postgresql") else ""
@@ -87,6 +93,7 @@ def test_a_killed_workers_job_goes_on_with_another_whatever_the_clocks_say(bench
         whole(bench, over)
 
 
+@ON_SQLITE
 def test_a_worker_that_wakes_up_again_has_lost_its_job(bench: Bench) -> None:
     job = bench.submit(items=6, holds=3)
     with workers_on(bench, 0, 0) as workers:
@@ -105,6 +112,7 @@ def test_a_worker_that_wakes_up_again_has_lost_its_job(bench: Bench) -> None:
         whole(bench, bench.wait(again))
 
 
+@ON_SQLITE
 def test_what_an_executor_of_an_earlier_release_had_begun_goes_on(bench: Bench) -> None:
     """Before, every worker was called "local"; none of that name will ever start again."""
     job = bench.submit(items=4, holds=2)
@@ -122,6 +130,7 @@ def test_what_an_executor_of_an_earlier_release_had_begun_goes_on(bench: Bench) 
     whole(bench, bench.wait(job))
 
 
+@ON_SQLITE
 def test_a_job_that_was_given_out_and_never_begun_is_given_out_again(bench: Bench) -> None:
     """As when the database goes away between the two."""
     before, job = bench.submit(items=2, holds=1), bench.submit(items=2)
@@ -165,6 +174,7 @@ def test_a_worker_without_memory_says_so_and_ends(settings: Settings) -> None:
         process.wait()
 
 
+@ON_SQLITE
 def test_a_worker_does_the_lanes_it_is_told(bench: Bench) -> None:
     command = [SMALL[0], "-m", "backend", "worker", "--lanes", "files", "--device", "3", "--name", "gpu-3"]
     process = bench.spawn(command)
