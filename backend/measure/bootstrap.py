@@ -70,14 +70,16 @@ def column_estimates(values: ArrayLike) -> list[Estimate | None]:
 def ratio_estimates(values: Floats, baseline: Floats) -> list[Estimate | None]:
     """mean(column) / mean(baseline) for each column of `values` [problems, columns], problems resampled as wholes.
 
-    None without problems or where the baseline's mean isn't positive.
+    `baseline` is [problems], or [problems, columns] where each column has its own. None without problems or where a
+    baseline's mean isn't positive.
     """
     problems, columns = values.shape
-    if problems == 0 or baseline.mean() <= 0:
+    below = baseline if baseline.ndim > 1 else baseline[:, None]
+    if problems == 0 or below.mean(axis=0).min() <= 0:
         return [None] * columns
-    ratios = _means(values) / _means(baseline[:, None])
+    ratios = _means(values) / _means(below)
     ends, some = np.full((2, columns), np.nan), ratios > 0
-    both = [values[:, some], np.broadcast_to(baseline[:, None], (problems, int(some.sum())))]
+    both = [values[:, some], np.broadcast_to(below, values.shape)[:, some]]
     ends[:, some] = _from_log(_ends(np.stack(both), log_ratio), ratios[some])
     return [*_estimates(ratios, ends, problems)]
 

@@ -29,6 +29,7 @@ from backend.services.lexicons.list_details import ListDetails
 from backend.services.lexicons.run_languages import RunLanguages
 from backend.services.reproduction.reports import ReportService
 from backend.services.reproduction.reproducer import ReproductionService
+from backend.services.series.series import SeriesService
 from backend.services.traces.comparison import ComparisonService
 from backend.services.traces.demo import DemoService
 from backend.services.traces.disputes import DisputeService
@@ -59,6 +60,7 @@ class Services:
     trace_list: TraceListService
     traces: TraceService
     comparison: ComparisonService
+    series: SeriesService
     disputes: DisputeService
     jobs: JobService
     health: HealthService
@@ -125,6 +127,7 @@ def build_services(settings: Settings) -> Services:
         trace_list=TraceListService(store, lexicons),
         traces=traces,
         comparison=comparison,
+        series=SeriesService(store, lexicons),
         disputes=DisputeService(store),
         jobs=jobs,
         health=HealthService(store, jobs),

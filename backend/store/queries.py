@@ -9,7 +9,7 @@ bound; the few identifiers that vary come from the allow-lists of trace_filters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Timer
@@ -40,6 +40,7 @@ from backend.store.trace_numbers import (
     LENGTH_SUMS,
     LOOPING,
     MEDIANS,
+    STEP_SUMS,
     Numbers,
     looped,
     parts_of,
@@ -237,6 +238,19 @@ class Queries:
         sql = f"""SELECT t.run_id, count(*) AS n, {LENGTH_SUMS}, {LOOPING} AS looping, {CUE_SUMS}, {MEDIANS}
             {_FROM} WHERE {OF_RUNS if runs is not None else "true"} GROUP BY t.run_id ORDER BY t.run_id"""
         return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
+
+    def per_step(self, steps: Mapping[str, int], lexicon: str, grader: str) -> pa.Table:
+        """`per_problem` of the runs of a series, pooled by the step that each belongs to, as STEP_SUMS counts them.
+
+        Rows are ordered by step, then by problem.
+        """
+        sql = f"""SELECT s.step, t.problem_id, {STEP_SUMS.format(verdict=verdict_column(grader))}
+            {_FROM} JOIN (SELECT unnest($runs::VARCHAR[]) AS run_id, unnest($numbers::INT[]) AS step) s USING (run_id)
+            GROUP BY ALL ORDER BY s.step, t.problem_id"""
+        self._numbers.refresh()
+        with self._cursor() as cursor:
+            values = {"runs": list(steps), "numbers": list(steps.values()), "lexicon": lexicon}
+            return cursor.sql(sql, params=values).to_arrow_table()
 
     def entry_counts(self, runs: Sequence[str], lexicon: str, loops: bool = True) -> list[dict[str, Any]]:
         """How often each entry was found in responses, and one place: a row a run, problem, entry and section."""

@@ -88,6 +88,19 @@ MEDIANS = ", ".join(
     )
 )
 
+# What the figures of a series are made of. `X_known` are the responses of which X is known; lengths of those that ended
+# by themselves stand apart, because one that was cut off has the length of its limit.
+_ENDED = "t.finish NOT IN ('length', 'unknown')"
+_FINISHED = ", ".join(
+    f"""coalesce(sum(t.{each}) FILTER ({_ENDED}), 0)::BIGINT AS finished_{each},
+    {_whole(f"CASE WHEN {_ENDED} THEN t.loop_{each} ELSE 0 END")} AS looped_{each}"""
+    for each in ("words", "tokens")
+)
+STEP_SUMS = f"""count(*) AS n, {LENGTH_SUMS}, {CUE_SUMS}, {GROUP_SUMS}, {_FINISHED},
+    count(*) FILTER (t.finish <> 'unknown') AS ended_known, count(*) FILTER ({_ENDED}) AS ended,
+    count(t.loop_chars) AS loops_known, count(*) FILTER (t.loop_chars > 0) AS loops,
+    count(t.{{verdict}}) AS accuracy_known, count(*) FILTER (t.{{verdict}}) AS accuracy"""
+
 
 class Numbers:
     """Keeps the tables up to date with the ledger; threads may share it."""

@@ -33,7 +33,7 @@ _SEEN = Line("", SeriesRole.OTHER, (), dash="dash", symbol="triangle-up-open", m
 _SURE = Line("", SeriesRole.WRONG, (), dash="dot", symbol="x", marks=Marks.ALL)
 
 
-class StepFigures(Protocol):
+class TrainedStep(Protocol):
     """A training step with its figures, as the store hands them out."""
 
     @property
@@ -45,7 +45,7 @@ class StepFigures(Protocol):
         """What was measured, by name."""
 
 
-class Evaluated(StepFigures, Protocol):
+class Evaluated(TrainedStep, Protocol):
     """An evaluation at a step with its figures."""
 
     @property
@@ -67,7 +67,7 @@ def title_of(row: Evaluated) -> str:
     return name if row.context is Context.NONE else f"{name}, {row.context}"
 
 
-def thinned(rows: Sequence[StepFigures], most: int = _MOST_POINTS) -> list[StepFigures]:
+def thinned(rows: Sequence[TrainedStep], most: int = _MOST_POINTS) -> list[TrainedStep]:
     """At most about `most` of the rows, evenly, with the first and the last."""
     # A chart is some 300 pixels wide; thousands of points would only take long to send, at every step.
     every = -(-len(rows) // most)
@@ -91,7 +91,7 @@ def stored_figure(stored: Any, form: Form = Form.DECIMAL) -> Figure:
 
 
 def main_charts(
-    steps: Sequence[StepFigures], rows: Sequence[Evaluated], lexicon: str, last: int, *, clustered: bool
+    steps: Sequence[TrainedStep], rows: Sequence[Evaluated], lexicon: str, last: int, *, clustered: bool
 ) -> dict[str, Chart]:
     """Score, length, cues and held-out accuracy over steps 0 to `last`.
 
@@ -122,7 +122,7 @@ def main_charts(
     }
 
 
-def more_charts(steps: Sequence[StepFigures], last: int) -> dict[str, Chart]:
+def more_charts(steps: Sequence[TrainedStep], last: int) -> dict[str, Chart]:
     """What the trainer measures of itself: loss, entropies, where the divergence falls, the gradient."""
     drawn = [row for row in thinned(steps) if row.step]  # nothing is learned at step 0
 
@@ -211,7 +211,7 @@ def compare_link(base: str, run: str) -> str:
     return "/compare?" + urlencode({"runs": f"{base},{run}"})
 
 
-def responses(row: StepFigures) -> int:
+def responses(row: TrainedStep) -> int:
     """How many responses a step's means are over: all its tokens over the mean length, since a step keeps no count."""
     length, tokens = row.values.get("length"), row.values.get("tokens")
     return round(tokens / length) if length and tokens else 0
@@ -257,11 +257,11 @@ def _curves(
     return Curves("", "", "step", unit, form, tuple(lines), base, last=last)
 
 
-def _points(rows: Sequence[StepFigures], key: _Key, form: Form = Form.DECIMAL) -> tuple[Point, ...]:
+def _points(rows: Sequence[TrainedStep], key: _Key, form: Form = Form.DECIMAL) -> tuple[Point, ...]:
     return tuple(Point(row.step, Figure(_at(row.values, key), n=responses(row) or None, form=form)) for row in rows)
 
 
-def _score(row: StepFigures, clustered: bool) -> Point:
+def _score(row: TrainedStep, clustered: bool) -> Point:
     share, n = row.values.get("score"), responses(row)
     # Rollouts of one problem resemble each other: as independent ones their interval would be too narrow.
     low, high = (None, None) if share is None or not n or clustered else wilson_interval(share, n)

@@ -17,7 +17,7 @@ from pages.components.frame.gate import barred
 from pages.components.frame.notice import error_notice, notice
 from pages.components.frame.session import runs, services
 from pages.components.jobs.worker_state import worker_state
-from pages.parts.distil.training_curves import StepFigures, compare_pair
+from pages.parts.distil.training_curves import TrainedStep, compare_pair
 from pages.parts.distil.training_setup import take
 from pages.parts.distil.training_words import state_line, summary
 
@@ -141,7 +141,7 @@ def _done(act: Callable[[], object]) -> None:
         st.rerun()
 
 
-def steps_csv(rows: Sequence[StepFigures]) -> str:
+def steps_csv(rows: Sequence[TrainedStep]) -> str:
     """Every figure of every step, a column each; those by lexicon are named like `density.doubts`."""
     return csv_text([{"step": row.step} | _flat(row.values) for row in rows])
 

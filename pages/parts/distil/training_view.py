@@ -20,7 +20,7 @@ from pages.components.table.table import data_table
 from pages.components.table.table_model import Column, Lines, Row
 from pages.parts.distil.training_curves import (
     COLUMNS,
-    StepFigures,
+    TrainedStep,
     compare_pair,
     evaluation_rows,
     main_charts,
@@ -36,7 +36,7 @@ from pages.parts.distil.training_words import LABELS, counts, pace, value_text
 _SLOWEST = 10.0
 
 
-def look_every(info: TrainingInfo, steps: Sequence[StepFigures]) -> float | None:
+def look_every(info: TrainingInfo, steps: Sequence[TrainedStep]) -> float | None:
     """Seconds between two looks: half a step, between 1.5 and 10; None where nothing will change."""
     if not is_open(info):
         return None
@@ -87,14 +87,14 @@ def _numbers(rows: Sequence[Any], lexicon: str) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _charts(key: object, _info: TrainingInfo, _steps: Sequence[StepFigures], _rows: Sequence[Any], lexicon: str) -> Any:
+def _charts(key: object, _info: TrainingInfo, _steps: Sequence[TrainedStep], _rows: Sequence[Any], lexicon: str) -> Any:
     """The charts, built once for a `key`, so that a look without news costs nothing."""
     # Arguments with an underscore aren't hashed: `key` stands for them.
     last, clustered = max(_info.steps, _steps[-1].step), _info.spec.settings.samples > 1
     return main_charts(_steps, _rows, lexicon, last, clustered=clustered)
 
 
-def _curves(info: TrainingInfo, steps: Sequence[StepFigures], rows: Sequence[Any], lexicon: str) -> None:
+def _curves(info: TrainingInfo, steps: Sequence[TrainedStep], rows: Sequence[Any], lexicon: str) -> None:
     last = steps[-1]
     key = (info.training.id, last.step, last.values.get("seconds"), tuple((row.step, row.run) for row in rows))
     charts = _charts(key, info, steps, rows, lexicon)
@@ -114,7 +114,7 @@ def _evaluations(rows: Sequence[Any], lexicon: str) -> None:
         )  # fmt: skip
 
 
-def _folded(info: TrainingInfo, steps: Sequence[StepFigures], step: int, lexicon: str) -> None:
+def _folded(info: TrainingInfo, steps: Sequence[TrainedStep], step: int, lexicon: str) -> None:
     """Draws the folded parts, each once it is open: closed they would be sent at every step."""
     more = st.expander("Loss, entropy, and where the divergence falls", key="distil-more-curves", on_change="rerun")
     if more.open:

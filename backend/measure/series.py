@@ -1,0 +1,107 @@
+"""Figures of a training over its steps, each with its interval over problems.
+
+A step is given by what was counted on its responses, summed up by problem (`Quantity`). All steps are estimated
+together: intervals that rest on the same number of problems share their resamples, which are the dear part.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+
+from backend.measure.bootstrap import Estimate, Floats, column_estimates, ratio_estimates
+from backend.measure.cues import PER
+from backend.measure.run_figures import outside_loops
+from backend.measure.shares import mean_share
+
+REWARD, METRIC, GROUP = "reward:", "metric:", "cues:"  # how keys of families of figures begin
+REPORTED: Final = "As the training itself reported it."
+
+
+class QuantityForm(StrEnum):
+    """How a figure is formed of its two counts by problem, `part` and `whole`."""
+
+    SHARE = "share"  # the share of `whole` responses, averaged over problems
+    MEAN = "mean"  # the mean over `whole` responses, averaged over problems
+    DENSITY = "density"  # per 1,000 units, all over all: the ratio of two means over problems
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantity:
+    """What a figure is made of: two counts, both [problems]; `looped` is the share of the part that lies in loops."""
+
+    form: QuantityForm
+    part: Floats
+    whole: Floats
+    looped: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepCounts:
+    """A step as it was counted: its runs, and what each figure is made of; `reported` by the training itself."""
+
+    step: int
+    runs: tuple[str, ...]
+    traces: int
+    problems: int
+    quantities: Mapping[str, Quantity | None]
+    reported: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StepFigures:
+    """The figures of one step by key; None is unknown.
+
+    Keys are accuracy, length, finished_length, cues, per_1k, cues:GROUP, ended, loops, closing, confident_wrong,
+    entropy, distinct_n; reward:NAME for a number that came with the traces, metric:NAME for one that the training
+    reported.
+    """
+
+    step: int
+    runs: tuple[str, ...]
+    traces: int
+    problems: int
+    figures: dict[str, Estimate | None]
+
+
+def step_figures(steps: Sequence[StepCounts]) -> list[StepFigures]:
+    """The figures of every step, in order."""
+    found: list[dict[str, Estimate | None]] = [{} for _ in steps]
+    resampled: dict[tuple[QuantityForm, int], list[tuple[int, str, Quantity]]] = defaultdict(list)
+    for at, step in enumerate(steps):
+        for key, quantity in step.quantities.items():
+            found[at][key] = None
+            if quantity is None or not (some := quantity.whole > 0).any():
+                continue
+            if quantity.form is not QuantityForm.DENSITY:  # a problem of which nothing is known is left out
+                quantity = replace(quantity, part=quantity.part[some], whole=quantity.whole[some])
+            if quantity.form is QuantityForm.SHARE:
+                found[at][key] = mean_share(quantity.part / quantity.whole, float(quantity.whole.sum()))
+            else:
+                resampled[quantity.form, len(quantity.part)].append((at, key, quantity))
+    for (form, _), group in resampled.items():
+        for (at, key, quantity), estimate in zip(group, _estimates(form, [one for *_, one in group]), strict=True):
+            found[at][key] = outside_loops(estimate, quantity.looped)
+    return [
+        StepFigures(step.step, step.runs, step.traces, step.problems, figures | _reported(step.reported, figures))
+        for step, figures in zip(steps, found, strict=True)
+    ]
+
+
+def _estimates(form: QuantityForm, quantities: Sequence[Quantity]) -> list[Estimate | None]:
+    parts, wholes = (np.stack([getattr(q, side) for q in quantities], axis=1) for side in ("part", "whole"))
+    return column_estimates(parts / wholes) if form is QuantityForm.MEAN else ratio_estimates(PER * parts, wholes)
+
+
+def _reported(metrics: Mapping[str, float], figures: Mapping[str, Estimate | None]) -> dict[str, Estimate | None]:
+    """A training's own metrics as figures without intervals; its entropy where no stored token has one."""
+    own: dict[str, Estimate | None] = {
+        f"{METRIC}{name}": Estimate(value, None, None, 0, REPORTED) for name, value in metrics.items()
+    }
+    if figures.get("entropy") is None:
+        named = (name for name in metrics if name.rpartition("/")[2] == "entropy")
+        own["entropy"] = next((own[f"{METRIC}{name}"] for name in named), None)
+    return own

@@ -1,0 +1,184 @@
+"""The series of a store: the runs of one training over its steps, imported or made here, and their figures.
+
+Owns which runs belong to a series and to a line of it (a data set under a context), and which run of the model that a
+training began with is its step 0.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from backend.domain import GRADERS, TRAINING, Context, Group, Run, UserError, visible
+from backend.measure.bootstrap import Floats
+from backend.measure.series import GROUP, Quantity, QuantityForm, StepCounts, StepFigures, step_figures
+from backend.services.lexicons.catalog import LexiconService
+from backend.store import Store
+from backend.store.parts import GROUP_COLUMNS, loop_column
+
+_SHARES = ("accuracy", "ended", "loops")
+_CUES: Mapping[str, str] = {"cues": "cues"} | {f"{GROUP}{group}": GROUP_COLUMNS[group] for group in Group}
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesLine:
+    """A series on one data set under one context: each step with the ids of its runs, in order.
+
+    `base` is the run of the model that the training began with, where no run of the series is its step 0.
+    """
+
+    dataset: str
+    context: Context
+    steps: tuple[tuple[int, tuple[str, ...]], ...]
+    base: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The data set, and the context where there is one."""
+        return self.dataset if self.context is Context.NONE else f"{self.dataset}, {self.context}"
+
+    @property
+    def based(self) -> "SeriesLine":
+        """The line with the base's run as its step 0, where there is one."""
+        return replace(self, steps=((0, (self.base,)), *self.steps), base=None) if self.base else self
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The runs of one training over its steps."""
+
+    name: str
+    lines: tuple[SeriesLine, ...]
+
+
+class SeriesService:
+    """The series of one store."""
+
+    def __init__(self, store: Store, lexicons: LexiconService) -> None:
+        """`lexicons` names the lexicons that figures may be asked for."""
+        self._store, self._lexicons = store, lexicons
+
+    def all(self) -> list[Series]:
+        """Every series, by name."""
+        runs = {run.id: run for run in self._store.runs()}
+        places = {run.id: place for run in runs.values() if (place := place_of(run))}
+        found: dict[str, dict[tuple[str, Context], dict[int, list[str]]]] = defaultdict(dict)
+        for run, (name, step) in places.items():
+            info = runs[run].info
+            found[name].setdefault((info.dataset, info.context), defaultdict(list))[step].append(run)
+        # Evaluations of a training are told apart by name, though two may be on the same data set.
+        for training in self._store.trainings.all():
+            if rows := [row for row in self._store.trainings.evaluations(training.id) if row.run in runs]:
+                own: dict[tuple[str, Context], dict[int, list[str]]] = {}
+                for row in rows:
+                    own.setdefault((row.name, row.context), defaultdict(list))[row.step].append(row.run)
+                found[training.name] = own
+        others = [run for run in runs.values() if run.id not in places and not run.live]
+        return [
+            Series(name, tuple(self._line(*key, steps, runs, others) for key, steps in sorted(lines.items())))
+            for name, lines in sorted(found.items())
+        ]
+
+    def get(self, name: str) -> Series:
+        """One series. Raises UserError where there is none of this name."""
+        if found := next((series for series in self.all() if series.name == name), None):
+            return found
+        raise UserError(f"There is no series {visible(name, 80)} in this store.")
+
+    def figures(
+        self, series: Series, lexicon: str | None, line: SeriesLine, grader: str = GRADERS[0], *, loops: bool = True
+    ) -> list[StepFigures]:
+        """The figures of a line of `series` at each of its steps, in order.
+
+        Verdicts are those of `grader`, cues those of `lexicon` (a name; default: the default one); without `loops`,
+        lengths and cues are what lies outside of them. Raises UserError for a run that is gone.
+        """
+        identity, held = self._lexicons.get(lexicon or self._lexicons.default).id, self._store.ledger.run_lexicons()
+        step_of = {run: step for step, ids in line.steps for run in ids}
+        runs = {run.id: run for run in self._store.chosen(list(step_of))}
+        # Words and tokens are never mixed, neither within a step nor along a curve.
+        unit = "tokens" if all(run.length_unit == "tokens" for run in runs.values()) else "words"
+        table = self._store.queries.per_step(step_of, identity, grader)
+        numbers = (name for name in table.column_names if name != "problem_id")
+        columns = {name: table[name].to_numpy().astype(np.float64) for name in numbers}
+        edges = np.searchsorted(columns["step"], [step for step, _ in line.steps], side="left")
+        counts = []
+        for (step, ids), start, end in zip(line.steps, edges, [*edges[1:], len(table)], strict=True):
+            own = {name: column[start:end] for name, column in columns.items()}
+            searched = all(identity in held.get(run, ()) for run in ids)
+            quantities = _quantities(own, unit, searched=searched, loops=loops)
+            reported = {k: v for run in ids for k, v in runs[run].info.metrics.items()}
+            counts.append(StepCounts(step, ids, int(own["n"].sum()), end - start, quantities, reported))
+        return step_figures(counts)
+
+    def _line(
+        self,
+        dataset: str,
+        context: Context,
+        steps: Mapping[int, Sequence[str]],
+        runs: Mapping[str, Run],
+        others: Iterable[Run],
+    ) -> SeriesLine:
+        found = SeriesLine(dataset, context, tuple((step, tuple(ids)) for step, ids in sorted(steps.items())))
+        first, ids = found.steps[0]
+        if first == 0:
+            return found
+        return replace(found, base=_base(runs[ids[0]], others))
+
+
+def _base(first: Run, others: Iterable[Run]) -> str | None:
+    """The run of the model that `first` was trained from, asked in the same way; None where there is none."""
+
+    def asked(run: Run) -> tuple[object, ...]:
+        sampling = run.info.sampling
+        return run.info.dataset, run.info.context, sampling.prefix, sampling.hush
+
+    def distance(run: Run) -> tuple[bool, int, bool]:
+        alike = replace(run.info.sampling, seed=None) == replace(first.info.sampling, seed=None)
+        return run.info.format != first.info.format, abs(run.problems - first.problems), not alike
+
+    same = [run for run in others if run.info.model == first.info.parent and asked(run) == asked(first)]
+    return min(same, key=distance).id if same else None
+
+
+def place_of(run: Run) -> tuple[str, int] | None:
+    """The series that a run belongs to, and its step there; None where it belongs to none."""
+    info = run.info
+    if info.series and info.step is not None:
+        return info.series, info.step
+    # Evaluations that were shipped or outlived their training are known by how their model is called.
+    name, _, step = info.model.rpartition(" · step ")
+    return (name, int(step)) if info.format == TRAINING and name and step.isdecimal() else None
+
+
+def _quantities(own: Mapping[str, Any], unit: str, *, searched: bool, loops: bool) -> dict[str, Quantity | None]:
+    """What the figures of a step are made of, from its sums by problem."""
+    n = own["n"]
+
+    def counted(name: str, inside: str, whole: Floats) -> Quantity | None:
+        """The mean of a count whose part in loops is known or not; its interval is withheld where much lies in them."""
+        part, loop = own[name], own[inside]
+        if np.isnan(loop).any():  # one unknown trace, and the count without loops is unknown
+            return Quantity(QuantityForm.MEAN, part, whole) if loops else None
+        share = float(loop.sum() / part.sum()) if part.sum() else 0.0
+        return (
+            Quantity(QuantityForm.MEAN, part, whole, share)
+            if loops
+            else Quantity(QuantityForm.MEAN, part - loop, whole)
+        )
+
+    def density(cues: Quantity | None) -> Quantity | None:
+        if cues is None or length is None:
+            return None
+        share = max(cues.looped or 0.0, length.looped or 0.0)
+        return Quantity(QuantityForm.DENSITY, cues.part / n, length.part / n, share)
+
+    length = counted(unit, loop_column(unit), n)
+    found = {"length": length, "finished_length": counted(f"finished_{unit}", f"looped_{unit}", own["ended"])}
+    for key, column in _CUES.items():
+        found[key] = counted(column, loop_column(column), n) if searched else None
+        found[key.replace("cues", "per_1k")] = density(found[key])
+    shares = {key: Quantity(QuantityForm.SHARE, own[key], own[f"{key}_known"]) for key in _SHARES}
+    return found | shares | dict.fromkeys(("closing", "confident_wrong", "distinct_n"))
