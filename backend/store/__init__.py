@@ -36,6 +36,7 @@ from backend.store.snapshot import write_snapshot
 from backend.store.streams import Streams
 from backend.store.trainings import Trainings
 from backend.store.verification import StoredParts
+from backend.store.watched import Watched
 
 STORE_ID: Final = "store-id"  # the file in a store's folder that names its ledger by `state.store_id`
 DAY = 86_400.0  # an unregistered file this old belongs to no writer that is still at work: no import takes a day
@@ -54,7 +55,8 @@ class Store:
             (self.folder / "parts").mkdir(parents=True, exist_ok=True)
         # One engine for all of them: they share its pool of connections and, on SQLite, its lock of writers.
         engine = connect(settings.ledger_url or sqlite_url(self.folder))
-        self.ledger, self.jobs, self.streams = Ledger(engine), Jobs(engine), Streams(engine)
+        self.ledger, self.watched = Ledger(engine), Watched(engine)
+        self.jobs, self.streams = Jobs(engine), Streams(engine)
         self.registry, self.trainings = Registry(engine, self.folder), Trainings(engine)
         self.own_lexicons, self.ledger_copy = OwnLexicons(engine), LedgerCopy(engine)
         self.people, self.projects = People(engine), Projects(engine)

@@ -107,32 +107,24 @@ class Ledger(Database):
 
         False, and nothing changed, where another process stored the same run meanwhile.
         """
-        info = dataclasses.asdict(run.info)
-        row = {**info, "id": run.id, "problems": run.problems, "traces": run.traces}
+        row = {**dataclasses.asdict(run.info), "id": run.id, "problems": run.problems, "traces": run.traces}
         row |= {"length_unit": run.length_unit, "created": run.created, "rules": rules}
-        # The table's key is run and file: a file that is named twice is kept once.
-        named = {source.file: source for source in sources}.values()
         with self.writing() as connection:
-            if _has_run(connection, run.id):
+            if has_run(connection, run.id):
                 return False
             insert_rows(connection, tables.runs, [row])
-            insert_rows(connection, tables.sources, [{"run_id": run.id, **s._asdict()} for s in named])
-            _add_problems(connection, problems)
-            links = [{"run_id": run.id, "problem_id": p.id, "ordinal": i} for i, p in enumerate(problems)]
-            insert_rows(connection, tables.run_problems, links)
-            insert_rows(connection, tables.parts, [p._asdict() for p in parts])
-            _add_run_lexicons(connection, run.id, lexicons)
+            add_contents(connection, run.id, sources, problems, parts, lexicons)
         return True
 
     def add_matches(self, run_id: str, parts: Sequence[PartRow], lexicons: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Register cue parts of further lexicons for a run that is stored.
+        """Register further parts of a run that is stored, with the lexicons whose cues they hold.
 
         False, and nothing changed, where the run was deleted meanwhile, or another process added one of them.
         """
         held = tables.run_lexicons.c
         known = select(held.run_id).where(held.run_id == run_id, held.lexicon_id.in_(list(lexicons)))
         with self.writing() as connection:
-            if not _has_run(connection, run_id) or connection.execute(known).first():
+            if not has_run(connection, run_id) or connection.execute(known).first():
                 return False
             insert_rows(connection, tables.parts, [p._asdict() for p in parts])
             _add_run_lexicons(connection, run_id, lexicons)
@@ -156,7 +148,7 @@ class Ledger(Database):
         # Durable, because the old files go next: after a power cut the ledger must not name them again.
         with self.writing(durable=True) as connection:
             present = set(connection.execute(select(held.path).where(mine)).scalars())
-            if not _has_run(connection, run_id) or present != {part.path for part in old}:
+            if not has_run(connection, run_id) or present != {part.path for part in old}:
                 return False
             connection.execute(delete(tables.parts).where(mine))
             insert_rows(connection, tables.parts, [part._asdict() for part in new])
@@ -173,7 +165,7 @@ class Ledger(Database):
     def delete_run(self, run_id: str) -> list[PartRow]:
         """Delete a run and the problems nothing else holds; returns the parts whose files may now go."""
         with self.writing() as connection:
-            parts = _parts(connection, tables.parts.c.run_id == run_id)
+            parts = registered_parts(connection, tables.parts.c.run_id == run_id)
             # Its parts, links and lexicons go with it, by ON DELETE CASCADE.
             connection.execute(delete(tables.runs).where(tables.runs.c.id == run_id))
             _delete_orphan_problems(connection)
@@ -206,7 +198,7 @@ class Ledger(Database):
         held = tables.parts.c
         asked = [] if kind is None else [held.kind == kind]
         with self.reading() as connection:
-            return _parts(connection, *asked, *([] if run_ids is None else [held.run_id.in_(run_ids)]))
+            return registered_parts(connection, *asked, *([] if run_ids is None else [held.run_id.in_(run_ids)]))
 
     def update_parts(self, parts: Sequence[PartRow], dropped: Sequence[PartRow] = ()) -> None:
         """Enter the hashes of stored parts and what was found wrong with them; forget `dropped` ones."""
@@ -254,11 +246,9 @@ class Ledger(Database):
 
     def problem(self, problem_id: str) -> ProblemRow | None:
         """One problem."""
-        columns = tables.problems.c
+        query = select(tables.problems).where(tables.problems.c.id == problem_id)
         with self.reading() as connection:
-            row = connection.execute(
-                select(columns.id, columns.question, columns.gold).where(columns.id == problem_id)
-            ).first()
+            row = connection.execute(query).first()
         return ProblemRow(*row) if row else None
 
     def datasets(self, ids: Sequence[str]) -> dict[str, str]:
@@ -326,14 +316,6 @@ class Ledger(Database):
         with self.reading() as connection:
             return list(connection.execute(select(columns.extra).where(columns.problem_id == problem_id)).scalars())
 
-    def add_parts(self, run_id: str, parts: Sequence[PartRow]) -> bool:
-        """Register further parts of a stored run. False, and nothing changed, where it was deleted meanwhile."""
-        with self.writing() as connection:
-            if not _has_run(connection, run_id):
-                return False
-            insert_rows(connection, tables.parts, [p._asdict() for p in parts])
-        return True
-
     def delete_problem_set(self, set_id: str) -> None:
         """Delete a problem set and the problems nothing else holds."""
         with self.writing() as connection:
@@ -351,6 +333,24 @@ def add_lexicons(connection: Connection, contents: Mapping[str, Mapping[str, Any
         if key not in known
     ]
     insert_rows(connection, tables.lexicons, new)
+
+
+def add_contents(
+    connection: Connection,
+    run_id: str,
+    sources: Sequence[SourceRow],
+    problems: Sequence[ProblemRow],
+    parts: Sequence[PartRow],
+    lexicons: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Enter what a run consists of, inside the caller's transaction."""
+    named = {source.file: source for source in sources}.values()  # the table's key: named twice is kept once
+    insert_rows(connection, tables.sources, [{"run_id": run_id, **s._asdict()} for s in named])
+    _add_problems(connection, problems)
+    links = [{"run_id": run_id, "problem_id": p.id, "ordinal": i} for i, p in enumerate(problems)]
+    insert_rows(connection, tables.run_problems, links)
+    insert_rows(connection, tables.parts, [p._asdict() for p in parts])
+    _add_run_lexicons(connection, run_id, lexicons)
 
 
 def _add_run_lexicons(connection: Connection, run_id: str, lexicons: Mapping[str, Mapping[str, Any]]) -> None:
@@ -371,7 +371,8 @@ def _add_problems(connection: Connection, problems: Sequence[ProblemRow]) -> Non
             connection.execute(update(tables.problems).where(tables.problems.c.id == p.id).values(gold=p.gold))
 
 
-def _has_run(connection: Connection, run_id: str) -> bool:
+def has_run(connection: Connection, run_id: str) -> bool:
+    """Whether a run is stored."""
     return connection.execute(select(tables.runs.c.id).where(tables.runs.c.id == run_id)).first() is not None
 
 
@@ -381,7 +382,8 @@ def _delete_orphan_problems(connection: Connection) -> None:
     connection.execute(delete(tables.problems).where(tables.problems.c.id.not_in(held)))
 
 
-def _parts(connection: Connection, *conditions: ColumnElement[bool]) -> list[PartRow]:
+def registered_parts(connection: Connection, *conditions: ColumnElement[bool]) -> list[PartRow]:
+    """Registered parts that meet the conditions, inside the caller's transaction."""
     query = select(*(tables.parts.c[name] for name in PartRow._fields)).where(*conditions)
     return [PartRow(*row) for row in connection.execute(query.order_by(tables.parts.c.path))]
 

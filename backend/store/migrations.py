@@ -90,6 +90,11 @@ def m011_series(connection: Connection) -> None:
             connection.execute(changed.values(series=named, step=int(number)))
 
 
+def m013_watched(connection: Connection) -> None:
+    """Which run a place in a growing file became."""
+    tables.watched.create(connection, checkfirst=True)
+
+
 def _add_columns(connection: Connection, *columns: Column[Any]) -> None:
     """Add the columns that their tables lack."""
     # A store made today has them from m001, which creates the tables as they are now.
@@ -112,6 +117,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m009_workers,
     m010_damage,
     m011_series,
+    m013_watched,
 )
 
 

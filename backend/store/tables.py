@@ -176,6 +176,18 @@ own_lexicons = Table(
     Index("own_lexicons_id", "id"),
 )
 
+# What a watch reads again and again: `place` is a hash of a file's path, its format and the part of it that became the
+# run, `content` the identity that an import of the same bytes would have. A run of several files has a row for each.
+watched = Table(
+    "watched",
+    metadata,
+    Column("place", String(32), primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("content", String(32), nullable=False),
+    Index("watched_content", "content"),
+    Index("watched_run", "run_id"),
+)
+
 # One row that counts writes, so that caches in every process can be keyed by the state they saw.
 # `store_id` binds the ledger to its folder, NULL until one is; with `secret` every app of a store signs and knows its
 # tokens.

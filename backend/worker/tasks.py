@@ -13,7 +13,8 @@ from backend.engines.protocol import Engine, Family
 from backend.job import Job, JobKind
 from backend.services import Services
 from backend.services.jobs import JobCancelled, JobProgress
-from backend.services.traces.importer import ImportOutcome, outcomes_of
+from backend.services.traces.importer import outcomes_of
+from backend.services.traces.source_importer import ImportOutcome
 
 Engines = Callable[[Family, str], Engine]
 Result = dict[str, Any]

@@ -16,7 +16,8 @@ from typing import Any
 import streamlit as st
 
 from backend.import_plan import Source
-from backend.services.traces.importer import ImportOutcome, ImportService, Progress
+from backend.services.traces.importer import ImportService
+from backend.services.traces.source_importer import ImportOutcome, Progress
 from pages.components.labelling import annotate_route
 from pages.components.live import stream_route
 from pages.parts.app.server import lifespan, middleware

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.services import Services
-from backend.services.traces.importer import ImportOutcome
+from backend.services.traces.source_importer import ImportOutcome
 
 BOXED = "Please reason step by step, and put your final answer within \\boxed{}."
 

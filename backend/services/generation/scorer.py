@@ -85,5 +85,5 @@ class ScoreService:
         with PartWriter(self._store.folder, run) as writer:
             writer.write("tokens", rows)
             # Registering fails where the run was deleted meanwhile, and the part is removed again.
-            if not writer.register(lambda parts: self._store.ledger.add_parts(run, parts)):
+            if not writer.register(lambda parts: self._store.ledger.add_matches(run, parts, {})):
                 raise UserError("The run was deleted while it was being scored.")

@@ -6,42 +6,29 @@ Owns the order of these steps, the recognition of what is already stored, and th
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from backend.annotation import Role
 from backend.config import Settings
 from backend.domain import (
-    ImportProblem,
-    ProblemDraft,
-    Run,
-    TraceDraft,
     UserError,
-    bare_question,
-    digest,
-    problem_id,
-    run_id,
     visible,
 )
-from backend.exchange.traces.read import RowTally, preview, read
+from backend.exchange.traces.read import preview
 from backend.exchange.traces.scan import scan, scan_as
 from backend.exchange.traces.tables import view
 from backend.grading.pool import GraderPool
-from backend.grading.rules import Response
-from backend.grading.verdicts import Verdicts
 from backend.import_plan import (
-    NO_QUESTION,
     ColumnMapping,
     ImportPlan,
     MappingEffect,
     Overrides,
     Preview,
-    RowCounts,
     Said,
     Source,
     SourceKind,
@@ -52,40 +39,16 @@ from backend.services.access.authorization import needs
 from backend.services.access.machine_files import readable
 from backend.services.access.people import PeopleService
 from backend.services.lexicons.catalog import LexiconService
-from backend.services.lexicons.run_languages import RunLanguages
 from backend.services.traces.file_tokenizer import FileTokenizer
 from backend.services.traces.import_survey import SourceSurvey, survey
-from backend.services.traces.losses import BROKEN_OFF, UNGRADED
-from backend.services.traces.run_builder import RunBuilder
+from backend.services.traces.source_importer import ImportOutcome, Progress, SourceImporter, identity_of
 from backend.store import Store
-from backend.store.database import now
-from backend.store.ledger import ProblemRow, SetRow, SourceRow
-from backend.store.parts import PartWriter
-from backend.store.trace_columns import TokenCounter, mapping_key
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Step = tuple[int, int, str]  # bytes read, bytes in all, what is being read
-Progress = Callable[[int, int, str], None]
 
 _MOST_KNOWN = 64  # answers about files that are kept: those of a page, with its previews
-
-# "asked": the file needs a word of a person; `sentence` names its unused long columns and how to map them.
-State = Literal["imported", "present", "planned", "skipped", "failed", "asked"]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportOutcome:
-    """The outcome of one source: a `sentence` for people, and the id of the `run` or `problem_set` stored now.
-
-    `counts` are those of the rows read, where rows were read; the sentence says them too.
-    """
-
-    state: State
-    sentence: str
-    run: str | None = None
-    problem_set: str | None = None
-    counts: RowCounts | None = None
 
 
 class ImportService:
@@ -173,7 +136,8 @@ class ImportService:
         if source.kind is SourceKind.PROBLEMS:
             sets = {row.id: row.name for row in self._store.ledger.problem_sets()}
             return sets.get(identity_of(source), "")
-        found = self._store.ledger.find_run(identity := identity_of(source))
+        identity = self._store.watched.holder(identity_of(source))
+        found = self._store.ledger.find_run(identity)
         # A damaged run is taken back by importing its file again.
         return found.label if found and identity not in self._store.parts.damaged() else ""
 
@@ -242,7 +206,7 @@ def import_here(
     counter = FileTokenizer(tokenizer) if tokenizer else None
     with closing(Store(settings)) as store, GraderPool(settings.graders) as graders:
         lexicons = LexiconService(store, settings.lexicons, PeopleService(store, settings))
-        importer = _SourceImporter(store, lexicons, graders, counter, lambda *step: tell(step))
+        importer = SourceImporter(store, lexicons, graders, counter, lambda *step: tell(step))
         # One after the other, each in a transaction of its own: a bad file costs nothing but itself.
         for source in sources:
             try:
@@ -250,84 +214,6 @@ def import_here(
                 tell(take(source, dry_run))
             except UserError as error:
                 tell(ImportOutcome("failed", str(error)))
-
-
-@dataclass(frozen=True, slots=True)
-class _SourceImporter:
-    """Imports one source after the other into a store; `counter` counts tokens in place of the files."""
-
-    _store: Store
-    _lexicons: LexiconService
-    _graders: GraderPool
-    _counter: TokenCounter | None
-    _on_progress: Progress
-
-    def run(self, source: Source, dry_run: bool) -> ImportOutcome:
-        identity = identity_of(source)
-        name = visible(f"{source.info.model} · {source.info.dataset}")
-        where = visible(source.files[0].shown) + (f" and {len(source.files) - 1} more" if len(source.files) > 1 else "")
-        # The id follows from the files' content, so that the same file under another name is recognised.
-        found = self._store.ledger.find_run(identity)
-        if found and not self._store.parts.verify([identity]):
-            return ImportOutcome(
-                "present", f"{where}: already in the store as {visible(found.label)}, by its content.", identity
-            )
-        if dry_run:
-            words = f"would take the place of the damaged files of {name}" if found else f"would become {name}"
-            return ImportOutcome("planned", f"{where}: {source.format} {words}.")
-        engines = self._lexicons.held_by(identity) if found else self._lexicons.matchers()
-        # What is written before a failure is never registered, and the writer removes it: there are no half runs.
-        work, tally = RunBuilder(identity, source.info, engines, self._counter), RowTally()
-        with PartWriter(self._store.folder, identity) as writer:
-            try:
-                for draft, verdicts in graded(_with_progress(source, self._on_progress, tally), self._graders):
-                    work.add(draft, verdicts, writer)
-                if not work.count:
-                    return ImportOutcome(
-                        "skipped", f"{where}: nothing to import; {tally.counts.words}.", counts=tally.counts
-                    )
-                run = _noted(work.close(writer), tally)
-                sources = [SourceRow(file.sha256, file.shown, file.size) for file in (*source.files, *source.beside)]
-                held = self._lexicons.contents_of(engines)
-                if found:
-                    stored = work.take_back(self._store, writer, found, run, held)
-                else:
-                    stored = work.register(self._store, writer, run, sources, held)
-            except ImportProblem:
-                raise
-            # A grader's or the disk's error knows no file; an ImportProblem names its own row.
-            except UserError as error:
-                raise UserError(f"{where}, row {work.row}: {error}") from error
-        if not stored:
-            return ImportOutcome("present", f"{where}: another process has just stored it as {name}.", identity)
-        told = "its damaged files are replaced, " if found else ""
-        told += f"{run.traces:,} traces of {run.problems:,} problems; {tally.counts.words}"
-        strange = RunLanguages(self._store).warnings([identity], list(self._lexicons.by_name.values()))
-        told += f"; {NO_QUESTION}" if NO_QUESTION in run.info.note else ""
-        sentence = " ".join([f"{where}: {name}, {told}.", *strange])
-        return ImportOutcome("imported", sentence, identity, counts=tally.counts)
-
-    def problems(self, source: Source, dry_run: bool) -> ImportOutcome:
-        where, name = visible(source.files[0].shown), source.info.dataset
-        identity = identity_of(source)
-        if any(row.id == identity for row in self._store.ledger.problem_sets()):
-            return ImportOutcome("present", f"{where}: already in the store, by its content.", problem_set=identity)
-        if dry_run:
-            return ImportOutcome("planned", f"{where}: would become the problem set {visible(name)}.")
-        tally = RowTally()
-        drafts = [cast(ProblemDraft, draft) for draft in read(source, tally=tally)]
-        if not drafts:
-            told = tally.counts.words
-            return ImportOutcome("skipped", f"{where}: no problem in it; {told}.", counts=tally.counts)
-        rows = [ProblemRow(problem_id(d.question), bare_question(d.question), d.gold) for d in drafts]
-        unique = len({row.id for row in rows})
-        first = source.files[0]
-        entry = SetRow(identity, name, first.shown, first.sha256, unique, len(rows), now())
-        if not self._store.ledger.add_problem_set(entry, rows, [dict(d.extra) for d in drafts]):
-            return ImportOutcome("present", f"{where}: another process has just stored it.", problem_set=identity)
-        repeats = "" if unique == len(rows) else f" in {len(rows):,} rows"
-        sentence = f"{where}: problem set {visible(name)}, {unique:,} problems{repeats}; {tally.counts.words}."
-        return ImportOutcome("imported", sentence, problem_set=identity, counts=tally.counts)
 
 
 def outcomes_of(plan: ImportPlan) -> Iterator[ImportOutcome]:
@@ -348,41 +234,3 @@ def outcomes_of(plan: ImportPlan) -> Iterator[ImportOutcome]:
             f"{visible(question.shown)}: {question.reason}. Unused columns of text: {columns or 'none'}.{rows} "
             f"Say it with {visible(question.words)} (without text= the rows are problems).",
         )
-
-
-def identity_of(source: Source) -> str:
-    """The id of the run or problem set that a source becomes: it follows from the files' content."""
-    if source.kind is SourceKind.PROBLEMS:
-        return digest("problems", *source.sha256s, size=6)
-    # The mapping is part of the identity: read with other columns, the same file is another run.
-    key = mapping_key(source.key, source.mapping.used() if source.mapping else None)
-    return run_id(source.format, source.sha256s, key)
-
-
-def _noted(run: Run, tally: RowTally) -> Run:
-    """The run with what its training reported, and a note of what was left out: whoever compares it has to know."""
-    left = tally.counts.words if tally.counts.left else ""
-    note = "; ".join(filter(None, (run.info.note, left)))
-    return replace(run, info=replace(run.info, note=note, metrics=tally.metrics))
-
-
-def _with_progress(source: Source, on_progress: Progress, tally: RowTally) -> Iterator[TraceDraft]:
-    def report(done: int) -> None:
-        on_progress(done, max(source.size, 1), source.files[0].shown)
-
-    return cast("Iterator[TraceDraft]", read(source, on_progress=report, tally=tally))
-
-
-def graded(drafts: Iterable[TraceDraft], graders: GraderPool) -> Iterator[tuple[TraceDraft, Verdicts]]:
-    """Each draft with its verdicts, in order."""
-    # The pool reads a bounded window ahead: a file larger than memory can be imported.
-    waiting: deque[TraceDraft] = deque()
-
-    def feed() -> Iterator[Response]:
-        for draft in drafts:
-            waiting.append(draft)
-            yield Response.of(draft)
-
-    for verdicts in graders.grade(feed()):
-        draft = waiting.popleft()
-        yield draft, UNGRADED if BROKEN_OFF in draft.extra else verdicts

@@ -21,7 +21,7 @@ from backend.lexicon.loops import find_loops
 from backend.services.access.authorization import needs
 from backend.services.jobs import JobProgress, JobService
 from backend.services.lexicons.catalog import LexiconService
-from backend.services.traces.importer import graded
+from backend.services.traces.source_importer import graded
 from backend.store import Store
 from backend.store.ledger import PartRow
 from backend.store.parts import ROW_GROUP, PartWriter, read_rows, remove_parts

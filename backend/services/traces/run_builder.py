@@ -13,7 +13,7 @@ from backend.grading.verdicts import Verdicts
 from backend.lexicon.loops import find_loops
 from backend.store import Store
 from backend.store.database import now
-from backend.store.ledger import ProblemRow, SourceRow
+from backend.store.ledger import PartRow, ProblemRow, SourceRow
 from backend.store.parts import PART_BYTES, PartWriter, remove_parts
 from backend.store.trace_columns import RULES, Columns, CueColumns, TokenCounter, sections_of, trace_id, trace_row
 
@@ -133,6 +133,29 @@ class RunBuilder:
         """Enter the run in the ledger. False where another process stored it meanwhile."""
         problems = list(self.problems.values())
         return writer.register(lambda parts: store.ledger.add_run(run, sources, problems, parts, lexicons, RULES))
+
+    def renew(
+        self,
+        store: Store,
+        writer: PartWriter,
+        run: Run,
+        places: Sequence[str],
+        content: str,
+        sources: Sequence[SourceRow],
+        lexicons: Mapping[str, Any],
+    ) -> bool:
+        """Put what was just read in the place of what a watched run held before. False where it was deleted."""
+        gone: list[PartRow] = []
+
+        def enter(parts: list[PartRow]) -> bool:
+            problems = list(self.problems.values())
+            old = store.watched.renew(run, places, content, sources, problems, parts, lexicons, RULES)
+            gone.extend(old or ())
+            return old is not None
+
+        stored = writer.register(enter)
+        remove_parts(store.folder, gone)
+        return stored
 
     @staticmethod
     def take_back(store: Store, writer: PartWriter, found: Run, run: Run, lexicons: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ import streamlit as st
 from backend.domain import visible
 from backend.import_plan import Source
 from backend.report.numbers import Form
-from backend.services.traces.importer import ImportOutcome
+from backend.services.traces.source_importer import ImportOutcome
 from pages.components.frame.notice import Tone, notice
 from pages.components.frame.session import run_labels, runs, services
 from pages.components.table.table import data_table

@@ -260,7 +260,7 @@ def store_tokens(services: Services, run: str, text: str) -> None:
     scored = [Scored("lab-base", "none", True, tokens), Scored("lab-base", "full solution", False, tokens[:-1])]
     with PartWriter(services.store.folder, run) as writer:
         writer.write("tokens", [token_row(trace, run, each) for each in scored])
-        assert writer.register(lambda parts: services.store.ledger.add_parts(run, parts))
+        assert writer.register(lambda parts: services.store.ledger.add_matches(run, parts, {}))
     services.store.registry.add_forks([Fork(f"{run}-00001", trace, 4, " Maybe")])
 
 

@@ -15,7 +15,8 @@ from backend.domain import Section, SectionSpan, UserError
 from backend.job import JobKind
 from backend.services import Services, build_services
 from backend.services.jobs import JobCancelled, JobProgress
-from backend.services.traces.importer import ImportOutcome, import_here
+from backend.services.traces.importer import import_here
+from backend.services.traces.source_importer import ImportOutcome
 from backend.store.parts import SCHEMAS, read_rows
 from tests.services.made_files import row, state, take_one, write
 

@@ -111,7 +111,7 @@ def test_tokens_come_back_as_they_were_stored(services: Services, run: str) -> N
     scored = [Scored("m", "full solution", False, said[:1]), Scored("m", "none", True, said)]
     with PartWriter(services.store.folder, run) as writer:
         writer.write("tokens", [token_row(trace, run, each) for each in scored])
-        assert writer.register(lambda parts: services.store.ledger.add_parts(run, parts))
+        assert writer.register(lambda parts: services.store.ledger.add_matches(run, parts, {}))
     assert len(services.traces.token_parts(trace)) == 1
     written, read = services.traces.tokens(trace)
     assert written == TokenScores("m", Context.NONE, True, (0, 7), (7, 7), (-0.5, None), (1.25, None), (True, False),
