@@ -107,7 +107,8 @@ PAGES_MAY = {
     "services",
     "distill.settings",
 }
-MODEL_PACKAGES = {"engines", "distill", "lab", "worker", "detect"}
+# The recorder meets transformers in a training of somebody else's, inside one function.
+MODEL_PACKAGES = {"engines", "distill", "lab", "worker", "detect", "recorder"}
 MODEL_LIBRARIES = {
     *("torch", "transformers", "vllm", "trl", "peft", "accelerate", "datasets", "safetensors", "openai", "dbos"),
     "sklearn",

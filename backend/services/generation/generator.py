@@ -17,8 +17,8 @@ from backend.services.generation.models import ModelService
 from backend.services.generation.presets import Preset, presets
 from backend.services.generation.problems import Problem, ProblemService
 from backend.services.generation.prompts import Turns, opening, single_words
-from backend.services.generation.recorder import TraceRecorder, adopt, settle_arm
 from backend.services.generation.specs import GenerationSpec, RunArm, names
+from backend.services.generation.trace_recorder import TraceRecorder, adopt, settle_arm
 from backend.services.jobs import JobCancelled, JobFailed, JobProgress, JobService
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.losses import merged, reasons, sentence
