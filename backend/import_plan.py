@@ -31,6 +31,7 @@ class Shape(StrEnum):
     JSON = "JSON"
     CSV = "CSV"
     PARQUET = "Parquet"
+    ARROW = "Arrow"
 
 
 class SourceKind(StrEnum):

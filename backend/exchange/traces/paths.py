@@ -1,17 +1,25 @@
 """Walking the paths a person names: the files to scan, and what is left aside.
 
-Owns the order, and the treatment of links, hidden and special files.
+Owns the order, and the treatment of links, hidden and special files. Containers are walked as folders are.
 """
 
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.domain import ImportProblem
+from backend.exchange.traces.containers.archives import NoArchive
+from backend.exchange.traces.containers.scratch import Budget, Scratch, own_scratch
+from backend.exchange.traces.containers.unpacking import unpacked
 from backend.exchange.traces.input_files import shown_name
+from backend.exchange.traces.rows import load_object
 from backend.import_plan import Skipped
+
+_MOST_DEPTH = 3  # containers in containers
+_STATE = "state.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +32,17 @@ class WalkedFile:
     direct: bool
 
 
-def walk(paths: Sequence[Path], base: Path | None) -> Iterator[WalkedFile | Skipped | ImportProblem]:
+_Walked = WalkedFile | Skipped | ImportProblem
+
+
+def walk(paths: Sequence[Path], base: Path | None, scratch: Path | None = None) -> Iterator[_Walked]:
     """Each file once, folders recursively and sorted by name. Links inside folders are not followed.
 
-    Names shown are the paths as given, or relative to `base`, and so are the folders labels are read from.
+    Names shown are the paths as given, or relative to `base`, and so are the folders labels are read from. What is
+    packed is unpacked in the folder `scratch` (None: one of this process), and shown as `x.zip/inner/file.jsonl`.
     """
     seen: set[str] = set()
+    unpacking = Scratch(scratch or own_scratch())
     for path in paths:
         for each in _files(path, base) if _is_folder(path) else (_entry(path, base, direct=True),):
             if isinstance(each, WalkedFile):
@@ -38,7 +51,42 @@ def walk(paths: Sequence[Path], base: Path | None) -> Iterator[WalkedFile | Skip
                 if real in seen:
                     continue
                 seen.add(real)
-            yield each
+                yield from _opened(each, unpacking, None, _MOST_DEPTH)
+            else:
+                yield each
+
+
+def _opened(entry: WalkedFile, scratch: Scratch, budget: Budget | None, depth: int) -> Iterator[_Walked]:
+    """The files in a container; a file that is none is itself."""
+    budget = budget or Budget(entry.path)
+    try:
+        found = unpacked(entry.path, entry.shown, scratch, budget)
+    except NoArchive as what:
+        yield ImportProblem(entry.shown, str(what)) if entry.direct else Skipped(entry.shown, str(what))
+        return
+    except ImportProblem as problem:
+        yield problem
+        return
+    if found is None:
+        yield entry
+    elif not depth:
+        yield ImportProblem(entry.shown, f"it is packed more than {_MOST_DEPTH} times; unpack it first")
+    else:
+        for name, reason, refused in found.left:
+            shown = f"{entry.shown}/{name}"
+            yield ImportProblem(shown, reason) if refused else Skipped(shown, reason)
+        for inner in _files(found.folder, found.folder):
+            if isinstance(inner, WalkedFile):
+                yield from _opened(_placed(inner, entry, found.single), scratch, budget, depth - 1)
+            elif isinstance(inner, Skipped):
+                yield Skipped(f"{entry.shown}/{inner.file}", inner.reason)
+
+
+def _placed(inner: WalkedFile, outer: WalkedFile, single: bool) -> WalkedFile:
+    """A file as it is shown in its container; one that was only compressed, or converted, is the container itself."""
+    if single:
+        return WalkedFile(inner.path, outer.shown, (*outer.names[:-1], *inner.names), outer.direct)
+    return WalkedFile(inner.path, f"{outer.shown}/{inner.shown}", (*outer.names, *inner.names), False)
 
 
 def _is_folder(path: Path) -> bool:
@@ -64,13 +112,28 @@ def _files(root: Path, base: Path | None) -> Iterator[WalkedFile | Skipped | Imp
             inner.remove(name)
             kind = "a hidden folder" if name.startswith(".") else "a link, not followed"
             yield Skipped(_entry(Path(folder, name), base).shown, kind)
-        for name in sorted(names):
+        saved = _saved(Path(folder)) if _STATE in names else []
+        for name in [*saved, *sorted(set(names).difference(saved))]:
             entry = _entry(Path(folder, name), base)
+            if name in saved:  # named by the folder, as `train-00000-of-00002`: all of them are called "data"
+                entry = replace(entry, names=(*entry.names[:-1], name.replace("data", entry.names[-2], 1)))
             reason = _aside(entry.path)
+            if saved and not reason and name not in saved and name.endswith(".arrow"):
+                reason = "left over from a computation of datasets: it isn't a part of what was saved"
             yield Skipped(entry.shown, reason) if reason else entry
     for error in closed:
         shown = _entry(Path(error.filename or root), base).shown
         yield ImportProblem(shown, f"the folder can't be read ({error.strerror})")
+
+
+def _saved(folder: Path) -> list[str]:
+    """The files of a data set that `save_to_disk` wrote, in their order; none where the folder is no such."""
+    with suppress(ImportProblem):
+        state = load_object(folder / _STATE, _STATE)
+        files = state.get("_data_files")
+        named = [file.get("filename") for file in files if isinstance(file, dict)] if isinstance(files, list) else []
+        return [name for name in named if isinstance(name, str) and Path(name).name == name]
+    return []
 
 
 def _aside(path: Path) -> str | None:

@@ -1,6 +1,6 @@
-"""Rows of JSON Lines, JSON, CSV and Parquet files, one at a time.
+"""Rows of JSON Lines, JSON, CSV, Parquet and Arrow files, one at a time.
 
-Owns telling these four apart by content, and streaming their rows as plain JSON-able objects.
+Owns telling these five apart by content, and streaming their rows as plain JSON-able objects.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import csv
 import math
+import mmap
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,8 +29,9 @@ from backend.exchange.traces.trace_format import Advance, LeftOut, RowError
 from backend.import_plan import Row, Shape, SourceFile
 
 JSON_LIMIT = 128 * 2**20  # bytes of a JSON file that isn't JSON Lines: it is parsed whole
-DATA_SUFFIXES = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq"}
+DATA_SUFFIXES = {".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq", ".arrow"}
 _SUFFIX_SHAPES = {".csv": Shape.CSV, ".tsv": Shape.CSV, ".parquet": Shape.PARQUET, ".pq": Shape.PARQUET}
+_ARROW_FILE, _ARROW_STREAM = b"ARROW1", b"\xff\xff\xff\xff"
 _QUOTED = re.compile(r'"[^"]*"')
 _MOST_COLUMNS = 10_000
 _ROWS_A_BYTE = 100  # Parquet writes a value that repeats once; beyond it there is nothing in the rows
@@ -83,7 +85,7 @@ def first_row(path: Path, shown: str) -> tuple[Shape, Row] | None:
             stream.seek(0)
             row = next(_READERS[shape](stream, lambda size: None), None) if shape else None
         except RowError:
-            if named or head.startswith(b"PAR1"):
+            if named or head.startswith((b"PAR1", _ARROW_FILE)):
                 raise
             return None
     if row is None and named:
@@ -95,6 +97,8 @@ def _shape(stream: BinaryIO, head: bytes, suffix: str) -> Shape | None:
     # By content first: people name JSON Lines ".json" and tab-separated files ".csv".
     if head.startswith(b"PAR1"):
         return Shape.PARQUET
+    if head.startswith(_ARROW_FILE) or (suffix == ".arrow" and head.startswith(_ARROW_STREAM)):
+        return Shape.ARROW
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     start = head.decode(encoding, "ignore").lstrip()[:1]
     if start == "[" and suffix not in (".csv", ".tsv"):
@@ -189,11 +193,11 @@ def _texts(stream: BinaryIO, advance: Advance) -> Iterator[str]:
 
 
 def _parquet_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
-    number = 0
-    try:
-        file, size = pq.ParquetFile(stream), _size(stream)
-        if file.metadata.num_rows > _ROWS_A_BYTE * size:
-            raise RowError(f"it claims to hold {file.metadata.num_rows:,} rows in {size:,} bytes")
+    size = _size(stream)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        file = pq.ParquetFile(stream)
+        _believed(file.metadata.num_rows, size)
         leaves = [file.schema.column(place) for place in range(_bounded(len(file.schema)))]
         # Texts that Parquet numbers stay numbered: decoded in its batches, one of 200 MB in 64 rows is 13 GB.
         texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
@@ -202,18 +206,59 @@ def _parquet_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row
         share = size / max(file.metadata.num_rows, 1)
         for batch in file.iter_batches(batch_size=_BATCH):
             # Batches bound the memory, not row groups: many writers make one group of the whole file.
+            yield batch
+            advance(int(share * batch.num_rows))
+
+    yield from _table_rows(batches(), "Parquet")
+
+
+def _arrow_rows(stream: BinaryIO, advance: Advance) -> Iterator[tuple[int, Row]]:
+    size = _size(stream)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        # Mapped and not read: a batch holds as many rows as its writer liked, and a thousand may be gigabytes.
+        source = pa.py_buffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+        for batch in _arrow_batches(source):
+            _bounded(batch.num_columns)
+            _believed(batch.num_rows, size)
+            for start in range(0, batch.num_rows, _BATCH):
+                piece = batch.slice(start, _BATCH)
+                piece.validate(full=True)  # what lies in it is used as it is: a wrong offset reads anywhere
+                yield piece
+        advance(size)
+
+    yield from _table_rows(batches(), "Arrow")
+
+
+def _arrow_batches(source: pa.Buffer) -> Iterator[pa.RecordBatch]:
+    """The batches of either of Arrow's two kinds of files: with an index at its end, or a stream."""
+    if source.slice(0, len(_ARROW_FILE)).to_pybytes() == _ARROW_FILE:
+        reader = pa.ipc.open_file(source)
+        yield from map(reader.get_batch, range(reader.num_record_batches))
+    else:
+        yield from pa.ipc.open_stream(source)
+
+
+def _table_rows(batches: Iterator[pa.RecordBatch], kind: str) -> Iterator[tuple[int, Row]]:
+    number = 0
+    try:
+        for batch in batches:
             for piece in _pieces(batch, number):
                 for row in piece.to_pylist():
                     number += 1
                     yield number, {name: jsonable(value) for name, value in row.items()}
-            advance(int(share * batch.num_rows))
     except MemoryError:
         raise
     except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
         if isinstance(error, RowError):
             raise
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160].rstrip(". ")
-        raise RowError(f"it can't be read as Parquet ({reason})", number + 1 if number else None) from None
+        raise RowError(f"it can't be read as {kind} ({reason})", number + 1 if number else None) from None
+
+
+def _believed(rows: int, size: int) -> None:
+    if rows > _ROWS_A_BYTE * size:
+        raise RowError(f"it claims to hold {rows:,} rows in {size:,} bytes")
 
 
 def _bounded(columns: int) -> int:
@@ -281,4 +326,5 @@ _READERS: dict[Shape, Callable[[BinaryIO, Advance], Iterator[tuple[int, Row]]]] 
     Shape.JSON: _json_rows,
     Shape.CSV: _csv_rows,
     Shape.PARQUET: _parquet_rows,
+    Shape.ARROW: _arrow_rows,
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 from backend.domain import ImportProblem, RunInfo
 from backend.exchange.traces import fields
 from backend.exchange.traces.columns import FAMILIES
+from backend.exchange.traces.containers.archives import PICKLED
 from backend.exchange.traces.detection import detect, other_kind
 from backend.exchange.traces.formats import mapped
 from backend.exchange.traces.input_files import describe_file, open_regular
@@ -50,44 +51,43 @@ _GUESSED = "columns were guessed from their names and values"
 _UNKNOWN = "it isn't known which column holds the responses"
 _NO_TABLE = "it is no table of rows: JSON Lines, JSON, CSV or Parquet are"
 _MAGIC = (
-    (b"PK\x03\x04", "an archive, not read here; unpack it first"),
-    (b"\x1f\x8b", "compressed; unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "compressed; unpack it first"),
-    (b"BZh", "compressed; unpack it first"),
-    (b"\xfd7zXZ", "compressed; unpack it first"),
-    (b"ARROW1", "Arrow's own format; write it as Parquet"),
-    # The paper's completions/*.pkl and slime's dumps are such.
-    (b"\x80", "pickled objects of a program, never opened: they can run code"),
-    (b"SQLite format 3", "a database; export its traces as JSON Lines or Parquet"),
+    (b"7z\xbc\xaf", "an archive of a kind that isn't read here; pack it as zip or tar"),
+    (b"Rar!", "an archive of a kind that isn't read here; pack it as zip or tar"),
+    # The paper's completions/*.pkl are such.
+    (b"\x80", PICKLED),
     (b"\x89PNG", "an image"),
     (b"%PDF", "a PDF document"),
 )
 
 
-def scan(paths: Sequence[Path], base: Path | None = None) -> ImportPlan:
+def scan(paths: Sequence[Path], base: Path | None = None, scratch: Path | None = None) -> ImportPlan:
     """What could be imported from files and folders. `base` is the folder that names are shown relative to (uploads).
+
+    What is packed is unpacked in the folder `scratch`.
 
     A file named directly that is of no known format fails; met in a folder it is skipped with a reason. Broken data
     files fail everywhere.
     """
     plan = ImportPlan([], [], [])
-    founds = list(_walked(paths, base, _look, plan))
+    founds = list(_walked(paths, base, scratch, _look, plan))
     _settle(founds, plan)
     plan.skipped.sort(key=lambda skipped: skipped.file)
     return plan
 
 
-def scan_as(paths: Sequence[Path], said: Said, base: Path | None = None) -> ImportPlan:
+def scan_as(paths: Sequence[Path], said: Said, base: Path | None = None, scratch: Path | None = None) -> ImportPlan:
     """Like `scan_mapped`, with the mappings that a person's words mean. Raises UserError."""
-    return scan_mapped(paths, arms_in(paths, said), base)
+    return scan_mapped(paths, arms_in(paths, said, scratch), base, scratch)
 
 
-def scan_mapped(paths: Sequence[Path], arms: Sequence[Arm], base: Path | None = None) -> ImportPlan:
+def scan_mapped(
+    paths: Sequence[Path], arms: Sequence[Arm], base: Path | None = None, scratch: Path | None = None
+) -> ImportPlan:
     """Like `scan`, but every file whose rows have the columns of a mapping is read by it, an arm a mapping."""
     plan = ImportPlan([], [], [])
     groups: dict[str, list[ScannedFile]] = {}
     unfit = "it hasn't the columns of the mapping"
-    for found, _ in _walked(paths, base, lambda entry: _fitting(entry, arms), plan, unfit):
+    for found, _ in _walked(paths, base, scratch, lambda entry: _fitting(entry, arms), plan, unfit):
         groups.setdefault(_group(mapped.FORMAT, found, "mapped"), []).append(found)
     for members in groups.values():
         _add(mapped.FORMAT, members, [], GuessedTable(tuple(arms)), plan)
@@ -100,6 +100,7 @@ def scan_mapped(paths: Sequence[Path], arms: Sequence[Arm], base: Path | None = 
 def _walked(
     paths: Sequence[Path],
     base: Path | None,
+    scratch: Path | None,
     look: Callable[[WalkedFile], ScannedFile | Skipped],
     plan: ImportPlan,
     unfit: str = "",
@@ -108,7 +109,7 @@ def _walked(
 
     With `unfit` a file met in a folder that `look` refuses is skipped for that reason.
     """
-    for each in walk(paths, base):
+    for each in walk(paths, base, scratch):
         direct = isinstance(each, WalkedFile) and each.direct
         try:
             outcome = look(each) if isinstance(each, WalkedFile) else each
@@ -185,8 +186,6 @@ def _reason(entry: WalkedFile) -> str:
     if not start:
         return "it is empty"
     # What people try to import and can't be read deserves its own sentence.
-    if suffix == ".eval" and start.startswith(b"PK"):
-        return "an Inspect log; write it as JSON with `inspect log dump`, or unpack it"
     if known := _magic(start):
         return known
     if name.startswith(("LICENSE", "LICENCE", "COPYING", "NOTICE")):

@@ -16,6 +16,7 @@ from backend.domain import ImportProblem, UserError, visible
 from backend.exchange.traces.columns import arms_of, columns_of, guess_mapping, holds_traces, left_over, with_use
 from backend.exchange.traces.detection import detect
 from backend.exchange.traces.input_files import shown_name, stamped_file
+from backend.exchange.traces.paths import WalkedFile, walk
 from backend.exchange.traces.row_paths import expand, flat, optional_value, places, shortened
 from backend.exchange.traces.rows import first_row, rows_in
 from backend.exchange.traces.trace_format import Format, LeftOut, ScannedFile
@@ -174,12 +175,13 @@ def view(path: Path, place: str | None = None) -> TableView:
     return TableView(table.columns, list(map(shortened, table.shown)), table.guess, arms, table.places)
 
 
-def arms_in(paths: Sequence[Path], said: Said) -> list[Arm]:
+def arms_in(paths: Sequence[Path], said: Said, scratch: Path | None = None) -> list[Arm]:
     """The mappings that a person's words mean, one an arm; `*` is looked up in the first rows. Raises UserError."""
     starred = {part: name for part, name in said.items() if part != "rows" and isinstance(name, str) and "*" in name}
     if not starred:
         return list(arms_from(said))
-    keys = _keys(paths, said, starred.get("text") or next(iter(starred.values())))
+    files = [each.path for each in walk(paths, None, scratch) if isinstance(each, WalkedFile)]
+    keys = _keys(files, said, starred.get("text") or next(iter(starred.values())))
     each = {part: [name.replace("*", key, 1) for key in keys] for part, name in starred.items()}
     return list(arms_from({**said, **each}, keys))
 
@@ -188,7 +190,7 @@ def _keys(paths: Sequence[Path], said: Said, column: str) -> list[str]:
     """The keys of the object that the `*` in a column stands for, over the first rows of the first table."""
     owner = column.split("*")[0].rstrip(".")
     place = said.get("rows")
-    for path in _tables(paths):
+    for path in paths:
         looked = first_row(path, shown_name(path))
         found = looked and ScannedFile(path, shown_name(path), (path.name,), *looked)
         rows = head(found, place if isinstance(place, str) else None, 200) if found else []
@@ -196,11 +198,6 @@ def _keys(paths: Sequence[Path], said: Said, column: str) -> list[str]:
         if keys := list(dict.fromkeys(key for each in objects for key in each)):
             return keys
     raise UserError(f"There is no object at {visible(owner, 60)!r} whose keys {visible(column, 60)!r} could mean.")
-
-
-def _tables(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        yield from sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else (path,)
 
 
 def arms_from(said: Said, names: Sequence[str] = ()) -> Iterator[Arm]:

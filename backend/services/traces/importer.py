@@ -58,6 +58,7 @@ class ImportService:
         """`store` is that of the `settings`."""
         self._settings, self._store = settings, store
         self._readers = reader_pool(settings.read_mb, settings.read_seconds)
+        self._scratch = settings.store / "unpacked"
         self._known: dict[str, tuple[object, Any]] = {}
 
     def warm(self) -> None:
@@ -86,16 +87,24 @@ class ImportService:
         """
         paths = [readable(self._settings, path) for path in paths] if base is None else paths
         if not mapping:
-            return self._asked(paths, scan, paths, base)
+            return self._planned(paths, scan, paths, base, self._scratch)
         known = {field.name for field in fields(ColumnMapping)}
         if unknown := sorted(set(mapping) - known):
             raise UserError(
                 f"There is no field {visible(unknown[0], 40)!r} to map; there are {', '.join(sorted(known))}."
             )
-        plan = self._asked(paths, scan_as, paths, mapping, base)
+        plan = self._planned(paths, scan_as, paths, mapping, base, self._scratch)
         # Of a single file the problem is that of the mapping.
         if plan.failed and not plan.sources and len(paths) == 1:
             raise plan.failed[0]
+        return plan
+
+    def _planned(self, paths: Sequence[Path], function: Callable[..., ImportPlan], *args: object) -> ImportPlan:
+        plan = self._asked(paths, function, *args)
+        # What was unpacked is swept after a day, and a page may stay open for longer.
+        if not all(path.exists() for source in plan.sources for path in source.paths):
+            self._known.clear()
+            plan = self._asked(paths, function, *args)
         return plan
 
     @needs(Role.ADMIN)
@@ -188,7 +197,7 @@ def _stamps(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
     found = []
     for path in paths:
         below = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)  # noqa: PTH118
-        for each in chain([str(path)], below):
+        for each in chain([str(path), f"{path}-wal"], below):  # a database grows in the file beside it
             with suppress(OSError, ValueError):
                 state = os.stat(each)  # noqa: PTH116 - of a folder of many thousand files, at every click
                 found.append((each, state.st_size, state.st_mtime_ns))
