@@ -22,6 +22,7 @@ from backend.domain import (
     run_id,
     visible,
 )
+from backend.exchange.traces.containers.scratch import lasting
 from backend.exchange.traces.read import RowTally, read
 from backend.grading.pool import GraderPool
 from backend.grading.rules import Response
@@ -164,7 +165,7 @@ def identity_of(source: Source) -> str:
 def places_of(source: Source) -> list[str]:
     """What a watch knows a source by while its content changes, one a file: path, format and key."""
     key = mapping_key(source.key, source.mapping.used() if source.mapping else None)
-    return [digest("watched", str(path), source.format, key, size=6) for path in source.paths]
+    return [digest("watched", lasting(path), source.format, key, size=6) for path in source.paths]
 
 
 def _noted(run: Run, tally: RowTally) -> Run:

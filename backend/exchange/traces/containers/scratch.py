@@ -8,10 +8,11 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,8 @@ _MOST_MEMBERS = 100_000
 _MOST_RATIO, _FREELY = 200, 64 * 2**20  # what comes out for each byte, once it is more than a laptop holds anyway
 _SPARE = 2**30  # bytes that the disk keeps
 _CHUNK = 2**20
+_HALF = "half-"
+_STATE = re.compile(r"^.*/([0-9a-f]{24}/)[0-9a-f]{24}/files/")
 
 
 class Readable(Protocol):
@@ -90,10 +93,9 @@ class Scratch:
     def __init__(self, folder: Path) -> None:
         """Remove what lies in `folder` and wasn't looked at for a day."""
         self._folder = folder
-        for state in folder.glob("*/*"):
-            with suppress(OSError):
-                if time.time() - state.stat().st_mtime > _DAY:
-                    shutil.rmtree(state, ignore_errors=True)
+        for state, last in _by_time(folder.glob("*/*")):
+            if time.time() - last > _DAY:
+                shutil.rmtree(state, ignore_errors=True)
 
     def entry(self, path: Path, make: Callable[[Path, Left], bool]) -> Unpacked:
         """What came out of a file as it is now. `make` fills a folder and says whether its one file is the whole."""
@@ -101,7 +103,7 @@ class Scratch:
         place = home / _digest(repr([_stamp(path), _stamp(Path(f"{path}-wal"))]))
         if not place.is_dir():
             home.mkdir(parents=True, exist_ok=True)
-            half, left = Path(tempfile.mkdtemp(dir=home)), Left()
+            half, left = Path(tempfile.mkdtemp(prefix=_HALF, dir=home)), Left()
             try:
                 (half / "files").mkdir()
                 single = make(half / "files", left)
@@ -111,7 +113,7 @@ class Scratch:
             finally:
                 shutil.rmtree(half, ignore_errors=True)
         os.utime(place)
-        for old in sorted(home.iterdir(), key=lambda each: each.stat().st_mtime)[:-_KEPT]:
+        for old, _ in _by_time(each for each in home.iterdir() if not each.name.startswith(_HALF))[:-_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
         single, told = json.loads((place / "left.json").read_text("utf-8"))
         return Unpacked(place / "files", single, tuple((name, reason, refused) for name, reason, refused in told))
@@ -123,6 +125,20 @@ def own_scratch() -> Path:
     folder = tempfile.mkdtemp(prefix="unpacked-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
+
+
+def lasting(path: Path) -> str:
+    """What a file may be known by while it changes: of what was unpacked, the container's path and its own inside."""
+    return _STATE.sub(r"\1", str(path))
+
+
+def _by_time(states: Iterable[Path]) -> list[tuple[Path, float]]:
+    """Entries, the one looked at longest ago first; those that another process has just removed aren't there."""
+    found = []
+    for state in states:
+        with suppress(OSError):
+            found.append((state, state.stat().st_mtime))
+    return sorted(found, key=lambda each: each[1])
 
 
 def _stamp(path: Path) -> list[int]:

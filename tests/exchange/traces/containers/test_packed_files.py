@@ -23,7 +23,7 @@ from backend.exchange.traces.read import read
 from backend.exchange.traces.scan import scan
 from backend.import_plan import ImportPlan
 from backend.services import Services
-from backend.services.traces.importer import identity_of
+from backend.services.traces.source_importer import identity_of
 from tests.services.made_files import row, take, write
 
 ROWS = [row(f"What is {n} + 1?", f"Wait, it is \\boxed{{{n + 1}}}.", gold=str(n + 1)) for n in range(5)]

@@ -17,7 +17,7 @@ from backend.exchange.traces.paths import WalkedFile, walk
 from backend.exchange.traces.read import read
 from backend.exchange.traces.rows import first_row, rows_of
 from backend.exchange.traces.scan import scan
-from backend.services.traces.importer import identity_of
+from backend.services.traces.source_importer import identity_of, places_of
 
 
 def rows_in(path: Path) -> dict[str, list[dict[str, Any]]]:
@@ -142,6 +142,10 @@ def test_a_store_is_read_while_it_is_written_and_never_touched(tmp_path: Path) -
     writer.execute("COMMIT")
     second = rows_in(path)
     assert len(second) == 3 and first.items() <= second.items()  # what was there is the same file again
+    # Where a watch remembers them stays the same as well.
+    logged(writer, 3, 0)
+    one, two = ([places_of(each) for each in scan([path], scratch=tmp_path / name).sources] for name in ("one", "two"))
+    assert one == two
     writer.close()
     shutil.copy(path, tmp_path / "half.db")
     raw = bytearray(path.read_bytes())
