@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 VLLM   := .venv-vllm
+TOOLS  := .venv-tools
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PORT   ?= 8501
@@ -11,7 +12,7 @@ TYPESCRIPT   := 7.0.2
 export STREAMLIT_BROWSER_GATHER_USAGE_STATS = false
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help app env test test-vllm check javascript bench coverage stress gpu browser postgres screenshots clean
+.PHONY: help app env tools test test-vllm check javascript bench coverage stress gpu browser postgres screenshots clean
 
 help:           ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,9 +42,20 @@ postgres:       ## Debian's PostgreSQL server for the ledger's tests, where it i
 	  && { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
 	  || echo "PostgreSQL can't be installed here: tests of the ledger on it will be skipped."; }
 
+# Inspect, lm-eval and Trackio write files for tests. Here they find torch and TRL in the app's environment, which a line in a .pth
+# names; what they want newer or older comes into theirs, where it can't break the app.
+$(TOOLS)/.installed: pyproject.toml | $(STAMP)
+	@test -x $(TOOLS)/bin/python || $(BIN)/python -m venv --without-pip $(TOOLS)
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$(echo $(TOOLS)/lib/python*/site-packages)/app.pth
+	@$(BIN)/python -m pip --python $(TOOLS)/bin/python install --quiet --group tools
+	@touch $@
+
+tools: env      ## the field's own tools for the tests of formats, in .venv-tools: 0.4 GB and half a minute
+	@$(MAKE) --silent $(TOOLS)/.installed || echo "The field's tools can't be installed here: their tests will be skipped."
+
 # Small models are slower, not faster, with two threads on two shared cores.
 test: export OMP_NUM_THREADS = 1
-test: env browser postgres check ## set up, then lint, types and every test
+test: env browser postgres tools check ## set up, then lint, types and every test
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: env javascript ## style, types, and the browser's JavaScript
@@ -90,4 +102,4 @@ screenshots: env browser ## the README's pictures, from real traces
 	$(BIN)/python -m tests.browser.screenshots
 
 clean:          ## remove .venv and caches; the store stays
-	rm -rf $(VENV) $(VLLM) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(TOOLS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
