@@ -18,6 +18,7 @@ from backend.cli import (
     demo,
     distill,
     evaluate,
+    export,
     imports,
     jobs,
     lab,
@@ -37,7 +38,7 @@ from backend.services import build_services
 _VERBS: Final = (
     *(imports.add_verb, runs.add_verbs, lexicon.add_listing_verbs, evaluate.add_verb, score.add_verb, models.add_verb),
     *(jobs.add_verb, demo.add_verb, worker.add_verb, lab.add_verb, distill.add_verb, reproduce.add_verb),
-    *(report.add_verb, lexicon.add_verb, annotations_verb.add_verb, backup.add_verbs, store.add_verb),
+    *(report.add_verb, export.add_verb, lexicon.add_verb, annotations_verb.add_verb, backup.add_verbs, store.add_verb),
 )
 
 

@@ -18,6 +18,7 @@ from backend.services.annotation.project_agreement import AgreementService
 from backend.services.annotation.projects import ProjectService
 from backend.services.detection.detectors import DetectorService
 from backend.services.detection.gold_report import GoldService
+from backend.services.exports.trace_export import ExportService
 from backend.services.generation.generator import GenerationService
 from backend.services.generation.models import ModelService
 from backend.services.generation.problems import ProblemService
@@ -62,6 +63,7 @@ class Services:
     comparison: ComparisonService
     series: SeriesService
     disputes: DisputeService
+    exports: ExportService
     jobs: JobService
     health: HealthService
     models: ModelService
@@ -106,6 +108,7 @@ def build_services(settings: Settings) -> Services:
     planner = Planner(settings, models, problems)
     trainings = TrainingService(store, models, jobs, planner)
     training_runner = TrainingRunner(store, settings, lexicons, models, planner)
+    listing = TraceListService(store, lexicons)
     languages, traces = RunLanguages(store), TraceService(store)
     comparison = ComparisonService(store, lexicons, languages)
     reproduction = ReproductionService(store, settings, lexicons, models, problems, jobs, trainings, training_runner)
@@ -124,11 +127,12 @@ def build_services(settings: Settings) -> Services:
         imports=ImportService(settings, store),
         refresh=refresh,
         repair=RepairService(store, refresh),
-        trace_list=TraceListService(store, lexicons),
+        trace_list=listing,
         traces=traces,
         comparison=comparison,
         series=SeriesService(store, lexicons),
         disputes=DisputeService(store),
+        exports=ExportService(store, lexicons, listing),
         jobs=jobs,
         health=HealthService(store, jobs),
         models=models,

@@ -56,8 +56,8 @@ def write_backup(store: Store, lexicons: Path, target: Path, say: Say) -> Backup
     target = target.expanduser().resolve()
     if target.is_relative_to(store.folder):
         raise UserError(f"{visible(str(target))} lies in the store itself: name a folder outside it.")
-    with _whole_folder(target, mode=0o700) as half:  # it holds the store's secret
-        copier, lost = _Copier(half, say), [""]
+    with whole_folder(target, mode=0o700) as half:  # it holds the store's secret
+        copier, lost = Copier(half, say), [""]
         # What is gone was deleted, or thinned out, since the ledger was copied: then once more, with a newer ledger.
         # What is lost twice is missing, or damaged, in the store itself.
         for _ in range(_ROUNDS):
@@ -94,8 +94,8 @@ def restore_backup(folder: Path, settings: Settings, say: Say) -> tuple[Backup, 
     Raises UserError, with nothing changed, for a damaged backup and where anything is in the way.
     """
     found = verify_backup(folder)
-    with _whole_folder(settings.store) as half:
-        copier = _Copier(half, say)
+    with whole_folder(settings.store) as half:
+        copier = Copier(half, say)
         own = {name: name.partition("/")[2] for name in found.files if name.startswith(f"{STORE}/")} | {LEDGER: LEDGER}
         copier.copy_all({target: folder / name for name, target in own.items()})
         if bad := [name for name, target in own.items() if _facts(half / target) != tuple(found.files[name])]:
@@ -120,7 +120,7 @@ def restore_backup(folder: Path, settings: Settings, say: Say) -> tuple[Backup, 
     return found, differing
 
 
-def _round(store: Store, lexicons: Path, copier: "_Copier") -> list[str]:
+def _round(store: Store, lexicons: Path, copier: "Copier") -> list[str]:
     """Copy all that isn't copied yet; returns the names of what was gone when its turn came.
 
     Of a training first how far its events were taken in, then the ledger, which has at least those, then checkpoints,
@@ -167,7 +167,7 @@ def _training_files(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in files if name not in (JOURNAL, HEARD) and name[0] != ".")
 
 
-class _Copier:
+class Copier:
     """Copies files below a folder and remembers what they are; a part that is there is left alone."""
 
     def __init__(self, folder: Path, say: Say) -> None:
@@ -227,7 +227,7 @@ def _facts(path: Path) -> tuple[int, str] | None:
 
 
 @contextmanager
-def _whole_folder(target: Path, mode: int = 0o777) -> Iterator[Path]:
+def whole_folder(target: Path, mode: int = 0o777) -> Iterator[Path]:
     """A folder to fill, which becomes `target` when the block ends well. Raises UserError where that isn't empty."""
     shown = visible(str(target))
     # A disk or a container's volume can't be put in place by renaming: there what was written moves up at the end.

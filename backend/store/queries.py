@@ -171,6 +171,12 @@ class Queries:
         sql = f"SELECT {_LISTED} {_FROM} WHERE t.key IN ({chosen}) {order}"
         return self._numbers_of(sql, **values, order=[run.id for run in self._ledger.runs()]), total, offset
 
+    def matching(self, wanted: TraceFilter) -> dict[str, set[str]]:
+        """Run id -> those of its traces that match a filter. Raises UserError for a bad search."""
+        where, values = self._where(wanted)
+        sql = f"SELECT t.run_id, list(t.trace_id) AS ids {_from(where)} WHERE {where} GROUP BY t.run_id"
+        return {row["run_id"]: set(row["ids"]) for row in self._numbers_of(sql, **values)}
+
     def _where(self, wanted: TraceFilter) -> tuple[str, dict[str, Any]]:
         """The condition of a filter, and its bound values."""
         tests, values = conditions(wanted)
@@ -301,8 +307,8 @@ class Queries:
         return next(iter(_rows(self._parts_of(sql, "traces", [run_of(trace_id)], id=trace_id))), None)
 
     def texts_of(self, trace_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Trace id -> its text, sections, loops (None: unknown) and the text's hash, for the ids that exist."""
-        sql = """SELECT trace_id, text, text_sha256, sections, loops FROM PARTS
+        """Trace id -> its run, question, prompt, text and its hash, sections, loops (None: unknown), if it exists."""
+        sql = """SELECT trace_id, run_id, question, prompt, text, text_sha256, sections, loops FROM PARTS
             WHERE trace_id IN (SELECT unnest($ids::VARCHAR[]))"""
         runs = sorted({run_of(trace_id) for trace_id in trace_ids})
         found = _rows(self._parts_of(sql, "traces", runs, ids=list(trace_ids))) if runs else []
@@ -313,6 +319,24 @@ class Queries:
         sql = """SELECT entry, grp, section, "start", "end", looped FROM PARTS
             WHERE trace_id = $id AND lexicon = $lexicon ORDER BY section = 'prompt' DESC, "start", "end" """
         return _rows(self._parts_of(sql, "cues", [run_of(trace_id)], id=trace_id, lexicon=lexicon))
+
+    def digests(self, run: str) -> dict[str, tuple[str, str]]:
+        """Trace id -> digests of its text and of its prompt, of a whole run."""
+        sql = "SELECT trace_id, text_sha256, md5(prompt) AS prompt FROM PARTS"
+        found = _rows(self._parts_of(sql, "traces", [run]))
+        return {row["trace_id"]: (row["text_sha256"], row["prompt"]) for row in found}
+
+    def cues_in(self, run: str, traces: Sequence[str], lexicon: str) -> dict[str, list[dict[str, Any]]]:
+        """Trace id -> its cues as `cues` gives them, for these traces of a run; only those that hold any."""
+        sql = """SELECT trace_id, entry, grp, section, "start", "end", looped FROM PARTS
+            WHERE lexicon = $lexicon AND trace_id BETWEEN $first AND $last
+            AND trace_id IN (SELECT unnest($ids::VARCHAR[]))
+            ORDER BY trace_id, section = 'prompt' DESC, "start", "end" """
+        ids: dict[str, Any] = {"ids": list(traces), "first": min(traces), "last": max(traces)}
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in _rows(self._parts_of(sql, "cues", [run], lexicon=lexicon, **ids)):
+            found.setdefault(row.pop("trace_id"), []).append(row)
+        return found
 
     def right_texts(self, problem: str, limit: int = 8) -> list[dict[str, Any]]:
         """Responses to a problem that are right by the default grader, shortest first: trace_id, model and text.

@@ -12,6 +12,7 @@ from backend.exchange.traces.formats import (
     mapped,
     openai_batch,
     openai_chat,
+    own_export,
     paper_chain,
     paper_eval,
     problem_sets,
@@ -26,6 +27,7 @@ from backend.import_plan import Row
 # A format whose keys include another's comes before it: the companion's rows, for one, have the paper's keys without
 # the lengths, and chats are tried last because many formats carry `messages` beside their own keys.
 KNOWN: tuple[Format, ...] = (
+    own_export.FORMAT,
     paper_chain.FORMAT,
     paper_chain.COLLECTED,
     paper_eval.FORMAT,
