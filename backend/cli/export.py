@@ -8,7 +8,7 @@ from backend.cli.verb import AddVerb, add_store
 from backend.domain import GRADERS, SearchAs, TraceFilter, visible
 from backend.services import Services
 from backend.services.exports.preference_pairs import PairRule, Preference
-from backend.services.exports.trace_export import Exported
+from backend.services.exports.trace_export import ExportedFile
 
 _ROWS = "a file .jsonl or .parquet, or a new folder, which Hugging Face's load_dataset opens"
 
@@ -83,7 +83,7 @@ def _wanted(options: argparse.Namespace) -> TraceFilter:
     )
 
 
-def _say(found: Exported) -> None:
+def _say(found: ExportedFile) -> None:
     for note in found.notes:
         print(note)
     print(f"written  {visible(str(found.path))} ({found.rows:,} rows)")

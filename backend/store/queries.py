@@ -149,8 +149,6 @@ class Queries:
                     raise unread() from error
         raise unread()
 
-    # -- lists --------------------------------------------------------------------------------------
-
     def page(
         self, wanted: TraceFilter, *, sort: str = "run", descending: bool = False, limit: int = 50, number: int = 1
     ) -> tuple[list[dict[str, Any]], int, int]:
@@ -174,8 +172,8 @@ class Queries:
     def matching(self, wanted: TraceFilter) -> dict[str, set[str]]:
         """Run id -> those of its traces that match a filter. Raises UserError for a bad search."""
         where, values = self._where(wanted)
-        sql = f"SELECT t.run_id, list(t.trace_id) AS ids {_from(where)} WHERE {where} GROUP BY t.run_id"
-        return {row["run_id"]: set(row["ids"]) for row in self._numbers_of(sql, **values)}
+        sql = f"SELECT t.run_id AS run, list(t.trace_id) AS ids {_from(where)} WHERE {where} GROUP BY ALL"
+        return {row["run"]: set(row["ids"]) for row in self._numbers_of(sql, **values)}
 
     def _where(self, wanted: TraceFilter) -> tuple[str, dict[str, Any]]:
         """The condition of a filter, and its bound values."""
@@ -299,44 +297,37 @@ class Queries:
         sql = "SELECT run_id, problem_id, arg_min(prompt, ordinal) AS prompt FROM PARTS GROUP BY ALL"
         return _rows(self._parts_of(sql, "traces", runs))
 
-    # -- one trace ----------------------------------------------------------------------------------
-
     def trace(self, trace_id: str) -> dict[str, Any] | None:
         """Everything stored of one trace, or None."""
-        sql = "SELECT * FROM PARTS WHERE trace_id = $id"
-        return next(iter(_rows(self._parts_of(sql, "traces", [run_of(trace_id)], id=trace_id))), None)
+        rows = self._parts_of("SELECT * FROM PARTS WHERE trace_id = $id", "traces", [run_of(trace_id)], id=trace_id)
+        return next(iter(_rows(rows)), None)
 
     def texts_of(self, trace_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Trace id -> its run, question, prompt, text and its hash, sections, loops (None: unknown), if it exists."""
         sql = """SELECT trace_id, run_id, question, prompt, text, text_sha256, sections, loops FROM PARTS
             WHERE trace_id IN (SELECT unnest($ids::VARCHAR[]))"""
         runs = sorted({run_of(trace_id) for trace_id in trace_ids})
-        found = _rows(self._parts_of(sql, "traces", runs, ids=list(trace_ids))) if runs else []
-        return {row["trace_id"]: row for row in found}
+        return {row["trace_id"]: row for row in _rows(self._parts_of(sql, "traces", runs, ids=list(trace_ids)))}
 
     def cues(self, trace_id: str, lexicon: str) -> list[dict[str, Any]]:
         """A trace's cues under one lexicon, prompt first, in order of place."""
-        sql = """SELECT entry, grp, section, "start", "end", looped FROM PARTS
-            WHERE trace_id = $id AND lexicon = $lexicon ORDER BY section = 'prompt' DESC, "start", "end" """
-        return _rows(self._parts_of(sql, "cues", [run_of(trace_id)], id=trace_id, lexicon=lexicon))
+        return self.cues_in([trace_id], lexicon).get(trace_id, [])
+
+    def cues_in(self, traces: Sequence[str], lexicon: str) -> dict[str, list[dict[str, Any]]]:
+        """Trace id -> its cues as `cues` gives them, for these traces of one run; only those that hold any."""
+        sql = """SELECT trace_id, entry, grp, section, "start", "end", looped FROM PARTS WHERE lexicon = $lexicon
+            AND trace_id BETWEEN $first AND $last AND trace_id IN (SELECT unnest($ids::VARCHAR[]))
+            ORDER BY section = 'prompt' DESC, "start", "end" """
+        ids: dict[str, Any] = {"ids": list(traces), "first": min(traces), "last": max(traces), "lexicon": lexicon}
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in _rows(self._parts_of(sql, "cues", [run_of(traces[0])], **ids)):
+            found.setdefault(row.pop("trace_id"), []).append(row)
+        return found
 
     def digests(self, run: str) -> dict[str, tuple[str, str]]:
         """Trace id -> digests of its text and of its prompt, of a whole run."""
-        sql = "SELECT trace_id, text_sha256, md5(prompt) AS prompt FROM PARTS"
-        found = _rows(self._parts_of(sql, "traces", [run]))
-        return {row["trace_id"]: (row["text_sha256"], row["prompt"]) for row in found}
-
-    def cues_in(self, run: str, traces: Sequence[str], lexicon: str) -> dict[str, list[dict[str, Any]]]:
-        """Trace id -> its cues as `cues` gives them, for these traces of a run; only those that hold any."""
-        sql = """SELECT trace_id, entry, grp, section, "start", "end", looped FROM PARTS
-            WHERE lexicon = $lexicon AND trace_id BETWEEN $first AND $last
-            AND trace_id IN (SELECT unnest($ids::VARCHAR[]))
-            ORDER BY trace_id, section = 'prompt' DESC, "start", "end" """
-        ids: dict[str, Any] = {"ids": list(traces), "first": min(traces), "last": max(traces)}
-        found: dict[str, list[dict[str, Any]]] = {}
-        for row in _rows(self._parts_of(sql, "cues", [run], lexicon=lexicon, **ids)):
-            found.setdefault(row.pop("trace_id"), []).append(row)
-        return found
+        table = self._parts_of("SELECT trace_id, text_sha256, md5(prompt) AS prompt FROM PARTS", "traces", [run])
+        return {row["trace_id"]: (row["text_sha256"], row["prompt"]) for row in _rows(table)}
 
     def right_texts(self, problem: str, limit: int = 8) -> list[dict[str, Any]]:
         """Responses to a problem that are right by the default grader, shortest first: trace_id, model and text.

@@ -79,7 +79,7 @@ that the run was not searched with it. `*_correct` are verdicts: `file` the sour
 `verify` by the default grader; null is unknown. `extra`, `sampling` and `metrics` hold JSON."""
 
 
-class Exported(NamedTuple):
+class ExportedFile(NamedTuple):
     """What was written: where, how many rows, and sentences on what was left out and why."""
 
     path: Path
@@ -94,7 +94,7 @@ class ExportService:
         """`listing` resolves filters as Browse does, `lexicons` the names of lexicons."""
         self._store, self._lexicons, self._listing = store, lexicons, listing
 
-    def traces(self, wanted: TraceFilter, target: Path, *, force: bool = False) -> Exported:
+    def traces(self, wanted: TraceFilter, target: Path, *, force: bool = False) -> ExportedFile:
         """Write the traces that a filter lets through, as `target` is named. Raises UserError, with nothing written."""
         form, chosen, lexicon = form_of(target), self._chosen(wanted), self._lexicon(wanted)
         count = sum(map(len, chosen.values()))
@@ -105,9 +105,9 @@ class ExportService:
         batches = (batch for run in runs for batch in self._batches(run, chosen[run.id], lexicon))
         with placed(target, force, folder=form is RowForm.FOLDER) as half:
             write_rows(half, form, table, batches)
-        return Exported(target, count)
+        return ExportedFile(target, count)
 
-    def preferences(self, wanted: TraceFilter, rule: PairRule, target: Path, *, force: bool = False) -> Exported:
+    def preferences(self, wanted: TraceFilter, rule: PairRule, target: Path, *, force: bool = False) -> ExportedFile:
         """Write pairs of responses to the same problem, one preferred by `rule`; its words and counts stand beside.
 
         A file's are in NAME.rule.json, a folder's in rule.json. Raises UserError where no pair is left.
@@ -128,7 +128,7 @@ class ExportService:
         if not folder:
             with placed(target.with_name(f"{target.name}.rule.json"), force=True) as beside:
                 beside.write_bytes(words)
-        return Exported(target, len(pairs), (*rule.sentences, f"Left out: {left}."))
+        return ExportedFile(target, len(pairs), (*rule.sentences, f"Left out: {left}."))
 
     def choose(self, wanted: TraceFilter, rule: PairRule) -> tuple[list[tuple[Candidate, Candidate]], LeftOutPairs]:
         """The pairs of preferred and other response that a rule makes of what a filter lets through."""
@@ -149,7 +149,7 @@ class ExportService:
                     )
         return choose_pairs(found, rule)
 
-    def inspect(self, run_id: str, target: Path, *, force: bool = False) -> Exported:
+    def inspect(self, run_id: str, target: Path, *, force: bool = False) -> ExportedFile:
         """Write a run as an Inspect log, `.eval` or `.json` by the name."""
         if target.suffix not in (".eval", ".json"):
             raise UserError(f"{visible(str(target))} is no name of an Inspect log: those end in .eval or .json.")
@@ -159,7 +159,7 @@ class ExportService:
         traces = (row for batch in self._rows(run, None) for row in batch)
         with placed(target, force) as half:
             write_log(half, run, rows, ({**row, "number": numbers[row["problem_id"]]} for row in traces), target.suffix)
-        return Exported(target, run.traces)
+        return ExportedFile(target, run.traces)
 
     def _lexicon(self, wanted: TraceFilter) -> str:
         return self._lexicons.get(wanted.lexicon or self._lexicons.default).id
@@ -189,7 +189,7 @@ class ExportService:
         info |= {name: orjson.dumps(info[name]).decode() for name in ("sampling", "metrics")}
         searched = lexicon in self._store.ledger.run_lexicons().get(run.id, ())
         for batch in self._rows(run, wanted):
-            cues = self._store.queries.cues_in(run.id, [row["trace_id"] for row in batch], lexicon) if searched else {}
+            cues = self._store.queries.cues_in([row["trace_id"] for row in batch], lexicon) if searched else {}
             yield [
                 {
                     **{name: info[name] for name in _OF_RUN},

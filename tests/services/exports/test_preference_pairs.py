@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,11 @@ import datasets
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
-from trl.data_utils import is_conversational, maybe_apply_chat_template
 
 from backend.domain import TraceFilter, UserError
-from backend.lab.tokenizer import load_tokenizer
 from backend.services import Services
 from backend.services.exports.preference_pairs import Candidate, PairRule, Preference, choose_pairs
+from tests.engines.tiny import save_model
 from tests.services.made_files import row, take_one, write
 
 RULE = PairRule(ended=False)
@@ -68,7 +68,11 @@ def test_every_pair_keeps_the_rule(candidates: list[Candidate], rule: PairRule) 
 
 
 def test_each_response_is_taken_once_before_any_twice() -> None:
-    some = [Candidate(f"{right}{n}", "p", right, 1.0, "stop", f"{right}{n}", "") for right in (True, False) for n in (1, 2, 3)]
+    some = [
+        Candidate(f"{right}{n}", "p", right, 1.0, "stop", f"{right}{n}", "")
+        for right in (True, False)
+        for n in (1, 2, 3)
+    ]
     pairs, left = choose_pairs(some, replace(RULE, most=3))
     assert len({chosen.trace for chosen, _ in pairs}) == len({rejected.trace for _, rejected in pairs}) == 3
     assert left.reasons["pairs beyond the most of a problem"] == 6
@@ -118,11 +122,19 @@ def test_a_rule_that_leaves_no_pair_says_what_it_left_out(services: Services, ru
 
 @pytest.mark.parametrize("conversational", [False, True])
 def test_trl_takes_the_rows(services: Services, run: str, tmp_path: Path, conversational: bool) -> None:
-    from trl import DPOConfig, DPOTrainer  # noqa: PLC0415 - takes seconds
+    # Importing them takes seconds, which the tests of the rules needn't wait for.
+    from trl import DPOConfig, DPOTrainer
+    from trl.data_utils import is_conversational
 
     rule = replace(RULE, conversational=conversational)
     services.exports.preferences(TraceFilter(), rule, tmp_path / "pairs")
     rows = datasets.load_dataset(str(tmp_path / "pairs"), split="train", cache_dir=str(tmp_path / "cache"))
     assert (tmp_path / "pairs" / "rule.json").is_file() and rows.num_rows == 3
     assert is_conversational(rows[0]) is conversational
-    assert DPOConfig and DPOTrainer and load_tokenizer and maybe_apply_chat_template
+    model = save_model(tmp_path / "model", hidden=32, layers=1)
+    settings = DPOConfig(
+        str(tmp_path / "out"), max_steps=1, report_to="none", use_cpu=True, bf16=False, save_strategy="no"
+    )
+    trainer = DPOTrainer(str(model), args=settings, train_dataset=rows)
+    assert trainer.train_dataset.num_rows == 3
+    assert math.isfinite(trainer.train().training_loss)
