@@ -18,6 +18,7 @@ from backend.measure.run_figures import outside_loops
 from backend.measure.shares import mean_share
 
 REWARD, METRIC, GROUP = "reward:", "metric:", "cues:"  # how keys of families of figures begin
+DISTINCT: Final = 3  # single words repeat in any long text; a model that repeats itself repeats runs of them
 REPORTED: Final = "As the training itself reported it."
 
 
@@ -65,6 +66,13 @@ class StepFigures:
     traces: int
     problems: int
     figures: dict[str, Estimate | None]
+
+
+def distinct(text: str) -> float | None:
+    """distinct-n: the share of a text's runs of DISTINCT words that differ from one another; None for fewer words."""
+    words = text.split()
+    runs = list(zip(*(words[at:] for at in range(DISTINCT)), strict=False))
+    return len(set(runs)) / len(runs) if runs else None
 
 
 def step_figures(steps: Sequence[StepCounts]) -> list[StepFigures]:

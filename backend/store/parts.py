@@ -71,6 +71,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("loop_chars", pa.int32()),
             ("loop_words", pa.int32()),
             ("loop_tokens", pa.int32()),
+            ("distinct_words", pa.float32()),  # the share of its runs of three words that differ from one another
             ("finish", pa.string()),
             ("gold", pa.string()),
             ("file_answer", pa.string()),
@@ -114,6 +115,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("run_id", _label),
             ("lexicon", _label),
             *[(column, pa.int32()) for column in (*COUNT_COLUMNS, "prompt", *map(loop_column, COUNT_COLUMNS))],
+            ("closing", pa.int32()),  # those of the response's closing passage
         ]
     ),
     # A row for each trace and scorer; the lists run in parallel over its tokens. The log-probabilities are those of

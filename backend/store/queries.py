@@ -40,10 +40,10 @@ from backend.store.trace_numbers import (
     LENGTH_SUMS,
     LOOPING,
     MEDIANS,
-    STEP_SUMS,
     Numbers,
     looped,
     parts_of,
+    step_sums,
 )
 from backend.store.verification import StoredParts, out_of_memory, unread
 
@@ -209,8 +209,9 @@ class Queries:
         """A row for each trace of these runs, without text: lengths, verdicts, cue counts by section and group.
 
         `loop_X` is what lies in loops of each length and count X, None where that is unknown; `loop_cues` of `cues`.
+        `closing` counts the cues of the closing passage, None where that is unknown.
         """
-        sql = f"""SELECT {_LISTED}, t.think_words, t.think_tokens, t.ordinal, {COUNTS}
+        sql = f"""SELECT {_LISTED}, t.think_words, t.think_tokens, t.ordinal, c.closing, {COUNTS}
             {_FROM} WHERE {OF_RUNS} ORDER BY t.run_id, t.problem_ordinal, t.sample, t.ordinal"""
         return self._numbers_of(sql, runs=list(runs), lexicon=lexicon)
 
@@ -244,17 +245,29 @@ class Queries:
         return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
 
     def per_step(self, steps: Mapping[str, int], lexicon: str, grader: str) -> pa.Table:
-        """`per_problem` of the runs of a series, pooled by the step that each belongs to, as STEP_SUMS counts them.
+        """`per_problem` of the runs of a series, pooled by the step that each belongs to, with `step_sums`.
 
         Rows are ordered by step, then by problem.
         """
-        sql = f"""SELECT s.step, t.problem_id, {STEP_SUMS.format(verdict=verdict_column(grader))}
+        sql = f"""SELECT s.step, t.problem_id, {step_sums(verdict_column(grader))}
             {_FROM} JOIN (SELECT unnest($runs::VARCHAR[]) AS run_id, unnest($numbers::INT[]) AS step) s USING (run_id)
             GROUP BY ALL ORDER BY s.step, t.problem_id"""
         self._numbers.refresh()
         with self._cursor() as cursor:
             values = {"runs": list(steps), "numbers": list(steps.values()), "lexicon": lexicon}
             return cursor.sql(sql, params=values).to_arrow_table()
+
+    def extras(self, runs: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+        """Run, problem and the JSON of what came with it, for each trace of these runs."""
+        table = self._parts_of("SELECT run_id, problem_id, extra FROM PARTS WHERE extra <> '{}'", "traces", runs)
+        return zip(*(column.to_pylist() for column in table.columns), strict=True) if table else iter(())
+
+    def entropies(self, runs: Sequence[str]) -> Iterator[tuple[str, str, float, int]]:
+        """Run, problem, and sum and number of the mean entropies of its traces, where these were kept."""
+        sql = """SELECT t.run_id, t.problem_id, sum(list_avg(p.entropies)), count(list_avg(p.entropies)) AS known
+            FROM PARTS p JOIN traces t USING (trace_id) WHERE p.generated GROUP BY ALL HAVING known > 0"""
+        table = self._parts_of(sql, "tokens", runs)
+        return zip(*(column.to_pylist() for column in table.columns), strict=True) if table else iter(())
 
     def entry_counts(self, runs: Sequence[str], lexicon: str, loops: bool = True) -> list[dict[str, Any]]:
         """How often each entry was found in responses, and one place: a row a run, problem, entry and section."""

@@ -18,6 +18,8 @@ from backend.grading.verdicts import Verdicts
 from backend.lexicon.finder import CueFinder
 from backend.lexicon.loops import LoopSpan, inside
 from backend.lexicon.sections import split_sections
+from backend.measure.confidence import closing
+from backend.measure.series import distinct
 from backend.store.parts import GROUP_COLUMNS, SCHEMAS, loop_column
 
 # Matches [n, 3] as form, start, end; or one number a row [n].
@@ -27,7 +29,7 @@ Hits = NDArray[Any]
 # computes or stores of a text: sections, loops, lengths, the graders' verdicts, how cues are found and counted (not
 # with a lexicon's new version, which has an id of its own). Runs of a smaller number are brought up to date by
 # services/traces/refresh.py.
-RULES: Final = 3
+RULES: Final = 4
 
 _SECTIONS = tuple(Section)
 _GROUPS = tuple(Group)
@@ -124,6 +126,7 @@ def trace_row(
     return {
         **place,
         **length_columns(draft.text, sections, loops, draft.tokens, counter),
+        "distinct_words": distinct(draft.text),
         "sample": draft.sample,
         "finish": draft.finish.value,
         "gold": draft.gold,
@@ -210,7 +213,7 @@ class CueColumns:
 
         A cue belongs to the section it starts in, and to the loop.
         """
-        starts = np.array([span.start for span in sections], dtype=np.int32)
+        starts, (last, _) = np.array([span.start for span in sections], dtype=np.int32), closing(text)
         kinds = np.array([_SECTIONS.index(span.section) for span in sections], dtype=np.int32)
         self._places.append(place)
         for finder in self._finders:
@@ -223,14 +226,15 @@ class CueColumns:
             self._hits.append(np.concatenate([before, within]) if len(before) else within)
             self._sections.append(section)
             self._looped.append(looped)
-            self._counts.append(np.concatenate([_tally(section, group), _tally(section[looped], group[looped])]))
+            ends = [(within[:, 1] >= last).sum()]
+            self._counts.append(np.concatenate([_tally(section, group), _tally(section[looped], group[looped]), ends]))
 
     def tables(self) -> dict[str, pa.Table]:
         """The rows so far, by kind of part."""
         # Matches were appended trace by trace, and lexicon by lexicon within a trace.
         each = len(self._finders)
         owners = [np.repeat(np.arange(len(self._places)), each), np.tile(np.arange(each), len(self._places))]
-        counts = np.stack(self._counts) if self._counts else np.zeros((0, 2 * len(_COUNTED)), np.int64)
+        counts = np.stack(self._counts) if self._counts else np.zeros((0, 2 * len(_COUNTED) + 1), np.int64)
         return {"cues": self._cues(*owners), "counts": self._count_table(counts, *owners)}
 
     def _labels(self, kind: str, trace: Hits, lexicon: Hits) -> dict[str, pa.Array]:
@@ -258,7 +262,7 @@ class CueColumns:
         return pa.table(columns).select(SCHEMAS["cues"].names).cast(SCHEMAS["cues"])
 
     def _count_table(self, counts: Hits, trace: Hits, lexicon: Hits) -> pa.Table:
-        columns = {name: counts[:, i] for i, name in enumerate((*_COUNTED, *map(loop_column, _COUNTED)))}
+        columns = {name: counts[:, i] for i, name in enumerate((*_COUNTED, *map(loop_column, _COUNTED), "closing"))}
         numbers = {name: pa.array(column, pa.int32()) for name, column in columns.items()}
         return pa.table(self._labels("counts", trace, lexicon) | numbers).select(SCHEMAS["counts"].names)
 

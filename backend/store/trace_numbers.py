@@ -24,11 +24,11 @@ from backend.store.verification import StoredParts, out_of_memory, unread
 _ANSWER = 200
 _TRACE_COLUMNS = (
     *("trace_id", "run_id", "problem_id", "problem_ordinal", "ordinal", "sample", "chars", "words", "tokens"),
-    *("think_words", "think_tokens", "loop_chars", "loop_words", "loop_tokens"),
+    *("think_words", "think_tokens", "loop_chars", "loop_words", "loop_tokens", "distinct_words"),
     *("finish", "file_correct", "paper_correct", "verify_correct"),
 )
 _ANSWERS = ("file_answer", "paper_answer", "verify_answer")
-_COUNT_COLUMNS = (*COUNT_COLUMNS, *map(loop_column, COUNT_COLUMNS))
+_COUNT_COLUMNS = (*COUNT_COLUMNS, *map(loop_column, COUNT_COLUMNS), "closing")
 ATTEMPTS = 5  # each fails only where another run was deleted or found damaged at that very moment
 
 
@@ -88,18 +88,35 @@ MEDIANS = ", ".join(
     )
 )
 
-# What the figures of a series are made of. `X_known` are the responses of which X is known; lengths of those that ended
-# by themselves stand apart, because one that was cut off has the length of its limit.
 _ENDED = "t.finish NOT IN ('length', 'unknown')"
+# Lengths of responses that ended stand apart: one that was cut off has the length of its limit.
 _FINISHED = ", ".join(
     f"""coalesce(sum(t.{each}) FILTER ({_ENDED}), 0)::BIGINT AS finished_{each},
     {_whole(f"CASE WHEN {_ENDED} THEN t.loop_{each} ELSE 0 END")} AS looped_{each}"""
     for each in ("words", "tokens")
 )
-STEP_SUMS = f"""count(*) AS n, {LENGTH_SUMS}, {CUE_SUMS}, {GROUP_SUMS}, {_FINISHED},
-    count(*) FILTER (t.finish <> 'unknown') AS ended_known, count(*) FILTER ({_ENDED}) AS ended,
-    count(t.loop_chars) AS loops_known, count(*) FILTER (t.loop_chars > 0) AS loops,
-    count(t.{{verdict}}) AS accuracy_known, count(*) FILTER (t.{{verdict}}) AS accuracy"""
+
+
+def step_sums(verdict: str) -> str:
+    """What the figures of a series are made of; `verdict` is a grader's column. X_known counts where X is known."""
+    answer, judged = verdict.replace("correct", "answer"), f"t.{verdict} IS NOT NULL AND c.closing IS NOT NULL"
+    shares = {
+        "accuracy": (f"t.{verdict}", f"t.{verdict} IS NOT NULL"),
+        "ended": (_ENDED, "t.finish <> 'unknown'"),
+        "loops": ("t.loop_chars > 0", "t.loop_chars IS NOT NULL"),
+        "closing": ("c.closing > 0", "c.closing IS NOT NULL"),
+        # As measure/confidence.py has it: it ended by itself, gives an answer that is wrong, and doesn't doubt it.
+        "confident_wrong": (
+            f"t.finish = 'stop' AND t.{answer} <> '' AND NOT t.{verdict} AND c.closing = 0",
+            f"{judged} AND t.finish <> 'unknown'",
+        ),
+    }
+    counted = ", ".join(
+        f"count(*) FILTER ({known} AND {holds}) AS {name}, count(*) FILTER ({known}) AS {name}_known"
+        for name, (holds, known) in shares.items()
+    )
+    return f"""count(*) AS n, {LENGTH_SUMS}, {CUE_SUMS}, {GROUP_SUMS}, {_FINISHED}, {counted},
+        coalesce(sum(t.distinct_words), 0) AS distinct_n, count(t.distinct_words) AS distinct_n_known"""
 
 
 class Numbers:
@@ -167,5 +184,5 @@ class Numbers:
 def _columns(kind: str, names: Sequence[str]) -> str:
     """Names and SQL types of a part's columns."""
     # What is neither a number nor a truth value is text, Arrow's dictionaries included.
-    types = {pa.int32(): "INTEGER", pa.bool_(): "BOOLEAN"}
+    types = {pa.int32(): "INTEGER", pa.float32(): "REAL", pa.bool_(): "BOOLEAN"}
     return ", ".join(f"{name} {types.get(SCHEMAS[kind].field(name).type, 'VARCHAR')}" for name in names)

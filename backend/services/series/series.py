@@ -15,10 +15,11 @@ from backend.domain import GRADERS, TRAINING, Context, Group, Run, UserError, vi
 from backend.measure.bootstrap import Floats
 from backend.measure.series import GROUP, Quantity, QuantityForm, StepCounts, StepFigures, step_figures
 from backend.services.lexicons.catalog import LexiconService
+from backend.services.series.trace_extras import MOST_EXTRAS, TraceExtras
 from backend.store import Store
 from backend.store.parts import GROUP_COLUMNS, loop_column
 
-_SHARES = ("accuracy", "ended", "loops")
+_SHARES = ("accuracy", "ended", "loops", "closing", "confident_wrong")
 _CUES: Mapping[str, str] = {"cues": "cues"} | {f"{GROUP}{group}": GROUP_COLUMNS[group] for group in Group}
 
 
@@ -58,27 +59,29 @@ class SeriesService:
 
     def __init__(self, store: Store, lexicons: LexiconService) -> None:
         """`lexicons` names the lexicons that figures may be asked for."""
-        self._store, self._lexicons = store, lexicons
+        self._store, self._lexicons, self._extras = store, lexicons, TraceExtras(store)
 
     def all(self) -> list[Series]:
         """Every series, by name."""
         runs = {run.id: run for run in self._store.runs()}
+        evaluated = {each: self._store.trainings.evaluations(each.id) for each in self._store.trainings.all()}
+        recorded = {f"training {training.id}" for training, rows in evaluated.items() if rows}
         places = {run.id: place for run in runs.values() if (place := place_of(run))}
         found: dict[str, dict[tuple[str, Context], dict[int, list[str]]]] = defaultdict(dict)
         for run, (name, step) in places.items():
-            info = runs[run].info
+            if (info := runs[run].info).format == TRAINING and info.source in recorded:
+                continue
             found[name].setdefault((info.dataset, info.context), defaultdict(list))[step].append(run)
         # Evaluations of a training are told apart by name, though two may be on the same data set.
-        for training in self._store.trainings.all():
-            if rows := [row for row in self._store.trainings.evaluations(training.id) if row.run in runs]:
-                own: dict[tuple[str, Context], dict[int, list[str]]] = {}
-                for row in rows:
-                    own.setdefault((row.name, row.context), defaultdict(list))[row.step].append(row.run)
-                found[training.name] = own
+        for training, rows in evaluated.items():
+            own = found[training.name if training.name not in found else f"{training.name} ({training.id[:4]})"]
+            for row in (row for row in rows if row.run in runs):
+                own.setdefault((row.name, row.context), defaultdict(list))[row.step].append(row.run)
         others = [run for run in runs.values() if run.id not in places and not run.live]
         return [
             Series(name, tuple(self._line(*key, steps, runs, others) for key, steps in sorted(lines.items())))
             for name, lines in sorted(found.items())
+            if lines
         ]
 
     def get(self, name: str) -> Series:
@@ -104,11 +107,17 @@ class SeriesService:
         numbers = (name for name in table.column_names if name != "problem_id")
         columns = {name: table[name].to_numpy().astype(np.float64) for name in numbers}
         edges = np.searchsorted(columns["step"], [step for step, _ in line.steps], side="left")
-        counts = []
+        extras, counts, problems = self._extras.of(list(runs)), [], table["problem_id"].to_pylist()
+        names = list(dict.fromkeys(name for found in extras.values() for name in found))[:MOST_EXTRAS]
         for (step, ids), start, end in zip(line.steps, edges, [*edges[1:], len(table)], strict=True):
             own = {name: column[start:end] for name, column in columns.items()}
             searched = all(identity in held.get(run, ()) for run in ids)
             quantities = _quantities(own, unit, searched=searched, loops=loops)
+            for name in names:
+                pooled = [extras[run].get(name, {}) for run in ids]
+                known = [[one.get(problem, (0.0, 0)) for one in pooled] for problem in problems[start:end]]
+                part, whole = np.array(known, dtype=np.float64).sum(axis=1).T
+                quantities[name] = Quantity(QuantityForm.MEAN, part, whole)
             reported = {k: v for run in ids for k, v in runs[run].info.metrics.items()}
             counts.append(StepCounts(step, ids, int(own["n"].sum()), end - start, quantities, reported))
         return step_figures(counts)
@@ -181,4 +190,4 @@ def _quantities(own: Mapping[str, Any], unit: str, *, searched: bool, loops: boo
         found[key] = counted(column, loop_column(column), n) if searched else None
         found[key.replace("cues", "per_1k")] = density(found[key])
     shares = {key: Quantity(QuantityForm.SHARE, own[key], own[f"{key}_known"]) for key in _SHARES}
-    return found | shares | dict.fromkeys(("closing", "confident_wrong", "distinct_n"))
+    return found | shares | {"distinct_n": Quantity(QuantityForm.MEAN, own["distinct_n"], own["distinct_n_known"])}

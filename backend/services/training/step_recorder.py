@@ -33,7 +33,7 @@ from backend.domain import (
 from backend.grading.pool import GraderPool
 from backend.grading.rules import Response
 from backend.measure.bootstrap import Estimate
-from backend.measure.confidence import closing, falsely_confident
+from backend.measure.confidence import falsely_confident
 from backend.measure.cues import fraction
 from backend.measure.run_figures import density_estimate, known_share
 from backend.services.jobs import JobProgress
@@ -292,15 +292,9 @@ def evaluation_figures(store: Store, lexicons: LexiconService, run: Run) -> dict
 def _false_confidence(store: Store, lexicons: LexiconService, run: Run) -> Figure | None:
     """The share of responses that assert a wrong answer, among those whose verdict is known."""
     identity = lexicons.get(lexicons.default).id
-    matcher, doubts = lexicons.matchers()[identity], dict[str, bool]()
-    # The texts come one by one: only their ends matter, and all of them may not fit into memory.
-    for row in store.queries.texts(run.id):
-        start, end = closing(row["text"])
-        doubts[row["trace_id"]] = bool(matcher.find(row["text"][start:end]))
     rows = store.queries.per_trace([run.id], identity)
     sure = [
-        falsely_confident(row["finish"] == Finish.STOP, row[_ANSWER], row[_RIGHT], doubts[row["trace_id"]])
-        for row in rows
+        falsely_confident(row["finish"] == Finish.STOP, row[_ANSWER], row[_RIGHT], bool(row["closing"])) for row in rows
     ]
     return _figure(fraction(sure, [row["problem_id"] for row in rows]))
 

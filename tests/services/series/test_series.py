@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backend.domain import Context, UserError
 from backend.import_plan import Overrides
-from backend.measure.series import StepFigures
+from backend.measure.bootstrap import mean_estimate
+from backend.measure.series import StepFigures, distinct
 from backend.services import Services
 from backend.services.series.series import SeriesLine
 
@@ -39,7 +41,7 @@ def _imported(services: Services, folder: Path, said: Overrides | None = None) -
         assert outcome.state == "imported", outcome
 
 
-def _only(services: Services, line: SeriesLine | None = None, **how: bool) -> list[StepFigures]:
+def _only(services: Services, line: SeriesLine | None = None, **how: Any) -> list[StepFigures]:
     (series,) = services.series.all()
     return services.series.figures(series, None, line or series.lines[0], **how)
 
@@ -65,6 +67,31 @@ def test_figures_of_a_step_are_those_of_its_run(services: Services, tmp_path: Pa
         assert found["length"] == summary.length and found["cues"] == summary.cues
         assert found["per_1k"] == summary.per_1k
     assert [step.figures["cues"].value for step in _only(services)] == [3, 1, 0]  # type: ignore[union-attr]
+
+
+def test_rewards_and_what_the_texts_say_are_counted(services: Services, tmp_path: Path) -> None:
+    """Numbers of the trainer's rows by name, doubts of closings, runs of words; what nobody knows is None."""
+    _imported(services, _folder(tmp_path / "my-run", _WORDS))
+    first, _, last = _only(services, grader="file")
+    assert first.figures["reward:brevity"] == mean_estimate([0.125] * 6)
+    assert first.figures["reward:score"].value == pytest.approx(4 / 6)  # type: ignore[union-attr]
+    assert not {"reward:step", "reward:gts"} & set(first.figures)
+    texts = [row["text"] for row in services.store.queries.texts(last.runs[0])]
+    assert last.figures["distinct_n"].value == pytest.approx(sum(map(distinct, texts)) / 12, abs=1e-6)  # type: ignore
+    # Two sentences before the box are searched: of the first step's words all three.
+    assert [step.figures["closing"].value for step in _only(services)] == [1, 1, 0]  # type: ignore[union-attr]
+    assert first.figures["ended"] is None and first.figures["entropy"] is None
+    # How these responses ended is unknown, so that nobody knows whether they assert anything.
+    assert first.figures["confident_wrong"] is None and distinct("two words") is None
+
+
+def test_without_loops_a_step_has_what_lies_outside_of_them(services: Services, tmp_path: Path) -> None:
+    """A loop of doubts is counted, and isn't where loops are left out."""
+    _imported(services, _folder(tmp_path / "my-run", {1: "Wait. " * 60}))
+    (whole,), (free,) = _only(services), _only(services, loops=False)
+    assert whole.figures["loops"].value == 1 and whole.figures["cues"].value == 60  # type: ignore[union-attr]
+    assert free.figures["cues"].value < 5 and free.figures["length"].value < 20  # type: ignore[union-attr]
+    assert whole.figures["cues"].low is None and "loops" in whole.figures["cues"].why  # type: ignore[union-attr]
 
 
 def test_runs_of_one_step_are_pooled_and_another_data_set_is_another_line(services: Services, tmp_path: Path) -> None:
