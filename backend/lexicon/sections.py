@@ -5,6 +5,7 @@ Owns the reading of the marks that markers.py finds, which of them are only quot
 
 import re
 from bisect import bisect_left
+from functools import lru_cache
 
 from backend.domain import Section, SectionSpan
 from backend.lexicon.markers import Mark, markers
@@ -41,6 +42,8 @@ def split_sections(text: str, prompt: str = "") -> tuple[SectionSpan, ...]:
     )
 
 
+# Whoever reads a trace and then grades it asks twice in a row.
+@lru_cache(maxsize=4)
 def _borders(text: str, prompt: str) -> list[tuple[int, bool]]:
     """Where thinking and not thinking begin, from 0 on; empty where no mark was found."""
     marks = _unquoted(text, list(markers().find(text)))

@@ -7,7 +7,7 @@ cues that runs hold of them.
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +180,7 @@ class LexiconService:
     @staticmethod
     def contents_of(engines: Mapping[str, CueFinder]) -> dict[str, dict[str, Any]]:
         """Lexicon id -> its whole content, of these engines."""
-        return {identity: dataclasses.asdict(engine.lexicon) for identity, engine in engines.items()}
+        return {identity: _content(engine) for identity, engine in engines.items()}
 
     def overview(self) -> list[LexiconRow]:
         """Every lexicon with how many runs hold its cues."""
@@ -299,3 +299,9 @@ class LexiconService:
                 writer.write(kind, rows)
             held = self.contents_of(engines)
             return writer.register(lambda parts: self._store.ledger.add_matches(run.id, parts, held))
+
+
+@lru_cache(maxsize=128)
+def _content(engine: CueFinder) -> dict[str, Any]:
+    # Every run of a folder of steps asks for hundreds of entries, which never change.
+    return dataclasses.asdict(engine.lexicon)
