@@ -7,7 +7,7 @@ cues that runs hold of them.
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ class LexiconService:
         self._store, self._folder, self._people = store, folder, people
         self._shelved = _Shelf(-1)
         self._own: dict[tuple[str, int], CueFinder | None] = {}
+        self._contents: dict[str, dict[str, Any]] = {}
 
     @cached_property
     def _shipped(self) -> dict[str, CueFinder]:
@@ -177,10 +178,13 @@ class LexiconService:
         """Lexicon id -> its whole content, which the ledger keeps beside the cues found with it."""
         return self.contents_of(self.matchers())
 
-    @staticmethod
-    def contents_of(engines: Mapping[str, CueFinder]) -> dict[str, dict[str, Any]]:
+    def contents_of(self, engines: Mapping[str, CueFinder]) -> dict[str, dict[str, Any]]:
         """Lexicon id -> its whole content, of these engines."""
-        return {identity: _content(engine) for identity, engine in engines.items()}
+        # Every run of a folder of steps asks for hundreds of entries, which never change under their id.
+        for identity, engine in engines.items():
+            if identity not in self._contents:
+                self._contents[identity] = dataclasses.asdict(engine.lexicon)
+        return {identity: self._contents[identity] for identity in engines}
 
     def overview(self) -> list[LexiconRow]:
         """Every lexicon with how many runs hold its cues."""
@@ -299,9 +303,3 @@ class LexiconService:
                 writer.write(kind, rows)
             held = self.contents_of(engines)
             return writer.register(lambda parts: self._store.ledger.add_matches(run.id, parts, held))
-
-
-@lru_cache(maxsize=128)
-def _content(engine: CueFinder) -> dict[str, Any]:
-    # Every run of a folder of steps asks for hundreds of entries, which never change.
-    return dataclasses.asdict(engine.lexicon)

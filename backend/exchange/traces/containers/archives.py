@@ -8,9 +8,10 @@ from __future__ import annotations
 import bz2
 import errno
 import gzip
+import io
 import lzma
-import mmap
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -22,6 +23,7 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 
 from backend.exchange.traces.containers.scratch import Budget, Left, Readable
+from backend.exchange.traces.rows import JSON_LIMIT
 from backend.exchange.traces.trace_format import RowError
 
 PICKLED = (
@@ -29,7 +31,7 @@ PICKLED = (
     "rows as JSON Lines or Parquet (of slime's rollouts: the dictionaries in `samples`)"
 )
 _ZSTD = 93  # which Python's own module reads from 3.14 on
-_TAR, _TAR_AT = b"ustar", 257
+_TAR, _TAR_AT, _TAR_HEAD = b"ustar", 257, 512
 # Weights and pictures beside the traces would only fill the disk.
 _HEAVY = {".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".png", ".jpg", ".jpeg", ".gif", ".mp4", ".wav"}
 
@@ -38,8 +40,8 @@ class NoArchive(Exception):
     """A file that is packed as archives are, or a database, and is something else: its message says what."""
 
 
-def _zstd(stream: BinaryIO) -> Readable:
-    return cast(Readable, pa.CompressedInputStream(stream, "zstd"))
+def _zstd(stream: BinaryIO) -> Any:
+    return pa.CompressedInputStream(stream, "zstd")
 
 
 _STREAMS: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
@@ -60,16 +62,17 @@ def is_tar(head: bytes, name: str) -> bool:
     return head[_TAR_AT:].startswith(_TAR) or (name.lower().endswith((".tar", ".tgz")) and 0 in head[:100])
 
 
-def unpack_stream(stream: Any, name: str, folder: Path, left: Left, budget: Budget) -> bool:
+def unpack_stream(packed: Any, name: str, folder: Path, left: Left, budget: Budget) -> bool:
     """Unpack what was compressed: an archive's members, or the one file; returns whether it is one file."""
-    head = _filled(stream, 512)
-    source = _Pushed(head, stream)
-    if is_tar(head, name):
-        unpack_tar(source, folder, left, budget)
+    stream = io.BufferedReader(packed, _TAR_HEAD)
+    if is_tar(stream.peek(_TAR_HEAD), name):
+        unpack_tar(stream, folder, left, budget)
+        while chunk := stream.read(2**20):  # what follows the archive's end: a cut stream shows there
+            budget.spend(len(chunk), folder)
         return False
     stem, _, suffix = name.rpartition(".")
     plain = stem if stem and suffix.lower() in ("gz", "zst", "zstd", "bz2", "xz", "gzip") else name
-    budget.write(folder / plain, source)
+    budget.write(folder / plain, stream)
     return True
 
 
@@ -99,52 +102,18 @@ def unpack_zip(archive: zipfile.ZipFile, stream: BinaryIO, folder: Path, left: L
 
 
 def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, stream: BinaryIO) -> Readable:
-    """A member of a zip archive for reading, of whatever compression."""
+    """A member of a zip archive for reading, of whatever compression. Raises RowError for one that is damaged."""
     if info.compress_type != _ZSTD:
         return cast(Readable, archive.open(info))
-    mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    at = info.header_offset
-    names = int.from_bytes(mapped[at + 26 : at + 28], "little") + int.from_bytes(mapped[at + 28 : at + 30], "little")
-    packed = memoryview(mapped)[at + 30 + names :][: info.compress_size]
-    return _Checked(_zstd(cast(BinaryIO, pa.BufferReader(pa.py_buffer(packed)))), info)
-
-
-class _Checked:
-    """Bytes of a zip member that must be as many as its header says, and have its checksum."""
-
-    def __init__(self, source: Readable, info: zipfile.ZipInfo) -> None:
-        self._source, self._info, self._sum, self._size = source, info, 0, 0
-
-    def read(self, size: int) -> bytes:
-        chunk = self._source.read(size)
-        self._sum, self._size = zlib.crc32(chunk, self._sum), self._size + len(chunk)
-        if self._size > self._info.file_size or (not chunk and (self._size, self._sum) != self._wanted):
-            raise RowError("its bytes aren't those that were packed")
-        return chunk
-
-    @property
-    def _wanted(self) -> tuple[int, int]:
-        return self._info.file_size, self._info.CRC
-
-
-class _Pushed:
-    """A stream whose first bytes were read already."""
-
-    def __init__(self, head: bytes, stream: Readable) -> None:
-        self._head, self._stream = head, stream
-
-    def read(self, size: int) -> bytes:
-        if self._head:
-            first, self._head = self._head[:size], self._head[size:]
-            return first
-        return self._stream.read(size)
-
-
-def _filled(stream: Readable, size: int) -> bytes:
-    found = b""
-    while len(found) < size and (chunk := stream.read(size - len(found))):
-        found += chunk
-    return found
+    if max(info.file_size, info.compress_size) > JSON_LIMIT:
+        raise RowError(f"{info.filename[:80]} in it is larger than {JSON_LIMIT >> 20} MiB; pack it as .zst")
+    stream.seek(info.header_offset + 26)
+    stream.seek(sum(struct.unpack("<HH", stream.read(4))), io.SEEK_CUR)  # its name and what else stands before it
+    with _zstd(io.BytesIO(stream.read(info.compress_size))) as packed:
+        raw = packed.read(info.file_size + 1)
+    if (len(raw), zlib.crc32(raw)) != (info.file_size, info.CRC):
+        raise RowError(f"{info.filename[:80]} in it isn't what was packed")
+    return io.BytesIO(raw)
 
 
 def _target(name: str, reason: str, folder: Path, left: Left, budget: Budget) -> Path | None:
