@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from backend.domain import GRADERS, Context, SearchAs, TraceFilter, UserError, visible
 from backend.store.ledger import Ledger
-from backend.store.parts import ROW_GROUP, SCHEMAS
+from backend.store.parts import ROW_GROUP, single_texts
 from backend.store.trace_filters import (
     DISAGREE,
     OF_RUNS,
@@ -141,7 +141,7 @@ class Queries:
             try:
                 with self._cursor() as cursor:
                     if singly:
-                        cursor.register("single_texts", _single_texts(paths))
+                        cursor.register("single_texts", single_texts(paths))
                     return cursor.sql(statement, params=_used(statement, {**values, "paths": paths})).to_arrow_table()
             except duckdb.Error as error:
                 # A run may be damaged, or was deleted meanwhile; the next attempt doesn't ask for its files.
@@ -388,19 +388,6 @@ def run_of(trace_id: str) -> str:
 def _from(used: str) -> str:
     """The FROM clause for expressions; counts are joined only where they are used."""
     return _FROM if "c." in used else "FROM traces t"
-
-
-def _single_texts(paths: Sequence[str]) -> pa.RecordBatchReader:
-    """Id and text of every trace in some parts, each in a batch of its own."""
-    # DuckDB stops between two batches alone. The slowest patterns read 20 kB a second, and a row group for minutes.
-    schema = pa.schema([SCHEMAS["traces"].field(name) for name in ("trace_id", "text")])
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for path in paths:
-            with pq.ParquetFile(path) as file:
-                yield from file.iter_batches(batch_size=1, columns=schema.names)
-
-    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def _rows(table: pa.Table | None) -> list[dict[str, Any]]:
