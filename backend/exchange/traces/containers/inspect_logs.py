@@ -50,7 +50,8 @@ def unpack(archive: zipfile.ZipFile, stream: BinaryIO, target: Path, budget: Bud
 
 def _head(archive: zipfile.ZipFile, stream: BinaryIO) -> Row:
     loaded = _loaded(archive, next(name for name in _HEADS if name in archive.NameToInfo), stream)
-    return {"eval": object_at(loaded, "eval"), "status": loaded.get("status", "started")}
+    told = {name: object_at(loaded, name) for name in ("eval", "plan")}
+    return {**told, "status": loaded.get("status", "started")}
 
 
 def _loaded(archive: zipfile.ZipFile, name: str, stream: BinaryIO) -> Row:

@@ -147,7 +147,9 @@ class _Store:
             for table in (each for each in tables if each.get("_type") == _TABLE):
                 rows = [row for row in table.get("_value") or () if isinstance(row, dict) and "completion" in row]
                 for step, group in groupby(rows, key=lambda row: _step(row.get("step"))):
-                    lines = [{"run_name": name, **row} for row in group]
+                    # Trackio writes a number that is none as a word.
+                    known = ({k: None if v == "NaN" else v for k, v in row.items()} for row in group)
+                    lines = [{"run_name": name, **row} for row in known]
                     place = ((str(run), step), sha256(orjson.dumps(lines)).digest())
                     if place not in seen:
                         seen.add(place)
