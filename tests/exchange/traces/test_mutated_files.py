@@ -256,7 +256,7 @@ def whole(store: Path) -> None:
         assert there == registered
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(200, marks=pytest.mark.stress)])
+@pytest.mark.parametrize("count", [6, pytest.param(100, marks=pytest.mark.stress)])
 def test_damaged_files_leave_nothing_half_in_a_store(tmp_path: Path, count: int) -> None:
     draw, store = random.Random(count), tmp_path / "store"
     with build_services(Settings(store=store, graders=1)) as services:
