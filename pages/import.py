@@ -23,7 +23,7 @@ if why := barred():
     st.stop()
 st.text(
     "Evaluation dumps, harness output, rollouts, chats, Hugging Face rows, or any JSONL, JSON, CSV and Parquet by "
-    "naming its columns. Review everything before importing."
+    "naming its columns, packed as zip, tar, gz or zst as well. Review everything before importing."
 )
 
 left, right = st.columns([2, 1], gap="large", vertical_alignment="bottom")

@@ -75,7 +75,10 @@ def _opened(entry: WalkedFile, scratch: Scratch, budget: Budget | None, depth: i
         for name, reason, refused in found.left:
             shown = f"{entry.shown}/{name}"
             yield ImportProblem(shown, reason) if refused else Skipped(shown, reason)
-        for inner in _files(found.folder, found.folder):
+        members = list(_files(found.folder, found.folder))
+        if not (members or found.left):
+            yield ImportProblem(entry.shown, "there is nothing in it to read")
+        for inner in members:
             if isinstance(inner, WalkedFile):
                 yield from _opened(_placed(inner, entry, found.single), scratch, budget, depth - 1)
             elif isinstance(inner, Skipped):

@@ -164,8 +164,9 @@ def _of_arms(column: str, names: Sequence[str]) -> bool:
     return column in names or any(owner and column.startswith(f"{owner}.") for owner in owners)
 
 
-def view(path: Path, place: str | None = None) -> TableView:
+def view(path: Path, place: str | None = None, scratch: Path | None = None) -> TableView:
     """Columns and first rows of any table, whatever its format, with a guess. Raises ImportProblem."""
+    path = next((each.path for each in walk([path], None, scratch) if isinstance(each, WalkedFile)), path)
     looked = first_row(path, shown_name(path))
     if looked is None:
         raise ImportProblem(shown_name(path), "it is no table of rows: JSON Lines, JSON, CSV or Parquet are")

@@ -119,7 +119,7 @@ class ImportService:
         `rows` is a place of rows inside the file; None takes the likeliest. Always answers for a readable table, so
         that a mapping can be offered for any file.
         """
-        return self._asked([path], view, path, rows)
+        return self._asked([path], view, path, rows, self._scratch)
 
     @needs(Role.ADMIN)
     def effect(self, paths: Sequence[Path], mapping: Said, base: Path | None = None, rows: int = 20) -> MappingEffect:

@@ -45,7 +45,9 @@ class Budget:
 
     def __init__(self, container: Path) -> None:
         """`container` is the outermost one."""
-        self._size, self._bytes, self._members = sum(_stamp(container)[:1]), 0, 0
+        beside = Path(f"{container}-wal")  # a database may have grown in its journal alone
+        self._size = sum(_stamp(container)[:1]) + sum(_stamp(beside)[:1])
+        self._bytes = self._members = 0
 
     def member(self) -> None:
         """Count a member. Raises RowError for one too many."""

@@ -117,6 +117,21 @@ def test_an_upload_is_shown_by_its_own_name_and_unpacked_anew_when_swept(service
         shutil.rmtree(tmp_path / "store" / "unpacked")
 
 
+def test_a_packed_table_is_looked_at_and_mapped(services: Services, tmp_path: Path) -> None:
+    rows = "".join(json.dumps({"q": f"Is it {n}?", "base": "Wait.", "tuned": "No."}) + "\n" for n in range(3)).encode()
+    path = tmp_path / "x.zip"
+    path.write_bytes(zipped(**{"a/t.jsonl": rows}))
+    assert [column.name for column in services.imports.peek(path).columns] == ["q", "base", "tuned"]
+    plan = services.imports.plan([path], {"question": "q", "text": ["base", "tuned"]})
+    assert [source.info.model for source in plan.sources] == ["base", "tuned"]
+
+
+@pytest.mark.parametrize("raw", [zipped(), zipped(**{"folder/": b""}), tarred(), gzip.compress(tarred())])
+def test_an_empty_archive_is_told(tmp_path: Path, raw: bytes) -> None:
+    (problem,) = looked(tmp_path / "x.tar", raw).failed
+    assert "nothing in it" in problem.reason
+
+
 def test_members_that_lead_out_or_are_no_files_are_left_by_name(tmp_path: Path) -> None:
     members = [
         *(entry("../out.jsonl", PLAIN), entry("/etc/out.jsonl", PLAIN), entry("a/../../out.jsonl", PLAIN)),
