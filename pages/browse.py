@@ -5,15 +5,13 @@ from collections import Counter
 import streamlit as st
 
 from backend.domain import SearchAs, TraceFilter
-from backend.report.numbers import Form, number
-from backend.services.traces.trace_list import Listed
 from pages.components.frame.address import absent, go_to
 from pages.components.frame.chrome import empty_page, page_header
 from pages.components.frame.gate import require_person
 from pages.components.frame.notice import error_notice
 from pages.components.frame.session import choose_grader, choose_lexicon, left_out, run_labels, runs, services
 from pages.components.table.table import Select, data_table
-from pages.components.table.table_model import Column, Kind, Lines, Row
+from pages.components.viewer.trace_table import TRACE_COLUMNS, trace_row
 
 require_person()
 LOOPS = ("with loops", "without loops")
@@ -29,30 +27,6 @@ def bound(label: str, key: str, **more: object) -> float | None:
     """Draws a number field that is kept in the address; empty means no bound."""
     return st.number_input(label, value=None, min_value=0.0, key=key, bind="query-params", on_change=first_page,
                            placeholder="any", format="%g", **more)  # type: ignore[call-overload]  # fmt: skip
-
-
-def trace_row(listed: Listed) -> Row:
-    """One trace as a row."""
-    run = runs()[listed.run]
-    # A run that was imported without token counts has words alone.
-    length, unit = (listed.words, "words") if listed.tokens is None else (listed.tokens, "tokens")
-    question = " ".join(listed.question.split())
-    return Row(
-        listed.id,
-        {
-            "run": Lines(run.info.model, f"{run.info.dataset} · sample {listed.sample + 1}"),
-            "problem": Lines(f"{listed.number}. {question[:105]}" + ("…" if len(question) > 105 else "")),
-            "correct": listed.correct,
-            "answer": Lines((listed.answer or "–")[:40], "disputed" if listed.disagree else ""),
-            "cues": listed.cues,
-            "density": Lines(number(listed.per_1k, Form.DECIMAL), unit),
-            "loops": listed.looped,
-            "words": Lines(f"{length:,}", unit),
-            "finish": {"length": "cut off", "stop": "finished", "refusal": "refused", "tool call": "tool call"}.get(
-                listed.finish, "–"
-            ),  # unknown is no ending
-        },
-    )
 
 
 header = page_header("Browse")
@@ -113,19 +87,8 @@ with error_notice(stop=True):  # a pattern that is no regular expression, a colu
     found = services().trace_list.page(wanted, page_number, sort.removeprefix("-"), descending)
 
 header.text(f"{found.total:,} traces")
-columns = [
-    Column("run", "Run", width="20%"),
-    Column("problem", "Problem", width="38%"),
-    Column("correct", "Right", Kind.VERDICT),
-    Column("answer", "Answer", sortable=False),
-    Column("cues", "Cues", Kind.NUMBER, Form.COUNT),
-    Column("density", "per 1,000"),
-    Column("loops", "In loops", Kind.NUMBER, Form.PERCENT),
-    Column("words", "Length"),
-    Column("finish", "Ending"),
-]
 event = data_table(
-    columns, [trace_row(listed) for listed in found.rows], key="traces", caption="Traces", select=Select.ROW,
+    TRACE_COLUMNS, [trace_row(listed) for listed in found.rows], key="traces", caption="Traces", select=Select.ROW,
     sorted_by=(sort.removeprefix("-"), descending),
     empty="No trace passes these filters.", note=f"Verdicts by {grader}; cues by {lexicon}.",
 )  # fmt: skip

@@ -26,9 +26,9 @@ from pages.components.frame.session import (
 )
 from pages.components.live.token_jobs import regenerate
 from pages.components.viewer.panes import TAGS, pane_of
+from pages.components.viewer.problem_list import problem_list
 from pages.components.viewer.trace_view import Options, read_range, trace_view
 from pages.parts.compare.compared_runs import caveats, export_csv, go_to, item_of, mode_chips, run_picker, shown_runs
-from pages.parts.compare.problem_list import problem_list
 
 require_person()
 query = st.query_params

@@ -23,6 +23,7 @@ page = navigation(
             st.Page("overview.py", title="Overview", icon=":material/dashboard:", default=True),
             st.Page("browse.py", title="Browse", icon=":material/list:"),
             st.Page("compare.py", title="Compare", icon=":material/compare:"),
+            st.Page("series.py", title="Series", icon=":material/show_chart:"),
             st.Page("reader.py", title="Reader", icon=":material/article:"),
             st.Page("disputed.py", title="Disputed", icon=":material/rule:"),
         ],

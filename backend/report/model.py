@@ -148,7 +148,7 @@ class Curves:
     """Lines over steps, lengths or numbers of problems. `base` is the level before training.
 
     `ticks` names the places 0, 1, 2, ... of an x axis that isn't a number; `last` is where the x axis ends, however far
-    the lines have come.
+    the lines have come. `alarms` are places at which something went wrong, with its name; SVG doesn't draw them.
     """
 
     id: str
@@ -162,6 +162,7 @@ class Curves:
     note: str = ""
     whiskers: bool = True
     last: float | None = None
+    alarms: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ CASES = [
 ]
 
 
-def _run_tables(run: str, number: int, lexicon: str) -> tuple[pa.Table, pa.Table]:
+def run_tables(run: str, number: int, lexicon: str) -> tuple[pa.Table, pa.Table]:
     """Traces and counts of one run of `number` traces, four samples a problem, some 700 characters each."""
     draw = np.random.default_rng(int(run, 16))
     place = np.arange(number)
@@ -97,7 +97,7 @@ def fill(services: Services) -> None:
     each, lexicon = TRACES // RUNS, services.lexicons.get(services.lexicons.default).id
     for number in range(RUNS):
         run = f"{number:012x}"
-        traces, counts = _run_tables(run, each, lexicon)
+        traces, counts = run_tables(run, each, lexicon)
         ids = dict.fromkeys(traces["problem_id"].to_pylist())
         problems = [ProblemRow(name, f"question {name}", "1") for name in ids]
         row = Run(run, RunInfo(f"model {number}", "set"), len(problems), each, "tokens", "2026-01-01")

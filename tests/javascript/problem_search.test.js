@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { matches, nextPlace } from "../../pages/parts/compare/problem_search.js";
+import { matches, nextPlace } from "../../pages/components/viewer/problem_search.js";
 
 const item = ["id", 7, "Find the GREATEST common divisor", [true, false], ""];
 

@@ -99,6 +99,7 @@ def sound(test: AppTest) -> AppTest:
         ("disputed", "There are no traces yet, and so nothing to dispute."),
         ("browse", "There is nothing to browse yet."),
         ("compare", "Two runs of the same problems are needed"),
+        ("series", "A series is one training over its steps."),
         ("reader", "Choose a trace in Browse, or a problem in Compare"),
         ("import", "Review everything before importing."),
     ],

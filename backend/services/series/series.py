@@ -5,7 +5,7 @@ training began with is its step 0.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,14 @@ from backend.store import Store
 from backend.store.parts import GROUP_COLUMNS, loop_column
 
 _SHARES = ("accuracy", "ended", "loops", "closing", "confident_wrong")
-_CUES: Mapping[str, str] = {"cues": "cues"} | {f"{GROUP}{group}": GROUP_COLUMNS[group] for group in Group}
+_FOLDERS = "different folders"  # a folder a step is common; two trainings whose folders are named alike aren't one
+# In what the runs of a line should be alike, by what is said where they aren't.
+_ALIKE: Mapping[str, Callable[[Run], object]] = {
+    "different sampling or prompts": lambda run: replace(run.info.sampling, seed=None),
+    "different tokenizers": lambda run: run.info.tokenizer,
+    "different formats": lambda run: run.info.format,
+    _FOLDERS: lambda run: run.info.source.rpartition("/")[0],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +98,24 @@ class SeriesService:
         raise UserError(f"There is no series {visible(name, 80)} in this store.")
 
     def figures(
-        self, series: Series, lexicon: str | None, line: SeriesLine, grader: str = GRADERS[0], *, loops: bool = True
+        self,
+        series: Series,
+        lexicon: str | None,
+        line: SeriesLine,
+        grader: str = GRADERS[0],
+        *,
+        loops: bool = True,
+        groups: Sequence[str] = tuple(Group),
     ) -> list[StepFigures]:
         """The figures of a line of `series` at each of its steps, in order.
 
         Verdicts are those of `grader`, cues those of `lexicon` (a name; default: the default one); without `loops`,
-        lengths and cues are what lies outside of them. Raises UserError for a run that is gone.
+        lengths and cues are what lies outside of them. Of cues only these `groups` are told apart: each takes as long
+        as all cues do. Raises UserError for a run that is gone.
         """
         identity, held = self._lexicons.get(lexicon or self._lexicons.default).id, self._store.ledger.run_lexicons()
         step_of = {run: step for step, ids in line.steps for run in ids}
-        runs = {run.id: run for run in self._store.chosen(list(step_of))}
-        # Words and tokens are never mixed, neither within a step nor along a curve.
-        unit = "tokens" if all(run.length_unit == "tokens" for run in runs.values()) else "words"
+        runs, unit = {run.id: run for run in self._store.chosen(list(step_of))}, self.unit(line)
         table = self._store.queries.per_step(step_of, identity, grader)
         numbers = (name for name in table.column_names if name != "problem_id")
         columns = {name: table[name].to_numpy().astype(np.float64) for name in numbers}
@@ -112,7 +125,7 @@ class SeriesService:
         for (step, ids), start, end in zip(line.steps, edges, [*edges[1:], len(table)], strict=True):
             own = {name: column[start:end] for name, column in columns.items()}
             searched = all(identity in held.get(run, ()) for run in ids)
-            quantities = _quantities(own, unit, searched=searched, loops=loops)
+            quantities = _quantities(own, unit, groups, searched=searched, loops=loops)
             for name in names:
                 pooled = [extras[run].get(name, {}) for run in ids]
                 known = [[one.get(problem, (0.0, 0)) for one in pooled] for problem in problems[start:end]]
@@ -121,6 +134,27 @@ class SeriesService:
             reported = {k: v for run in ids for k, v in runs[run].info.metrics.items()}
             counts.append(StepCounts(step, ids, int(own["n"].sum()), end - start, quantities, reported))
         return step_figures(counts)
+
+    def unit(self, line: SeriesLine) -> str:
+        """What lengths and densities of a line are counted in: words, unless all of its runs have tokens."""
+        # The two are never mixed, neither within a step nor along a curve.
+        runs = self._store.chosen([run for _, ids in line.steps for run in ids])
+        return "tokens" if all(run.length_unit == "tokens" for run in runs) else "words"
+
+    def caveats(self, line: SeriesLine, lexicon: str) -> list[str]:
+        """The sentences to read before trusting a line: which steps weren't made, or searched, like the others."""
+        runs = {run.id: run for run in self._store.chosen([run for _, ids in line.steps for run in ids])}
+        sentences = []
+        for what, of in _ALIKE.items():
+            values = [{of(runs[run]) for run in ids} for _, ids in line.steps]
+            if mixed := [step for (step, _), own in zip(line.steps, values, strict=True) if len(own) > 1]:
+                sentences.append(f"Runs of {what} are pooled at {_named(mixed)}.")
+            elif what != _FOLDERS and len(set().union(*values)) > 1:
+                sentences.append(f"The steps are of {what}: they aren't wholly comparable.")
+        identity, held = self._lexicons.get(lexicon).id, self._store.ledger.run_lexicons()
+        if lacking := [step for step, ids in line.steps if any(identity not in held.get(run, ()) for run in ids)]:
+            sentences.append(f"Not searched with this lexicon yet: {_named(lacking)}; cues are unknown there.")
+        return sentences
 
     def _line(
         self,
@@ -152,6 +186,11 @@ def _base(first: Run, others: Iterable[Run]) -> str | None:
     return min(same, key=distance).id if same else None
 
 
+def _named(steps: Sequence[int]) -> str:
+    shown = ", ".join(map(str, steps[:5])) + (", …" if len(steps) > 5 else "")
+    return f"step{'s' if len(steps) > 1 else ''} {shown}"
+
+
 def place_of(run: Run) -> tuple[str, int] | None:
     """The series that a run belongs to, and its step there; None where it belongs to none."""
     info = run.info
@@ -162,7 +201,9 @@ def place_of(run: Run) -> tuple[str, int] | None:
     return (name, int(step)) if info.format == TRAINING and name and step.isdecimal() else None
 
 
-def _quantities(own: Mapping[str, Any], unit: str, *, searched: bool, loops: bool) -> dict[str, Quantity | None]:
+def _quantities(
+    own: Mapping[str, Any], unit: str, groups: Sequence[str], *, searched: bool, loops: bool
+) -> dict[str, Quantity | None]:
     """What the figures of a step are made of, from its sums by problem."""
     n = own["n"]
 
@@ -186,7 +227,7 @@ def _quantities(own: Mapping[str, Any], unit: str, *, searched: bool, loops: boo
 
     length = counted(unit, loop_column(unit), n)
     found = {"length": length, "finished_length": counted(f"finished_{unit}", f"looped_{unit}", own["ended"])}
-    for key, column in _CUES.items():
+    for key, column in {"cues": "cues", **{f"{GROUP}{each}": GROUP_COLUMNS[Group(each)] for each in groups}}.items():
         found[key] = counted(column, loop_column(column), n) if searched else None
         found[key.replace("cues", "per_1k")] = density(found[key])
     shares = {key: Quantity(QuantityForm.SHARE, own[key], own[f"{key}_known"]) for key in _SHARES}

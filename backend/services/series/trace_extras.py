@@ -18,9 +18,24 @@ from backend.store import Store
 # Figure -> problem -> the sum over its traces, and of how many it is known.
 Extras = Mapping[str, Mapping[str, tuple[float, int]]]
 
-# Last words of names whose numbers say where a row stands, not how good it is.
+# Last words of names whose numbers say where a row stands, not how good it is; advantages are 0 on average.
 _PLACES: Final = frozenset(
-    ("id", "idx", "index", "step", "steps", "iteration", "epoch", "seed", "sample", "version", "created", "at", "row")
+    (
+        "id",
+        "idx",
+        "index",
+        "step",
+        "steps",
+        "iteration",
+        "epoch",
+        "seed",
+        "sample",
+        "version",
+        "created",
+        "at",
+        "row",
+        "advantage",
+    )
 )
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+")
 MOST_EXTRAS: Final = 24  # figures of a series

@@ -16,6 +16,7 @@ from plotly.subplots import make_subplots
 from backend.domain import visible
 from backend.report.colours import LIGHT
 from backend.report.model import (
+    MOST_MARKS,
     Bars,
     Curves,
     Figure,
@@ -40,7 +41,12 @@ _COLOURS = {
     SeriesRole.OTHER: NEUTRAL,
     SeriesRole.WRONG: LIGHT.wrong,
 }
-_BAND = "rgba(116, 108, 236, 0.17)"  # B, faint enough for both themes
+_BANDS = {  # faint enough for both themes
+    SeriesRole.FIRST: "rgba(116, 108, 236, 0.17)",
+    SeriesRole.SECOND: "rgba(31, 143, 135, 0.17)",
+    SeriesRole.THIRD: "rgba(176, 114, 42, 0.17)",
+}
+_OTHER_BAND = "rgba(128, 128, 128, 0.17)"
 _SEED_OPACITY = 0.34
 _ROW = 15
 
@@ -101,7 +107,8 @@ def _ends(curves: Curves) -> list[tuple[str, Point, Point]]:
 
 def _figure(title: str, panels: Sequence[Curves], style: ChartStyle) -> go.Figure:
     traces: list[dict[str, Any]] = []
-    layout = _layout(title, style.height, len(panels))
+    named = any(line.name for panel in panels for line in panel.lines)
+    layout = _layout(title, style.height, len(panels), legend=named)
     first, listed = 0, set[str]()
     for row, panel in enumerate(panels, start=1):
         at = str(row) if row > 1 else ""
@@ -118,6 +125,10 @@ def _figure(title: str, panels: Sequence[Curves], style: ChartStyle) -> go.Figur
             shape, text = _level(panel.base, panel.form, at)
             layout.setdefault("shapes", []).append(shape)
             layout.setdefault("annotations", []).append(text)
+        for place, name in panel.alarms:
+            shape, text = _alarm(place, name, at)
+            layout.setdefault("shapes", []).append(shape)
+            layout.setdefault("annotations", []).append(text)
     # Built at once from plain values: piece by piece Plotly takes many times as long, at every step of a training.
     return go.Figure({"data": traces, "layout": layout})
 
@@ -127,7 +138,11 @@ def _line_traces(curves: Curves, line: Line, first: int, style: ChartStyle) -> l
     points, color = known(line.points), _COLOURS[line.role]
     # A line of one point can't be seen: it is marked whatever the line asks for.
     alone = line.marks is Marks.ONLY or (line.marks is Marks.NONE and len(points) == 1)
-    mark: dict[str, Any] = {"color": color, "symbol": line.symbol, "size": style.mark}
+    mark: dict[str, Any] = {
+        "color": color,
+        "symbol": line.symbol,
+        "size": style.mark * (1 if len(points) <= MOST_MARKS else 0.6),
+    }
     drawn = _scatter(line, points, first, style) | {
         "mode": "markers" if alone else "lines+markers" if line.marked else "lines",
         "opacity": line.opacity,
@@ -138,7 +153,7 @@ def _line_traces(curves: Curves, line: Line, first: int, style: ChartStyle) -> l
     }
     ends = [point for point in points if point.figure.low is not None and point.figure.high is not None]
     if line.band:
-        return [*_band(points), drawn] if len(ends) == len(points) > 1 else [drawn]
+        return [*_band(ends, _BANDS.get(line.role, _OTHER_BAND)), drawn] if len(ends) > 1 else [drawn]
     if curves.whiskers and ends:
         drawn["error_y"] = whiskers([point.figure for point in points], color, style.cap)
     return [*_seed_traces(line, first + len(points), style), drawn]  # the mean lies above its seeds
@@ -152,6 +167,7 @@ def _scatter(line: Line, points: Sequence[Point], first: int, style: ChartStyle)
         "y": [point.figure.value for point in points],
         "customdata": list(range(first, first + len(points))),
         "name": name,
+        "showlegend": bool(name),
         "legendgroup": name,
         "cliponaxis": False,
     }
@@ -167,11 +183,11 @@ def _seed_traces(line: Line, first: int, style: ChartStyle) -> list[dict[str, An
     return traces
 
 
-def _band(points: Sequence[Point]) -> list[dict[str, Any]]:
+def _band(points: Sequence[Point], color: str) -> list[dict[str, Any]]:
     edge = {"type": "scatter", "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
     edge["x"] = [point.x for point in points]
     low = edge | {"y": [point.figure.low for point in points]}
-    return [low, edge | {"y": [point.figure.high for point in points], "fill": "tonexty", "fillcolor": _BAND}]
+    return [low, edge | {"y": [point.figure.high for point in points], "fill": "tonexty", "fillcolor": color}]
 
 
 def _x_axis(curves: Curves) -> dict[str, Any]:
@@ -203,11 +219,21 @@ def _level(base: float, form: Form, at: str) -> tuple[dict[str, Any], dict[str, 
     return shape, text | place | {"xanchor": "right", "yanchor": "bottom"}
 
 
+def _alarm(place: float, name: str, at: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An alarm as a line over the whole height, and its sign at the top, whose name is read by hovering."""
+    where = {"xref": f"x{at}", "yref": f"y{at} domain"}
+    line = {"color": LIGHT.wrong, "width": 1, "dash": "dash"}
+    sign = {"x": place, "y": 1, "text": "▲", "showarrow": False, "hovertext": label(name, 120), "yanchor": "bottom"}
+    shape = {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "line": line} | where
+    return shape, sign | where | {"font": {"size": 11, "color": LIGHT.wrong}, "captureevents": True}
+
+
 def _hover(curves: Curves, line: Line, point: Point, style: ChartStyle) -> str:
     name = label(line.name)
     if style.place_first:
         n = f"n = {point.figure.n:,}" if point.figure.n else ""
-        parts = (f"{curves.x} {point.x}, {name}: {point.figure.text}", point.figure.ends, n)
+        place = ", ".join(filter(None, (f"{curves.x} {point.x}", name)))
+        parts = (f"{place}: {point.figure.text}", point.figure.ends, n)
         return " ".join(part for part in parts if part)
     place = f"{curves.x} {curves.ticks[round(point.x)]}" if curves.ticks else f"{curves.x} {point.x:,.4g}"
     return f"{name}, {label(point.label or place)}: {_figure_text(point.figure)}"
@@ -254,17 +280,20 @@ def _series(bars: Bars, at: int) -> dict[str, Any]:
 # -- both -------------------------------------------------------------------------------------------
 
 
-def _layout(title: str, height: int, rows: int = 1) -> dict[str, Any]:
-    layout = deepcopy(_frame(height, rows))
+def _layout(title: str, height: int, rows: int = 1, *, legend: bool = True) -> dict[str, Any]:
+    layout = deepcopy(_frame(height, rows, legend))
     layout["title"]["text"] = label(title, 120)
     return layout
 
 
 @lru_cache(maxsize=32)
-def _frame(height: int, rows: int) -> dict[str, Any]:
-    """What all charts of a height and number of panels have in common. Built piece by piece it takes Plotly a while."""
+def _frame(height: int, rows: int, legend: bool) -> dict[str, Any]:
+    """What all charts of a height and number of panels, with a legend or none, have in common.
+
+    Built piece by piece it takes Plotly a while.
+    """
     figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.12)
-    framed(figure, "-", height, legend=True)
+    framed(figure, "-", height, legend=legend)
     figure.update_layout(margin_t=34, title_font_size=13.5, legend_font={"size": 11.5, "color": NEUTRAL})
     layout: dict[str, Any] = figure.to_dict()["layout"]
     # Streamlit puts its own theme in the template's place; Plotly's default would be kilobytes sent for nothing.

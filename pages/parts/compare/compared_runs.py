@@ -15,8 +15,8 @@ from backend.services.traces.losses import missing_sentence
 from pages.components.frame.address import absent, asked_for, start_over
 from pages.components.frame.session import COUNTED, LEFT_OUT, run_labels, runs, services
 from pages.components.viewer.panes import TAGS
-from pages.parts.compare.problem_list import ListEvent, ProblemItem
-from pages.parts.compare.problem_list import ListFilter as Chip
+from pages.components.viewer.problem_list import ListEvent, ProblemItem
+from pages.components.viewer.problem_list import ListFilter as Chip
 
 MOST = 4
 _CHIPS = {

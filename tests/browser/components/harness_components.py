@@ -19,7 +19,7 @@ from pages.components.charts.chart_view import picked_range, show
 from pages.components.frame import chrome
 from pages.components.table.table import Select, data_table
 from pages.components.table.table_model import Column, Kind, Lines, Link, Row
-from pages.parts.compare.problem_list import ListFilter, ProblemItem, problem_list
+from pages.components.viewer.problem_list import ListFilter, ProblemItem, problem_list
 
 HOSTILE = [
     "<script>window.hacked=1</script>",

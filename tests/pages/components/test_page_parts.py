@@ -16,7 +16,7 @@ from pages.components.frame import chrome
 from pages.components.palette import LETTERS, css_variables, series
 from pages.components.table.table import TableEvent, table_event
 from pages.components.table.table_model import Column, Kind, Lines, Link, Row, column_data, in_app, one_line, row_data
-from pages.parts.compare.problem_list import ListEvent, ListFilter, ProblemItem, list_event
+from pages.components.viewer.problem_list import ListEvent, ListFilter, ProblemItem, list_event
 
 ROOT = Path(__file__).resolve().parents[3]
 THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]

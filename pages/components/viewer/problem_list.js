@@ -1,10 +1,10 @@
 // Draws the list that problem_list.py describes and reports the problem or mode a person chooses.
 // Owns the keys j and k of the page.
 
-import { el } from "../../components/browser/element.js";
-import { keepFocus } from "../../components/browser/keep_focus.js";
-import { listenForKeys } from "../../components/browser/keyboard.js";
-import { mount } from "../../components/browser/mount.js";
+import { el } from "../browser/element.js";
+import { keepFocus } from "../browser/keep_focus.js";
+import { listenForKeys } from "../browser/keyboard.js";
+import { mount } from "../browser/mount.js";
 import { matches, nextPlace } from "./problem_search.js";
 
 /**
@@ -62,7 +62,7 @@ class ProblemList {
     clearTimeout(this.timer);
   }
 
-  /** @param {import("../../components/browser/mount.js").Component<ListData>} component */
+  /** @param {import("../browser/mount.js").Component<ListData>} component */
   update({ data, setTriggerValue }) {
     if (!data) return;
     this.emit = (event) => setTriggerValue("event", event);
