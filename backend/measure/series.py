@@ -114,16 +114,14 @@ def _estimates(form: QuantityForm, quantities: Sequence[Quantity]) -> list[Estim
     ]
     found = {key: _KEPT[key] for key in keys if key in _KEPT}
     if lacking := {key: q for key, q in zip(keys, quantities, strict=True) if key not in found}:
-        found |= zip(lacking, _computed(form, list(lacking.values())), strict=True)
+        parts, wholes = (np.stack([getattr(q, side) for q in lacking.values()], axis=1) for side in ("part", "whole"))
+        mean = form is QuantityForm.MEAN
+        new = column_estimates(parts / wholes) if mean else ratio_estimates(PER * parts, wholes)
+        found |= zip(lacking, new, strict=True)
         if len(_KEPT) > _MOST_KEPT:
             _KEPT.clear()
         _KEPT.update(found)
     return [found[key] for key in keys]
-
-
-def _computed(form: QuantityForm, quantities: Sequence[Quantity]) -> list[Estimate | None]:
-    parts, wholes = (np.stack([getattr(q, side) for q in quantities], axis=1) for side in ("part", "whole"))
-    return column_estimates(parts / wholes) if form is QuantityForm.MEAN else ratio_estimates(PER * parts, wholes)
 
 
 def _reported(metrics: Mapping[str, float], figures: Mapping[str, Estimate | None]) -> dict[str, Estimate | None]:

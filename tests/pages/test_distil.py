@@ -21,8 +21,9 @@ from backend.services.jobs import JobProgress
 from backend.services.training.paper_settings import paper_settings
 from backend.services.training.training_specs import EvaluationSpec, TrainingSpec
 from backend.store.trainings import EvaluationRow, StepRow
+from pages.components.charts.picture_charts import thinned
 from pages.components.jobs.job_links import page_links
-from pages.parts.distil.training_curves import compare_pair, evaluation_rows, main_charts, more_charts, thinned
+from pages.parts.distil.training_curves import compare_pair, evaluation_rows, main_charts, more_charts
 from pages.parts.distil.training_head import steps_csv
 from pages.parts.distil.training_panes import cues_of
 from pages.parts.distil.training_view import look_every, visible_lines

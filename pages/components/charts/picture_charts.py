@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from backend.domain import visible
+from backend.measure.bootstrap import Estimate
 from backend.report.colours import LIGHT
 from backend.report.model import (
     MOST_MARKS,
@@ -47,8 +48,19 @@ _BANDS = {  # faint enough for both themes
     SeriesRole.THIRD: "rgba(176, 114, 42, 0.17)",
 }
 _OTHER_BAND = "rgba(128, 128, 128, 0.17)"
+_MOST_POINTS = 300
 _SEED_OPACITY = 0.34
 _ROW = 15
+
+
+class _Numbered(Protocol):
+    """Something with the number of a step."""
+
+    @property
+    def step(self) -> int: ...
+
+
+_Step = TypeVar("_Step", bound=_Numbered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,25 @@ def training_chart(title: str, panels: Sequence[Curves]) -> Chart:
         for name, first, last in _ends(panel)
     ]
     return Chart(_figure(title, panels, _TRAINING), rows, f"{title}. {'; '.join(parts)}.")
+
+
+def thinned(steps: Sequence[_Step], most: int = _MOST_POINTS, kept: Sequence[float] = ()) -> list[_Step]:
+    """At most about `most` of a training's steps, evenly, with the first, the last, and those numbered in `kept`."""
+    # A chart is some 300 pixels wide; thousands of points would only take long to send, at every step.
+    every, last = max(1, -(-len(steps) // most)), len(steps) - 1
+    return [step for at, step in enumerate(steps) if at % every == 0 or at == last or step.step in kept]
+
+
+def stored_figure(stored: Any, form: Form = Form.DECIMAL) -> Figure:
+    """An estimate as a figure, or one as the store keeps it, [value, low, high, n]; without a value for None."""
+    if isinstance(stored, Estimate):
+        return Figure(stored.value, stored.low, stored.high, stored.n or None, form)
+    if not isinstance(stored, Sequence) or len(stored) < 3:
+        return Figure(None, form=form)
+    value, low, high = (None if part is None else float(part) for part in stored[:3])
+    # Figures of trainings made before problems were counted have three parts.
+    n = int(stored[3]) if len(stored) > 3 and stored[3] is not None else None
+    return Figure(value, low, high, n, form)
 
 
 def _ends(curves: Curves) -> list[tuple[str, Point, Point]]:

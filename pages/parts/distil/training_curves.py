@@ -13,12 +13,11 @@ from backend.measure.shares import wilson_interval
 from backend.report.model import Curves, Figure, Line, Marks, Point, SeriesRole, known
 from backend.report.numbers import Form
 from pages.components.charts.chart_parts import Chart
-from pages.components.charts.picture_charts import training_chart
+from pages.components.charts.picture_charts import stored_figure, thinned, training_chart
 from pages.components.frame.chrome import BigNumber
 from pages.components.table.table_model import Cell, Column, Kind, Lines, Link, Row
 
 SEEN = "seen"
-_MOST_POINTS = 300
 _Key = tuple[str, ...]  # where a figure is among a row's values, as ("cues", "kim2026")
 # How each kind of line looks. All are of one model: B's colour is the student's, and dash and symbol tell sets apart.
 _ROLLOUTS = Line("", SeriesRole.FIRST, (), marks=Marks.NONE)
@@ -67,27 +66,10 @@ def title_of(row: Evaluated) -> str:
     return name if row.context is Context.NONE else f"{name}, {row.context}"
 
 
-def thinned(rows: Sequence[TrainedStep], most: int = _MOST_POINTS) -> list[TrainedStep]:
-    """At most about `most` of the rows, evenly, with the first and the last."""
-    # A chart is some 300 pixels wide; thousands of points would only take long to send, at every step.
-    every = -(-len(rows) // most)
-    return [row for at, row in enumerate(rows) if at % every == 0 or at == len(rows) - 1] if every > 1 else list(rows)
-
-
 def held_out(rows: Sequence[Evaluated]) -> list[Evaluated]:
     """The rows of the evaluation the others are measured by: the first held-out one, else the first there is."""
     chosen = next((row for row in rows if row.name != SEEN), None) or next(iter(rows), None)
     return [row for row in rows if chosen and (row.name, row.context) == (chosen.name, chosen.context)]
-
-
-def stored_figure(stored: Any, form: Form = Form.DECIMAL) -> Figure:
-    """A figure as the store keeps it, [value, low, high, n]; without a value where there is none."""
-    if not isinstance(stored, Sequence) or len(stored) < 3:
-        return Figure(None, form=form)
-    value, low, high = (None if part is None else float(part) for part in stored[:3])
-    # Figures of trainings made before problems were counted have three parts.
-    n = int(stored[3]) if len(stored) > 3 and stored[3] is not None else None
-    return Figure(value, low, high, n, form)
 
 
 def main_charts(

@@ -18,6 +18,7 @@ from backend.services.training.paper_settings import paper_settings
 from backend.services.training.training_presets import TrainingPreset
 from backend.services.training.training_specs import TrainingSpec
 from backend.services.training.trainings import TrainingInfo
+from pages.components.charts.picture_charts import stored_figure
 from pages.components.frame.address import start_over
 from pages.components.frame.gate import barred
 from pages.components.frame.notice import error_notice, notice
@@ -25,7 +26,7 @@ from pages.components.frame.session import services
 from pages.components.jobs.job_words import ago, joined
 from pages.components.table.table import Select, data_table
 from pages.components.table.table_model import Cell, Column, Kind, Lines, Link, Row, rows_of
-from pages.parts.distil.training_curves import compare_link, compare_pair, held_out, stored_figure
+from pages.parts.distil.training_curves import compare_link, compare_pair, held_out
 from pages.parts.distil.training_form import form
 from pages.parts.distil.training_setup import OWN, draft, presets, take_paper, trouble
 from pages.parts.distil.training_words import differences, state_word, summary

@@ -11,10 +11,10 @@ from backend.domain import visible
 from backend.measure.alarms import alarms
 from backend.measure.bootstrap import Estimate
 from backend.measure.series import GROUP, METRIC, REWARD, StepFigures
-from backend.report.model import Curves, Figure, Line, Marks, Point, Record, SeriesRole
+from backend.report.model import Curves, Line, Marks, Point, Record, SeriesRole
 from backend.report.numbers import Form, number
 from pages.components.charts.chart_parts import Chart
-from pages.components.charts.picture_charts import training_chart
+from pages.components.charts.picture_charts import stored_figure, thinned, training_chart
 from pages.components.table.table_model import Cell, Column, Kind, Row, interval_cell
 
 ROLES = (SeriesRole.FIRST, SeriesRole.SECOND, SeriesRole.THIRD, SeriesRole.OTHER)
@@ -48,14 +48,11 @@ def panels(figures: Sequence[StepFigures], unit: str, group: str | None) -> list
         Panel("Entropy, nats a token", {"entropy": ""}),
     ]
     named = dict.fromkeys(key for step in figures for key in step.figures)
-    found += [Panel(_reward(key.removeprefix(REWARD)), {key: ""}) for key in named if key.startswith(REWARD)]
+    rewards = {key: key.removeprefix(REWARD) for key in named if key.startswith(REWARD)}
+    found += [Panel(name if "reward" in name.lower() else f"Reward {name}", {key: ""}) for key, name in rewards.items()]
     found += [Panel(f"Reported: {key.removeprefix(METRIC)}", {key: ""}) for key in named if key.startswith(METRIC)]
     held = {key for step in figures for key, estimate in step.figures.items() if estimate}
     return [panel for panel in found if held & set(panel.keys)]
-
-
-def _reward(name: str) -> str:
-    return name if "reward" in name.lower() else f"Reward {name}"
 
 
 def charts(found: Mapping[str, Sequence[StepFigures]], unit: str, group: str | None) -> dict[str, Chart]:
@@ -69,7 +66,10 @@ def charts(found: Mapping[str, Sequence[StepFigures]], unit: str, group: str | N
             Line(
                 " · ".join(filter(None, (name if len(found) > 1 else "", more))),
                 role,
-                tuple(_point(step, key, panel.form) for step in _thinned(steps, [at for at, _ in marks])),
+                tuple(
+                    Point(step.step, stored_figure(step.figures.get(key), panel.form))
+                    for step in thinned(steps, _MOST_POINTS, [at for at, _ in marks])
+                ),
                 dash="dash" if at else "solid",
                 symbol="square-open" if at else "circle",
                 marks=Marks.ALL,
@@ -191,14 +191,3 @@ def _ends(steps: Sequence[StepFigures], key: str) -> tuple[tuple[int, Estimate],
     known = [(step.step, one) for step in steps if (one := step.figures.get(key))]
     sure = [(step, one) for step, one in known if one.low is not None]
     return (sure[0], sure[-1]) if len(sure) > 1 else (known[0], known[-1])
-
-
-def _point(step: StepFigures, key: str, form: Form) -> Point:
-    one = step.figures.get(key)
-    return Point(step.step, Figure(one.value, one.low, one.high, one.n, form) if one else Figure(None, form=form))
-
-
-def _thinned(steps: Sequence[StepFigures], kept: Sequence[int]) -> list[StepFigures]:
-    """At most about as many steps as can be drawn, evenly, with the first, the last, and those that are `kept`."""
-    every = -(-len(steps) // _MOST_POINTS)
-    return [step for at, step in enumerate(steps) if at % every == 0 or at == len(steps) - 1 or step.step in kept]
