@@ -18,6 +18,7 @@ class JobKind(StrEnum):
     AGREE = "agree"
     DETECT = "detect"
     REFRESH = "refresh"
+    WATCH = "watch"
 
 
 class JobState(StrEnum):
@@ -37,11 +38,17 @@ class JobState(StrEnum):
 
 
 class Lane(StrEnum):
-    """A queue of its own: jobs of one lane run one after the other."""
+    """A queue of its own: jobs of one lane run one after the other, but for watches."""
 
     LIVE = "live"  # apart, so that what a person is watching never waits for a batch
     BATCH = "batch"
     FILES = "files"
+    WATCH = "watch"  # of light jobs without an end: several at once, each in a runner of its own
+
+    @property
+    def at_once(self) -> int:
+        """How many of its jobs a worker does at once."""
+        return 4 if self is Lane.WATCH else 1
 
 
 @dataclass(frozen=True, slots=True)

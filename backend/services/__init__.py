@@ -31,6 +31,7 @@ from backend.services.lexicons.run_languages import RunLanguages
 from backend.services.reproduction.reports import ReportService
 from backend.services.reproduction.reproducer import ReproductionService
 from backend.services.series.series import SeriesService
+from backend.services.series.watcher import WatchService
 from backend.services.traces.comparison import ComparisonService
 from backend.services.traces.demo import DemoService
 from backend.services.traces.disputes import DisputeService
@@ -62,6 +63,7 @@ class Services:
     traces: TraceService
     comparison: ComparisonService
     series: SeriesService
+    watches: WatchService
     disputes: DisputeService
     exports: ExportService
     jobs: JobService
@@ -112,7 +114,7 @@ def build_services(settings: Settings) -> Services:
     languages, traces = RunLanguages(store), TraceService(store)
     comparison = ComparisonService(store, lexicons, languages)
     reproduction = ReproductionService(store, settings, lexicons, models, problems, jobs, trainings, training_runner)
-    cues = LexiconCueFinder(lexicons)
+    cues, series = LexiconCueFinder(lexicons), SeriesService(store, lexicons)
     projects = ProjectService(store, lexicons, people)
     labelling = LabellingService(store, people, projects, cues)
     refresh = RefreshService(store, lexicons, jobs, settings.graders)
@@ -130,7 +132,8 @@ def build_services(settings: Settings) -> Services:
         trace_list=listing,
         traces=traces,
         comparison=comparison,
-        series=SeriesService(store, lexicons),
+        series=series,
+        watches=WatchService(store, settings, jobs, series),
         disputes=DisputeService(store),
         exports=ExportService(store, lexicons, listing),
         jobs=jobs,

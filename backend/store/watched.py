@@ -53,10 +53,10 @@ class Watched(Database):
                         return str(found)
         return None
 
-    def contents(self) -> dict[str, str]:
-        """Place -> the content it had when it was last looked at."""
+    def contents(self) -> dict[str, tuple[str, str]]:
+        """Place -> its run, and the content it had when it was last looked at."""
         with self.reading() as connection:
-            return {row.place: row.content for row in connection.execute(select(tables.watched))}
+            return {row.place: (row.run_id, row.content) for row in connection.execute(select(tables.watched))}
 
     def enter(self, places: Mapping[str, tuple[str, str]]) -> None:
         """Note for each place its run and its content; a place whose run is gone is left out."""

@@ -33,7 +33,10 @@ class Lanes:
     def __init__(self, command: Sequence[str], env: Mapping[str, str], log: Path, lanes: Sequence[Lane]) -> None:
         """Start nothing yet; what runners write to standard error goes to files beside `log`, one a lane."""
         self._command, self._env, self._log = list(command), env, log
-        self._slots = {lane: _Slot() for lane in lanes}
+        self._slots = {lane: [_Slot() for _ in range(lane.at_once)] for lane in lanes}
+
+    def _all(self) -> list[tuple[Lane, _Slot]]:
+        return [(lane, slot) for lane, slots in self._slots.items() for slot in slots]
 
     def serves(self, lane: Lane) -> bool:
         """Whether this worker does jobs of a lane."""
@@ -41,9 +44,16 @@ class Lanes:
 
     @contextmanager
     def slot(self, lane: Lane) -> Iterator[_Slot]:
-        """The lane's slot for the length of a job."""
-        with self._slots[lane].lock:
-            yield self._slots[lane]
+        """A slot of the lane for the length of a job."""
+        slots = self._slots[lane]
+        # DBOS gives no more jobs at once than there are slots; the last one is waited for while it is looked after.
+        slot = next((each for each in slots if each.lock.acquire(blocking=False)), None)
+        if slot is None:
+            (slot := slots[-1]).lock.acquire()
+        try:
+            yield slot
+        finally:
+            slot.lock.release()
 
     def runner(self, lane: Lane, slot: _Slot) -> RunnerProcess:
         """The runner in a slot that is held, started where there is none. Raises OSError where it can't be."""
@@ -64,7 +74,7 @@ class Lanes:
 
     def maintain(self) -> None:
         """Have the live lane's runner ready, and end others that have idled too long. Never waits."""
-        for lane, slot in self._slots.items():
+        for lane, slot in self._all():
             if not slot.lock.acquire(blocking=False):  # at work
                 continue
             try:
@@ -83,7 +93,7 @@ class Lanes:
 
     def end(self) -> None:
         """End every runner, at work or not."""
-        for slot in self._slots.values():
+        for _, slot in self._all():
             # Whoever watches a runner sees within a poll that the worker stops; one that doesn't loses it all the same.
             held = slot.lock.acquire(timeout=_RELEASE_SECONDS)
             self.dismiss(slot)

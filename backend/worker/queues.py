@@ -19,7 +19,7 @@ from backend.store.job_rows import OpenJob
 # DBOS leaves pending workflows of another version alone: a new number would strand what is under way.
 _VERSION: Final = "1"
 # Polling a queue often costs a few percent of a core; a person waits for the live one alone.
-_POLLING: Final[Mapping[Lane, float]] = {Lane.LIVE: 0.25, Lane.BATCH: 1.0, Lane.FILES: 1.0}
+_POLLING: Final[Mapping[Lane, float]] = {Lane.LIVE: 0.25, Lane.BATCH: 1.0, Lane.FILES: 1.0, Lane.WATCH: 1.0}
 _WAITING: Final = ("ENQUEUED", "DELAYED")
 _ATTEMPTS: Final = 2
 # DBOS is closed once no job has been open for so long, and launched again with the next one, in a tenth of a second.
@@ -80,8 +80,8 @@ class JobQueues:
                 DBOS(config=config)
                 DBOS.listen_queues([lane.value for lane in self._lanes])
                 DBOS.launch()
-                for lane in Lane:
-                    DBOS.register_queue(lane.value, worker_concurrency=1, polling_interval_sec=_POLLING[lane])
+                for lane, seconds in _POLLING.items():
+                    DBOS.register_queue(lane.value, worker_concurrency=lane.at_once, polling_interval_sec=seconds)
         except UserError:
             self.close()
             raise

@@ -107,6 +107,10 @@ TASKS: Final[dict[JobKind, JobHandler]] = {
     JobKind.REFRESH: JobHandler(
         lambda services, job, _engines, progress: services.refresh.carry_out(job, progress), _nothing
     ),
+    JobKind.WATCH: JobHandler(
+        lambda services, job, _engines, progress: services.watches.carry_out(job, progress),
+        lambda services, job: services.watches.settle(job),
+    ),
     # Trainings open no engine here: each is a process of its own.
     JobKind.DISTILL: JobHandler(
         lambda services, job, _engines, progress: services.training_runner.carry_out(job, progress),

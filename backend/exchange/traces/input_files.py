@@ -13,10 +13,12 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from backend.domain import ImportProblem
+from backend.exchange.traces.growing_files import FILES, WholePart
 from backend.exchange.traces.trace_format import Advance, RowError
 from backend.import_plan import Shape, SourceFile
 from backend.reader_process import is_memory, opened, too_large
@@ -48,9 +50,22 @@ def open_regular(path: Path, shown: str) -> io.BufferedReader:
         except ImportProblem:
             os.close(handle)
             raise
-        return io.BufferedReader(io.FileIO(handle, "rb"), _BUFFER)
+        return io.BufferedReader(_raw(handle, path), _BUFFER)
     os.close(handle)
     raise ImportProblem(shown, "it is a folder" if stat.S_ISDIR(kind) else "it is a pipe or a device, not a file")
+
+
+def _raw(handle: int, path: Path) -> io.FileIO:
+    growing = FILES.get(str(path))
+    if growing is None or growing.whole is None:
+        return io.FileIO(handle, "rb")
+    return WholePart(handle, growing.start, growing.whole)
+
+
+def _state(stream: io.BufferedReader, path: Path) -> tuple[int, int]:
+    """Size and time of a file; a growing one has what is whole of it, whatever was added meanwhile."""
+    state, growing = os.fstat(stream.fileno()), FILES.get(str(path))
+    return (state.st_size, state.st_mtime_ns) if growing is None or growing.whole is None else (growing.whole, 0)
 
 
 def _why_not(path: Path, error: OSError | ValueError) -> str:
@@ -66,23 +81,25 @@ def _why_not(path: Path, error: OSError | ValueError) -> str:
 def describe_file(path: Path, shown: str, shape: Shape) -> SourceFile:
     """The file's hash, size and time, taken in one pass over its bytes."""
     with open_regular(path, shown) as stream, reading(shown):
-        state = os.fstat(stream.fileno())
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return SourceFile(path, shown, sha256, state.st_size, state.st_mtime_ns, shape)
+        known = FILES.get(str(path))
+        sha256 = (known and known.sha256) or hashlib.file_digest(stream, "sha256").hexdigest()
+        size, modified = _state(stream, path)
+    if known:
+        FILES[str(path)] = replace(known, sha256=sha256)
+    return SourceFile(path, shown, sha256, size, modified, shape)
 
 
 def stamped_file(path: Path, shown: str, shape: Shape) -> SourceFile:
     """Like `describe_file`, without the hash: for a look at the first rows."""
     with open_regular(path, shown) as stream, reading(shown):
-        state = os.fstat(stream.fileno())
-    return SourceFile(path, shown, "", state.st_size, state.st_mtime_ns, shape)
+        size, modified = _state(stream, path)
+    return SourceFile(path, shown, "", size, modified, shape)
 
 
 def open_unchanged(file: SourceFile) -> io.BufferedReader:
     """A scanned file, opened. Raises ImportProblem where its size or time has changed since."""
     stream = open_regular(file.path, file.shown)
-    state = os.fstat(stream.fileno())
-    if (state.st_size, state.st_mtime_ns) == (file.size, file.modified):
+    if _state(stream, file.path) == (file.size, file.modified):
         return stream
     stream.close()
     raise ImportProblem(file.shown, "it has changed since it was looked at; look at it again")
@@ -117,7 +134,7 @@ def lines(
     if head[:2] in _UTF16:
         yield from _utf16_lines(stream, advance, blank)
         return
-    number = 0
+    number = getattr(getattr(stream, "raw", None), "lines_before", 0)
     if head == codecs.BOM_UTF8:
         stream.seek(3)
     while raw := stream.readline(ROW_LIMIT + 1):

@@ -15,7 +15,7 @@ from backend.exchange.traces.columns import columns_of
 from backend.exchange.traces.detection import named
 from backend.exchange.traces.row_paths import shortened
 from backend.exchange.traces.rows import rows_in
-from backend.exchange.traces.scan import part_of
+from backend.exchange.traces.run_parts import part_of
 from backend.exchange.traces.trace_format import Advance, Format, LeftOut, RowError, StepMetrics
 from backend.import_plan import Draft, Preview, Row, RowCounts, Source
 from backend.lexicon.sections import unknown_markers

@@ -18,10 +18,12 @@ from backend.exchange.traces.columns import FAMILIES
 from backend.exchange.traces.containers.archives import PICKLED
 from backend.exchange.traces.detection import detect, other_kind
 from backend.exchange.traces.formats import mapped
+from backend.exchange.traces.growing_files import remembered
 from backend.exchange.traces.input_files import describe_file, open_regular
 from backend.exchange.traces.paths import WalkedFile, walk
 from backend.exchange.traces.row_paths import expand, value_at
-from backend.exchange.traces.rows import DATA_SUFFIXES, first_row, rows_in, rows_of
+from backend.exchange.traces.rows import DATA_SUFFIXES, first_row, rows_of
+from backend.exchange.traces.run_parts import first_rows, part_of
 from backend.exchange.traces.source_names import (
     UNNAMED,
     dataset_of,
@@ -32,7 +34,7 @@ from backend.exchange.traces.source_names import (
     with_training,
 )
 from backend.exchange.traces.tables import Arm, GuessedTable, arms_in, guessed, head, of_known_format
-from backend.exchange.traces.trace_format import Format, LeftOut, RowError, ScannedFile
+from backend.exchange.traces.trace_format import Format, RowError, ScannedFile
 from backend.import_plan import (
     NO_QUESTION,
     ColumnMapping,
@@ -41,12 +43,10 @@ from backend.import_plan import (
     Said,
     Skipped,
     Source,
-    SourceFile,
     SourceKind,
     Unmapped,
 )
 
-_MOST_PARTS = 1000  # beyond it the column is an id, not a model
 _GUESSED = "columns were guessed from their names and values"
 _UNKNOWN = "it isn't known which column holds the responses"
 _NO_TABLE = "it is no table of rows: JSON Lines, JSON, CSV or Parquet are"
@@ -155,7 +155,7 @@ def _missing(row: Row, column: str) -> str:
 
 def _look(entry: WalkedFile) -> ScannedFile | Skipped:
     try:
-        looked = first_row(entry.path, entry.shown)
+        looked = remembered("first row", str(entry.path), lambda: first_row(entry.path, entry.shown))
     except ImportProblem:
         if known := _magic(_start(entry)):  # named like what is packed in it
             raise ImportProblem(entry.shown, known) from None
@@ -251,7 +251,8 @@ def _group(form: Format, found: ScannedFile, kind: str) -> str:
         return str(found.path)
     # A file with a single row is a trace of many; the folder, or the one above folders like `problem_12`, is the run.
     # Names of models stay apart, though: `qwen.json` and `llama.json` are two runs.
-    if len(list(islice(rows_of(describe_file(found.path, found.shown, found.shape)), 2))) > 1:
+    file = describe_file(found.path, found.shown, found.shape)
+    if remembered("several rows", str(found.path), lambda: len(list(islice(rows_of(file), 2)))) > 1:
         return str(found.path)
     folder = found.path.parent
     while is_numbered(folder.name):
@@ -331,7 +332,7 @@ def _sources(
     extra = tuple(describe_file(each.path, each.shown, each.shape) for each in beside)
     problems = form is mapped.FORMAT and mapping is not None and not mapping.text
     kind = SourceKind.PROBLEMS if problems else form.kind
-    for found in _parts(form, members, files, mapping):
+    for found in first_rows(form, members, files, mapping):
         try:
             keys = form.several(found) if form.several else [arm or part_of(form, found.row, mapping) or ""]
             for key in keys:
@@ -352,36 +353,3 @@ def _info(
     if kind is SourceKind.PROBLEMS:
         return RunInfo("", info.dataset, format=info.format, source=info.source, note=info.note)
     return info
-
-
-def _parts(
-    form: Format, members: Sequence[ScannedFile], files: Sequence[SourceFile], mapping: ColumnMapping | None
-) -> Iterator[ScannedFile]:
-    """The first row of each part (model or step). Reads the files through where a format has parts."""
-    if not form.split and not (mapping and mapping.model):
-        yield members[0]
-        return
-    seen: set[str] = set()
-    for found, file in zip(members, files, strict=True):
-        for number, row in rows_in(file, mapping.rows if mapping else None):
-            if isinstance(row, LeftOut):
-                continue
-            try:
-                part = part_of(form, row, mapping)
-            except RowError as error:
-                raise ImportProblem(file.shown, str(error), number) from None
-            if part is None or part in seen:
-                continue
-            seen.add(part)
-            if len(seen) > _MOST_PARTS:
-                raise ImportProblem(file.shown, f"it holds more than {_MOST_PARTS} runs, one a model or step", number)
-            yield replace(found, row=row)
-    if not seen:
-        yield members[0]
-
-
-def part_of(form: Format, row: Row, mapping: ColumnMapping | None) -> str | None:
-    """Which run of its file a row belongs to, None for every one. Raises RowError."""
-    if mapping and mapping.model:
-        return mapped.model_of(row, mapping)
-    return form.split(row) if form.split else ""

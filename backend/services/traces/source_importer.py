@@ -67,7 +67,7 @@ class ImportOutcome:
 class SourceImporter:
     """Imports one source after the other into a store; `counter` counts tokens in place of the files."""
 
-    _store: Store
+    store: Store
     _lexicons: LexiconService
     _graders: GraderPool
     _counter: TokenCounter | None
@@ -77,13 +77,13 @@ class SourceImporter:
         """Import a source. With `places`, those of a watch, what they became before is written anew as it grew."""
         content = identity_of(source)
         # By the files' content, so that the same file is recognised under another name, or after it was watched.
-        identity = self._store.watched.holder(content)
+        identity = self.store.watched.holder(content)
         name = visible(f"{source.info.model} · {source.info.dataset}")
         where = visible(source.files[0].shown) + (f" and {len(source.files) - 1} more" if len(source.files) > 1 else "")
-        found, grown = self._store.ledger.find_run(identity), None
-        if found and not self._store.parts.verify([identity]):
+        found, grown = self.store.ledger.find_run(identity), None
+        if found and not self.store.parts.verify([identity]):
             if places:
-                self._store.watched.adopt(places, identity, content)
+                self.store.watched.adopt(places, identity, content)
             return ImportOutcome(
                 "present", f"{where}: already in the store as {visible(found.label)}, by its content.", identity
             )
@@ -91,12 +91,12 @@ class SourceImporter:
             words = f"would take the place of the damaged files of {name}" if found else f"would become {name}"
             return ImportOutcome("planned", f"{where}: {source.format} {words}.")
         if places and not found:
-            identity = self._store.watched.at(places) or places[0]
-            grown = self._store.ledger.find_run(identity)
+            identity = self.store.watched.at(places) or places[0]
+            grown = self.store.ledger.find_run(identity)
         engines = self._lexicons.held_by(identity) if found or grown else self._lexicons.matchers()
         # What is written before a failure is never registered, and the writer removes it: there are no half runs.
         work, tally = RunBuilder(identity, source.info, engines, self._counter), RowTally()
-        with PartWriter(self._store.folder, identity) as writer:
+        with PartWriter(self.store.folder, identity) as writer:
             try:
                 for draft, verdicts in graded(_with_progress(source, self._on_progress, tally), self._graders):
                     work.add(draft, verdicts, writer)
@@ -108,11 +108,11 @@ class SourceImporter:
                 sources = [SourceRow(file.sha256, file.shown, file.size) for file in (*source.files, *source.beside)]
                 held = self._lexicons.contents_of(engines)
                 if found:
-                    stored = work.take_back(self._store, writer, found, run, held)
+                    stored = work.take_back(self.store, writer, found, run, held)
                 elif grown:
-                    stored = work.renew(self._store, writer, run, places, content, sources, held)
+                    stored = work.renew(self.store, writer, run, places, content, sources, held)
                 else:
-                    stored = work.register(self._store, writer, run, sources, held)
+                    stored = work.register(self.store, writer, run, sources, held)
             except ImportProblem:
                 raise
             # A grader's or the disk's error knows no file; an ImportProblem names its own row.
@@ -121,10 +121,10 @@ class SourceImporter:
         if not stored:
             return ImportOutcome("present", f"{where}: another process has just stored it as {name}.", identity)
         if places and not grown:
-            self._store.watched.enter(dict.fromkeys(places, (identity, content)))
+            self.store.watched.enter(dict.fromkeys(places, (identity, content)))
         told = "its damaged files are replaced, " if found else ""
         told += f"{run.traces:,} traces of {run.problems:,} problems; {tally.counts.words}"
-        strange = RunLanguages(self._store).warnings([identity], list(self._lexicons.by_name.values()))
+        strange = RunLanguages(self.store).warnings([identity], list(self._lexicons.by_name.values()))
         told += f"; {NO_QUESTION}" if NO_QUESTION in run.info.note else ""
         sentence = " ".join([f"{where}: {name}, {told}.", *strange])
         return ImportOutcome("grown" if grown else "imported", sentence, identity, counts=tally.counts)
@@ -133,7 +133,7 @@ class SourceImporter:
         """Import a problem set."""
         where, name = visible(source.files[0].shown), source.info.dataset
         identity = identity_of(source)
-        if any(row.id == identity for row in self._store.ledger.problem_sets()):
+        if any(row.id == identity for row in self.store.ledger.problem_sets()):
             return ImportOutcome("present", f"{where}: already in the store, by its content.", problem_set=identity)
         if dry_run:
             return ImportOutcome("planned", f"{where}: would become the problem set {visible(name)}.")
@@ -146,7 +146,7 @@ class SourceImporter:
         unique = len({row.id for row in rows})
         first = source.files[0]
         entry = SetRow(identity, name, first.shown, first.sha256, unique, len(rows), now())
-        if not self._store.ledger.add_problem_set(entry, rows, [dict(d.extra) for d in drafts]):
+        if not self.store.ledger.add_problem_set(entry, rows, [dict(d.extra) for d in drafts]):
             return ImportOutcome("present", f"{where}: another process has just stored it.", problem_set=identity)
         repeats = "" if unique == len(rows) else f" in {len(rows):,} rows"
         sentence = f"{where}: problem set {visible(name)}, {unique:,} problems{repeats}; {tally.counts.words}."

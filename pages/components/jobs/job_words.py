@@ -22,8 +22,14 @@ KINDS: Mapping[JobKind, str] = {
     JobKind.AGREE: "Agreement",
     JobKind.DETECT: "Detector",
     JobKind.REFRESH: "Refresh",
+    JobKind.WATCH: "Watch",
 }
-LANES: Mapping[Lane, str] = {Lane.LIVE: "live lane", Lane.BATCH: "batch lane", Lane.FILES: "lane for files"}
+LANES: Mapping[Lane, str] = {
+    Lane.LIVE: "live lane",
+    Lane.BATCH: "batch lane",
+    Lane.FILES: "lane for files",
+    Lane.WATCH: "lane for watches",
+}
 _STATES: Mapping[JobState, str] = {
     JobState.QUEUED: "waits",
     JobState.RUNNING: "runs",

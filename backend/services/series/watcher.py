@@ -1,0 +1,190 @@
+"""Watching files and folders that grow: new steps come in by themselves, as a job that goes on until it is cancelled.
+
+Owns the pace of looking, what is said of a step, and what a restart goes on from: a file in the store for each watch.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from backend.config import Settings
+from backend.domain import ImportProblem, Run, UserError, visible
+from backend.exchange.traces.growing_files import GrowingFile
+from backend.files import write_file
+from backend.job import Job, JobKind, Lane
+from backend.outages import StoreUnavailable
+from backend.reader_process import reader_pool
+from backend.report.numbers import Form, number
+from backend.services.access.machine_files import readable
+from backend.services.jobs import JobCancelled, JobProgress, JobService
+from backend.services.series.folder_look import QUIET_SECONDS, FileNews, FilesSeen, look_at_files, stamps_below
+from backend.services.series.series import Series, SeriesLine, SeriesService
+from backend.services.traces.source_importer import ImportOutcome
+from backend.store import Store
+
+FOLDER: Final = "watches"
+_POLL_SECONDS: Final = 0.5
+_PACE: Final = 1.0  # times as long as a look took, to the next: a large file that grows must not take a whole core
+_FIGURES: Final = (
+    ("accuracy", "accuracy {}", Form.PERCENT),
+    ("length", "length {} {unit}", Form.DECIMAL),
+    ("cues", "{} cues a trace", Form.DECIMAL),
+    ("per_1k", "{} per 1,000 {unit}", Form.DECIMAL),
+)
+Result = dict[str, Any]
+
+
+class WatchService:
+    """Watches of one store."""
+
+    def __init__(self, store: Store, settings: Settings, jobs: JobService, series: SeriesService) -> None:
+        """`series` has the figures of a step."""
+        self._store, self._settings, self._jobs, self._series = store, settings, jobs, series
+
+    def submit(
+        self, paths: Sequence[Path], *, once: bool = False, until_idle: float | None = None, fail_on: Sequence[str] = ()
+    ) -> Job:
+        """Queue a watch of files and folders; an open one of the same paths is returned as it is.
+
+        It ends when it is cancelled, after one look (`once`), after so many seconds without a change, or when an alarm
+        of `fail_on` goes off. Raises UserError for a path that isn't there or isn't open to pages.
+        """
+        where = [readable(self._settings, path).resolve() for path in paths]
+        if lost := next((path for path in where if not path.exists()), None):
+            raise UserError(f"{visible(str(lost))} can't be watched: there is no such file or folder.")
+        spec = {"paths": [str(path) for path in where], "once": once, "until_idle": until_idle}
+        spec["fail_on"] = list(fail_on)
+        more = f" and {len(where) - 1} more" if len(where) > 1 else ""
+        same = (job for job in self._jobs.open() if job.kind is JobKind.WATCH and job.spec == spec)
+        title = f"Watch of {where[0].name}{more}"
+        return next(same, None) or self._jobs.submit(JobKind.WATCH, title, spec, Lane.WATCH)
+
+    def carry_out(self, job: Job, progress: JobProgress) -> Result:
+        """Look again and again, until it is enough. Raises JobCancelled."""
+        return _Watch(self._store, self._settings, self._series, job, progress).follow()
+
+    def settle(self, job: Job) -> Result:
+        """What a watch that was ended from outside had stored."""
+        return {"runs": list(_load(self._store, job.id)["runs"])}
+
+
+class _Watch:
+    """A watch at work."""
+
+    def __init__(
+        self, store: Store, settings: Settings, series: SeriesService, job: Job, progress: JobProgress
+    ) -> None:
+        self._store, self._settings, self._series, self._job, self._progress = store, settings, series, job, progress
+        self._paths = [Path(path) for path in job.spec["paths"]]
+        self._readers = reader_pool(settings.read_mb, settings.read_seconds)
+        known = _load(store, job.id)
+        self._files = {path: _file(found) for path, found in known["files"].items()}
+        self._runs: dict[str, int] = known["runs"]
+        self._said: set[str] = set(known["said"])
+        self._waiting = False
+
+    def follow(self) -> Result:
+        spec, seen, now = self._job.spec, None, time.monotonic()
+        changed, due, waits = now, now, now
+        self._note("looking")
+        while True:
+            stamps, now = stamps_below(self._paths), time.monotonic()
+            if now >= due and (stamps != seen or (self._waiting and now >= waits)):
+                changed = now if stamps != seen else changed
+                with suppress(StoreUnavailable):  # it may pass: what was not stored is looked at again
+                    self._look()
+                    seen = stamps
+                ended = time.monotonic()
+                due, waits = ended + _PACE * (ended - now), ended + QUIET_SECONDS
+            if spec["once"] and seen is not None and not self._waiting:
+                return self._result()
+            if spec["until_idle"] is not None and now - changed > spec["until_idle"]:
+                return self._result()
+            if self._progress.cancelled():
+                raise JobCancelled(self._result())
+            time.sleep(_POLL_SECONDS)
+
+    def _result(self) -> Result:
+        _place(self._store, self._job.id).unlink(missing_ok=True)
+        return {"runs": list(self._runs)}
+
+    def _look(self) -> None:
+        said: set[str] = set()
+        try:
+            asked = (self._settings, self._paths, self._files)
+            with closing(self._readers.stream(look_at_files, *asked)) as steps:
+                for step in steps:
+                    if self._progress.cancelled():
+                        raise JobCancelled(self._result())
+                    if isinstance(step, FilesSeen):
+                        self._files, self._waiting = step.files, step.waiting
+                    elif isinstance(step, FileNews):
+                        self._progress.log(visible(step.sentence), "warning")
+                    elif isinstance(step, ImportOutcome):
+                        self._stored(step) if step.run else said.add(step.sentence)
+        except ImportProblem as problem:  # it took too much
+            said.add(str(problem))
+        for sentence in sorted(said - self._said):
+            self._progress.log(sentence, "error")
+        self._said = said
+        self._save()
+
+    def _stored(self, outcome: ImportOutcome) -> None:
+        run = self._store.ledger.find_run(outcome.run or "")
+        if not run or self._runs.get(run.id) == run.traces:
+            return
+        grew, self._runs[run.id] = run.id in self._runs, run.traces
+        told = {"present": "in the store already", "grown": "grown" if grew else "new"}.get(outcome.state, "new")
+        line = f"{_name(run)}, {told}: {self._figures(run)}"
+        self._progress.log(line)
+        self._note(line)
+        self._save()
+
+    def _figures(self, run: Run) -> str:
+        line = SeriesLine(run.info.dataset, run.info.context, ((run.info.step or 0, (run.id,)),))
+        [step] = self._series.figures(Series("", (line,)), None, line)
+        words = [f"{run.traces:,} traces"]
+        for key, form, kind in _FIGURES:
+            found = step.figures.get(key)
+            words.append(form.format(number(found.value if found else None, kind), unit=run.length_unit))
+        return ", ".join(words)
+
+    def _note(self, message: str) -> None:
+        count = len(self._runs)
+        self._progress.begin(count, "steps", count)
+        self._progress.note(message)
+
+    def _save(self) -> None:
+        files = {path: asdict(file) for path, file in self._files.items()}
+        state = {"files": files, "runs": self._runs, "said": sorted(self._said)}
+        place = _place(self._store, self._job.id)
+        place.parent.mkdir(exist_ok=True)
+        write_file(place, json.dumps(state), durable=False)
+
+
+def _name(run: Run) -> str:
+    step = f"step {run.info.step} of {run.info.series}" if run.info.series and run.info.step is not None else run.label
+    return visible(step, 120)
+
+
+def _place(store: Store, job: str) -> Path:
+    return store.folder / FOLDER / f"{job}.json"
+
+
+def _load(store: Store, job: str) -> dict[str, Any]:
+    """What an earlier attempt at a watch knew."""
+    with suppress(OSError, ValueError):
+        return dict(json.loads(_place(store, job).read_text("utf-8")))
+    return {"files": {}, "runs": {}, "said": []}
+
+
+def _file(found: Mapping[str, Any]) -> GrowingFile:
+    parts = {key: (tuple(place), rows) for key, (place, rows) in found["parts"].items()}
+    places = {"stamp": tuple(found["stamp"]), "known": tuple(found["known"]), "start": (0, 0), "parts": parts}
+    return GrowingFile(**{**found, **places})
