@@ -13,20 +13,23 @@ from backend.services.jobs import environment
 _POLL_SECONDS = 0.5
 
 
-def follow(services: Services, job: Job, settings: Settings) -> Job:
+def follow(services: Services, job: Job, settings: Settings, *, log: bool = False) -> Job:
     """Wait for a job, with its progress on stderr; without a worker, one is started for as long as there is work.
 
-    Ctrl-C cancels the job. Raises UserError with its reason where it failed.
+    With `log` the lines of its log are printed in place of its progress. Ctrl-C cancels the job. Raises UserError with its reason where it failed.
     """
     worker = None
     if not services.jobs.worker_at_work():
         command = [sys.executable, "-m", "backend", "worker", "--once"]
-        worker = subprocess.Popen(command, cwd=ROOT, env=environment(settings), stdout=subprocess.DEVNULL)  # noqa: S603
+        # In a session of its own: Ctrl-C is for this process, which cancels the job, and the worker ends it.
+        worker = subprocess.Popen(  # noqa: S603
+            command, cwd=ROOT, env=environment(settings), stdout=subprocess.DEVNULL, start_new_session=True
+        )
     try:
-        _wait(services, job, worker)
+        _wait(services, job, worker, log)
     except KeyboardInterrupt:
         services.jobs.cancel(job.id)
-        _wait(services, job, worker)
+        _wait(services, job, worker, log=False)
         print("Cancelled. What was finished is stored.", file=sys.stderr)
     finally:
         if worker:  # it ends with the last open job, which may be somebody else's
@@ -37,8 +40,15 @@ def follow(services: Services, job: Job, settings: Settings) -> Job:
     return job
 
 
-def _wait(services: Services, job: Job, worker: subprocess.Popen[bytes] | None) -> None:
-    shown = ""
+def _wait(services: Services, job: Job, worker: subprocess.Popen[bytes] | None, log: bool) -> None:
+    shown, seq = "", 0
+    over = False
+    while not over:
+        over = (job := services.jobs.get(job.id)).state.final
+        for each in services.jobs.lines(job.id) if log else ():
+            if each.seq > seq:
+                seq = each.seq
+                print(each.text, file=sys.stdout if each.level == "info" else sys.stderr, flush=True)
     while not (job := services.jobs.get(job.id)).state.final:
         # Asked once more after its end: the job may have been finished between the two looks.
         if worker and worker.poll() is not None and not services.jobs.get(job.id).state.final:

@@ -18,6 +18,7 @@ from backend.domain import ImportProblem, Run, UserError, visible
 from backend.exchange.traces.growing_files import GrowingFile
 from backend.files import write_file
 from backend.job import Job, JobKind, Lane
+from backend.measure.alarms import alarms, chosen
 from backend.outages import StoreUnavailable
 from backend.reader_process import reader_pool
 from backend.report.numbers import Form, number
@@ -58,8 +59,9 @@ class WatchService:
         where = [readable(self._settings, path).resolve() for path in paths]
         if lost := next((path for path in where if not path.exists()), None):
             raise UserError(f"{visible(str(lost))} can't be watched: there is no such file or folder.")
-        spec = {"paths": [str(path) for path in where], "once": once, "until_idle": until_idle}
-        spec["fail_on"] = list(fail_on)
+        chosen(dict.fromkeys(fail_on))  # names that there aren't
+        asked = {"once": once, "until_idle": until_idle, "fail_on": list(fail_on)}
+        spec = {"paths": [str(path) for path in where], **asked}
         more = f" and {len(where) - 1} more" if len(where) > 1 else ""
         same = (job for job in self._jobs.open() if job.kind is JobKind.WATCH and job.spec == spec)
         title = f"Watch of {where[0].name}{more}"
@@ -87,7 +89,8 @@ class _Watch:
         self._files = {path: _file(found) for path, found in known["files"].items()}
         self._runs: dict[str, int] = known["runs"]
         self._said: set[str] = set(known["said"])
-        self._waiting = False
+        self._rang: set[str] = set(known["rang"])
+        self._waiting, self._alarm = False, ""
 
     def follow(self) -> Result:
         spec, seen, now = self._job.spec, None, time.monotonic()
@@ -102,9 +105,9 @@ class _Watch:
                     seen = stamps
                 ended = time.monotonic()
                 due, waits = ended + _PACE * (ended - now), ended + QUIET_SECONDS
-            if spec["once"] and seen is not None and not self._waiting:
-                return self._result()
-            if spec["until_idle"] is not None and now - changed > spec["until_idle"]:
+            whole = spec["once"] and seen is not None and not self._waiting
+            idle = spec["until_idle"] is not None and now - changed > spec["until_idle"]
+            if whole or idle or self._alarm:
                 return self._result()
             if self._progress.cancelled():
                 raise JobCancelled(self._result())
@@ -112,10 +115,11 @@ class _Watch:
 
     def _result(self) -> Result:
         _place(self._store, self._job.id).unlink(missing_ok=True)
-        return {"runs": list(self._runs)}
+        return {"runs": list(self._runs)} | ({"alarm": self._alarm} if self._alarm else {})
 
     def _look(self) -> None:
         said: set[str] = set()
+        before = dict(self._runs)
         try:
             asked = (self._settings, self._paths, self._files)
             with closing(self._readers.stream(look_at_files, *asked)) as steps:
@@ -133,7 +137,21 @@ class _Watch:
         for sentence in sorted(said - self._said):
             self._progress.log(sentence, "error")
         self._said = said
+        self._listen([run for run, traces in self._runs.items() if before.get(run) != traces])
         self._save()
+
+    def _listen(self, runs: Sequence[str]) -> None:
+        """Say which alarms of the series of these runs went off, each once."""
+        found = [self._store.ledger.find_run(run) for run in runs]
+        names = {run.info.series for run in found if run and run.info.series and run.info.step is not None}
+        for series in self._series.all() if names else ():
+            for line in series.lines if series.name in names else ():
+                for alarm in alarms(self._series.figures(series, None, line)):
+                    if (key := f"{series.name} {line.name} {alarm.rule}") not in self._rang:
+                        self._rang.add(key)
+                        self._progress.log(f"Alarm {alarm.rule} of {series.name}: {alarm.sentence}", "warning")
+                        if alarm.rule in self._job.spec["fail_on"]:
+                            self._alarm = self._alarm or f"{alarm.rule}: {alarm.sentence}"
 
     def _stored(self, outcome: ImportOutcome) -> None:
         run = self._store.ledger.find_run(outcome.run or "")
@@ -162,7 +180,7 @@ class _Watch:
 
     def _save(self) -> None:
         files = {path: asdict(file) for path, file in self._files.items()}
-        state = {"files": files, "runs": self._runs, "said": sorted(self._said)}
+        state = {"files": files, "runs": self._runs, "said": sorted(self._said), "rang": sorted(self._rang)}
         place = _place(self._store, self._job.id)
         place.parent.mkdir(exist_ok=True)
         write_file(place, json.dumps(state), durable=False)
@@ -181,7 +199,7 @@ def _load(store: Store, job: str) -> dict[str, Any]:
     """What an earlier attempt at a watch knew."""
     with suppress(OSError, ValueError):
         return dict(json.loads(_place(store, job).read_text("utf-8")))
-    return {"files": {}, "runs": {}, "said": []}
+    return {"files": {}, "runs": {}, "said": [], "rang": []}
 
 
 def _file(found: Mapping[str, Any]) -> GrowingFile:
