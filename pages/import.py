@@ -1,5 +1,7 @@
 """Import: traces and problem sets from files, reviewed before they go in; runs and sets to delete; the snapshot."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.components.frame.chrome import page_header
@@ -11,6 +13,7 @@ from pages.parts.imports.import_outcomes import import_sources, outcome_view
 from pages.parts.imports.plan_review import leftover_view, problems_of, question_view, source_table, source_view
 from pages.parts.imports.reading import read_plan
 from pages.parts.imports.uploads import forget, place_uploads
+from pages.parts.imports.watch_switch import watch_switch
 
 require_person()
 page_header("Import")
@@ -40,6 +43,8 @@ with right:
     local = st.text_input("Or a path on this machine", key="path", placeholder="/path/to/traces",
                           help="A file or folder, read where it lies, not uploaded.", on_change=forget)  # fmt: skip
 
+if local:
+    watch_switch(Path(local))
 if not (uploads or local):
     services().imports.warm()
 with error_notice(stop=True):

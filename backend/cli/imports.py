@@ -1,4 +1,4 @@
-"""The verb `import`: traces and problem sets from files and folders, with corrections of what their source says."""
+"""The verbs that bring traces in: `import` reads files and folders, `watch` follows them while they grow."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from backend.cli.job_follower import follow
 from backend.cli.verb import AddVerb
 from backend.domain import Context, UserError, visible
 from backend.import_plan import Overrides
 from backend.services import Services
 
 _NEEDS_A_WORD = 3  # exit code: nothing is wrong with the file, but a person has to say which column is the response
+_ALARM = 4  # exit code: an alarm ended the watch
 
 
-def add_verb(verb: AddVerb) -> None:
-    """Add the verb to the parser behind `verb`."""
+def add_verbs(verb: AddVerb) -> None:
+    """Add the verbs to the parser behind `verb`."""
     sub = verb("import", _import, "Import traces and problem sets from files and folders.")
     sub.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     _add_overrides(sub)
@@ -33,6 +35,12 @@ def add_verb(verb: AddVerb) -> None:
     )
     sub.add_argument("--count-with", type=Path, metavar="FILE", help="a tokenizer.json to count tokens with")
     sub.add_argument("--dry-run", action="store_true", help="say what would be imported, and change nothing")
+    sub = verb("watch", _watch, "Follow files and folders that grow: new steps are read as they come, until Ctrl-C.")
+    sub.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    sub.add_argument("--once", action="store_true", help="read what is there, and end")
+    sub.add_argument("--until-idle", type=float, metavar="SECONDS", help="end once nothing has changed for so long")
+    how = f"end with exit code {_ALARM} when this alarm goes off; may be given several times"
+    sub.add_argument("--fail-on", action="append", default=[], metavar="ALARM", help=how)
 
 
 def _add_overrides(sub: argparse.ArgumentParser) -> None:
@@ -79,4 +87,13 @@ def _import(services: Services, options: argparse.Namespace) -> int:
     if states.isdisjoint(("imported", "present", "planned")):
         print("Nothing was imported: there are no traces and no problems in it.", file=sys.stderr)
         return 2
+    return 0
+
+
+def _watch(services: Services, options: argparse.Namespace) -> int:
+    asked = {"once": options.once, "until_idle": options.until_idle, "fail_on": options.fail_on}
+    job = follow(services, services.watches.submit(options.paths, **asked), options.settings, log=True)
+    if alarm := job.result.get("alarm"):
+        print(f"Ended by the alarm {alarm}", file=sys.stderr)
+        return _ALARM
     return 0

@@ -16,7 +16,8 @@ _POLL_SECONDS = 0.5
 def follow(services: Services, job: Job, settings: Settings, *, log: bool = False) -> Job:
     """Wait for a job, with its progress on stderr; without a worker, one is started for as long as there is work.
 
-    With `log` the lines of its log are printed in place of its progress. Ctrl-C cancels the job. Raises UserError with its reason where it failed.
+    With `log` the lines of its log are printed in place of its progress. Ctrl-C cancels the job. Raises UserError with
+    its reason where it failed.
     """
     worker = None
     if not services.jobs.worker_at_work():
@@ -41,21 +42,21 @@ def follow(services: Services, job: Job, settings: Settings, *, log: bool = Fals
 
 
 def _wait(services: Services, job: Job, worker: subprocess.Popen[bytes] | None, log: bool) -> None:
-    shown, seq = "", 0
-    over = False
+    shown, seq, over = "", 0, False
     while not over:
-        over = (job := services.jobs.get(job.id)).state.final
+        job = services.jobs.get(job.id)
+        over = job.state.final  # before the lines are read: the last ones come ahead of the end
         for each in services.jobs.lines(job.id) if log else ():
             if each.seq > seq:
-                seq = each.seq
                 print(each.text, file=sys.stdout if each.level == "info" else sys.stderr, flush=True)
-    while not (job := services.jobs.get(job.id)).state.final:
+                seq = each.seq
         # Asked once more after its end: the job may have been finished between the two looks.
-        if worker and worker.poll() is not None and not services.jobs.get(job.id).state.final:
+        if not over and worker and worker.poll() is not None and not services.jobs.get(job.id).state.final:
             raise UserError(f"The worker ended with {worker.returncode} before the job did; `jobs log {job.id}` tells.")
         left = f", {job.seconds_left:,.0f} s left" if job.seconds_left else ""
         line = f"{job.state}  {job.done:,} of {job.total:,} {job.unit}{left}  {visible(job.message)}".rstrip()
-        if line != shown:
+        if line != shown and not log and not over:
             print(line, file=sys.stderr, flush=True)
             shown = line
-        time.sleep(_POLL_SECONDS)
+        if not over:
+            time.sleep(_POLL_SECONDS)

@@ -35,7 +35,8 @@ from backend.services import build_services
 
 # In the order of the help.
 _VERBS: Final = (
-    *(imports.add_verb, runs.add_verbs, lexicon.add_listing_verbs, evaluate.add_verb, score.add_verb, models.add_verb),
+    *(imports.add_verbs, runs.add_verbs, lexicon.add_listing_verbs, evaluate.add_verb),
+    *(score.add_verb, models.add_verb),
     *(jobs.add_verbs, demo.add_verb, lab.add_verb, distill.add_verb, reproduce.add_verb),
     *(report.add_verb, export.add_verb, lexicon.add_verb, annotations_verb.add_verb, backup.add_verbs, store.add_verb),
 )

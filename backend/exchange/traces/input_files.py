@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backend.domain import ImportProblem
-from backend.exchange.traces.growing_files import FILES, WholePart
+from backend.exchange.traces.file_growth import FILES, WholePart
 from backend.exchange.traces.trace_format import Advance, RowError
 from backend.import_plan import Shape, SourceFile
 from backend.reader_process import is_memory, opened, too_large

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from backend.domain import ImportProblem
+from backend.exchange.traces.file_growth import FILES, Place, remembered
 from backend.exchange.traces.formats import mapped
-from backend.exchange.traces.growing_files import FILES, Place, remembered
 from backend.exchange.traces.rows import rows_in, rows_of
 from backend.exchange.traces.trace_format import Format, LeftOut, RowError, ScannedFile
 from backend.import_plan import ColumnMapping, Row, SourceFile

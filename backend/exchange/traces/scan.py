@@ -17,8 +17,8 @@ from backend.exchange.traces import fields
 from backend.exchange.traces.columns import FAMILIES
 from backend.exchange.traces.containers.archives import PICKLED
 from backend.exchange.traces.detection import detect, other_kind
+from backend.exchange.traces.file_growth import remembered
 from backend.exchange.traces.formats import mapped
-from backend.exchange.traces.growing_files import remembered
 from backend.exchange.traces.input_files import describe_file, open_regular
 from backend.exchange.traces.paths import WalkedFile, walk
 from backend.exchange.traces.row_paths import expand, value_at

@@ -17,7 +17,7 @@ from typing import Final
 from backend.config import Settings
 from backend.domain import ImportProblem
 from backend.exchange.traces.detection import named
-from backend.exchange.traces.growing_files import FILES, GrowingFile, look, stamp_of
+from backend.exchange.traces.file_growth import FILES, GrowingFile, look, stamp_of
 from backend.exchange.traces.run_parts import beginning_at, can_begin_later
 from backend.exchange.traces.scan import scan
 from backend.grading.pool import GraderPool
@@ -94,7 +94,7 @@ def _look(
     waiting = _problems(plan, tell)
     for outcome in _taken(importer, plan.sources, known):
         if isinstance(outcome, ImportProblem):
-            waiting |= _told(outcome, tell)
+            waiting |= _reported(outcome, tell)
         elif outcome:
             tell(outcome)
         else:
@@ -112,13 +112,13 @@ def _kept(settings: Settings) -> tuple[Store, LexiconService, GraderPool]:
 
 def _problems(plan: ImportPlan, tell: Callable[[Told], None]) -> bool:
     """Tell what of a plan can't be read; returns whether any of it waits."""
-    waiting = [_told(problem, tell) for problem in plan.failed]
+    waiting = [_reported(problem, tell) for problem in plan.failed]
     for outcome in outcomes_of(replace(plan, failed=[], skipped=[])):
         tell(outcome)
     return any(waiting)
 
 
-def _told(problem: ImportProblem, tell: Callable[[Told], None]) -> bool:
+def _reported(problem: ImportProblem, tell: Callable[[Told], None]) -> bool:
     """Tell what can't be read, unless it may only be half written: then it waits, which is returned."""
     for path, file in FILES.items():
         if not problem.file.startswith(path):

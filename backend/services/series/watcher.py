@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from backend.config import Settings
 from backend.domain import ImportProblem, Run, UserError, visible
-from backend.exchange.traces.growing_files import GrowingFile
+from backend.exchange.traces.file_growth import GrowingFile
 from backend.files import write_file
-from backend.job import Job, JobKind, Lane
+from backend.job import Job, JobKind, JobState, Lane
 from backend.measure.alarms import alarms, chosen
 from backend.outages import StoreUnavailable
 from backend.reader_process import reader_pool
@@ -66,6 +66,12 @@ class WatchService:
         same = (job for job in self._jobs.open() if job.kind is JobKind.WATCH and job.spec == spec)
         title = f"Watch of {where[0].name}{more}"
         return next(same, None) or self._jobs.submit(JobKind.WATCH, title, spec, Lane.WATCH)
+
+    def open(self, path: Path) -> Job | None:
+        """The open watch of this path that nobody has asked to stop, if there is one."""
+        where = str(path.resolve())
+        found = (job for job in self._jobs.open() if job.kind is JobKind.WATCH and where in job.spec["paths"])
+        return next((job for job in found if job.state is not JobState.CANCELLING), None)
 
     def carry_out(self, job: Job, progress: JobProgress) -> Result:
         """Look again and again, until it is enough. Raises JobCancelled."""
