@@ -12,7 +12,6 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Final
 
 from backend.config import Settings
 from backend.domain import ImportProblem
@@ -28,7 +27,7 @@ from backend.services.traces.importer import outcomes_of
 from backend.services.traces.source_importer import ImportOutcome, SourceImporter, identity_of, places_of
 from backend.store import Store
 
-QUIET_SECONDS: Final = 10.0  # a file that can't be read and changed so lately may be half written
+_QUIET = [0.0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,17 @@ def stamps_below(paths: Sequence[Path]) -> dict[str, tuple[int, ...]]:
 
 
 def look_at_files(
-    settings: Settings, paths: Sequence[Path], files: Mapping[str, GrowingFile], tell: Callable[[Told], None]
+    settings: Settings,
+    paths: Sequence[Path],
+    files: Mapping[str, GrowingFile],
+    quiet: float,
+    tell: Callable[[Told], None],
 ) -> None:
-    """Read what grew since `files` were seen; `tell` gets outcomes, news, steps of progress and at last the files."""
+    """Read what grew since `files` were seen; `tell` gets outcomes, news, steps of progress and at last the files.
+
+    What can't be read may be half written where it changed less than `quiet` seconds ago, and waits.
+    """
+    _QUIET[0] = quiet
     FILES.update(files)
     try:
         _look(settings, paths, files, tell)
@@ -132,7 +139,7 @@ def _reported(problem: ImportProblem, tell: Callable[[Told], None]) -> bool:
 
 
 def _is_fresh(file: GrowingFile) -> bool:
-    return 0 <= time.time() - file.stamp[2] / 1e9 < QUIET_SECONDS
+    return 0 <= time.time() - file.stamp[2] / 1e9 < _QUIET[0]
 
 
 def _taken(

@@ -24,13 +24,14 @@ from backend.reader_process import reader_pool
 from backend.report.numbers import Form, number
 from backend.services.access.machine_files import readable
 from backend.services.jobs import JobCancelled, JobProgress, JobService
-from backend.services.series.folder_look import QUIET_SECONDS, FileNews, FilesSeen, look_at_files, stamps_below
+from backend.services.series.folder_look import FileNews, FilesSeen, look_at_files, stamps_below
 from backend.services.series.series import Series, SeriesLine, SeriesService
 from backend.services.traces.source_importer import ImportOutcome
 from backend.store import Store
 
 FOLDER: Final = "watches"
 _POLL_SECONDS: Final = 0.5
+_QUIET_SECONDS: Final = 10.0  # a file that can't be read and changed so lately may be half written
 _PACE: Final = 1.0  # times as long as a look took, to the next: a large file that grows must not take a whole core
 _FIGURES: Final = (
     ("accuracy", "accuracy {}", Form.PERCENT),
@@ -59,6 +60,8 @@ class WatchService:
         where = [readable(self._settings, path).resolve() for path in paths]
         if lost := next((path for path in where if not path.exists()), None):
             raise UserError(f"{visible(str(lost))} can't be watched: there is no such file or folder.")
+        if any(self._store.folder.resolve().is_relative_to(path) for path in where):
+            raise UserError("The store lies below what is to be watched, and a watch would read what it writes.")
         chosen(dict.fromkeys(fail_on))  # names that there aren't
         asked = {"once": once, "until_idle": until_idle, "fail_on": list(fail_on)}
         spec = {"paths": [str(path) for path in where], **asked}
@@ -110,7 +113,7 @@ class _Watch:
                     self._look()
                     seen = stamps
                 ended = time.monotonic()
-                due, waits = ended + _PACE * (ended - now), ended + QUIET_SECONDS
+                due, waits = ended + _PACE * (ended - now), ended + _QUIET_SECONDS
             whole = spec["once"] and seen is not None and not self._waiting
             idle = spec["until_idle"] is not None and now - changed > spec["until_idle"]
             if whole or idle or self._alarm:
@@ -127,7 +130,8 @@ class _Watch:
         said: set[str] = set()
         before = dict(self._runs)
         try:
-            asked = (self._settings, self._paths, self._files)
+            quiet = 0.0 if self._job.spec["once"] else _QUIET_SECONDS
+            asked = (self._settings, self._paths, self._files, quiet)
             with closing(self._readers.stream(look_at_files, *asked)) as steps:
                 for step in steps:
                     if self._progress.cancelled():
