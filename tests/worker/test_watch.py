@@ -186,7 +186,7 @@ def other(settings: Settings, tmp_path: Path) -> Iterator[Services]:
         yield services
 
 
-@pytest.mark.parametrize("kind", ["verl/rollout_0.9_v1", "trl", "trackio", "evalscope", "prime_rl"])
+@pytest.mark.parametrize("kind", ["verl/rollout_0.9_v1", "trl", "trackio", "evalscope", "tinker_cookbook"])
 def test_what_grew_is_what_an_import_reads(services: Services, other: Services, tmp_path: Path, kind: str) -> None:
     if not (FORMATS / kind).is_dir():
         pytest.skip(f"the files of the field's tools don't lie in {FORMATS / kind}")
