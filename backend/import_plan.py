@@ -223,6 +223,16 @@ class ImportPlan:
     failed: list[ImportProblem]
     questions: list[Unmapped] = field(default_factory=list)
 
+    def instead(self, files: Sequence[Path], found: ImportPlan, base: Path | None) -> ImportPlan:
+        """This plan with what was `found` in some of its files, read by a mapping, in place of what it had of them."""
+        shown = {str(file.relative_to(base) if base and file.is_relative_to(base) else file) for file in files}
+        return ImportPlan(
+            [*found.sources, *(source for source in self.sources if not set(files) & set(source.paths))],
+            self.skipped,
+            [*(problem for problem in self.failed if problem.file not in shown), *found.failed],
+            [question for question in self.questions if not set(files) & set(question.paths)],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -267,13 +277,22 @@ class Overrides:
     template: str | None = None
     system: str | None = None
 
-    def apply(self, info: RunInfo) -> RunInfo:
-        """`info` with every given value in place of the proposed one."""
-        given = {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) is not None}
-        # Fields are named as those of RunInfo and Sampling, so that a name says by itself where its value belongs.
-        sampling = {each.name: given.pop(each.name) for each in fields(Sampling) if each.name in given}
-        return replace(info, sampling=replace(info.sampling, **sampling), **given)
+    @property
+    def given(self) -> dict[str, Any]:
+        """The values by their fields."""
+        every = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in every.items() if value is not None}
 
     def on(self, source: Source) -> Source:
-        """`source` with its run corrected."""
-        return replace(source, info=self.apply(source.info))
+        """`source` with every given value in place of the proposed one."""
+        return replace(source, info=corrected(source.info, self.given))
+
+
+def corrected(info: RunInfo, values: Mapping[str, Any]) -> RunInfo:
+    """`info` with these values, by the fields of Overrides, in place of its own; None empties a field."""
+    # Fields are named as those of RunInfo and Sampling, so that a name says by itself where its value belongs.
+    sampling = {each.name: values[each.name] for each in fields(Sampling) if each.name in values}
+    given = {name: value for name, value in values.items() if name not in sampling}
+    if "note" in given:  # the one text that is never unknown
+        given["note"] = given["note"] or ""
+    return replace(info, sampling=replace(info.sampling, **sampling), **given)

@@ -42,6 +42,7 @@ page = navigation(
         ],
         "Store": [
             st.Page("import.py", title="Import", icon=":material/upload_file:", url_path="import"),
+            st.Page("runs.py", title="Runs", icon=":material/table_rows:"),
             st.Page("jobs.py", title="Jobs", icon=":material/pending_actions:"),
             st.Page("people.py", title="People", icon=":material/group:"),
         ],

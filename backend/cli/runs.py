@@ -1,4 +1,4 @@
-"""The verbs on stored runs: list, measure, pair, delete, refresh, and write all of them as one DuckDB file."""
+"""The verbs on stored runs: list, measure, pair, edit, delete, refresh, and write all of them as one DuckDB file."""
 
 import argparse
 import dataclasses
@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 from backend.cli.verb import AddVerb
-from backend.domain import GRADERS, Run, visible
+from backend.domain import GRADERS, Run, UserError, visible
 from backend.measure.bootstrap import Estimate
 from backend.services import Services
 from backend.services.traces.losses import answered_text
+from backend.services.traces.run_fields import FIELDS, NAMES, TEXTS, Replacement, values_of
+
+_BY = ("run", "model", "dataset", "series")  # what runs are chosen by
 
 
 def add_verbs(verb: AddVerb) -> None:
@@ -23,6 +26,22 @@ def add_verbs(verb: AddVerb) -> None:
     sub.add_argument("--without-loops", action="store_true", help="leave out what repeats itself")
     sub.add_argument("--json", action="store_true", help="one JSON object")
     verb("pairs", _pairs, "List the runs that belong side by side.")
+    sub = verb("edit", _edit, "Correct what stored runs are called: by value, or by find and replace.")
+    for name in _BY:
+        sub.add_argument(
+            f"--{name}",
+            dest=f"by_{name}",
+            action="append",
+            metavar=name.upper(),
+            help="only runs of this one; repeatable",
+        )
+    sub.add_argument("--set", nargs="+", action="extend", default=[], metavar="FIELD=VALUE",
+                     help=f"give the chosen runs a value, none to empty it; fields: {', '.join(FIELDS)}")  # fmt: skip
+    sub.add_argument("--replace", nargs=2, metavar=("OLD", "NEW"), help="replace text in names of the runs")
+    sub.add_argument("--field", action="append", choices=TEXTS, metavar="FIELD",
+                     help=f"a field to replace in; repeatable (default: {', '.join(NAMES)})")  # fmt: skip
+    sub.add_argument("--regex", action="store_true", help="OLD is a regular expression, NEW may name groups as \\1")
+    sub.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
     sub = verb("delete", _delete, "Delete runs and reclaim their files.")
     sub.add_argument("ids", nargs="+", metavar="RUN")
     sub = verb("refresh", _refresh, "Read the traces of stored runs anew, where they were read by earlier rules.")
@@ -85,6 +104,47 @@ def _pairs(services: Services, _options: argparse.Namespace) -> None:
     for pair in services.runs.pairs():
         print(f"{pair.base.id} {pair.variant.id}  {visible(pair.base.label)} | {visible(pair.variant.label)}  "
               f"({pair.problems} problems, {pair.reason})")  # fmt: skip
+
+
+def _edit(services: Services, options: argparse.Namespace) -> None:
+    asked = {name: wanted for name in _BY if (wanted := getattr(options, f"by_{name}"))}
+    if not options.set and not options.replace:
+        raise UserError("Say what to change: --set FIELD=VALUE, or --replace OLD NEW.")
+    # A value for every run there is would hardly be meant; a text that is replaced names its runs by itself.
+    if options.set and not asked:
+        raise UserError(f"Say which runs get it: {', '.join(f'--{name}' for name in _BY)}.")
+    runs = {run.id: run for run in services.runs.all()}
+    known = {run.id: {"run": run.id, **values_of(run.info)} for run in runs.values()}
+    for name, wanted in asked.items():
+        if lost := next((one for one in wanted if all(one != known[key][name] for key in runs)), None):
+            raise UserError(f"No run of this store has the {name} {visible(lost, 80)!r}.")
+    chosen = [key for key in runs if all(known[key][name] in wanted for name, wanted in asked.items())]
+    given: dict[str, dict[str, object]] = {key: {} for key in chosen}
+    for item in options.set:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise UserError(f"--set takes FIELD=VALUE, as in model=Qwen3-8B; {visible(item, 60)!r} is no such pair.")
+        for values in given.values():
+            values[name] = value
+    if options.replace:
+        replacement = Replacement(options.replace[0], options.replace[1], tuple(options.field or NAMES), options.regex)
+        for key, texts in replacement.over({key: {**known[key], **given[key]} for key in chosen}).items():
+            given[key].update(texts)
+    edits = services.edits.plan(given)
+    if not options.dry_run:
+        services.edits.save(edits)
+    for edit in edits:
+        what = "; ".join(
+            f"{FIELDS[name].label.lower()} {_value(old)} → {_value(new)}" for name, old, new in edit.changes
+        )
+        told = f"{visible(edit.run.label)}: {what}{', as its model was renamed' if edit.follows else ''}"
+        print(f"{'would change' if options.dry_run else 'changed'}  {edit.run.id}  {told}")
+    if not edits:
+        print("Nothing to change.")
+
+
+def _value(value: object) -> str:
+    return "–" if value is None else visible(str(value), 120)
 
 
 def _delete(services: Services, options: argparse.Namespace) -> None:

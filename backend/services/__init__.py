@@ -38,6 +38,7 @@ from backend.services.traces.disputes import DisputeService
 from backend.services.traces.importer import ImportService
 from backend.services.traces.refresh import RefreshService
 from backend.services.traces.repair import RepairService
+from backend.services.traces.run_edits import RunEditService
 from backend.services.traces.runs import RunService
 from backend.services.traces.trace_list import TraceListService
 from backend.services.traces.trace_reader import TraceService
@@ -56,6 +57,7 @@ class Services:
     languages: RunLanguages
     details: ListDetails
     runs: RunService
+    edits: RunEditService
     imports: ImportService
     refresh: RefreshService
     repair: RepairService
@@ -126,6 +128,7 @@ def build_services(settings: Settings) -> Services:
         languages=languages,
         details=ListDetails(store, lexicons),
         runs=RunService(store, lexicons),
+        edits=RunEditService(store),
         imports=ImportService(settings, store),
         refresh=refresh,
         repair=RepairService(store, refresh),

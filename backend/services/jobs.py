@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from filelock import BaseFileLock, FileLock, Timeout
@@ -23,11 +24,14 @@ from filelock import BaseFileLock, FileLock, Timeout
 from backend import config
 from backend.annotation import Role
 from backend.child_process import last_lines
+from backend.codec import encode
 from backend.config import ROOT, Settings
 from backend.domain import UserError, visible
+from backend.import_plan import Said
 from backend.job import Job, JobKind, JobState, Lane
 from backend.services.access.authorization import needs
 from backend.services.access.machine_files import readable
+from backend.services.traces.run_fields import Values
 from backend.store import Store
 from backend.store.job_rows import Jobs, LogLine, WorkerRow
 from backend.store.parts import disk_errors
@@ -96,8 +100,19 @@ class JobService:
         job = Job(uuid.uuid4().hex, kind, visible(title), lane, dict(spec), retry_of=retry_of)
         return self._jobs.add(job)
 
-    def submit_import(self, paths: Sequence[Path], tokenizer: Path | None = None) -> Job:
-        """Queue an import of files and folders. Raises UserError for a path that isn't there or isn't open to pages."""
+    def submit_import(
+        self,
+        paths: Sequence[Path],
+        tokenizer: Path | None = None,
+        *,
+        mappings: Mapping[tuple[Path, ...], Said] = MappingProxyType({}),
+        chosen: Mapping[str, Values] | None = None,
+    ) -> Job:
+        """Queue an import of files and folders, some of them by a mapping.
+
+        `chosen` are the sources to take, by their identity, each with corrections (None: all there are, as they are).
+        Raises UserError for a path that isn't there or isn't open to pages.
+        """
         if not paths:
             raise UserError("There is nothing to import: name at least one file or folder.")
         paths = [readable(self._settings, path) for path in paths]
@@ -106,7 +121,11 @@ class JobService:
             raise UserError(f"{visible(str(lost))} can't be imported: there is no such file or folder.")
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         where = [str(path.resolve()) for path in paths]
-        spec = {"paths": where, "tokenizer": str(tokenizer.resolve()) if tokenizer else None}
+        spec = {"paths": where, "tokenizer": str(tokenizer.resolve()) if tokenizer else None, "chosen": encode(chosen)}
+        spec["mappings"] = [
+            [[str(readable(self._settings, path).resolve()) for path in files], encode(said)]
+            for files, said in mappings.items()
+        ]
         return self.submit(JobKind.IMPORT, f"Import of {paths[0].name}{more}", spec, Lane.FILES)
 
     def get(self, job_id: str) -> Job:

@@ -16,7 +16,8 @@ from sqlalchemy import URL, ColumnElement, Connection, Row, Table, delete, func,
 
 from backend.domain import Context, Run, RunInfo, Sampling
 from backend.store import tables
-from backend.store.database import Database, chunks, field_values, insert_rows, now
+from backend.store.database import Database, chunks, field_values, insert_rows
+from backend.store.lexicon_versions import add_lexicons
 
 
 class PartRow(NamedTuple):
@@ -156,6 +157,17 @@ class Ledger(Database):
             _add_run_lexicons(connection, run_id, lexicons)
             connection.execute(update(tables.runs).where(tables.runs.c.id == run_id).values(rules=rules))
         return True
+
+    def change_runs(self, changes: Sequence[tuple[Run, RunInfo]]) -> list[Run]:
+        """Give stored runs other facts, all or none: none where this returns runs that aren't as they were given."""
+        with self.writing() as connection:
+            stored = {row.id: _run(row) for row in connection.execute(select(tables.runs))}
+            stale = [run for run, _ in changes if stored.get(run.id) != run]
+            for run, info in () if stale else changes:
+                connection.execute(
+                    update(tables.runs).where(tables.runs.c.id == run.id).values(dataclasses.asdict(info))
+                )
+        return stale
 
     def run_rules(self) -> dict[str, int]:
         """Run id -> the number of the rules by which its traces were read."""
@@ -321,18 +333,6 @@ class Ledger(Database):
         with self.writing() as connection:
             connection.execute(delete(tables.problem_sets).where(tables.problem_sets.c.id == set_id))
             _delete_orphan_problems(connection)
-
-
-def add_lexicons(connection: Connection, contents: Mapping[str, Mapping[str, Any]]) -> None:
-    """Keep the content of lexicons (by id) that aren't kept yet, inside the caller's transaction."""
-    known = set(connection.execute(select(tables.lexicons.c.id)).scalars())
-    new = [
-        # An id is the lexicon's name, "@" and the digest of its content.
-        {"id": key, "name": key.partition("@")[0], "content": content, "created": now()}
-        for key, content in contents.items()
-        if key not in known
-    ]
-    insert_rows(connection, tables.lexicons, new)
 
 
 def add_contents(

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
-from backend.store.database import Database, now
-from backend.store.tables import own_lexicons
+from backend.store.database import Database, insert_rows, now
+from backend.store.tables import lexicons, own_lexicons
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +76,15 @@ class OwnLexicons(Database):
             count = connection.execute(select(func.count()).where(mine)).scalar_one()
             connection.execute(update(own_lexicons).where(mine).values(retired=now()))
         return count
+
+
+def add_lexicons(connection: Connection, contents: Mapping[str, Mapping[str, Any]]) -> None:
+    """Keep the content of lexicons (by id) that aren't kept yet, inside the caller's transaction."""
+    known = set(connection.execute(select(lexicons.c.id)).scalars())
+    new = [
+        # An id is the lexicon's name, "@" and the digest of its content.
+        {"id": key, "name": key.partition("@")[0], "content": content, "created": now()}
+        for key, content in contents.items()
+        if key not in known
+    ]
+    insert_rows(connection, lexicons, new)

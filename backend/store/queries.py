@@ -269,6 +269,11 @@ class Queries:
         table = self._parts_of(sql, "tokens", runs)
         return zip(*(column.to_pylist() for column in table.columns), strict=True) if table else iter(())
 
+    def graded(self) -> dict[str, int]:
+        """Run id -> how many of its traces the default grader could judge."""
+        known = f"SELECT run_id, count({verdict_column(GRADERS[0])}) AS n FROM traces GROUP BY run_id"
+        return {row["run_id"]: row["n"] for row in self._numbers_of(known)}
+
     def entry_counts(self, runs: Sequence[str], lexicon: str, loops: bool = True) -> list[dict[str, Any]]:
         """How often each entry was found in responses, and one place: a row a run, problem, entry and section."""
         columns = """problem_id, any_value({id: trace_id, start: "start", upto: "end"}) AS place"""

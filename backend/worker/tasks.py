@@ -14,7 +14,8 @@ from backend.job import Job, JobKind
 from backend.services import Services
 from backend.services.jobs import JobCancelled, JobProgress
 from backend.services.traces.importer import outcomes_of
-from backend.services.traces.source_importer import ImportOutcome
+from backend.services.traces.run_fields import corrected_source
+from backend.services.traces.source_importer import ImportOutcome, identity_of
 
 Engines = Callable[[Family, str], Engine]
 Result = dict[str, Any]
@@ -44,12 +45,22 @@ def preload() -> None:
 
 def _import(services: Services, job: Job, _engines: Engines, progress: JobProgress) -> Result:
     """Import the files and folders of a job, each whole or not at all."""
-    plan = services.imports.plan([Path(path) for path in job.spec["paths"]])
-    tokenizer = Path(job.spec["tokenizer"]) if job.spec.get("tokenizer") else None
+    spec = job.spec
+    mappings = {tuple(map(Path, files)): said for files, said in spec.get("mappings", ())}
+    plan = services.imports.plan_mapped([Path(path) for path in spec["paths"]], mappings)
+    tokenizer = Path(spec["tokenizer"]) if spec.get("tokenizer") else None
     outcomes = list(outcomes_of(plan))
     for outcome in outcomes:
         progress.log(outcome.sentence, "info" if outcome.state == "skipped" else "error")
-    before, sizes = 0, [source.size for source in plan.sources]
+    sources, chosen = plan.sources, spec.get("chosen")
+    if chosen is not None:
+        there = [identity_of(source) for source in sources]
+        found = zip(sources, there, strict=True)
+        sources = [corrected_source(source, chosen[key]) for source, key in found if key in chosen]
+        if lost := len(set(chosen) - set(there)):
+            outcomes.append(ImportOutcome("failed", f"{lost:,} of the chosen sources changed, or went, meanwhile."))
+            progress.log(outcomes[-1].sentence, "error")
+    before, sizes = 0, [source.size for source in sources]
     progress.begin(sum(sizes), "bytes")
 
     def on_progress(done: int, _size: int, what: str) -> None:
@@ -57,7 +68,7 @@ def _import(services: Services, job: Job, _engines: Engines, progress: JobProgre
             raise JobCancelled(_stored(outcomes))
         progress.step(before + done, f"reading {what}")
 
-    taken = services.imports.take(plan.sources, tokenizer=tokenizer, on_progress=on_progress)
+    taken = services.imports.take(sources, tokenizer=tokenizer, on_progress=on_progress)
     for size in sizes:
         if progress.cancelled():
             raise JobCancelled(_stored(outcomes))

@@ -121,7 +121,7 @@ def test_imports_are_asked_for_by_paths_that_exist(jobs: JobService, tmp_path: P
     here = tmp_path / "a.jsonl"
     here.touch()
     job = jobs.submit_import([Path(os.path.relpath(here)), tmp_path])
-    assert job.spec == {"paths": [str(here), str(tmp_path)], "tokenizer": None}
+    assert job.spec == {"paths": [str(here), str(tmp_path)], "tokenizer": None, "chosen": None, "mappings": []}
     assert (job.lane, job.title) == (Lane.FILES, "Import of a.jsonl and 1 more")
     with pytest.raises(UserError, match="jsonl can't be imported: there is no such file"):
         jobs.submit_import([here, tmp_path / "gone.jsonl"])

@@ -4,11 +4,12 @@ Owns the counts that the Import page shows beside a source, and a draft as it is
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from threading import Thread
 
-from backend.domain import Finish, ImportProblem, Section, TraceDraft, problem_id
+from backend.domain import Finish, ImportProblem, Section, TraceDraft, UserError, problem_id
 from backend.exchange.traces.read import RowTally, read
 from backend.import_plan import Draft, RowCounts, Source
 from backend.lexicon.sections import split_sections
@@ -44,6 +45,39 @@ def survey(source: Source) -> SourceSurvey:
     except ImportProblem as error:
         problem = str(error)
     return SourceSurvey(tally.counts if whole else None, len(problems), looked, sections[Section.THINK], problem)
+
+
+class CountedSources:
+    """Sources counted one after the other in a thread of its own: `found` grows, in their order."""
+
+    def __init__(self, sources: Sequence[Source], look: Callable[[Source], SourceSurvey]) -> None:
+        """`look` reads one source."""
+        self.sources, self.found = tuple(sources), list[SourceSurvey]()
+        self._look, self._stopped = look, False
+        self._thread = Thread(target=self._count, name="counts sources", daemon=True)
+        self._thread.start()
+
+    def _count(self) -> None:
+        for source in self.sources:
+            if self._stopped:
+                return
+            try:
+                self.found.append(self._look(source))
+            except UserError as error:  # its process was given up
+                self.found.append(SourceSurvey(None, 0, 0, 0, str(error)))
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will be found."""
+        return not self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Wait until all are counted."""
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Count no more than the present one."""
+        self._stopped = True
 
 
 def shown_fields(draft: Draft) -> Iterator[tuple[str, str | int | bool | None]]:

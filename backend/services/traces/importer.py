@@ -6,7 +6,7 @@ Owns the order of these steps, the recognition of what is already stored, and th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import fields
 from itertools import chain
@@ -40,7 +40,8 @@ from backend.services.access.machine_files import readable
 from backend.services.access.people import PeopleService
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.file_tokenizer import FileTokenizer
-from backend.services.traces.import_survey import SourceSurvey, survey
+from backend.services.traces.import_survey import CountedSources, survey
+from backend.services.traces.run_fields import corrected_source
 from backend.services.traces.source_importer import ImportOutcome, Progress, SourceImporter, identity_of
 from backend.store import Store
 
@@ -107,6 +108,18 @@ class ImportService:
             plan = self._asked(paths, function, *args)
         return plan
 
+    def plan_mapped(
+        self, paths: Sequence[Path], mappings: Mapping[tuple[Path, ...], Said], base: Path | None = None
+    ) -> ImportPlan:
+        """As `plan`, with the files that a person mapped read by their mapping in place of what was recognised."""
+        plan = self.plan(paths, None, base)
+        for files, said in mappings.items():
+            try:
+                plan = plan.instead(files, self.plan(files, said, base), base)
+            except UserError as error:
+                raise UserError(f"{error} Read it as recognised, or choose other columns.") from error
+        return plan
+
     @needs(Role.ADMIN)
     def preview(self, source: Source) -> Preview:
         """The first rows of a source, and the drafts they become. Raises ImportProblem."""
@@ -135,20 +148,18 @@ class ImportService:
         return MappingEffect(sources, previews)
 
     @needs(Role.ADMIN)
-    def survey(self, source: Source) -> SourceSurvey:
-        """What a source will become, found by reading it through; stores nothing, raises nothing."""
-        return self._asked(source.paths, survey, source)
+    def count(self, sources: Sequence[Source]) -> CountedSources:
+        """What each source will become, found by reading it through in the background; stores nothing."""
+        return CountedSources(sources, lambda source: self._readers.call(survey, source))
 
     @needs(Role.ADMIN)
-    def present(self, source: Source) -> str:
-        """The name under which a source is in the store already, by its content; "" where it isn't."""
-        if source.kind is SourceKind.PROBLEMS:
-            sets = {row.id: row.name for row in self._store.ledger.problem_sets()}
-            return sets.get(identity_of(source), "")
-        identity = self._store.watched.holder(identity_of(source))
-        found = self._store.ledger.find_run(identity)
+    def present(self, sources: Sequence[Source]) -> list[str]:
+        """The name under which each source is in the store already, by its content; "" where it isn't."""
         # A damaged run is taken back by importing its file again.
-        return found.label if found and identity not in self._store.parts.damaged() else ""
+        known = {run.id: run.label for run in self._store.runs()}
+        known |= {row.id: row.name for row in self._store.ledger.problem_sets()}
+        holder = self._store.watched.holder
+        return [known.get(holder(identity_of(source)), "") for source in sources]
 
     @needs(Role.ADMIN)
     def run(
@@ -163,7 +174,8 @@ class ImportService:
         """Import everything these paths hold; one outcome a source, question, failure or kind of skipped files."""
         plan = self.plan(paths, mapping)
         yield from outcomes_of(plan)
-        sources = [overrides.on(source) for source in plan.sources] if overrides else plan.sources
+        given = overrides.given if overrides else {}
+        sources = [corrected_source(source, given) for source in plan.sources]
         yield from self.take(sources, tokenizer=tokenizer, dry_run=dry_run)
 
     @needs(Role.ADMIN)

@@ -115,6 +115,10 @@ class RunService:
         # A run that was never searched with the lexicon isn't free of doubts.
         return [each if identity in held.get(each.run.id, ()) else unsearched(each) for each in found]
 
+    def graded(self) -> dict[str, int]:
+        """Run id -> how many of its traces the default grader could judge."""
+        return self._store.queries.graded()
+
     def _by_run(self, lexicon: str) -> dict[str, list[Row]]:
         """Run id -> its rows, one a problem (see `Queries.per_problem`)."""
         # One query over all runs, not one a run: a store may hold hundreds.

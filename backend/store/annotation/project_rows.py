@@ -28,7 +28,7 @@ from backend.store.annotation.annotation_rows import (
 )
 from backend.store.annotation.people_rows import bump, enter
 from backend.store.database import Database, chunks, highest, insert_rows, now
-from backend.store.ledger import add_lexicons
+from backend.store.lexicon_versions import add_lexicons
 
 
 class VersionRow(NamedTuple):

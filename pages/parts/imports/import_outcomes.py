@@ -10,6 +10,7 @@ from backend.domain import visible
 from backend.import_plan import Source
 from backend.report.numbers import Form
 from backend.services.traces.source_importer import ImportOutcome
+from pages.components.editing.run_editor import forget_ticks
 from pages.components.frame.notice import Tone, notice
 from pages.components.frame.session import run_labels, runs, services
 from pages.components.table.table import data_table
@@ -37,6 +38,7 @@ def import_sources(sources: Sequence[Source], base: Path | None, everything: boo
         outcomes.append(outcome)
         bar.progress(len(outcomes) / len(sources))
     st.session_state.outcomes = outcomes
+    forget_ticks("sources")
     # What failed can be corrected or mapped, and then needs its file once more.
     if everything and not any(outcome.state == "failed" for outcome in outcomes):
         st.session_state.pop("mapped", None)

@@ -1,13 +1,10 @@
-"""The review of an import: files that need a word, the sources as one table to edit, and each source's first rows."""
+"""The review of an import: files that need a word, files that are left out, and each source's first rows."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -38,78 +35,6 @@ def problems_of(plan: ImportPlan) -> None:
             st.text(f"{len(files):,} × {visible(reason)}: {', '.join(files[:3])}{more}")
 
 
-def source_table(sources: Sequence[Source]) -> list[Source]:
-    """Draws the sources as a table whose names can be edited; returns those to import, with their corrections."""
-    with st.spinner("Counting traces"):
-        surveys = [services().imports.survey(source) for source in sources]
-    st.header("Will be imported as", anchor=False)
-    # Of many long paths only the ends differ.
-    above = os.path.commonpath([source.files[0].shown.rpartition("/")[0] for source in sources])
-    rows = [_row(source, found, f"{above}/") for source, found in zip(sources, surveys, strict=True)]
-    names = st.column_config
-    edited: list[dict[str, Any]] = st.data_editor(
-        rows, key="sources-" + digest(*(f"{s.sha256s}{s.key}{s.mapping}" for s in sources), size=6),
-        hide_index=True, placeholder="–",
-        disabled=["becomes", "file", "format"],
-        column_config={
-            "take": names.CheckboxColumn("Import", width=76),
-            "becomes": names.TextColumn("Becomes", width=200, help="Counted by reading the whole file."),
-            "model": names.TextColumn("Model", width=190, max_chars=200),
-            "dataset": names.TextColumn("Data set", width=130, max_chars=200),
-            "parent": names.TextColumn("Trained from", width=150, max_chars=200, help="The model's base, if any."),
-            "temperature": names.NumberColumn("Temperature", width=96, min_value=0.0, max_value=5.0),
-            "format": names.TextColumn("Format", width=140),
-            "file": names.TextColumn("File"),
-        },
-    )  # fmt: skip
-    if len(sources) > 1:
-        st.caption("Click a cell to change a name; drag its corner, or copy and paste, to set many rows at once.")
-    found = zip(sources, edited, rows, strict=True)
-    return [_corrected(source, row, shown) for source, row, shown in found if row["take"]]
-
-
-def _row(source: Source, found: SourceSurvey, above: str) -> dict[str, Any]:
-    present, info = services().imports.present(source), source.info
-    return {
-        "take": not present and not found.problem,
-        "becomes": _becomes(source, found, present),
-        "model": visible(info.model),
-        "dataset": visible(info.dataset),
-        "parent": visible(info.parent or "") or None,
-        "temperature": info.sampling.temperature,
-        "format": source.format,
-        "file": visible(files_of(source).removeprefix(above)),
-    }
-
-
-def _becomes(source: Source, found: SourceSurvey, present: str) -> str:
-    if present:
-        return f"already in the store as {visible(present)}"
-    if found.problem:
-        return "can't be read"
-    if found.counts is None:
-        return "– traces: counted at the import"
-    if source.kind is SourceKind.PROBLEMS:
-        return f"problem set, {_number(found.problems, 'problem')}"
-    left = sum(number for _, number in found.counts.left)
-    told = f"{_number(found.counts.made, 'trace')} of {_number(found.problems, 'problem')}"
-    return told + (f", {left:,} left out" if left else "")
-
-
-def _number(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
-
-
-def _corrected(source: Source, row: dict[str, Any], shown: dict[str, Any]) -> Source:
-    # Only what was changed: a name is shown with its control characters written out, and kept as it is.
-    said = {name: row[name] for name in ("model", "dataset", "parent", "temperature") if row[name] != shown[name]}
-    sampling = replace(source.info.sampling, temperature=said.pop("temperature", source.info.sampling.temperature))
-    names = {name: str(value or "").strip() for name, value in said.items()}
-    # A run has a model and a data set; it needn't have a parent.
-    kept = {name: value or None for name, value in names.items() if value or name == "parent"}
-    return replace(source, info=replace(source.info, sampling=sampling, **kept))  # type: ignore[arg-type]
-
-
 def question_view(questions: Sequence[Unmapped], base: Path | None, key: str = "asking") -> None:
     """Draws the files that need a word: why, and the form in which it is said."""
     question = questions[_choice([question.shown for question in questions], key)]
@@ -120,12 +45,13 @@ def question_view(questions: Sequence[Unmapped], base: Path | None, key: str = "
     mapping_form(question.paths, question.guess, base, first=True)
 
 
-def source_view(sources: Sequence[Source], base: Path | None) -> None:
+def source_view(sources: Sequence[Source], found: Sequence[SourceSurvey | None], base: Path | None) -> None:
     """Draws a source's first rows as they would be stored, and the form to have its files read differently."""
     st.header("Preview and edit", anchor=False)
     labels = [" · ".join(filter(None, (s.info.model, s.info.dataset, files_of(s)))) for s in sources]
-    source = sources[_choice(labels, "looking")]
-    _first_rows(source)
+    at = _choice(labels, "looking")
+    source = sources[at]
+    _first_rows(source, found[at])
     paths = source.paths
     key = f"differently-{digest(*map(str, paths), size=6)}"
     if st.toggle("Read it differently", key=key, help="Choose yourself which column holds what."):
@@ -162,13 +88,12 @@ def _choice(labels: Sequence[str], key: str) -> int:
     )  # fmt: skip
 
 
-def _first_rows(source: Source) -> None:
-    found = services().imports.survey(source)
-    if found.problem:
+def _first_rows(source: Source, found: SourceSurvey | None) -> None:
+    if found and found.problem:
         notice(found.problem, "error")
-    if found.counts and (found.counts.left or found.counts.tags):
+    if found and found.counts and (found.counts.left or found.counts.tags):
         notice(f"{visible(files_of(source))}: {found.counts.words}.", "warning")
-    if source.kind is SourceKind.RUN and found.looked:
+    if found and source.kind is SourceKind.RUN and found.looked:
         st.text(_sections(found) + (f" Note: {visible(source.info.note)}." if source.info.note else ""))
     with error_notice():
         first = services().imports.preview(source)

@@ -1,43 +1,14 @@
-"""The reading of some files: the plan of their import, with the mappings a person gave in place of what was recognised.
-
-Owns those mappings, kept in the session by the files they are for.
-"""
+"""The mappings a person gave of some files, kept in the session by the files they are for, and a source's name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
-from backend.domain import UserError
-from backend.import_plan import ImportPlan, Said, Source
-from pages.components.frame.session import services
+from backend.import_plan import Said, Source
 
 Paths = tuple[Path, ...]
-
-
-def read_plan(paths: Sequence[Path], base: Path | None) -> ImportPlan:
-    """The plan of these paths, each file that was mapped by a person read by their mapping."""
-    imports = services().imports
-    plan, told = imports.plan(paths, None, base), mapped()
-    for files, said in told.items():
-        try:
-            found = imports.plan(files, said, base)
-        except UserError as error:
-            raise UserError(f"{error} Read it as recognised, or choose other columns.") from error
-        mine, names = set(files), {problem.file for problem in plan.failed if _is_of(problem.file, files, base)}
-        plan = ImportPlan(
-            [*found.sources, *(source for source in plan.sources if not mine & set(source.paths))],
-            plan.skipped,
-            [*(problem for problem in plan.failed if problem.file not in names), *found.failed],
-            [question for question in plan.questions if not mine & set(question.paths)],
-        )
-    return plan
-
-
-def _is_of(shown: str, files: Paths, base: Path | None) -> bool:
-    return any(shown == str(file.relative_to(base) if base and file.is_relative_to(base) else file) for file in files)
 
 
 def mapped() -> dict[Paths, Said]:

@@ -48,7 +48,7 @@ def place_uploads(uploads: Sequence[Any], local: str | None, folder: bool) -> tu
 
 def forget() -> None:
     """Forgets what was said of earlier files, and what became of them."""
-    for name in ("mapped", "looking", "asking", "leftover", "outcomes"):
+    for name in ("mapped", "looking", "asking", "leftover", "outcomes", "sources-edits"):
         st.session_state.pop(name, None)
 
 
