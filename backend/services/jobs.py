@@ -31,7 +31,6 @@ from backend.import_plan import Said
 from backend.job import Job, JobKind, JobState, Lane
 from backend.services.access.authorization import needs
 from backend.services.access.machine_files import readable
-from backend.services.traces.run_fields import Values
 from backend.store import Store
 from backend.store.job_rows import Jobs, LogLine, WorkerRow
 from backend.store.parts import disk_errors
@@ -106,7 +105,7 @@ class JobService:
         tokenizer: Path | None = None,
         *,
         mappings: Mapping[tuple[Path, ...], Said] = MappingProxyType({}),
-        chosen: Mapping[str, Values] | None = None,
+        chosen: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Job:
         """Queue an import of files and folders, some of them by a mapping.
 

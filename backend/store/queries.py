@@ -229,19 +229,19 @@ class Queries:
             {LENGTH_SUMS}, {LOOPING} AS looping,
             count(*) FILTER (t.finish = 'length') AS cut, count(*) FILTER (t.finish <> 'unknown') AS finish_known,
             {CUE_SUMS}, {GROUP_SUMS}, {verdicts},
-            count(*) FILTER ({DISAGREE}) AS disagree
-            {_FROM} WHERE {OF_RUNS if runs is not None else "true"}
-            GROUP BY t.run_id, t.problem_id ORDER BY t.run_id, ordinal"""
+            count(*) FILTER ({DISAGREE}) AS disagree {_FROM}
+            WHERE {OF_RUNS if runs is not None else "true"} GROUP BY t.run_id, t.problem_id ORDER BY t.run_id, ordinal"""
         return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
 
     def per_run(self, runs: Sequence[str] | None, lexicon: str) -> list[dict[str, Any]]:
         """What one trace can do to a run's figures: sums, the largest trace, and medians over traces; a row a run.
 
         As in `per_problem`, with `median_X` of `cues`, `words` and `tokens`, and `median_free_X` of what of them lies
-        outside loops. `largest / cues` is the share of a run's cues that one trace holds.
+        outside loops. `largest / cues` is the share of a run's cues that one trace holds, `graded` by the default.
         """
-        sql = f"""SELECT t.run_id, count(*) AS n, {LENGTH_SUMS}, {LOOPING} AS looping, {CUE_SUMS}, {MEDIANS}
-            {_FROM} WHERE {OF_RUNS if runs is not None else "true"} GROUP BY t.run_id ORDER BY t.run_id"""
+        sql = f"""SELECT t.run_id, count(*) AS n, {LENGTH_SUMS}, {LOOPING} AS looping, {CUE_SUMS}, {MEDIANS},
+            count(t.{verdict_column(GRADERS[0])}) AS graded {_FROM}
+            WHERE {OF_RUNS if runs is not None else "true"} GROUP BY t.run_id ORDER BY t.run_id"""
         return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
 
     def per_step(self, steps: Mapping[str, int], lexicon: str, grader: str) -> pa.Table:
@@ -269,15 +269,10 @@ class Queries:
         table = self._parts_of(sql, "tokens", runs)
         return zip(*(column.to_pylist() for column in table.columns), strict=True) if table else iter(())
 
-    def graded(self) -> dict[str, int]:
-        """Run id -> how many of its traces the default grader could judge."""
-        known = f"SELECT run_id, count({verdict_column(GRADERS[0])}) AS n FROM traces GROUP BY run_id"
-        return {row["run_id"]: row["n"] for row in self._numbers_of(known)}
-
     def entry_counts(self, runs: Sequence[str], lexicon: str, loops: bool = True) -> list[dict[str, Any]]:
         """How often each entry was found in responses, and one place: a row a run, problem, entry and section."""
-        columns = """problem_id, any_value({id: trace_id, start: "start", upto: "end"}) AS place"""
-        return self._entries(columns, runs, lexicon, loops)
+        place = """any_value({id: trace_id, start: "start", upto: "end"}) AS place"""
+        return self._entries(f"problem_id, {place}", runs, lexicon, loops)
 
     def tallies(self, run: str, lexicon: str, loops: bool = True) -> list[dict[str, Any]]:
         """How often each entry was found in a response: a row for each trace, entry and section with any cue."""

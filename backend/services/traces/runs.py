@@ -117,7 +117,8 @@ class RunService:
 
     def graded(self) -> dict[str, int]:
         """Run id -> how many of its traces the default grader could judge."""
-        return self._store.queries.graded()
+        rows = self._store.queries.per_run(None, self._lexicons.get(self._lexicons.default).id)
+        return {row["run_id"]: row["graded"] for row in rows}
 
     def _by_run(self, lexicon: str) -> dict[str, list[Row]]:
         """Run id -> its rows, one a problem (see `Queries.per_problem`)."""

@@ -1,4 +1,4 @@
-"""Import in a real browser: look, correct, import, recognise, refuse, map, delete, and the snapshot."""
+"""Import in a real browser: look, correct, import, recognise, refuse, map."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -78,7 +77,7 @@ def planned(app: App, row: int) -> list[str]:
 
 
 def rename(app: App, row: int, *names: str) -> None:
-    """Type a model, a data set, a parent and a temperature into a row, as far as they are given ("": none)."""
+    """Type a model, a data set, a parent and so on into a row, as far as they are given ("": none)."""
     box = plan(app).locator("[data-testid=stDataFrame]").bounding_box()
     assert box
     app.page.mouse.click(box["x"] + 150, box["y"] + 35 * (row + 1) + 17)
@@ -117,7 +116,7 @@ def test_an_upload_is_looked_at_corrected_imported_and_found(
     app.settle()
     assert planned(app, 0)[1] == "3 traces of 3 problems"
     assert services.runs.all() == []
-    rename(app, 0, "Tiny-1B · SFT", "Sums", "Tiny-1B", "0.7")
+    rename(app, 0, "Tiny-1B · SFT", "Sums", "Tiny-1B", "", "", "", "", "0.7")
     with held(services):
         press_import(app)
         expect(page.get_by_test_id("stProgress")).to_be_visible()
@@ -194,9 +193,7 @@ def test_a_table_of_no_known_format_is_mapped_by_hand(importing: App, services: 
     assert right == [True, False]
 
 
-def test_a_path_of_this_machine_is_read_in_place_and_a_run_deleted(
-    importing: App, services: Services, tmp_path: Path
-) -> None:
+def test_a_path_of_this_machine_is_read_in_place(importing: App, services: Services, tmp_path: Path) -> None:
     app, page = importing, importing.page
     for name in ("Local-2B", "Other-3B"):
         evaluation(tmp_path / f"base/{name}/aime/test_qwen-instruct_t0.0_k1_s0_e3.jsonl", f" {name}")
@@ -213,39 +210,39 @@ def test_a_path_of_this_machine_is_read_in_place_and_a_run_deleted(
     expect(page.get_by_text("Here-2B · AIME24, 3 traces of 3 problems")).to_be_visible()
     expect(page.get_by_text("There-3B · AIME24, 3 traces of 3 problems")).to_be_visible()
     app.settle()
-    run = next(run for run in services.runs.all() if run.info.model == "Here-2B")
-    row = page.locator(f".st-key-kept-runs tr[data-row='{run.id}']")
-    row.get_by_role("button", name="Delete").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Here-2B · AIME24")
-    page.keyboard.press("Escape")
-    expect(dialog).to_have_count(0)
+    assert {"Here-2B", "There-3B"} <= {run.info.model for run in services.runs.all()}
+
+
+def test_a_folder_is_corrected_by_find_and_replace_and_an_emptied_name_is_told(
+    importing: App, services: Services, tmp_path: Path
+) -> None:
+    app, page = importing, importing.page
+    for name in ("Alpha-2B", "Beta-3B"):
+        evaluation(tmp_path / f"base/{name}/aime/test_qwen-instruct_t0.0_k1_s0_e3.jsonl", f" {name}, replaced")
+    field = page.get_by_role("textbox", name="Or a path on this machine")
+    field.fill(str(tmp_path))
+    field.press("Enter")
+    expect(page.get_by_role("button", name="Import 2 of 2 sources")).to_be_visible()
     app.settle()
-    assert run.id in {kept.id for kept in services.runs.all()}
-    parts = sorted(services.store.folder.rglob(f"*{run.id}*"))
-    assert parts
-    row.get_by_role("button", name="Delete").click()
-    dialog.get_by_role("button", name="Delete", exact=True).click()
-    expect(row).to_have_count(0)
-    assert run.id not in {kept.id for kept in services.runs.all()}
-    assert not [part for part in services.store.folder.rglob(f"*{run.id}*") if part.is_file()]
-
-
-def test_the_snapshot_opens_in_duckdb(importing: App, services: Services, tmp_path: Path) -> None:
-    if not services.runs.all():
-        evaluation(tmp_path / "small.jsonl")
-        list(services.imports.run([tmp_path / "small.jsonl"]))
-        importing.reload()
-    with importing.page.expect_download() as started:
-        importing.page.get_by_role("button", name="Download a snapshot").click()
-    assert started.value.suggested_filename == "second-thoughts.duckdb"
-    target = tmp_path / "snapshot.duckdb"
-    started.value.save_as(target)
-    with duckdb.connect(str(target), read_only=True) as connection:
-        tables = {name for (name,) in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()}
-        assert {"runs", "problems", "traces", "cues", "measures"} <= tables
-        [(traces,)] = connection.execute("SELECT count(*) FROM traces").fetchall()
-    assert traces == sum(run.traces for run in services.runs.all())
+    page.get_by_text("Find and replace").click()
+    app.settle()
+    page.get_by_role("textbox", name="Find", exact=True).fill("-")
+    page.get_by_role("textbox", name="Find", exact=True).press("Enter")
+    app.settle()
+    page.get_by_role("button", name="Replace in 2 cells").click()
+    app.settle()
+    assert [planned(app, row)[2] for row in (0, 1)] == ["Alpha2B", "Beta3B"]
+    page.get_by_role("button", name="Undo", exact=True).click()
+    app.settle()
+    assert planned(app, 0)[2] == "Alpha-2B"
+    rename(app, 0, " ")
+    assert planned(app, 0)[1] == "Model is empty, and every run has one."
+    expect(page.get_by_role("button", name="Import 0 of 2 sources")).to_be_disabled()
+    rename(app, 0, "Gamma")
+    page.get_by_role("button", name="Import in the background").click()
+    page.wait_for_url("**/jobs?job=*")
+    (job,) = [job for job in services.jobs.open() if str(tmp_path) in job.spec["paths"]]
+    assert sorted(job.spec["chosen"].values(), key=str) == [{"model": "Gamma"}, {}]
 
 
 def strange_files(folder: Path) -> list[Path]:
