@@ -229,8 +229,8 @@ class Queries:
             {LENGTH_SUMS}, {LOOPING} AS looping,
             count(*) FILTER (t.finish = 'length') AS cut, count(*) FILTER (t.finish <> 'unknown') AS finish_known,
             {CUE_SUMS}, {GROUP_SUMS}, {verdicts},
-            count(*) FILTER ({DISAGREE}) AS disagree {_FROM}
-            WHERE {OF_RUNS if runs is not None else "true"} GROUP BY t.run_id, t.problem_id ORDER BY t.run_id, ordinal"""
+            count(*) FILTER ({DISAGREE}) AS disagree {_FROM} WHERE {OF_RUNS if runs is not None else "true"}
+            GROUP BY t.run_id, t.problem_id ORDER BY t.run_id, ordinal"""
         return self._numbers_of(sql, runs=list(runs or ()), lexicon=lexicon)
 
     def per_run(self, runs: Sequence[str] | None, lexicon: str) -> list[dict[str, Any]]:
