@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 from backend.config import Settings
 from backend.services import Services, build_services
 from tests.browser.app_pages import ROOT, App, held
+from tests.patience import PATIENCE, until
+from tests.worker.worker_cases import bench_on
 
 pytestmark = pytest.mark.browser
 TEXTS = [
@@ -340,3 +343,33 @@ def test_files_of_one_name_dropped_together_all_arrive(importing: App, tmp_path:
     upload(importing, *files)
     importing.settle()
     expect(importing.page.get_by_role("button", name="Import 2 of 2 sources")).to_be_visible()
+
+
+def test_a_watched_folder_brings_its_steps_in_by_itself(
+    importing: App, store: Settings, services: Services, tmp_path: Path
+) -> None:
+    folder, page = tmp_path / "my-run", importing.page
+    folder.mkdir()
+
+    def written(step: int) -> None:
+        row = {"input": "What is 2?", "output": TEXTS[0], "gts": "2", "score": 1.0, "step": step}
+        (folder / f"{step}.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+
+    with bench_on(store) as bench:
+        bench.start((sys.executable, "-m", "backend", "worker"))
+        written(1)
+        field = page.get_by_role("textbox", name="Or a path on this machine")
+        field.fill(str(folder))
+        field.press("Enter")
+        page.get_by_text("Watch this folder: new steps come in by themselves").click()
+        expect(page.get_by_text("step 1 of my-run, new: 1 traces")).to_be_visible(timeout=PATIENCE * 1000)
+        written(2)
+        expect(page.get_by_text("step 2 of my-run, new: 1 traces")).to_be_visible(timeout=PATIENCE * 1000)
+        page.reload()
+        importing.open("import")
+        importing.open("series")
+        expect(page.get_by_text("my-run").first).to_be_visible()
+        [job] = services.jobs.open()
+        services.jobs.cancel(job.id)
+        until(lambda: services.jobs.get(job.id).state.final)
+        assert [run.info.step for run in services.runs.all() if run.info.series == "my-run"] == [1, 2]
