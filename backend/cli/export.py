@@ -6,9 +6,10 @@ from typing import Any
 
 from backend.cli.verb import AddVerb, add_store
 from backend.domain import GRADERS, SearchAs, TraceFilter, visible
+from backend.report.files import write_html
 from backend.services import Services
 from backend.services.exports.preference_pairs import PairRule, Preference
-from backend.services.exports.trace_export import ExportedFile
+from backend.services.exports.trace_export import ExportedFile, placed
 
 _ROWS = "a file .jsonl or .parquet, or a new folder, which Hugging Face's load_dataset opens"
 
@@ -36,6 +37,11 @@ def add_verb(verb: AddVerb) -> None:
     )
     sub.add_argument("--wrong-too", action="store_true", help="doubting over curt: also where both are wrong")
     sub.add_argument("--conversational", action="store_true", help="lists of messages in place of texts")
+    sub = _action(actions, "page", _page, "A page of two runs: figures, and responses side by side.", "a file .html")
+    sub.add_argument("runs", nargs=2, metavar="RUN", help="the base, and the run held against it")
+    for name, what in (("problem", "show the responses to this one"), ("lexicon", "count cues by it")):
+        sub.add_argument(f"--{name}", default="", metavar="X", help=what)
+    sub.add_argument("--grader", default=GRADERS[0], metavar="NAME", help=f"of verdicts (default: {GRADERS[0]})")
     sub = _action(actions, "inspect", _inspect, "A run as a log of Inspect.", "a file .eval or .json")
     sub.add_argument("run", metavar="RUN")
 
@@ -107,6 +113,13 @@ def _pairs(services: Services, options: argparse.Namespace) -> None:
         options.conversational,
     )
     _say(services.exports.preferences(wanted, rule, options.out, force=options.force))
+
+
+def _page(services: Services, options: argparse.Namespace) -> None:
+    report = services.pair_pages.report(options.runs, options.lexicon, options.grader, problem=options.problem)
+    with placed(options.out, options.force) as half:
+        write_html(report, half)
+    print(f"written  {visible(str(options.out))}")
 
 
 def _inspect(services: Services, options: argparse.Namespace) -> None:

@@ -10,6 +10,18 @@ from types import MappingProxyType
 
 from backend.domain import Group
 
+# A colour is never the only sign of a group: this letter stands beside it.
+LETTERS: Mapping[Group, str] = MappingProxyType(
+    {
+        Group.SELF_CORRECTION: "C",
+        Group.HEDGE: "M",
+        Group.ALTERNATIVE: "A",
+        Group.VERIFICATION: "V",
+        Group.HESITATION: "H",
+        Group.IGNORANCE: "U",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Palette:

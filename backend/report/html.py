@@ -11,7 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from backend.domain import Cue, Section, visible
+from backend.domain import Cue, Group, Section, visible
+from backend.report.colours import DARK, LETTERS, LIGHT
 from backend.report.model import Figure, Report, head
 from backend.report.svg import style, svg
 
@@ -23,28 +24,36 @@ def html(report: Report) -> str:
     return _TEMPLATE.render(report=report)
 
 
-def pieces(text: str, cues: Sequence[Cue]) -> Iterator[tuple[str, str]]:
-    """`text` cut at its cues: each piece with the name of its cue, "" between cues. Overlapping cues are one piece."""
+def pieces(text: str, cues: Sequence[Cue]) -> Iterator[tuple[str, str, str]]:
+    """`text` cut at its cues: each piece with name and letter of its cue, "" between cues. Overlaps are one piece."""
     at = 0
     # A prompt's cues have their places in the prompt; here they would mark something else.
-    for start, end, name in _merged([cue for cue in cues if cue.section is not Section.PROMPT], len(text)):
-        yield text[at:start], ""
-        yield text[start:end], name
+    for start, end, name, letter in _merged([cue for cue in cues if cue.section is not Section.PROMPT], len(text)):
+        yield text[at:start], "", ""
+        yield text[start:end], name, letter
         at = end
-    yield text[at:], ""
+    yield text[at:], "", ""
 
 
-def _merged(cues: Sequence[Cue], length: int) -> list[tuple[int, int, str]]:
-    found: list[tuple[int, int, str]] = []
+def _merged(cues: Sequence[Cue], length: int) -> list[tuple[int, int, str, str]]:
+    found: list[tuple[int, int, str, str]] = []
     # Overlaps become one mark: nested or crossing ones can't be closed in the order in which they were opened.
     for cue in sorted(cues, key=lambda cue: (cue.start, cue.end)):
         start, end, name = max(0, cue.start), min(length, cue.end), f"{cue.entry}, {cue.group}"
+        letter = LETTERS[cue.group]
         if found and start < found[-1][1]:
-            start, name = found[-1][0], f"{found[-1][2]}; {name}"
-            end = max(end, found.pop()[1])
+            start, before, name, letter = found[-1][0], found[-1][1], f"{found[-1][2]}; {name}", found.pop()[3]
+            end = max(end, before)
         if start < end:
-            found.append((start, end, name))
+            found.append((start, end, name, letter))
     return found
+
+
+def _marks() -> str:
+    """The groups' colours and letters. A letter is the style sheet's, so that copied text is the trace's alone."""
+    light, dark = ("".join(f"--{LETTERS[g]}:{theme.group[g]};" for g in Group) for theme in (LIGHT, DARK))
+    rules = "".join(f'.c{one}{{--mark:var(--{one})}}.c{one}::after{{content:"{one}"}}' for one in LETTERS.values())
+    return f":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}{rules}"
 
 
 def _line(text: str, limit: int = 300) -> str:
@@ -70,6 +79,6 @@ _ENVIRONMENT.globals |= {
     "head": head,
     "pieces": pieces,
     "svg": svg,
-    "style": style() + _HERE.with_suffix(".css").read_text("utf-8"),
+    "style": style() + _marks() + _HERE.with_suffix(".css").read_text("utf-8"),
 }
 _TEMPLATE = _ENVIRONMENT.from_string(_HERE.with_suffix(".jinja").read_text("utf-8"))

@@ -18,6 +18,7 @@ from backend.services.annotation.project_agreement import AgreementService
 from backend.services.annotation.projects import ProjectService
 from backend.services.detection.detectors import DetectorService
 from backend.services.detection.gold_report import GoldService
+from backend.services.exports.pair_pages import PairPages
 from backend.services.exports.trace_export import ExportService
 from backend.services.generation.generator import GenerationService
 from backend.services.generation.models import ModelService
@@ -68,6 +69,7 @@ class Services:
     watches: WatchService
     disputes: DisputeService
     exports: ExportService
+    pair_pages: PairPages
     jobs: JobService
     health: HealthService
     models: ModelService
@@ -139,6 +141,7 @@ def build_services(settings: Settings) -> Services:
         watches=WatchService(store, settings, jobs, series),
         disputes=DisputeService(store),
         exports=ExportService(store, lexicons, listing),
+        pair_pages=PairPages(lexicons, comparison, traces),
         jobs=jobs,
         health=HealthService(store, jobs),
         models=models,

@@ -4,23 +4,8 @@ The values are those of `backend.report.colours`. `.streamlit/config.toml` repea
 from Python; a test compares the two.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from backend.domain import Group
-from backend.report.colours import DARK, LIGHT, Palette
-
-# A colour is never the only sign of a group: this letter stands beside it.
-LETTERS: Mapping[Group, str] = MappingProxyType(
-    {
-        Group.SELF_CORRECTION: "C",
-        Group.HEDGE: "M",
-        Group.ALTERNATIVE: "A",
-        Group.VERIFICATION: "V",
-        Group.HESITATION: "H",
-        Group.IGNORANCE: "U",
-    }
-)
+from backend.report.colours import DARK, LETTERS, LIGHT, Palette
 
 
 def series(palette: Palette) -> tuple[str, ...]:

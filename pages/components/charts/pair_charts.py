@@ -13,12 +13,11 @@ from plotly.subplots import make_subplots
 
 from backend.domain import Group, visible
 from backend.measure.paired import Flips
-from backend.report.colours import LIGHT
+from backend.report.colours import LETTERS, LIGHT
 from backend.report.model import Record
 from backend.report.numbers import Change, Form, Interval, change_text, interval_text, number
 from pages.components.charts.bins import bin_edges, histogram
 from pages.components.charts.chart_parts import CLEAR, NEUTRAL, Chart, framed, label, whiskers
-from pages.components.palette import LETTERS
 
 _ROW_HEIGHT = 26
 _MOST_BINS = 24

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from backend.annotation import Item, Label, LabelKind, Project
-from pages.components import palette
+from backend.report.colours import LETTERS
 from pages.components.browser.component import encodable
 
 # Unlike a letter it can't be taken for a group.
@@ -30,13 +30,13 @@ def item_data(item: Item, project: Project, text: str, rows: Iterable[Label]) ->
 
 def kinds_data(labels: Sequence[LabelKind]) -> list[dict[str, Any]]:
     """A scheme's labels with the letter each is drawn with: its group's, a cross for a refusal, else one of its own."""
-    taken = set(palette.LETTERS.values())
+    taken = set(LETTERS.values())
     found = []
     for label in labels:
         if label.negative:
             letter = NEGATIVE
         elif label.group is not None:
-            letter = palette.LETTERS[label.group]
+            letter = LETTERS[label.group]
         else:
             # Letters of groups mean groups on every page, so that none is given away.
             letter = next((c for c in label.name.upper() if c.isalnum() and c not in taken), "?")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain import Group
-from pages.components import palette
+from backend.report.colours import LETTERS
 from pages.components.browser.component import browser_component, encodable
 from pages.components.frame.session import services
 from pages.components.live.stream_route import stream_token
@@ -93,7 +93,7 @@ def live_view(
             "expected": None if expected is None else _plan(expected),
             "forks": forks,
             "suggestions": list(suggestions),
-            "groups": [{"letter": palette.LETTERS[group], "label": group.value} for group in Group],
+            "groups": [{"letter": LETTERS[group], "label": group.value} for group in Group],
             "marks": services().lexicons.thinking_marks,
             "minimum": minimum,
             "reserve": reserve,

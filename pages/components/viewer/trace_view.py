@@ -16,7 +16,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from backend.domain import Cue, Group, Section, SectionSpan
-from pages.components import palette
+from backend.report.colours import LETTERS
 from pages.components.browser.component import browser_component, encodable
 from pages.components.viewer.mathematics import mathematics
 from pages.components.viewer.token_layer import TokenLayer
@@ -188,7 +188,7 @@ def _place(value: Any, lengths: Mapping[str, int]) -> Place | None:
 
 def _data(panes: Sequence[Pane], active: ActiveRange | None, options: Options, rendered: bool) -> dict[str, Any]:
     return {
-        "groups": [{"letter": palette.LETTERS[group], "label": group.value} for group in Group],
+        "groups": [{"letter": LETTERS[group], "label": group.value} for group in Group],
         "active": active and asdict(active),
         "mathematics": rendered,
         "options": {

@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from backend.domain import Group
-from backend.report.colours import DARK, LIGHT
-from pages.components import palette
+from backend.report.colours import DARK, LETTERS, LIGHT
 from tests.browser.components.trace_view_cases import View, cues_of, long_text, pane
 
 pytestmark = pytest.mark.browser
@@ -223,7 +222,7 @@ def test_colours_follow_the_theme_without_a_rebuild(view: View) -> None:
         view.page.emulate_media(color_scheme=scheme)
         expect(view.page.locator(".pane")).to_have_css("background-color", rgb(colours.card))
         for group in Group:
-            letter = palette.LETTERS[group]
+            letter = LETTERS[group]
             mark = view.pane().locator(f"section[data-section] mark.c{letter}").first
             expect(mark).to_have_css("text-decoration-color", rgb(colours.group[group]))
             assert mark.evaluate("m => getComputedStyle(m, '::after').color") == rgb(colours.group[group])

@@ -13,10 +13,10 @@ from playwright.sync_api import expect
 from backend.domain import Section
 from backend.measure.bootstrap import Estimate
 from backend.measure.run_figures import LOOPED
+from backend.report.colours import LETTERS
 from backend.services import Services
 from backend.services.traces.comparison import Comparison
 from backend.services.traces.pair_statistics import Contrast, Spread
-from pages.components.palette import LETTERS
 from tests.browser.app_pages import App, same_figures
 
 GRADER, LEXICON = "final answer", "doubts"

@@ -10,11 +10,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from backend.config import Settings
 from backend.domain import TraceFilter
-from backend.report.colours import DARK, LIGHT, Palette
+from backend.report.colours import DARK, LETTERS, LIGHT, Palette
 from backend.services import Services, build_services
 from backend.services.traces.comparison import Comparison, ProblemFilter
 from backend.services.traces.pair_statistics import PairStatistics
-from pages.components.palette import LETTERS
 from tests.browser.app_pages import ROOT, App, css_rgb
 from tests.browser.traces.compare_parts import GRADER, LEXICON, assert_pane
 

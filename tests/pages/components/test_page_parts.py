@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from backend.domain import Group
-from backend.report.colours import DARK, LIGHT, Palette
+from backend.report.colours import DARK, LETTERS, LIGHT, Palette
 from backend.report.numbers import Change, Form, Interval, change_text, interval_text, number
 from pages.components.frame import chrome
-from pages.components.palette import LETTERS, css_variables, series
+from pages.components.palette import css_variables, series
 from pages.components.table.table import TableEvent, table_event
 from pages.components.table.table_model import Column, Kind, Lines, Link, Row, column_data, in_app, one_line, row_data
 from pages.components.viewer.problem_list import ListEvent, ListFilter, ProblemItem, list_event

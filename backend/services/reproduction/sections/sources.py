@@ -9,7 +9,7 @@ from backend.services.reproduction.sections.arms import Arms, set_title
 from backend.services.reproduction.sections.section_parts import count
 from backend.services.traces.comparison import ComparedProblem, ComparisonService
 from backend.services.traces.run_pairs import Pair
-from backend.services.traces.trace_reader import TraceService
+from backend.services.traces.trace_reader import OpenTrace, TraceService
 
 _EACH = 2  # problems shown of a pair: they make the point, they prove nothing
 
@@ -110,10 +110,15 @@ def _both(
     for run, side in zip(runs, problem.sides, strict=False):
         traces = [reader.open(sample.trace, lexicon.id) for sample in comparison.samples(run, problem.id)]
         chosen = next((trace for trace in traces if trace.verdict(GRADERS[0]).correct is side.right), traces[0])
-        verdict, cues = chosen.verdict(GRADERS[0]), chosen.response_cues
-        judged = {True: "right", False: "wrong", None: "no verdict"}[verdict.correct]
-        judged += f", answer {visible(verdict.answer, 80)}" if verdict.answer else ""
-        number = f"{len(cues)} cue{'' if len(cues) == 1 else 's'}"
-        facts = f"{judged}; {number}, {chosen.length:,} {chosen.run.length_unit}"
-        found.append(ShownTrace(chosen.run.label, chosen.question, facts, chosen.text, cues))
+        found.append(shown_trace(chosen, GRADERS[0]))
     return found
+
+
+def shown_trace(trace: OpenTrace, grader: str, tag: str = "") -> ShownTrace:
+    """A trace as a report shows it: under its run's name after a `tag`, with what `grader` says and its figures."""
+    verdict, cues = trace.verdict(grader), trace.response_cues
+    judged = {True: "right", False: "wrong", None: "no verdict"}[verdict.correct]
+    judged += f", answer {visible(verdict.answer, 80)}" if verdict.answer else ""
+    number = f"{len(cues)} cue{'' if len(cues) == 1 else 's'}"
+    facts = f"{judged}; {number}, {trace.length:,} {trace.run.length_unit}"
+    return ShownTrace(tag + trace.run.label, trace.question, facts, trace.text, cues)
