@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from backend.cli.main import main
-from backend.config import Settings
+from backend.config import ROOT, Settings
 from backend.domain import UserError
 from backend.job import Job, JobState
 from backend.services import Services, build_services
@@ -205,3 +206,59 @@ def test_what_grew_is_what_an_import_reads(services: Services, other: Services, 
     read, grown = ([(str(run.info), run.traces) for run in each.runs.all()] for each in (other, services))
     assert read and sorted(grown) == sorted(read)
     assert "imported" not in imported(services, folder)
+
+
+@pytest.mark.stress
+def test_a_grpo_run_of_trl_is_followed_while_it_trains(settings: Settings, other: Services, tmp_path: Path) -> None:
+    """In another process, on the lab's base: worker and runner are killed on the way, and it equals an import."""
+    folder, lab = tmp_path / "grpo", ROOT / "data/lab/lab-base"
+    folder.mkdir()
+    with bench_on(settings) as bench, build_services(settings) as services:
+        job = watching(bench, folder)
+        bench.start(WORKER)
+        training = subprocess.Popen([sys.executable, "-c", GRPO, str(lab), str(folder)], cwd=tmp_path)
+        lags: list[float] = []
+        try:
+            for step in range(1, 7):
+                whole = until(lambda step=step: written(folder, step), 600)
+                until(lambda step=step: steps(services).get(step))
+                # By the file's own time: on a busy machine this process may look late.
+                lags.append(time.time() - whole)
+                if step == 3:
+                    bench.kill()
+                    bench.start(WORKER)
+        finally:
+            training.wait()
+        print("seconds from a step's file to its run:", [round(lag, 1) for lag in lags])
+        assert training.returncode == 0 and sorted(lags)[len(lags) // 2] < 15
+        bench.jobs.cancel(job.id)
+        bench.wait(job)
+        list(other.imports.run([folder]))
+        assert figures(services) and figures(services) == figures(other)
+        assert imported(services, folder) <= {"present", "skipped", "failed"}
+
+
+GRPO = """
+import sys, torch
+from datasets import Dataset
+from trl import GRPOConfig, GRPOTrainer
+
+def correctness_reward(completions, gold, **_):
+    return [float(f"boxed{{{each}}}" in text[0]["content"]) for text, each in zip(completions, gold)]
+
+torch.set_num_threads(1)
+asked = {"Find x with x * (x + 5) + 24 = 174.": "10", "Find x with x * (x + 12) + 24 = 132.": "6"}
+rows = [{"prompt": [{"role": "user", "content": ask}], "gold": gold} for ask, gold in asked.items()] * 4
+settings = GRPOConfig(output_dir=sys.argv[2], max_steps=6, per_device_train_batch_size=8, num_generations=4,
+    max_completion_length=200, log_completions=True, logging_steps=1, report_to="none", use_cpu=True, bf16=False,
+    gradient_checkpointing=False, save_strategy="no", disable_tqdm=True, seed=3)
+GRPOTrainer(sys.argv[1], [correctness_reward], settings, train_dataset=Dataset.from_list(rows)).train()
+"""
+
+
+def written(folder: Path, step: int) -> float | None:
+    """When the file of a step was written, once it is whole."""
+    for path in folder.rglob(f"completions_*{step}.parquet"):
+        if path.read_bytes()[-4:] == b"PAR1":
+            return path.stat().st_mtime
+    return None

@@ -177,7 +177,7 @@ class _Watch:
     def _figures(self, run: Run) -> str:
         line = SeriesLine(run.info.dataset, run.info.context, ((run.info.step or 0, (run.id,)),))
         [step] = self._series.figures(Series("", (line,)), None, line)
-        words = [f"{run.traces:,} traces"]
+        words = [f"{run.traces:,} trace{'' if run.traces == 1 else 's'}"]
         for key, form, kind in _FIGURES:
             found = step.figures.get(key)
             words.append(form.format(number(found.value if found else None, kind), unit=run.length_unit))

@@ -33,7 +33,7 @@ def _newest(path: Path) -> None:
     if not (job := services().watches.open(path)):
         st.text("The watch has ended; Jobs says why.")
         return
-    if worker_state(needed=True):
+    if services().jobs.worker().alive or worker_state(needed=True):
         st.text(job.message or "Waits for its first look.")
     with st.container(horizontal=True, gap="small"):
         if st.button("Series", icon=":material/show_chart:", type="tertiary"):
