@@ -42,6 +42,7 @@ class Settings:
     query_seconds: int = 30
     roots: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
     logs: str = "text"
     # The address that an app listens on ("": all of the machine's), None on the command line and in a worker. No
     # variable: whoever builds the services of an app says so, and then `roots` bound what its pages may read.
@@ -76,6 +77,7 @@ VARIABLES: Mapping[str, tuple[str, str]] = {
     "SECOND_THOUGHTS_READ_MB": ("read_mb", "memory that looking at a file, or importing it, may take, in MB"),
     "SECOND_THOUGHTS_READ_SECONDS": ("read_seconds", "seconds that looking at one file may take"),
     "SECOND_THOUGHTS_UPLOADS_MB": ("uploads_mb", "MB that all uploads may fill; those of one tab half of it"),
+    "SECOND_THOUGHTS_FORMATS": ("formats", "folders of your own trace formats, separated by commas"),
     "SECOND_THOUGHTS_LOGS": ("logs", "`json`: log lines are JSON objects"),
 }
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Section(StrEnum):
@@ -121,6 +121,14 @@ class SourceRef:
     row: int
 
 
+class WrittenToken(NamedTuple):
+    """A token of a response as a source wrote it down: its text, its log-probability, and what else was likely."""
+
+    text: str
+    logprob: float | None
+    top: tuple[tuple[str, float], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class TraceDraft:
     """One response as an importer or an engine delivers it, before it is graded, matched and stored.
@@ -141,6 +149,7 @@ class TraceDraft:
     verdict: bool | None = None
     # False where chat roles were lost on the way, as in verl's dumps: the question is then a guess out of the prompt.
     roles_known: bool = True
+    logprobs: Sequence[WrittenToken] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -1,8 +1,15 @@
 """The trace formats, in the order in which they are tried on a file's first row.
 
-A new format is a module of formats/ and a line here.
+A new format is a declaration in formats/declared/, or a module of formats/ and a line here.
 """
 
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from backend.domain import ImportProblem
+from backend.exchange.traces.declared_formats import own, shipped
 from backend.exchange.traces.formats import (
     companion,
     evaluation_logs,
@@ -16,11 +23,12 @@ from backend.exchange.traces.formats import (
     paper_chain,
     paper_eval,
     problem_sets,
+    telemetry,
     thip,
     thought_anchors,
     training_rollouts,
-    verl,
 )
+from backend.exchange.traces.row_paths import expand
 from backend.exchange.traces.trace_format import Format
 from backend.import_plan import Row
 
@@ -35,13 +43,8 @@ KNOWN: tuple[Format, ...] = (
     harness.FORMAT,
     thip.FORMAT,
     thought_anchors.FORMAT,
-    verl.FORMAT,
-    training_rollouts.FORMAT,
-    training_rollouts.TRAJECTORIES,
     lm_eval.FORMAT,
-    evaluation_logs.INSPECT,
-    evaluation_logs.EVALSCOPE,
-    evaluation_logs.PROMPTFOO,
+    *shipped({**evaluation_logs.HOOKS, **training_rollouts.HOOKS, **telemetry.HOOKS, **problem_sets.HOOKS}),
     openai_batch.FORMAT,
     generations.FORMAT,
     problem_sets.FORMAT,
@@ -51,26 +54,57 @@ KNOWN: tuple[Format, ...] = (
 _OTHERS: tuple[tuple[frozenset[str], str], ...] = tuple(
     (frozenset(keys.split()), what)
     for keys, what in (
-        ("resourceSpans", "OpenTelemetry spans, not read here; export the chats as JSON Lines"),
-        ("context.span_id", "spans of Phoenix, not read here; export the chats as JSON Lines with a column a part"),
-        ("span_kind context attributes", "spans of Phoenix, not read here; export the chats as JSON Lines"),
-        ("context attributes parent_id", "OpenTelemetry spans, not read here; export the chats as JSON Lines"),
+        ("resourceSpans", "OpenTelemetry spans, none of them of a model"),
+        ("context.span_id", "spans of Phoenix in columns, not read here; export them as JSON Lines"),
         ("eval plan results stats", "the head of an Inspect log; its samples hold the responses"),
         ("eval plan version", "the head of an Inspect log; its samples hold the responses"),
         ("id epoch input target", "a summary of an Inspect log; its samples hold the responses"),
         ("scorer reducer samples", "a summary of an Inspect log; its samples hold the responses"),
-        ("prompt_tokens response_tokens advantage", "token ids without text (open-instruct); decode them first"),
-        ("env task traces", "episodes of verifiers, not read here; its older results.jsonl is"),
         ("prompts providers tests", "the configuration of promptfoo; its results hold the responses"),
         ("model_name dataset_name metrics", "a report of EvalScope; its predictions hold the responses"),
     )
 )
+R = TypeVar("R")
+_LOOKED = 3  # rows at a place: the first may be settings
 _BY_NAME = {each.name: each for each in (*KNOWN, mapped.FORMAT)}
+
+
+_own: list[Path] = []  # folders of a person's own formats
+
+
+def use_formats(folders: Sequence[str]) -> None:
+    """Take the formats of those folders, from now on, before those that come with the app."""
+    _own[:] = [Path(folder).expanduser() for folder in folders]
+
+
+def with_formats(folders: Sequence[str], function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+    """What `function` finds where the formats of those folders are known."""
+    use_formats(folders)
+    return function(*args, **kwargs)
+
+
+def _formats() -> Iterator[Format]:
+    return chain(*(own(folder)[0] for folder in _own), KNOWN)
+
+
+def own_problems() -> Sequence[ImportProblem]:
+    """What can't be used of a person's own formats."""
+    return [problem for folder in _own for problem in own(folder)[1]]
 
 
 def detect(row: Row) -> Format | None:
     """The format of a file, told by the keys of its first row; None where no format has such keys."""
-    return next((each for each in KNOWN if each.matches(row)), None)
+    return next((each for each in _formats() if "" in each.places and each.matches(row)), None)
+
+
+def detect_inside(row: Row) -> tuple[Format, str, Row] | None:
+    """A format whose rows lie inside a row, with their place there and the first of them; None where there is none."""
+    for form in _formats():
+        for place in filter(None, form.places):
+            inner = next(filter(form.matches, islice(expand(row, place), _LOOKED)), None)
+            if inner is not None:
+                return form, place, inner
+    return None
 
 
 def other_kind(row: Row) -> str | None:
@@ -80,4 +114,4 @@ def other_kind(row: Row) -> str | None:
 
 def named(name: str) -> Format:
     """The format of that name. Raises KeyError."""
-    return _BY_NAME[name]
+    return next((each for folder in _own for each in own(folder)[0] if each.name == name), None) or _BY_NAME[name]

@@ -16,10 +16,11 @@ from backend.messages import finish_of
 
 T = TypeVar("T")
 
-# The last of each are those of program judges (AC: accepted, WA: wrong answer) and of Inspect's scorers (C, I).
-_TRUE = {"true", "1", "1.0", "yes", "correct", "right", "pass", "passed", "accepted", "ac", "c"}
+# The last of each are those of program judges (AC: accepted, WA: wrong answer) and of Inspect's scorers (C, I, and N:
+# no answer).
+_TRUE = {"true", "1", "1.0", "yes", "y", "correct", "right", "pass", "passed", "accepted", "ac", "c"}
 _FALSE = {
-    *("false", "0", "0.0", "no", "incorrect", "wrong", "fail", "failed", "rejected", "i"),
+    *("false", "0", "0.0", "no", "incorrect", "wrong", "fail", "failed", "rejected", "i", "n"),
     *("wa", "tle", "mle", "re", "rte", "ce", "ole", "wrong answer", "time limit exceeded", "runtime error"),
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 
-from backend.domain import ImportProblem, SourceRef, TraceDraft, problem_id
+from backend.domain import ImportProblem, ProblemDraft, SourceRef, TraceDraft, problem_id
 from backend.exchange.traces.columns import columns_of
 from backend.exchange.traces.detection import named
 from backend.exchange.traces.row_paths import shortened
@@ -111,8 +111,8 @@ def _drafts(form: Format, row: Row | LeftOut, ref: SourceRef, source: Source, ta
     tally.left.update(each.reason for each in found if isinstance(each, LeftOut))
     for metrics in (each for each in found if isinstance(each, StepMetrics)):
         tally.metrics |= metrics.values
-    if not found:
-        tally.left["no response in it"] += 1
+    if not any(isinstance(each, TraceDraft | ProblemDraft | LeftOut) for each in found):
+        tally.left["what the training reported at its step" if found else "no response in it"] += 1
     for draft in (each for each in drafts if isinstance(each, TraceDraft)):
         tally.tags.update(unknown_markers(draft.text, draft.prompt))
     return drafts

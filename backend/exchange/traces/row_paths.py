@@ -1,6 +1,7 @@
 """Paths into rows: the value a dotted name leads to, the rows inside a row, and the places where rows may lie.
 
-A number in a path is a place in a list, `*` every key of an object, and a list without a number means all its items.
+A number in a path is a place in a list (-1 the last), `*` every key of an object, `/A|B/` every key with A or B in it,
+`#` how long a list is; a list without a number means all its items.
 """
 
 from __future__ import annotations
@@ -37,18 +38,31 @@ def _follow(here: Any, steps: Sequence[str]) -> Any:
     if not steps:
         return here
     if isinstance(here, list):
-        if _is_place(steps[0]):
-            return _follow(here[int(steps[0])], steps[1:]) if int(steps[0]) < len(here) else _MISSING
+        if steps[0] == "#":
+            return [len(item) for item in here] if all(isinstance(item, list) for item in here) else len(here)
+        if _is_place(steps[0]) or steps[0] == "-1":
+            inside = int(steps[0]) < len(here) and bool(here)
+            return _follow(here[int(steps[0])], steps[1:]) if inside else _MISSING
         found = [_follow(item, steps) for item in here]
         # What one item lacks is unknown there; what all lack isn't a column.
         return _MISSING if all(each is _MISSING for each in found) else [None if v is _MISSING else v for v in found]
     if not isinstance(here, dict):
         return _MISSING
+    if steps[0] == "*" or (len(steps[0]) > 2 and steps[0][0] == steps[0][-1] == "/"):
+        keys = [key for key in here if steps[0] == "*" or _named(key, steps[0])]
+        found = [value for key in keys if (value := _follow(here[key], steps[1:])) is not _MISSING]
+        return found or _MISSING
     # A name with dots in it may be a field's own: flattened tables have such, and version numbers in models' names.
     for size in range(len(steps), 0, -1):
         if (name := ".".join(steps[:size])) in here:
             return _follow(here[name], steps[size:])
     return _MISSING
+
+
+def _named(key: str, step: str) -> bool:
+    """Whether `/correct|=acc/` means a key: one with that word in it, or after `=` the word itself."""
+    words, plain = step[1:-1].lower().split("|"), key.lower()
+    return any(plain == word[1:] if word.startswith("=") else word in plain for word in words if word)
 
 
 def _is_place(step: str) -> bool:

@@ -16,7 +16,7 @@ from backend.domain import ImportProblem, RunInfo
 from backend.exchange.traces import fields
 from backend.exchange.traces.columns import FAMILIES
 from backend.exchange.traces.containers.archives import PICKLED
-from backend.exchange.traces.detection import detect, other_kind
+from backend.exchange.traces.detection import detect, other_kind, own_problems
 from backend.exchange.traces.file_growth import remembered
 from backend.exchange.traces.formats import mapped
 from backend.exchange.traces.input_files import describe_file, open_regular
@@ -31,6 +31,7 @@ from backend.exchange.traces.source_names import (
     is_numbered,
     joined,
     shard_name,
+    with_step,
     with_training,
 )
 from backend.exchange.traces.tables import Arm, GuessedTable, arms_in, guessed, head, of_known_format
@@ -71,6 +72,7 @@ def scan(paths: Sequence[Path], base: Path | None = None, scratch: Path | None =
     plan = ImportPlan([], [], [])
     founds = list(_walked(paths, base, scratch, _look, plan))
     _settle(founds, plan)
+    plan.failed.extend(own_problems())
     plan.skipped.sort(key=lambda skipped: skipped.file)
     return plan
 
@@ -349,6 +351,7 @@ def _info(
     else:
         info = form.describe(found, key)
     info = with_training(replace(info, format=form.name, source=info.source or found.shown), found.folders)
+    info = with_step(info, found.names)
     # Problems have no model, sampling or context, whatever the format guessed.
     if kind is SourceKind.PROBLEMS:
         return RunInfo("", info.dataset, format=info.format, source=info.source, note=info.note)

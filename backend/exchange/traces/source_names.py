@@ -52,6 +52,9 @@ _WRAPPED = (
     re.compile(rf"(?P<name>.*[a-z].*)[-_]{_HOLDS}", re.IGNORECASE),
 )
 _SHARD = re.compile(r"(?P<name>.+)-\d{5}-of-\d{5}")
+_STEPS = r"(?:global[-_]?step|step|iteration|iter|checkpoint|ckpt)[-_]?(?P<step>\d+)"
+_STEP_PART = re.compile(_STEPS, re.IGNORECASE)
+_STEP_END = re.compile(rf"(?:^|[-_.]){_STEPS}(?=\.[a-z.]+$|$)", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?:[a-z]+[-_])?\d+", re.IGNORECASE)
 UNNAMED = "the model is not named in the source: the file's name stands in for it"
 # Folders that tell a trained model from the one it came from, where both have the same name.
@@ -82,7 +85,9 @@ def model_label(parts: Sequence[str]) -> tuple[str, str]:
 
 
 def hub_name(part: str) -> str:
-    """`org/name` for the spellings that folders have of it (`org__name`, `models--org--name`); else as given."""
+    """`org/name` for the spellings that folders have of it (`org__name`, `models--org--name`); of a path its end."""
+    if part.startswith(("/", "./", "../", "~/")):
+        return " · ".join(filter(None, model_label(part.split("/"))))
     found = _HUB.fullmatch(part)
     return f"{found['owner']}/{found['name']}" if found else part
 
@@ -168,6 +173,20 @@ def with_training(info: RunInfo, folders: Sequence[str]) -> RunInfo:
     if word is None or own & _TRAINED:
         return info
     return replace(info, model=f"{info.model} · {word}", parent=info.model, variant=word)
+
+
+def with_step(info: RunInfo, names: Sequence[str]) -> RunInfo:
+    """The run as a step of a series, where nothing in its file says so and a folder or the file's name does.
+
+    `run7/checkpoint-240/` is step 240 of "run7"; `rollouts_step_20.jsonl` step 20 of what else its name says.
+    """
+    if info.step is not None or info.series or not names:
+        return info
+    found = next(filter(None, map(_STEP_PART.fullmatch, reversed(names[:-1]))), None) or _STEP_END.search(names[-1])
+    if found is None or len(found["step"]) > 12:
+        return info
+    series = info.model.replace(f" · {found[0]}", "").removesuffix(found[0]) or info.model
+    return replace(info, series=series, step=int(found["step"]))
 
 
 def joined(*notes: str) -> str:

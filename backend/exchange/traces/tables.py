@@ -14,7 +14,7 @@ from pathlib import Path
 
 from backend.domain import ImportProblem, UserError, visible
 from backend.exchange.traces.columns import arms_of, columns_of, guess_mapping, holds_traces, left_over, with_use
-from backend.exchange.traces.detection import detect
+from backend.exchange.traces.detection import detect, detect_inside
 from backend.exchange.traces.input_files import shown_name, stamped_file
 from backend.exchange.traces.paths import WalkedFile, walk
 from backend.exchange.traces.row_paths import expand, flat, optional_value, places, shortened
@@ -77,11 +77,14 @@ def of_known_format(found: ScannedFile) -> tuple[ScannedFile, Format | None, Gue
     """The file's format, looked for at every place inside a file of one object: many tools put rows in an envelope."""
     if form := detect(found.row):
         return found, form, None
+    if known := detect_inside(found.row):
+        form, place, row = known
+        return replace(found, row=row), form, GuessedTable(((ColumnMapping(rows=place), ""),))
     inside = places([found.row])
     if not inside or len(head(found, None, 2)) > 1:
         return found, None, None
     for place in islice(inside, _MOST_PLACES):
-        row = next(iter(expand(found.row, place)), None)
+        row = next(iter(expand(found.row, place)), {})
         # Formats that read their files in their own way know nothing of places inside them.
         if row and (form := detect(row)) and form.rows is None:
             return replace(found, row=row), form, GuessedTable(((ColumnMapping(rows=place), ""),))

@@ -85,5 +85,7 @@ class Format:
     beside: Callable[[ScannedFile, Sequence[ScannedFile]], str | None] | None = None
     # Reads a source whose rows span several files.
     rows: Callable[[Source, Advance], Iterator[tuple[Row, SourceRef]]] | None = None
+    # Where its rows may lie inside a file's own, as ColumnMapping.rows says it; "" is the file's own.
+    places: tuple[str, ...] = ("",)
     # Rows number their own samples.
     explicit: bool = False

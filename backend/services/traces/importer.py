@@ -19,6 +19,7 @@ from backend.domain import (
     UserError,
     visible,
 )
+from backend.exchange.traces.detection import use_formats, with_formats
 from backend.exchange.traces.read import preview
 from backend.exchange.traces.scan import scan, scan_as
 from backend.exchange.traces.tables import view
@@ -69,10 +70,11 @@ class ImportService:
     def _asked(self, paths: Sequence[Path], function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What `function` finds in the files below `paths`: read once, for as long as they stay as they are."""
         # A page asks the same at every click.
-        key, state = repr((function.__qualname__, args, kwargs)), _stamps(paths)
+        key, state = repr((function.__qualname__, args, kwargs)), _stamps([*paths, *map(Path, self._settings.formats)])
         held = self._known.pop(key, None)
         if held is None or held[0] != state:
-            held = (state, self._readers.call(function, *args, **kwargs))
+            found = self._readers.call(with_formats, self._settings.formats, function, *args, **kwargs)  # type: ignore[arg-type]
+            held = (state, found)
         self._known[key] = held
         for oldest in list(self._known)[:-_MOST_KNOWN]:
             self._known.pop(oldest, None)
@@ -224,6 +226,7 @@ def import_here(
     tell: Callable[[ImportOutcome | Step], None],
 ) -> None:
     """Import sources in this process, whatever memory they take; `tell` gets steps of progress, and an outcome each."""
+    use_formats(settings.formats)
     counter = FileTokenizer(tokenizer) if tokenizer else None
     with closing(Store(settings)) as store, GraderPool(settings.graders) as graders:
         lexicons = LexiconService(store, settings.lexicons, PeopleService(store, settings))

@@ -5,10 +5,12 @@ Owns the order of a run's traces and when a part is closed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import Any
 
 from backend.domain import ImportProblem, Run, RunInfo, TraceDraft, UserError, bare_question, problem_id, visible
-from backend.engines.protocol import Token
+from backend.engines.protocol import Alternative, Token
+from backend.exchange.traces.drafting import placed
 from backend.grading.verdicts import Verdicts
 from backend.lexicon.loops import find_loops
 from backend.store import Store
@@ -46,6 +48,15 @@ def token_row(trace: str, run: str, scored: Scored) -> dict[str, Any]:
         "entropies": [token.entropy for token in scored.tokens],
         "top": [[{"text": a.text, "logprob": a.logprob} for a in token.top] for token in scored.tokens],
     }
+
+
+def _written(draft: TraceDraft, info: RunInfo) -> Scored | None:
+    """The log-probabilities that a draft's source wrote down, where they are those of the response's own tokens."""
+    tokens = [
+        Token(start, end, logprob=token.logprob, top=tuple(starmap(Alternative, token.top)))
+        for start, end, token in placed(draft.logprobs, draft.text)
+    ]
+    return Scored(info.model, info.context.value, True, tokens) if tokens else None
 
 
 class RunBuilder:
@@ -99,7 +110,7 @@ class RunBuilder:
         self._all_tokens &= row["tokens"] is not None
         self._traces.add(row)
         self._cues.add(names, draft.prompt, draft.text, sections, loops)
-        if scored:
+        if scored := scored or _written(draft, self._info):
             self._tokens.append(token_row(names["trace_id"], self._id, scored))
         self._order.append((ordinal, draft.sample, number))
         self.count += 1

@@ -41,6 +41,16 @@ KEYS = (
     *("metrics", "logs", "expected", "doc", "doc_id", "resps", "filtered_resps", "filter", "arguments", "gen_args_0"),
     *("epoch", "scores", "eval", "output", "index", "model_output", "sample_score", "promptIdx", "testIdx", "provider"),
     *("vars", "success", "failureReason", "results", "completions", "text", "result", "params", "key", "candidates"),
+    *(
+        "origin_prediction",
+        "details",
+        "generation",
+        "attributes",
+        "gen_ai.input.messages",
+        "nodes",
+        "sampled",
+        "parent",
+    ),
     *("question_id", "model_answers", "tokens", "verdict", "thinking", "data_source", "value", "from", "example_id"),
 )
 texts = st.sampled_from(
@@ -111,6 +121,7 @@ def test_any_envelope_is_accounted_for_or_refused(head: dict[str, Any], found: l
 
 
 SIGNATURES: dict[str, tuple[str, ...]] = {
+    "Second Thoughts export": ("trace_id", "run_id", "problem_ordinal", "text_sha256", "cues"),
     "paper chained hints": ("conditioning_solution", "responses", "question"),
     "paper collected answers": ("correct_solutions", "question"),
     "paper evaluation": ("generated_responses", "response_token_lengths", "question"),
@@ -129,12 +140,27 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "Hugging Face generations": ("problem", "generations"),
     "problem set": ("prompt", "reward_model"),
     "OpenAI chat": ("messages",),
+    "lighteval": ("doc", "model_response", "metric"),
+    "OpenCompass": ("origin_prompt", "prediction", "gold"),
+    "NeMo-Skills": ("generation", "predicted_answer", "problem"),
+    "SkyThought": ("input_conversation", "responses", "problem"),
+    "OpenAI evals": ("spec", "type", "data", "sample_id"),
+    "simple-evals": ("convos", "htmls", "score"),
+    "OpenTelemetry spans": ("attributes", "traceId", "resource", "events"),
+    "vLLM bench": ("generated_texts", "input_lens", "output_lens"),
+    "MATH problems": ("problem", "level", "solution"),
+    "tinker rollout summaries": ("group_idx", "traj_idx", "steps"),
+    "verifiers episodes": ("nodes", "agent", "rewards", "traces"),
+    "verifiers results": ("example_id", "completion", "reward", "prompt"),
+    "open-instruct": ("prompt_tokens", "response_tokens", "reward"),
+    "Trackio": ("run_name", "step", "trackio", "messages", "metrics"),
+    "Trackio sessions": ("type", "trackio", "message"),
 }
 
 
 @pytest.mark.parametrize("form", [form.name for form in KNOWN])
 @settings(
-    max_examples=int(__import__("os").environ.get("N", "30")),
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -11,8 +11,9 @@ from backend.domain import RunInfo, Sampling, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.chat_prompts import question_of
 from backend.exchange.traces.input_files import shown_name
+from backend.exchange.traces.row_paths import object_at
 from backend.exchange.traces.rows import load_object, rows_of
-from backend.exchange.traces.source_names import dataset_label, from_file, model_label
+from backend.exchange.traces.source_names import dataset_label, from_file, joined, model_label
 from backend.exchange.traces.trace_format import Advance, Format, LeftOut, ScannedFile
 from backend.import_plan import Row, Source
 
@@ -31,23 +32,31 @@ def _describe(found: ScannedFile, _: str) -> RunInfo:
     settings = _generation(found.row)
     # Without sampling the harness decodes greedily, whatever the temperature says.
     temperature = 0.0 if settings.get("do_sample") is False else _number(settings.get("temperature"))
+    results, task = _results(found), named["task"] if named else ""
+    name = results.get("model_name")
+    # A local checkpoint is named by its path.
+    model = name if not isinstance(name, str) or name.count("/") == 1 else name.rstrip("/").rpartition("/")[2]
+    shots = object_at(results, "n-shot").get(task)
+    cut = "think_end_token" in str(object_at(results, "config").get("model_args"))
     return RunInfo(
-        _model(found) or model_label(found.folders)[0] or found.stem,
-        dataset_label(named["task"]) if named else from_file(found)[1],
+        model or model_label(found.folders)[0] or found.stem,
+        dataset_label(task) if named else from_file(found)[1],
         sampling=Sampling(temperature, max_tokens=fields.count(settings.get("max_gen_toks"), "max_gen_toks")),
-        note="verdicts: those of the flexible filter, or else of the first",
+        note=joined(
+            "verdicts: those of the flexible filter, or else of the first",
+            f"{shots} examples before the question" if shots else "",
+            "the harness cut the thinking out (think_end_token): its words aren't in the file" if cut else "",
+        ),
     )
 
 
-def _model(found: ScannedFile) -> str:
-    """The model that the results beside the samples name; "" where none lie there."""
-    for path in sorted(found.path.parent.glob("results_*.json")):
-        results = load_object(path, shown_name(path))
-        name = results.get("model_name")
-        if isinstance(name, str) and name:
-            # A local checkpoint is named by its path.
-            return name if name.count("/") == 1 else name.rstrip("/").rpartition("/")[2]
-    return ""
+def _results(found: ScannedFile) -> Row:
+    """The results beside the samples that name their model; {} where none lie there."""
+    # Several evaluations of a model may lie in one folder: those of the same time belong together.
+    time = found.stem.rpartition("_")[2]
+    paths = sorted(found.path.parent.glob("results_*.json"), key=lambda path: (time not in path.name, path.name))
+    every = (load_object(path, shown_name(path)) for path in paths)
+    return next((results for results in every if results.get("model_name")), {})
 
 
 def _generation(row: Row) -> Row:

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.domain import RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
-from backend.exchange.traces.formats.openai_chat import asked, turns_of
+from backend.exchange.traces.chat_prompts import asked, turns_of
 from backend.exchange.traces.input_files import describe_file
 from backend.exchange.traces.rows import rows_of
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file, joined

@@ -1,14 +1,18 @@
-"""Problem sets in verl's schema: `prompt`, `reward_model`, `extra_info`, as nested columns or as JSON strings."""
+"""Problem sets in verl's schema: `prompt`, `reward_model`, `extra_info`, as nested columns or as JSON strings.
+
+Owns the gold answers of MATH too, which stand in the box of a solution.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
 from backend.domain import ProblemDraft, RunInfo, SourceRef, bare_question
 from backend.exchange.traces import fields
-from backend.exchange.traces.formats.openai_chat import asked, turns_of
+from backend.exchange.traces.chat_prompts import asked, turns_of
 from backend.exchange.traces.json_text import parse, type_name
 from backend.exchange.traces.source_names import dataset_label, from_file, shard_name
 from backend.exchange.traces.trace_format import Format, RowError, ScannedFile
+from backend.grading.countdown import boxed
 from backend.import_plan import Row, Source, SourceKind
 
 
@@ -50,3 +54,6 @@ def _unpacked(row: Row, key: str) -> Any:
 
 
 FORMAT = Format("problem set", _matches, _describe, _drafts, kind=SourceKind.PROBLEMS)
+HOOKS: dict[str, dict[str, Any]] = {
+    "MATH problems": {"prepare": lambda row: [{**row, "boxed": boxed(str(row.get("solution") or ""))[0]}]}
+}

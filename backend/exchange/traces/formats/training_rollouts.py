@@ -1,109 +1,88 @@
-"""Rollouts of trainings: TRL's completions (`completions_00010.parquet`) and tinker-cookbook's trajectories."""
+"""What no declaration can say of trainers' rollouts: graphs of messages, token ids, Trackio's files of one trace."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
-from backend.domain import Finish, RunInfo, SourceRef, TraceDraft
+from backend.domain import SourceRef
 from backend.exchange.traces import fields
-from backend.exchange.traces.chat_prompts import question_of
-from backend.exchange.traces.formats.openai_chat import asked, last_turn, response_of, turns_of
-from backend.exchange.traces.row_paths import is_messages, object_at
-from backend.exchange.traces.source_names import dataset_label, from_file, joined
-from backend.exchange.traces.trace_format import Format, LeftOut, ScannedFile
+from backend.exchange.traces.row_paths import object_at
+from backend.exchange.traces.rows import rows_of
+from backend.exchange.traces.trace_format import Advance, LeftOut, RowError
 from backend.import_plan import Row, Source
 
-_NO_NAME = "the model is not named in the source: the folder's name stands in for it"
-_GOLD = ("gold", "answer", "ground_truth", "solution", "target", "gold_answer")
-_RIGHT = re.compile(r"correct|accura|exact|verif", re.IGNORECASE)
-# What decoding leaves at the end of a response whose special tokens are kept.
-_END = re.compile(r"<\|(?:im_end|eot_id|endoftext|end_of_text|end)\|>\s*\Z")
+_TOKENIZER = "tokenizer.json"
 
 
-def _matches(row: Row) -> bool:
-    rewards = "advantage" in row or any("reward" in key for key in row)
-    return {"step", "prompt", "completion"} <= row.keys() and rewards
+def _episode(row: Row) -> Iterator[Row]:
+    """A trace of verifiers with its messages in order: the branch that ends in what was sampled last."""
+    found = row.get("nodes")
+    nodes = [node if isinstance(node, dict) else {} for node in found] if isinstance(found, list) else []
+    sampled = [place for place, node in enumerate(nodes) if node.get("sampled")]
+    place: Any = sampled[-1] if sampled else None
+    messages: list[Any] = []
+    met: set[int] = set()
+    while isinstance(place, int) and 0 <= place < len(nodes) and place not in met:
+        met.add(place)
+        message = nodes[place].get("message")
+        messages.insert(0, message)
+        place = nodes[place].get("parent")
+    inner = [node.get("parent") for node in nodes]
+    branches = sum(place not in inner for place in sampled)
+    yield {**row, "messages": messages, **({"branches": branches} if branches > 1 else {})}
 
 
-def _step(row: Row) -> str:
-    step = fields.as_text(row.get("step"), "step")
-    return f"step {step}" if step else ""
+def _decoded(source: Source, advance: Advance) -> Iterator[tuple[Row, SourceRef]]:
+    """Rows of token ids with their texts, where the tokenizer lies beside them."""
+    for file in source.files:
+        path = file.path.with_name(_TOKENIZER)
+        tokenizer = _tokenizer(path, path.stat().st_mtime_ns) if path.is_file() else None
+        for number, row in rows_of(file, advance):
+            texts = {
+                f"{part}_text": tokenizer.decode(_ids(row, part), skip_special_tokens=part == "response")
+                for part in ("prompt", "response")
+                if tokenizer
+            }
+            reward = row.get("reward")
+            # Ten points are for the right answer; others are for form and length.
+            right = {"right": reward == 10} if reward in (0, 10) else {}
+            yield {**row, **texts, **right}, SourceRef(file.shown, file.sha256, number)
 
 
-def _describe(found: ScannedFile, step: str) -> RunInfo:
-    series, number = from_file(found)[0], step.removeprefix("step ")
-    model = " · ".join(filter(None, (series, step)))
-    note = joined("rollouts of a training; its rewards are kept with each trace", _NO_NAME)
-    found_step = int(number) if number.isdecimal() else None
-    in_series = series if found_step is not None else None
-    return RunInfo(model, "training rollouts", variant=step or None, note=note, series=in_series, step=found_step)
+@lru_cache(4)
+def _tokenizer(path: Path, modified: int) -> Any:
+    from tokenizers import Tokenizer  # noqa: PLC0415 - heavy, and rarely needed
+
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare ones
+        raise RowError(f"the {_TOKENIZER} beside it can't be read ({str(error)[:80]})") from None
 
 
-def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:
-    prompt, text = row["prompt"], row["completion"]
-    if text is None:
-        yield LeftOut("no response in 'completion'")
-        return
-    earlier: list[Row] = []
-    if not isinstance(text, str):
-        found = last_turn(turns_of(text, "completion"))
-        if found is None:
-            yield LeftOut("no message of the assistant in 'completion'")
-            return
-        text, earlier = response_of(found.turn), found.before
-    gold = fields.first_named(row, _GOLD)
-    if is_messages(prompt):
-        question, prompt = asked([*turns_of(prompt, "prompt"), *earlier])
-    else:
-        prompt = fields.text(row, "prompt")
-        question = question_of(prompt)
-    yield TraceDraft(
-        question,
-        text,
-        ref,
-        gold=fields.written(row.get(gold), gold),
-        prompt=prompt,
-        verdict=_verdict(row),
-        extra=fields.rest(row, ("prompt", "completion", gold)),
-    )
+def _ids(row: Row, part: str) -> list[int]:
+    ids = row.get(f"{part}_tokens")
+    if not isinstance(ids, list) or not all(isinstance(each, int) and 0 <= each < 2**31 for each in ids):
+        raise RowError(f"'{part}_tokens' should be a list of token ids")
+    return ids
 
 
-def _verdict(values: Row) -> bool | None:
-    """The reward of exactly 0 or 1 whose name says that it is for the right answer; others are for form or length."""
-    named = (fields.zero_or_one(value) for name, value in values.items() if _RIGHT.search(name))
-    return next((verdict for verdict in named if verdict is not None), None)
+def _session(source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, SourceRef]]:
+    """A trace out of each file: its first line says whose it is, each other one holds a message."""
+    for file in source.files:
+        head, messages, first = {}, [], SourceRef(file.shown, file.sha256, 1)
+        for number, row in rows_of(file, advance):
+            if row.get("type") == "session":
+                head = row
+                continue
+            if isinstance(row.get("message"), dict):
+                messages.append(row["message"])
+            yield LeftOut("a message, read with its session"), SourceRef(file.shown, file.sha256, number)
+        yield {**fields.rest(head, ("trackio",)), **object_at(head, "trackio"), "messages": messages}, first
 
 
-def _describe_trajectory(found: ScannedFile, _: str) -> RunInfo:
-    named = fields.optional_text(found.row, "benchmark")
-    # The innermost folder is the benchmark's.
-    model, dataset = from_file(replace(found, names=tuple(part for part in found.names if part != named)))
-    return RunInfo(model, dataset_label(named or dataset), note=_NO_NAME)
-
-
-def _trajectory(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | LeftOut]:
-    found = last_turn(turns_of(row["turns"], "turns") if row["turns"] else [])
-    if found is None:
-        yield LeftOut("the sample failed" if row.get("error") else "no message of the assistant")
-        return
-    logs, metrics = object_at(row, "logs"), object_at(row, "metrics")
-    question, prompt = asked(found.before)
-    verdict = fields.zero_or_one(row.get("reward"))
-    yield TraceDraft(
-        question_of(question),
-        _END.sub("", response_of(found.turn)),
-        ref,
-        gold=fields.written(logs.get("expected"), "logs.expected"),
-        prompt=prompt,
-        tokens=fields.lenient(fields.count, found.turn.get("token_count")),
-        finish=Finish.LENGTH if metrics.get("truncated") == 1 else Finish.UNKNOWN,
-        answer=fields.written(logs.get("extracted"), "logs.extracted") or None,
-        verdict=_verdict(metrics) if verdict is None else verdict,
-        extra=fields.rest(row, ("turns",)),
-    )
-
-
-FORMAT = Format("TRL completions", _matches, _describe, _drafts, split=_step)
-TRAJECTORIES = Format(
-    "tinker trajectories", lambda row: {"turns", "reward"} <= row.keys(), _describe_trajectory, _trajectory
-)
+HOOKS: dict[str, dict[str, Any]] = {
+    "verifiers episodes": {"prepare": _episode},
+    "open-instruct": {"rows": _decoded},
+    "Trackio sessions": {"rows": _session, "group": lambda found: str(found.path.parent)},
+}
