@@ -9,6 +9,8 @@ import pytest
 
 from backend.cli.main import verbs
 from backend.config import VARIABLES
+from backend.exchange.traces.detection import KNOWN
+from backend.exchange.traces.formats import mapped
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,6 +35,23 @@ def test_the_first_readme_is_short() -> None:
 def test_every_setting_is_named_with_its_meaning() -> None:
     for name, (_, meaning) in VARIABLES.items():
         assert f"`{name}` | {meaning}" in REFERENCE
+
+
+def first_column(document: str, heading: str) -> list[str]:
+    """The first cells of the table whose heading begins so."""
+    table = document[document.index(f"| {heading} |") :].partition("\n\n")[0]
+    return [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+
+
+def test_the_tables_of_formats_name_every_one_and_no_other() -> None:
+    known = {each.name for each in (*KNOWN, mapped.FORMAT)}
+    assert sorted(first_column(REFERENCE, "format")) == sorted(known)
+    tools = [name for cell in first_column(README, "written by") for name in cell.split(", ")]
+    long = REFERENCE[REFERENCE.index("| format |") :].partition("\n\n")[0].lower()
+    for name in tools:
+        assert name.removeprefix("the ").removeprefix("its ").removesuffix("s").lower() in long, name
+    for form in known:
+        assert form.split()[0].lower() in " ".join(tools).lower(), form
 
 
 def test_every_verb_is_named() -> None:

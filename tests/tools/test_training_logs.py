@@ -1,4 +1,4 @@
-"""TRL trains the lab's base for two steps; what we read of its completions is what it says of them."""
+"""TRL trains the lab's base and reports to Trackio, a loop logs traces by Trackio: what we read of both is what they say."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ def steps(services: Services, path: Path) -> list[Run]:
     for outcome in take(services, path):
         assert outcome.state in ("imported", "skipped"), outcome
     return sorted(services.runs.all(), key=lambda run: run.info.step or 0)
+
+
+def metric(run: Run, name: str) -> float:
+    """What the training reported under a name, whatever stands before it."""
+    (found,) = [value for key, value in run.info.metrics.items() if key == name or key.endswith(f"/{name}")]
+    return found
 
 
 def as_said(runs: list[Run], opened: Opened, services: Services, said: dict[str, Any]) -> None:
@@ -56,3 +62,33 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 def test_completions_of_trl(services: Services, opened: Opened, training: tuple[Path, dict[str, Any]]) -> None:
     folder, said = training
     as_said(steps(services, folder / "lab-grpo"), opened, services, said)
+
+
+def test_a_training_of_trl_in_trackio(
+    services: Services, opened: Opened, training: tuple[Path, dict[str, Any]]
+) -> None:
+    folder, said = training
+    runs = steps(services, folder / "trackio" / "field.db")
+    as_said(runs, opened, services, said)
+    for run, log in zip(runs, said["log"], strict=False):
+        assert run.info.series == "lab-grpo" and run.info.model.startswith("lab-")
+        # Trackio counts reports, TRL steps: what was reported belongs to the step that TRL names.
+        for name in ("entropy", "loss", "rewards/brevity_reward/mean"):
+            assert metric(run, name) == pytest.approx(log[name])
+
+
+@pytest.mark.parametrize("what", ["trackio/sums.db", "trackio/traces"])
+def test_traces_of_trackio(services: Services, tmp_path: Path, opened: Opened, what: str) -> None:
+    said = json.loads(run_tool(tmp_path, "trackio", WRITERS / "trackio_traces.py").splitlines()[-1])
+    runs = steps(services, tmp_path / what)
+    assert [(run.info.step, run.info.series) for run in runs] == [(0, "seed-0"), (10, "seed-0")]
+    for run in runs:
+        rollouts = {rollout["question"]: rollout for rollout in said if rollout["step"] == run.info.step}
+        for trace in opened(run.id):
+            rollout = rollouts.pop(trace.question)
+            assert trace.text == f"<think>{rollout['thinking']}</think>{rollout['text']}"
+            assert (trace.gold, trace.verdict("file").correct) == (rollout["gold"], bool(rollout["reward"]))
+        assert not rollouts
+        if what.endswith(".db"):
+            assert run.info.model.startswith("ant-8B") and run.info.metrics["loss"] == 0.25
+            assert run.info.metrics["entropy"] == 1.5 - (run.info.step or 0) / 20
