@@ -13,7 +13,7 @@ from backend.exchange.traces.trace_format import RowError
 from backend.import_plan import Row
 from backend.messages import Composed, MessageError, PieceKind, compose, pieces_of
 
-# Roles of ShareGPT, of its variants, of Gemini and of OpenAI's newer models.
+# Roles of ShareGPT and OpenCompass (in capitals), of Gemini and of OpenAI's newer models.
 _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "developer": "system"}
 
 # Where a user's turn begins in the templates of Qwen, Llama, DeepSeek, Gemma, Mistral, Phi and gpt-oss.
@@ -51,8 +51,8 @@ def turns_of(value: Any, name: str) -> list[Row]:
         role = turn.get("role", turn.get("from"))
         if not isinstance(role, str):
             raise RowError(f"message {place} of '{name}' has no role")
-        content = turn["value"] if "value" in turn and "content" not in turn else turn.get("content")
-        turns.append({**turn, "role": _ROLES.get(role, role), "content": content})
+        content = next((turn[key] for key in ("content", "value", "prompt") if key in turn), None)
+        turns.append({**turn, "role": _ROLES.get(role.lower(), role), "content": content})
     return turns
 
 

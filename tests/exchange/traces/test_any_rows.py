@@ -121,6 +121,7 @@ def test_any_envelope_is_accounted_for_or_refused(head: dict[str, Any], found: l
 
 
 SIGNATURES: dict[str, tuple[str, ...]] = {
+    "flight recorder": ("series", "step", "kind", "session", "prompt", "response"),
     "Second Thoughts export": ("trace_id", "run_id", "problem_ordinal", "text_sha256", "cues"),
     "paper chained hints": ("conditioning_solution", "responses", "question"),
     "paper collected answers": ("correct_solutions", "question"),

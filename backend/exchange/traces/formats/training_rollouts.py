@@ -44,7 +44,9 @@ def _decoded(source: Source, advance: Advance) -> Iterator[tuple[Row, SourceRef]
                 for part in ("prompt", "response")
                 if tokenizer
             }
-            reward = row.get("reward")
+            truth, reward = row.get("ground_truth"), row.get("reward")
+            if tokenizer and isinstance(truth, list) and truth and all(isinstance(each, int) for each in truth):
+                texts["ground_truth"] = tokenizer.decode(_ids({"truth_tokens": truth}, "truth"))
             # Ten points are for the right answer; others are for form and length.
             right = {"right": reward == 10} if reward in (0, 10) else {}
             yield {**row, **texts, **right}, SourceRef(file.shown, file.sha256, number)
@@ -81,7 +83,22 @@ def _session(source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, 
         yield {**fields.rest(head, ("trackio",)), **object_at(head, "trackio"), "messages": messages}, first
 
 
+def _last_sessions(source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, SourceRef]]:
+    """A recorder's lines; of a step that a resumed training came to again the later traces alone."""
+    for file in source.files:
+        lines = ((str(row.get("step")), str(row.get("dataset")), row) for _, row in rows_of(file))
+        last = {(step, of): row.get("session") for step, of, row in lines if row.get("kind") == "trace"}
+        for number, row in rows_of(file, advance):
+            place = (str(row.get("step")), str(row.get("dataset")))
+            late = row.get("kind") != "trace" or row.get("session") == last[place]
+            yield (
+                row if late else LeftOut("the training was resumed and came to the step again"),
+                SourceRef(file.shown, file.sha256, number),
+            )
+
+
 HOOKS: dict[str, dict[str, Any]] = {
+    "flight recorder": {"rows": _last_sessions},
     "verifiers episodes": {"prepare": _episode},
     "open-instruct": {"rows": _decoded},
     "Trackio sessions": {"rows": _session, "group": lambda found: str(found.path.parent)},
