@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from backend.config import Settings
@@ -162,3 +163,18 @@ def test_looking_costs_nothing_while_nothing_changes(store: Store, monkeypatch: 
     fill(store, "bb")
     store.queries.page(ALL)
     assert {path.split("/")[1] for path in looked} == {"bb"}
+
+
+@pytest.mark.parametrize("kind", ["traces", "counts"])
+def test_a_part_of_an_earlier_release_is_whole(settings: Settings, kind: str) -> None:
+    store = Store(settings)
+    fill(store, "aa")
+    path = path_of(store, "aa", kind)
+    later = ["distinct_words", "closing", "loop_chars", "loop_n"]
+    old = pq.read_table(path)
+    pq.write_table(old.drop_columns([name for name in later if name in old.column_names]), path)
+    [part] = [part._replace(bytes=path.stat().st_size, sha256=None) for part in store.ledger.parts(kind, ["aa"])]
+    assert fault(store.folder, part) == ""
+    pq.write_table(old.drop_columns(["run_id"]), path)
+    assert fault(store.folder, part._replace(bytes=path.stat().st_size)) == OTHER_COLUMNS
+    store.close()

@@ -22,6 +22,9 @@ def ticked_runs(ticked: Sequence[Run]) -> None:
             st.switch_page("browse.py", query_params={"run": [run_labels()[run] for run in ids]})
         if st.button("Compare", icon=":material/compare:", disabled=not compared):
             st.switch_page("compare.py", query_params={"runs": compared})
+        series = list(dict.fromkeys(run.info.series for run in ticked if run.info.series))
+        if st.button("Series", icon=":material/show_chart:", disabled=not series):
+            st.switch_page("series.py", query_params={"series": series[:4]})
         if st.button("Overview", icon=":material/dashboard:"):
             st.switch_page("overview.py")
         if st.button("Delete", icon=":material/delete:", disabled=not ids):
