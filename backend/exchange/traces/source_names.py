@@ -162,17 +162,23 @@ def _dataset(stem: str, folders: Sequence[str], model: str) -> str:
 def with_training(info: RunInfo, folders: Sequence[str]) -> RunInfo:
     """The run named apart from its base's, where a folder beside the model's says that it was trained.
 
-    `sft/Qwen2.5-7B/` beside `base/Qwen2.5-7B/` is "Qwen2.5-7B · sft", trained from "Qwen2.5-7B".
+    `sft/Qwen2.5-7B/` beside `base/Qwen2.5-7B/` is "Qwen2.5-7B · sft", trained from "Qwen2.5-7B"; the steps of `exp/sdpo/`
+    and of `exp/grpo/` are two series.
     """
-    places = [place for place, part in enumerate(folders) if part in (info.model, info.model.replace("/", "__"))]
-    if info.parent or info.variant or not places:
+    named = info.series or info.model
+    places = [place for place, part in enumerate(folders) if part in (named, named.replace("/", "__"))]
+    if info.parent or (info.variant and not info.series) or not places:
         return info
-    beside = [*folders[places[-1] + 1 :][:1], *folders[: places[-1]][-1:]]
+    below = folders[places[-1] + 1 :]
+    beside = [*(below if info.series else below[:1]), *folders[: places[-1]][-1:]]
     word = next((part for part in beside if part.lower() in _TRAINED), None)
-    own = set(re.split(r"[^a-z0-9]+", info.model.lower()))
+    own = set(re.split(r"[^a-z0-9]+", named.lower()))
     if word is None or own & _TRAINED:
         return info
-    return replace(info, model=f"{info.model} · {word}", parent=info.model, variant=word)
+    told = f"{named} · {word}"
+    if info.series:
+        return replace(info, model=info.model.replace(named, told, 1), series=told)
+    return replace(info, model=told, parent=info.model, variant=word)
 
 
 def with_step(info: RunInfo, names: Sequence[str]) -> RunInfo:
