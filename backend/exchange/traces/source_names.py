@@ -162,8 +162,8 @@ def _dataset(stem: str, folders: Sequence[str], model: str) -> str:
 def with_training(info: RunInfo, folders: Sequence[str]) -> RunInfo:
     """The run named apart from its base's, where a folder beside the model's says that it was trained.
 
-    `sft/Qwen2.5-7B/` beside `base/Qwen2.5-7B/` is "Qwen2.5-7B · sft", trained from "Qwen2.5-7B"; the steps of `exp/sdpo/`
-    and of `exp/grpo/` are two series.
+    `sft/Qwen2.5-7B/` beside `base/Qwen2.5-7B/` is "Qwen2.5-7B · sft", trained from "Qwen2.5-7B"; the steps of
+    `exp/sdpo/` and of `exp/grpo/` are two series.
     """
     named = info.series or info.model
     places = [place for place, part in enumerate(folders) if part in (named, named.replace("/", "__"))]

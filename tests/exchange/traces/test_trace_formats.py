@@ -418,8 +418,6 @@ def test_problem_sets_nested_and_as_json_text(tmp_path: Path) -> None:
 def test_trainings_in_folders_named_by_their_method_are_series_of_their_own(tmp_path: Path) -> None:
     row = {"input": "1+1?", "output": "2", "score": 1, "step": 3}
     for method in ("sdpo", "grpo"):
-        folder = tmp_path / "ants" / method / "rollouts"
-        folder.mkdir(parents=True)
-        lay(folder / "3.jsonl", row)
+        lay(tmp_path / "ants" / method / "rollouts" / "3.jsonl", row)
     found = {(source.info.series, source.info.step) for source in scan([tmp_path]).sources}
     assert found == {("ants · sdpo", 3), ("ants · grpo", 3)}
