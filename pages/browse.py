@@ -12,6 +12,7 @@ from pages.components.frame.notice import error_notice
 from pages.components.frame.session import choose_grader, choose_lexicon, left_out, run_labels, runs, services
 from pages.components.table.table import Select, data_table
 from pages.components.viewer.trace_table import TRACE_COLUMNS, trace_row
+from pages.parts.browse.export_menu import export_menu
 
 require_person()
 LOOPS = ("with loops", "without loops")
@@ -86,7 +87,9 @@ page_number = int(asked) if str(asked).isdecimal() else 1
 with error_notice(stop=True):  # a pattern that is no regular expression, a column that is none
     found = services().trace_list.page(wanted, page_number, sort.removeprefix("-"), descending)
 
-header.text(f"{found.total:,} traces")
+with header:
+    st.text(f"{found.total:,} traces")
+    export_menu(wanted, found.total)
 event = data_table(
     TRACE_COLUMNS, [trace_row(listed) for listed in found.rows], key="traces", caption="Traces", select=Select.ROW,
     sorted_by=(sort.removeprefix("-"), descending),

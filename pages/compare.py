@@ -29,6 +29,7 @@ from pages.components.viewer.panes import TAGS, pane_of
 from pages.components.viewer.problem_list import problem_list
 from pages.components.viewer.trace_view import Options, read_range, trace_view
 from pages.parts.compare.compared_runs import caveats, export_csv, go_to, item_of, mode_chips, run_picker, shown_runs
+from pages.parts.compare.pair_page import pair_page_button
 
 require_person()
 query = st.query_params
@@ -82,11 +83,12 @@ with trace_column:
         regenerate(current.id, [runs()[run] for run in chosen])
     # "0.2.0" in the address: which sample of the problem each pane shows.
     places = [int(p) if p.isdecimal() else 0 for p in query.get("samples", "").split(".")] + [0] * len(chosen)
-    panes = []
+    panes, shown = [], []
     for tag, run_id, place in zip(TAGS, chosen, places, strict=False):
         samples = services().comparison.samples(run_id, current.id)
         place = min(place, len(samples) - 1)
         trace = services().traces.open(samples[place].trace, services().lexicons.get(lexicon).id)
+        shown.append(trace.id)
         panes.append(pane_of(trace, grader, tag=tag, sample=(place, samples), unit=compared.unit))
     view = trace_view(
         panes, key="compare", active=read_range(query.to_dict(), panes), options=Options(reserve=24, list_keys=True)
@@ -107,8 +109,10 @@ if pair:
     if len(chosen) > 2:
         figures = {summary.run.id: summary for summary in summaries(lexicon)}
         all_runs([figures[run] for run in chosen], [run_labels()[run] for run in chosen], grader)
-    st.download_button("Export every problem as CSV", export_csv(compared), "comparison.csv", "text/csv",
-                       type="tertiary", icon=":material/download:", on_click="ignore")  # fmt: skip
+    with st.container(horizontal=True):
+        st.download_button("Export every problem as CSV", export_csv(compared), "comparison.csv", "text/csv",
+                           type="tertiary", icon=":material/download:", on_click="ignore")  # fmt: skip
+        pair_page_button(chosen, lexicon, grader, loops, shown)
     if found != st.session_state.get("seen"):  # a chart keeps its selection: only a change of it is news
         st.session_state.seen = found
         if isinstance(found, ProblemFilter):

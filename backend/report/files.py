@@ -33,19 +33,19 @@ def csv_files(report: Report) -> dict[str, str]:
     records = {f"{table.id}.csv": table_records(table) for table in report.tables}
     records |= {f"figure-{picture.id}.csv": picture_records(picture) for picture in report.pictures}
     origin = [{"what": name, "said": text} for name, text in report.provenance]
-    files = {_safe(name): csv_text(found.rows, found.names) for name, found in records.items()}
+    files = {file_name(name): csv_text(found.rows, found.names) for name, found in records.items()}
     return files | {"origin.csv": csv_text(origin, ("what", "said"))}
 
 
 def latex_files(report: Report) -> dict[str, str]:
     """File name -> LaTeX, one a table, each with its origin in comments."""
     origin = "".join(f"% {_comment(name)}: {_comment(text)}\n" for name, text in report.provenance)
-    return {_safe(f"{table.id}.tex"): origin + latex_table(table) for table in report.tables}
+    return {file_name(f"{table.id}.tex"): origin + latex_table(table) for table in report.tables}
 
 
 def svg_files(report: Report) -> dict[str, str]:
     """File name -> SVG, one a figure."""
-    return {_safe(f"{picture.id}.svg"): svg(picture, alone=True) for picture in report.pictures}
+    return {file_name(f"{picture.id}.svg"): svg(picture, alone=True) for picture in report.pictures}
 
 
 def csv_text(rows: Sequence[Record], names: Sequence[str] = ()) -> str:
@@ -124,7 +124,8 @@ def _comment(text: str) -> str:
     return visible(" ".join(text.split()), 1_000)  # a line break would end the comment, and TeX would run the rest
 
 
-def _safe(name: str) -> str:
+def file_name(name: str) -> str:
+    """A name of letters, digits, dots and dashes alone, for a file that people download."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
 
 

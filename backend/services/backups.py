@@ -80,7 +80,7 @@ def verify_backup(folder: Path) -> Backup:
     # A backup may come from anybody: no name leads out of its folder.
     if any(name.is_absolute() or ".." in name.parts for name in names):
         raise UserError(f"{visible(str(folder))} is no backup: it names files outside its own folder.")
-    if bad := [name for name, known in found.files.items() if _facts(folder / name) != tuple(known)]:
+    if bad := [name for name, known in found.files.items() if facts(folder / name) != tuple(known)]:
         raise UserError(
             f"{len(bad):,} of the {len(found.files):,} files of the backup {visible(str(folder))} are missing or "
             f"damaged, such as {visible(bad[0], 200)}."
@@ -94,11 +94,13 @@ def restore_backup(folder: Path, settings: Settings, say: Say) -> tuple[Backup, 
     Raises UserError, with nothing changed, for a damaged backup and where anything is in the way.
     """
     found = verify_backup(folder)
+    if LEDGER not in found.files:
+        raise UserError(f"{visible(str(folder))} is a bundle of runs, to be read: `open` shows it.")
     with whole_folder(settings.store) as half:
         copier = Copier(half, say)
         own = {name: name.partition("/")[2] for name in found.files if name.startswith(f"{STORE}/")} | {LEDGER: LEDGER}
         copier.copy_all({target: folder / name for name, target in own.items()})
-        if bad := [name for name, target in own.items() if _facts(half / target) != tuple(found.files[name])]:
+        if bad := [name for name, target in own.items() if facts(half / target) != tuple(found.files[name])]:
             raise UserError(f"The disk doesn't give back what was written to it, such as {visible(bad[0], 200)}.")
         if settings.ledger_url:
             ledger = LedgerCopy(connect(settings.ledger_url))
@@ -115,7 +117,7 @@ def restore_backup(folder: Path, settings: Settings, say: Say) -> tuple[Backup, 
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 write_file(target, (folder / name).read_bytes())
-            elif _facts(target) != tuple(found.files[name]):
+            elif facts(target) != tuple(found.files[name]):
                 differing.append(name)
     return found, differing
 
@@ -133,7 +135,7 @@ def _round(store: Store, lexicons: Path, copier: "Copier") -> list[str]:
         ledger = copier.folder / LEDGER
         ledger.unlink(missing_ok=True)
         parts = store.ledger_copy.write(ledger, folder)
-        copier.files[LEDGER] = _facts(ledger) or (0, "")
+        copier.files[LEDGER] = facts(ledger) or (0, "")
         paths = [*folder.glob("*.json"), *folder.glob(STORE_ID), *_training_files(folder / TRAININGS)]
         wanted = {f"{STORE}/{path.relative_to(folder).as_posix()}": path for path in paths}
         wanted |= {f"{STORE}/{part.path}": folder / part.path for part in parts}
@@ -219,7 +221,7 @@ def _content(path: Path) -> bytes:
     return b""
 
 
-def _facts(path: Path) -> tuple[int, str] | None:
+def facts(path: Path) -> tuple[int, str] | None:
     """A file's bytes and hash, None where it can't be read."""
     with suppress(OSError), path.open("rb") as file:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()

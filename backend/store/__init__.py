@@ -33,6 +33,7 @@ from backend.store.parts import disk_errors, remove_parts, strays, sweep
 from backend.store.queries import Queries
 from backend.store.registry import Registry
 from backend.store.snapshot import write_snapshot
+from backend.store.sqlite_connections import sealed
 from backend.store.streams import Streams
 from backend.store.trainings import Trainings
 from backend.store.verification import StoredParts
@@ -91,6 +92,8 @@ class Store:
 
     def unwritable(self) -> str:
         """Why the store can only be read, as a clause; "" where it can be written."""
+        if sealed(self.folder):
+            return "this is a bundle of runs, to be looked at"
         if not os.access(self.folder / "parts", os.W_OK) or self.ledger.read_only():
             return "its disk or folder is read-only"
         return "" if shutil.disk_usage(self.folder).free > _LEAST_BYTES else "its disk is full"

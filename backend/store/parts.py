@@ -24,6 +24,7 @@ from backend.domain import Group, Section
 from backend.files import replacing
 from backend.outages import StoreUnavailable
 from backend.store.ledger import PartRow
+from backend.store.sqlite_connections import sealed
 
 # Small row groups: with 100 rows in one, a trace's text is read in 2 ms; with 1,000, in 17.
 ROW_GROUP = 128
@@ -167,6 +168,8 @@ class PartWriter:
 
     def _begin(self) -> None:
         """Hold a lock in the run's folder while its parts aren't registered: no sweep takes them for left behind."""
+        if sealed(self._store):
+            raise StoreUnavailable("This store is a bundle of runs, which can only be read. Nothing was changed.")
         self._folder.mkdir(parents=True, exist_ok=True)
         if not self._lock.is_locked:
             self._lock.acquire()

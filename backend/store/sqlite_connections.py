@@ -18,10 +18,16 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 WAIT_MS = 10_000
+READ_ONLY = "read-only"  # the file in a store's folder that has it opened for reading alone
 
 
 class ReadOnly(sqlite3.Connection):
     """A connection to a database that can't be opened for writing."""
+
+
+def sealed(folder: Path) -> bool:
+    """Whether a store's folder is one to be read alone."""
+    return (folder / READ_ONLY).is_file()
 
 
 def prepare_sqlite(engine: Engine) -> None:
@@ -63,11 +69,12 @@ def _open_sqlite(name: str, options: Mapping[str, Any]) -> sqlite3.Connection:
     """A connection to the file `name`: for reading alone where its disk or folder takes no write."""
     # The time to wait comes first: switching to WAL may itself have to wait for another process.
     pragmas = [f"busy_timeout={WAIT_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"]
-    try:
-        return _looked_into(sqlite3.connect(name, **options), pragmas)
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error) or not Path(name).is_file():
-            raise
+    if not sealed(Path(name).parent):
+        try:
+            return _looked_into(sqlite3.connect(name, **options), pragmas)
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error) or not Path(name).is_file():
+                raise
     # Without room for its index of the write-ahead log, SQLite can't even read: next comes what writes nothing, and
     # where that log holds something that only this index could tell, a copy of both.
     reading, pragmas = {**options, "uri": True, "factory": ReadOnly}, [pragmas[0], "query_only=ON"]

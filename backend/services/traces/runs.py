@@ -24,6 +24,7 @@ from backend.services.traces.problem_rows import by_problem, grader_accuracy, ou
 from backend.services.traces.run_pairs import Pair, find_pairs
 from backend.store import Store
 from backend.store.ledger import SetRow
+from backend.store.sqlite_connections import sealed
 from backend.store.verification import Damage
 
 _ALL = "all"  # the cues of a lexicon, whatever their group
@@ -100,6 +101,10 @@ class RunService:
     def unwritable(self) -> str:
         """Why the store can only be read, as a clause; "" where it can be written."""
         return self._store.unwritable()
+
+    def sealed(self) -> bool:
+        """Whether the store is a bundle, which is only read."""
+        return sealed(self._store.folder)
 
     def problem_sets(self) -> list[SetRow]:
         """Every imported problem set."""

@@ -29,6 +29,8 @@ class StandbyWorker:
             if settings.worker == "off":
                 return
             with build_services(settings) as services:
+                if services.runs.sealed():
+                    return
                 if settings.demo != "off":
                     services.demo.install()
                 # What an earlier release stored, the demo included, is read anew while people already look at it.
