@@ -24,7 +24,7 @@ _PREFER = {
 
 def export_menu(wanted: TraceFilter, total: int) -> None:
     """Draws the menu for the traces that the filters of the page let through."""
-    with st.popover("Export", icon=":material/download:", type="tertiary", key="export"):
+    with st.popover("Export", icon=":material/download:", key="export"):
         what = st.segmented_control("Of the traces in view", [_TRACES, _PAIRS], default=_TRACES, required=True,
                                     key="export-what")  # fmt: skip
         rule = _rule(wanted) if what == _PAIRS else None
