@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from backend.domain import Finish, ProblemDraft, RunInfo, Sampling, SourceRef, TraceDraft
+from backend.domain import Finish, ImportProblem, ProblemDraft, RunInfo, Sampling, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.drafting import sampling, traces_of, worded
 from backend.exchange.traces.input_files import shown_name, stamped_file
@@ -213,11 +213,15 @@ class Declaration:
         return str(found.path.parent / re.sub(self.words["together"], "", found.stem))
 
     def _beside(self, found: ScannedFile, siblings: Sequence[ScannedFile]) -> str | None:
-        for mine, other in self.words.get("same", {}).items():
-            folders = list(found.path.parts)
-            if mine in folders[:-1]:
+        for mine, said in self.words.get("same", {}).items():
+            other, _, key = said.partition(" with ")
+            folders = list(found.path.parent.parts)
+            if mine in folders:
                 folders[len(folders) - 1 - folders[::-1].index(mine)] = other
-                if Path(*folders).is_file():
+                # Parts of one set may be put together there.
+                stem = re.sub(self.words.get("together", "(?!)"), "", found.stem)
+                whole = [Path(*folders, name) for name in (found.path.name, stem + found.path.suffix)]
+                if any(path.is_file() and _holds(path, key) for path in whole):
                     return f"the same rows as in the folder '{other}', read from there"
         for name, pattern in self.words.get("files", {}).items():
             own = any(found.path == each.path for each in siblings)
@@ -294,6 +298,15 @@ class Declaration:
         roots = [names[part].split(".")[0] for part in _TEXTS if part in names]
         read = [names[part] for part in ("question", "gold", "answer", "finish") if part in names]
         return fields.rest(row, (*read, *roots, *self._list("drop")))
+
+
+def _holds(path: Path, key: str) -> bool:
+    """Whether a file can be read in place of another: the same tool may have written its summary alone."""
+    try:
+        looked = first_row(path, shown_name(path))
+    except ImportProblem:
+        return False
+    return looked is not None and (not key or isinstance(looked[1].get(key), dict | list))
 
 
 def _has(row: Row, path: str) -> bool:

@@ -55,7 +55,7 @@ _OTHERS: tuple[tuple[frozenset[str], str], ...] = tuple(
     (frozenset(keys.split()), what)
     for keys, what in (
         ("resourceSpans", "OpenTelemetry spans, none of them of a model"),
-        ("context.span_id", "spans of Phoenix in columns, not read here; export them as JSON Lines"),
+        ("context.span_id", "spans of Phoenix without their attributes, which hold what was said"),
         ("eval plan results stats", "the head of an Inspect log; its samples hold the responses"),
         ("eval plan version", "the head of an Inspect log; its samples hold the responses"),
         ("id epoch input target", "a summary of an Inspect log; its samples hold the responses"),

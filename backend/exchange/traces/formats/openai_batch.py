@@ -9,6 +9,7 @@ from typing import Any
 from backend.domain import RunInfo, SourceRef, TraceDraft
 from backend.exchange.traces import fields
 from backend.exchange.traces.chat_prompts import asked, turns_of
+from backend.exchange.traces.drafting import logprobs_of
 from backend.exchange.traces.input_files import describe_file
 from backend.exchange.traces.rows import rows_of
 from backend.exchange.traces.source_names import UNNAMED, dataset_label, from_file, joined
@@ -142,6 +143,8 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | L
     spent = tokens_of(body) if len(found) == 1 else None
     for sample, reply in enumerate(found):
         choice = choices[sample] if isinstance(choices, list) else {}
+        tokens = logprobs_of(choice.get("logprobs"))
+        read = ("logprobs",) if tokens else ()
         yield TraceDraft(
             question,
             reply.text,
@@ -150,7 +153,8 @@ def _drafts(row: Row, ref: SourceRef, source: Source) -> Iterator[TraceDraft | L
             sample=sample,
             tokens=fields.count(spent, "usage.completion_tokens"),
             finish=reply.finish,
-            extra={**shared, **fields.rest(choice, ("message", "text", "finish_reason"))}
+            logprobs=tokens,
+            extra={**shared, **fields.rest(choice, (*read, "message", "text", "finish_reason"))}
             | fields.unknown_finish("finish_reason", reply.reason),
         )
 

@@ -90,6 +90,8 @@ def _numbered(said: Row, prefix: str) -> list[Row]:
 
 def _span(row: Row) -> Iterator[Row]:
     said = _attributes(row.get("attributes"))
+    # Phoenix's tables have a column an attribute.
+    said |= _flat({name.removeprefix("attributes."): row[name] for name in row if name.startswith("attributes.")}, "")
     before, after = (_messages(said, name) for name in _MESSAGES[:2])
     reasons = said.get("gen_ai.response.finish_reasons")
     finish = after[-1].get("finish_reason") if after else None
@@ -102,7 +104,7 @@ def _span(row: Row) -> Iterator[Row]:
     call = str(kind).lower() in ("chat", "llm", "text_completion", "generate_content", "completion")
     resource = _attributes(object_at(row, "resource").get("attributes"))
     yield {
-        **rest(row, ("attributes", "resource")),
+        **{name: value for name, value in row.items() if not name.startswith(("attributes", "resource"))},
         "said": {key: value for key, value in said.items() if key not in _TEXTS and not key.startswith(_PREFIXES)},
         "messages": [each for each in messages if each.get("role") or each.get("content")],
         "finish": finish or (reasons[0] if isinstance(reasons, list) and reasons else None),
