@@ -8,6 +8,7 @@ import logging
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -142,7 +143,9 @@ def test_reward_functions_are_seen_with_their_columns(tmp_path: Path) -> None:
         given = {"prompts": ["p", "q"], "completions": ["four 4", "five"], "answer": ["4", "5"], "why": ["x" * 999, ""]}
         given |= {"trainer_state": SimpleNamespace(global_step=step), "completion_ids": [[1, 2], [3]]}
         assert right(**given) == [1.0, 0.0]
-        asyncio.run(brief(**given))
+        # In a thread: a browser test of the same process may have left a loop running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, brief(**given)).result()
     recorder.close()
     found = lines(path)
     assert [line["step"] for line in found] == [1, 1, 2, 2]

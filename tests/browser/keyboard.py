@@ -21,7 +21,9 @@ FOCUS = """() => {
         : node.getAttribute?.('aria-hidden') === 'true' ? '' : [...node.childNodes].map(words).join('');
     const named = (at.getAttribute('aria-labelledby') ?? '').split(' ').map((id) => id && at.getRootNode().getElementById(id));
     const labels = [...(at.labels ?? []), ...named].map((label) => label ? words(label) : '').join(' ');
-    const name = at.getAttribute('aria-label') || labels.trim() || words(at) || at.title || '';
+    // Chromium lets Tab reach a box that scrolls; Streamlit gives its grid's box no name, and the grid inside has one.
+    const grid = at.matches('[data-testid=stDataFrame] .dvn-scroller, [data-testid=stDataFrameResizable] *') ? 'the grid, which scrolls' : '';
+    const name = grid || at.getAttribute('aria-label') || labels.trim() || words(at) || at.title || '';
     const ringed = (one) => {
         const style = getComputedStyle(one);
         const box = one.getBoundingClientRect();

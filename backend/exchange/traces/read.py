@@ -81,7 +81,7 @@ def _shortened(draft: Draft) -> Draft:
 def _records(form: Format, source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, SourceRef]]:
     """The rows that belong to this run, with their places."""
     parted = bool(form.split or (source.mapping and source.mapping.model))
-    for row, ref in form.rows(source, advance) if form.rows else _plain(source, advance):
+    for row, ref in _own_rows(form, source, advance) if form.rows else _plain(source, advance):
         # Each run of a file reads all of its rows: a source is a stream, and runs are few.
         try:
             mine = not parted or isinstance(row, LeftOut) or part_of(form, row, source.mapping) in (None, source.key)
@@ -89,6 +89,14 @@ def _records(form: Format, source: Source, advance: Advance) -> Iterator[tuple[R
             raise ImportProblem(ref.file, str(error), ref.row) from None
         if mine:
             yield row, ref
+
+
+def _own_rows(form: Format, source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, SourceRef]]:
+    """The rows as the format itself reads them, from several files perhaps."""
+    try:
+        yield from form.rows(source, advance) if form.rows else ()
+    except RowError as error:
+        raise ImportProblem(source.files[0].shown, str(error), error.row) from None
 
 
 def _plain(source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, SourceRef]]:

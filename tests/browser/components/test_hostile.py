@@ -125,7 +125,7 @@ def wait_for_text(page: Page, pieces: list[str]) -> None:
                            arg=pieces)  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["/", "/browse", "/compare", "/import"])
+@pytest.mark.parametrize("path", ["/", "/browse", "/compare", "/runs"])
 def test_pages_show_hostile_names_as_they_are(
     path: str, hostile: tuple[str, Settings], watched: tuple[Page, list[str]]
 ) -> None:

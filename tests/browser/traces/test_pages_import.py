@@ -242,6 +242,8 @@ def test_a_folder_is_corrected_by_find_and_replace_and_an_emptied_name_is_told(
     assert planned(app, 0)[1] == "Model is empty, and every run has one."
     expect(page.get_by_role("button", name="Import 0 of 2 sources")).to_be_disabled()
     rename(app, 0, "Gamma")
+    expect(page.get_by_role("button", name="Import 2 of 2 sources")).to_be_enabled()
+    app.settle()
     page.get_by_role("button", name="Import in the background").click()
     page.wait_for_url("**/jobs?job=*")
     (job,) = [job for job in services.jobs.open() if str(tmp_path) in job.spec["paths"]]

@@ -7,15 +7,12 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
 from backend.domain import GRADERS, UserError
 from backend.report.html import html
 from backend.services import Services
-from tests.browser.conftest import browser
 from tests.services.made_files import row, take_one, write
 
-__all__ = ["browser"]
 HOSTILE = 'Wait, maybe </pre><script>document.title="run"</script><img src=x onerror=alert(1)> \\boxed{2}'
 
 
@@ -54,22 +51,3 @@ def test_a_problem_or_the_shown_responses_can_be_named(services: Services, pair:
             services.pair_pages.report(pair, **wrong)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="takes two runs"):
         services.pair_pages.report(pair[:1])
-
-
-def test_a_browser_shows_it_in_both_themes_and_runs_nothing(
-    services: Services, pair: list[str], browser: Browser, tmp_path: Path
-) -> None:
-    path = tmp_path / "pair.html"
-    path.write_text(html(services.pair_pages.report(pair)), "utf-8")
-    grounds = set()
-    for theme in ("light", "dark"):
-        page = browser.new_page(color_scheme=theme)  # type: ignore[arg-type]
-        asked: list[str] = []
-        page.on("request", lambda request, asked=asked: asked.append(request.url))  # type: ignore[misc]
-        page.goto(path.as_uri())
-        assert page.title() == services.pair_pages.report(pair).title and asked == [path.as_uri()]
-        assert page.locator("article").nth(0).bounding_box()["y"] == page.locator("article").nth(1).bounding_box()["y"]  # type: ignore[index]
-        assert page.locator("mark").first.inner_text() == "Wait", "its letter is no part of the text"
-        grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-        page.close()
-    assert len(grounds) == 2

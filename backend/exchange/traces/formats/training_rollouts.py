@@ -72,9 +72,10 @@ def _ids(row: Row, part: str) -> list[int]:
 def _session(source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, SourceRef]]:
     """A trace out of each file: its first line says whose it is, each other one holds a message."""
     for file in source.files:
-        head, messages, first = {}, [], SourceRef(file.shown, file.sha256, 1)
+        head: Row = {}
+        messages, first = [], SourceRef(file.shown, file.sha256, 1)
         for number, row in rows_of(file, advance):
-            if row.get("type") == "session":
+            if row.get("type") == "session" and not head:
                 head = row
                 continue
             if isinstance(row.get("message"), dict):
