@@ -39,7 +39,7 @@ def _describe(found: ScannedFile, _: str) -> RunInfo:
     shots = object_at(results, "n-shot").get(task)
     cut = "think_end_token" in str(object_at(results, "config").get("model_args"))
     return RunInfo(
-        model or model_label(found.folders)[0] or found.stem,
+        (model if isinstance(model, str) else "") or model_label(found.folders)[0] or found.stem,
         dataset_label(task) if named else from_file(found)[1],
         sampling=Sampling(temperature, max_tokens=fields.count(settings.get("max_gen_toks"), "max_gen_toks")),
         note=joined(
