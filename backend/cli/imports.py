@@ -41,6 +41,8 @@ def add_verbs(verb: AddVerb) -> None:
     sub.add_argument("--until-idle", type=float, metavar="SECONDS", help="end once nothing has changed for so long")
     how = f"end with exit code {_ALARM} when this alarm goes off; may be given several times"
     sub.add_argument("--fail-on", action="append", default=[], metavar="ALARM", help=how)
+    how = "another limit for an alarm, as in length-collapse=0.7 or loops=off; may be given several times"
+    sub.add_argument("--rule", action="append", default=[], metavar="ALARM=LIMIT", help=how)
 
 
 def _add_overrides(sub: argparse.ArgumentParser) -> None:
@@ -90,9 +92,18 @@ def _import(services: Services, options: argparse.Namespace) -> int:
     return 0
 
 
+def _rule(word: str) -> tuple[str, float | None]:
+    name, _, limit = word.partition("=")
+    try:
+        return name, None if limit == "off" else float(limit)
+    except ValueError:
+        raise UserError(f"--rule takes ALARM=LIMIT or ALARM=off; {visible(word, 60)!r} is neither.") from None
+
+
 def _watch(services: Services, options: argparse.Namespace) -> int:
     asked = {"once": options.once, "until_idle": options.until_idle, "fail_on": options.fail_on}
-    job = follow(services, services.watches.submit(options.paths, **asked), options.settings, log=True)
+    rules = dict(map(_rule, options.rule))
+    job = follow(services, services.watches.submit(options.paths, **asked, rules=rules), options.settings, log=True)
     if alarm := job.result.get("alarm"):
         print(f"Ended by the alarm {alarm}", file=sys.stderr)
         return _ALARM

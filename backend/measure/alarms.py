@@ -2,7 +2,7 @@
 
 Every rule compares the latest steps with the beginning of the same series, in two ways: the change has to reach the
 rule's own limit, and to lie outside the noise of both (`SURE`). Of series of 100 steps that don't change, with 64
-responses to 8 problems a step, 0.7% set one off, all by accuracy; tests/measure/test_alarms.py simulates it.
+responses to 8 problems a step, 0.8% set one off, all by accuracy; tests/measure/test_alarms.py simulates it.
 """
 
 import math
@@ -18,7 +18,7 @@ from backend.measure.series import StepFigures
 # than so many steps: a step of 8 problems is mostly noise, an evaluation of 200 is not.
 PROBLEMS: Final = 100
 STEPS: Final = 3
-# Standard errors. Every step is looked at by every rule: with the usual two, 29% of series without a change ring.
+# Standard errors. Every step is looked at by every rule: with the usual two, 30% of series without a change ring.
 SURE: Final = 3.5
 _TO_THE_END: Final = 1.96  # standard errors from a value to either end of its interval
 
@@ -122,8 +122,15 @@ def chosen(changes: Mapping[str, float | None]) -> tuple[Rule, ...]:
     names = [rule.name for rule in RULES]
     if unknown := sorted(set(changes) - set(names)):
         raise UserError(f"There is no alarm {visible(unknown[0], 40)!r}; there are {', '.join(names)}.")
-    found = (replace(rule, limit=changes.get(rule.name, rule.limit) or 0.0) for rule in RULES)
-    return tuple(rule for rule in found if changes.get(rule.name, 0.0) is not None)
+    limits = {rule: changes.get(rule.name, rule.limit) for rule in RULES}
+    return tuple(_limited(rule, limit) for rule, limit in limits.items() if limit is not None)
+
+
+def _limited(rule: Rule, limit: float) -> Rule:
+    most = rule.times and not rule.falls
+    if not (limit > 1 if most else 0 < abs(limit) < 1):
+        raise UserError(f"The limit of {rule.name} has to be {'above 1' if most else 'between 0 and 1'}.")
+    return replace(rule, limit=limit if rule.times else math.copysign(limit, rule.limit))
 
 
 def alarms(steps: Sequence[StepFigures], rules: Sequence[Rule] = RULES) -> list[Alarm]:

@@ -1,7 +1,7 @@
 """Alarms: on recorded trainings of the lab, on noise, and rule by rule on figures made up.
 
 lab_trainings.json holds step figures of trainings of the page's presets (`rewards`: GRPO; `lose`: SDFT) with the preset's
-learning rate (x1) and ten times it (x10): the rollouts of every step, as the page Series would have them.
+learning rate (x1) and ten times it (x10): every rollout of a step, recorded, imported, and counted by SeriesService.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ HEALTHY = [name for name in LAB if name.startswith("rewards-x1-")]
 
 
 @pytest.mark.parametrize("name", [name for name in LAB if "-x10-" in name])
-@pytest.mark.parametrize("begins", [0, 1])  # a recording of a trainer has no step 0
-def test_ten_times_the_learning_rate_sets_one_off_within_ten_steps(name: str, begins: int) -> None:
-    found = alarms(LAB[name][begins:])
+def test_ten_times_the_learning_rate_sets_one_off_within_ten_steps(name: str) -> None:
+    found = alarms(LAB[name])
     assert found and found[0].step <= 10
-    assert found[0].runs[-1] == f"run {found[0].step}" and str(found[0].step) in found[0].sentence
+    assert (
+        found[0].runs[-1] == f"run {found[0].step}" and found[0].step >= 6 and str(found[0].step) in found[0].sentence
+    )
 
 
 @pytest.mark.parametrize("name", HEALTHY)
 def test_a_healthy_training_sets_none_off(name: str) -> None:
-    assert alarms(LAB[name]) == alarms(LAB[name][1:]) == []
+    assert alarms(LAB[name]) == []
 
 
 def test_losing_the_doubts_is_what_alarms_are_for() -> None:
@@ -113,5 +114,15 @@ def test_limits_can_be_changed_and_rules_switched_off() -> None:
     assert [alarm.rule for alarm in alarms(falling, chosen({"accuracy-fall": -0.1}))] == ["accuracy-fall"]
     assert len(chosen({"loops": None})) == len(RULES) - 1
     assert chosen({}) == RULES
+    assert chosen({"endings": 0.3}) == chosen({"endings": -0.3})  # a fall stays one
     with pytest.raises(UserError, match="no alarm 'nonsense'; there are cues-collapse"):
         chosen({"nonsense": 1.0})
+    for name, limit in (("cues-collapse", 1.5), ("length-inflation", 0.5), ("loops", float("nan"))):
+        with pytest.raises(UserError, match=f"The limit of {name} has to be"):
+            chosen({name: limit})
+
+
+def test_the_reference_has_every_rule_with_its_limit() -> None:
+    reference = (Path(__file__).parents[2] / "backend" / "README.md").read_text()
+    for rule in RULES:
+        assert f"| `{rule.name}` | {rule.figure} | {rule.stated} | {rule.why} |" in reference

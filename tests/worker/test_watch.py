@@ -177,6 +177,9 @@ def test_an_alarm_ends_a_watch_with_exit_code_4(
     out, err = capsys.readouterr()
     assert "step 1 of mine, new: 40 traces, accuracy 100.0%" in out
     assert "Ended by the alarm cues-collapse" in err
+    quiet = ["--rule", "cues-collapse=off", "--rule", "length-collapse=off"]
+    assert main(["watch", "--once", "--fail-on", "cues-collapse", *quiet, str(tmp_path / "mine")]) == 0
+    assert main(["watch", "--once", "--rule", "cues-collapse=much", str(tmp_path / "mine")]) == 2
     assert main(["watch", "--once", "--fail-on", "nothing", str(tmp_path / "mine")]) == 2
     assert "There is no alarm 'nothing'" in capsys.readouterr().err
 

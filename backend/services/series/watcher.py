@@ -50,12 +50,19 @@ class WatchService:
         self._store, self._settings, self._jobs, self._series = store, settings, jobs, series
 
     def submit(
-        self, paths: Sequence[Path], *, once: bool = False, until_idle: float | None = None, fail_on: Sequence[str] = ()
+        self,
+        paths: Sequence[Path],
+        *,
+        once: bool = False,
+        until_idle: float | None = None,
+        fail_on: Sequence[str] = (),
+        rules: Mapping[str, float | None] | None = None,
     ) -> Job:
         """Queue a watch of files and folders; an open one of the same paths is returned as it is.
 
         It ends when it is cancelled, after one look (`once`), after so many seconds without a change, or when an alarm
-        of `fail_on` goes off. Raises UserError for a path that isn't there or isn't open to pages.
+        of `fail_on` goes off. `rules` are other limits for alarms; None switches one off. Raises UserError for a path
+        that isn't there or isn't open to pages, and for an alarm that there isn't.
         """
         where = [readable(self._settings, path).resolve() for path in paths]
         if lost := next((path for path in where if not path.exists()), None):
@@ -63,7 +70,8 @@ class WatchService:
         if any(self._store.folder.resolve().is_relative_to(path) for path in where):
             raise UserError("The store lies below what is to be watched, and a watch would read what it writes.")
         chosen(dict.fromkeys(fail_on))  # names that there aren't
-        asked = {"once": once, "until_idle": until_idle, "fail_on": list(fail_on)}
+        chosen(rules or {})
+        asked = {"once": once, "until_idle": until_idle, "fail_on": list(fail_on)} | ({"rules": rules} if rules else {})
         spec = {"paths": [str(path) for path in where], **asked}
         more = f" and {len(where) - 1} more" if len(where) > 1 else ""
         same = (job for job in self._jobs.open() if job.kind is JobKind.WATCH and job.spec == spec)
@@ -156,7 +164,7 @@ class _Watch:
         names = {run.info.series for run in found if run and run.info.series and run.info.step is not None}
         for series in self._series.all() if names else ():
             for line in series.lines if series.name in names else ():
-                for alarm in alarms(self._series.figures(series, None, line)):
+                for alarm in alarms(self._series.figures(series, None, line), chosen(self._job.spec.get("rules", {}))):
                     if (key := f"{series.name} {line.name} {alarm.rule}") not in self._rang:
                         self._rang.add(key)
                         self._progress.log(f"Alarm {alarm.rule} of {series.name}: {alarm.sentence}", "warning")

@@ -35,6 +35,7 @@ def test_a_recorded_training(services: Services, tmp_path: Path) -> None:
         ("my training", 1, 2),
     ]
     assert (first.info.metrics, last.info.metrics) == ({"loss": 0.5}, {"loss": 0.125})
+    assert "resumed" in last.info.note and "resumed" not in first.info.note
     lexicon = services.lexicons.get("doubts").id
     rows = services.trace_list.page(TraceFilter(runs=(last.id,), lexicon="doubts")).rows
     traces = {trace.question: trace for trace in (services.traces.open(row.id, lexicon) for row in rows)}

@@ -7,10 +7,12 @@ from typing import Any
 
 from backend.domain import SourceRef
 from backend.exchange.traces import fields
+from backend.exchange.traces.input_files import open_unchanged, reading
+from backend.exchange.traces.json_text import parse_object
 from backend.exchange.traces.row_paths import object_at
 from backend.exchange.traces.rows import rows_of
 from backend.exchange.traces.trace_format import Advance, LeftOut, RowError
-from backend.import_plan import Row, Source
+from backend.import_plan import Row, Shape, Source, SourceFile
 
 _TOKENIZER = "tokenizer.json"
 
@@ -84,18 +86,40 @@ def _session(source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, 
         yield {**fields.rest(head, ("trackio",)), **object_at(head, "trackio"), "messages": messages}, first
 
 
+@lru_cache(maxsize=8)
+def _places(file: SourceFile) -> dict[str, list[tuple[int, int, bool]]]:
+    """The lines of each run in a recording: number, first byte, and whether a resumed training wrote them once more."""
+    found: dict[str, list[tuple[int, int, object]]] = {}
+    last: dict[str, object] = {}
+    start = end = 0
+
+    def advance(size: int) -> None:
+        nonlocal start, end
+        start, end = end, end + size
+
+    for number, row in rows_of(file, advance):
+        of = row.get("dataset") or "training rollouts", row.get("series"), f"step {row.get('step')}"
+        key = " · ".join(str(part) for part in of if part)  # as the declaration's `split` has it
+        session = row.get("session") if row.get("kind") == "trace" else None
+        last |= {key: session} if session else {}
+        found.setdefault(key, []).append((number, start, session))
+    return {key: [(n, at, bool(s and s != last[key])) for n, at, s in rows] for key, rows in found.items()}
+
+
 def _last_sessions(source: Source, advance: Advance) -> Iterator[tuple[Row | LeftOut, SourceRef]]:
     """A recorder's lines; of a step that a resumed training came to again the later traces alone."""
     for file in source.files:
-        lines = ((str(row.get("step")), str(row.get("dataset")), row) for _, row in rows_of(file))
-        last = {(step, of): row.get("session") for step, of, row in lines if row.get("kind") == "trace"}
-        for number, row in rows_of(file, advance):
-            place = (str(row.get("step")), str(row.get("dataset")))
-            late = row.get("kind") != "trace" or row.get("session") == last[place]
-            yield (
-                row if late else LeftOut("the training was resumed and came to the step again"),
-                SourceRef(file.shown, file.sha256, number),
-            )
+        if file.shape is not Shape.JSONL:  # written anew by some other tool
+            yield from ((row, SourceRef(file.shown, file.sha256, number)) for number, row in rows_of(file, advance))
+            continue
+        # A run a step: read through for each of them, a long recording would take longer than all its traces.
+        with open_unchanged(file) as stream, reading(file.shown):
+            for number, at, again in _places(file).get(source.key, ()):
+                stream.seek(at)
+                row = parse_object(raw := stream.readline())
+                advance(len(raw))
+                left = LeftOut("the training was resumed and came to the step again")
+                yield left if again else row, SourceRef(file.shown, file.sha256, number)
 
 
 HOOKS: dict[str, dict[str, Any]] = {
