@@ -21,7 +21,7 @@ from pages.parts.series.series_choice import (
     figures_of,
     go_to_row,
 )
-from pages.parts.series.step_charts import alarm_rows, charts, headline, records, table
+from pages.parts.series.step_charts import alarm_rows, alarms_in, charts, headline, records, table
 from pages.parts.series.step_view import figures, side_by_side, traces
 
 require_person()
@@ -51,15 +51,16 @@ for name, line in lines.items():
     if known := services().series.caveats(line, lexicon):
         notice(f"{visible(name, 60)}: {' '.join(known)}", "warning", key=f"series-caveats-{name}")
 
-columns, rows = alarm_rows(found)
-if rows:
+rang = alarms_in(found)
+if rang:
+    columns, rows = alarm_rows(list(found), rang)
     rung = data_table(columns, rows, key="series-alarms", caption="Alarms", height=200, select=Select.ROW,
                       note="Stated rules against the beginning of each series; a row leads to its step.")  # fmt: skip
     if rung and rung.row:
         go_to_row(rung.row, list(found))
 
 unit = services().series.unit(next(iter(lines.values())))
-drawn = charts(found, unit, group)
+drawn = charts(found, rang, unit, group)
 asked = None
 with st.container(horizontal=True, gap="small", key="sth-series-curves"):
     for key, chart in drawn.items():

@@ -76,11 +76,11 @@ RULES: Final = (
         "What self-distillation does before accuracy falls: half of the doubts are gone.",
     ),
     Rule(
-        *("length-collapse", "length", 0.5, True, "Length collapses", "tokens or words a trace"),
+        *("length-collapse", "length", 0.5, True, "Length collapses", "units of length a trace"),
         "Answers at half the length have given up searching or checking.",
     ),
     Rule(
-        *("length-inflation", "length", 2.0, True, "Length inflates", "tokens or words a trace"),
+        *("length-inflation", "length", 2.0, True, "Length inflates", "units of length a trace"),
         "Twice the length is rambling, loops, or a reward that pays for words; in some trainings it is wanted.",
     ),
     Rule(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -282,13 +282,13 @@ class Ledger(Database):
         with self.reading() as connection:
             return list(connection.execute(select(table.run_id).where(table.problem_id == problem_id)).scalars())
 
-    def shared_problems(self) -> list[tuple[str, str, int]]:
-        """(run, run, number of problems both hold) for every two runs that share any; the smaller id first."""
+    def shared_problems(self, among: Collection[str]) -> list[tuple[str, str, int]]:
+        """(run, run, number of problems both hold) for every two of these that share any; the smaller id first."""
         left, right = tables.run_problems.alias(), tables.run_problems.alias()
         query = (
             select(left.c.run_id, right.c.run_id, func.count())
             .join(right, left.c.problem_id == right.c.problem_id)
-            .where(left.c.run_id < right.c.run_id)
+            .where(left.c.run_id < right.c.run_id, left.c.run_id.in_(among), right.c.run_id.in_(among))
             .group_by(left.c.run_id, right.c.run_id)
         )
         with self.reading() as connection:

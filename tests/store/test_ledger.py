@@ -168,7 +168,8 @@ def test_shared_problems_are_counted_for_every_two_runs(ledger: Ledger) -> None:
     add(ledger, "b", problem("3"), problem("2"))
     add(ledger, "c", problem("3"), problem("9"))
     add(ledger, "d", problem("10"))
-    assert sorted(ledger.shared_problems()) == [("a", "b", 2), ("a", "c", 1), ("b", "c", 1)]
+    assert sorted(ledger.shared_problems(["a", "b", "c"])) == [("a", "b", 2), ("a", "c", 1), ("b", "c", 1)]
+    assert ledger.shared_problems(["a", "c"]) == [("a", "c", 1)] and ledger.shared_problems([]) == []
     assert sorted(ledger.runs_with(problem("2").id)) == ["a", "b"]
 
 

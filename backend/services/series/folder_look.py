@@ -128,7 +128,8 @@ def _problems(plan: ImportPlan, tell: Callable[[Told], None]) -> bool:
 def _reported(problem: ImportProblem, tell: Callable[[Told], None]) -> bool:
     """Tell what can't be read, unless it may only be half written: then it waits, which is returned."""
     for path, file in FILES.items():
-        if not problem.file.startswith(path):
+        # Of a container the file inside is named behind it.
+        if problem.file != path and not problem.file.startswith(f"{path}/"):
             continue
         if not (file.stamp[1] and file.whole != 0):
             return False  # nothing is in it yet: it will be looked at once it has changed

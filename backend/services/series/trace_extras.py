@@ -18,23 +18,12 @@ from backend.store import Store
 # Figure -> problem -> the sum over its traces, and of how many it is known.
 Extras = Mapping[str, Mapping[str, tuple[float, int]]]
 
-# Last words of names whose numbers say where a row stands, not how good it is; advantages are 0 on average.
+# Last words of names whose numbers say where a row stands or how much it counts, not how good it is; advantages are 0
+# on average.
 _PLACES: Final = frozenset(
     (
-        "id",
-        "idx",
-        "index",
-        "step",
-        "steps",
-        "iteration",
-        "epoch",
-        "seed",
-        "sample",
-        "version",
-        "created",
-        "at",
-        "row",
-        "advantage",
+        *("id", "idx", "index", "step", "steps", "iteration", "epoch", "seed", "sample", "version", "created", "at"),
+        *("row", "advantage", "weight"),
     )
 )
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+")

@@ -4,7 +4,8 @@ Owns the rule by which two models are related: a named parent, or names that dif
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from backend.domain import Context, Run
@@ -91,6 +92,17 @@ def relation(a: Run, b: Run) -> tuple[Run, Run, str] | None:
 
 # How sure it is that a pair is what the page is about, the surest first.
 _RANK = {"trained from": 0, "same family": 1, "same parent": 2, "same model, other conditions": 3}
+
+
+def without_middles(runs: Sequence[Run]) -> list[Run]:
+    """The runs without those of a series between its first and its last step: two hundred steps make 19,900 pairs."""
+    steps: dict[tuple[str, str, Context], set[int]] = defaultdict(set)
+    for run in runs:
+        if run.info.series and run.info.step is not None:
+            steps[run.info.series, run.info.dataset, run.info.context].add(run.info.step)
+    ends = {line: {min(of), max(of)} for line, of in steps.items()}
+    lines = [ends.get((run.info.series or "", run.info.dataset, run.info.context)) for run in runs]
+    return [run for run, line in zip(runs, lines, strict=True) if not line or run.info.step in (None, *line)]
 
 
 def find_pairs(runs: Mapping[str, Run], shared: Iterable[tuple[str, str, int]]) -> list[Pair]:

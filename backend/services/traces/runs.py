@@ -21,7 +21,7 @@ from backend.services.access.authorization import needs
 from backend.services.lexicons.catalog import LexiconService
 from backend.services.traces.losses import answered, losses_of
 from backend.services.traces.problem_rows import by_problem, grader_accuracy, outside_loops_alone, verdicts
-from backend.services.traces.run_pairs import Pair, find_pairs
+from backend.services.traces.run_pairs import Pair, find_pairs, without_middles
 from backend.store import Store
 from backend.store.ledger import SetRow
 from backend.store.sqlite_connections import sealed
@@ -134,10 +134,10 @@ class RunService:
         return found
 
     def pairs(self) -> list[Pair]:
-        """Runs that belong side by side, without the answers of trainings."""
-        # Hundreds of a training's runs share their problems; the pages of trainings pair them themselves.
-        kept = {run.id: run for run in self.all() if run.info.format != TRAINING}
-        return find_pairs(kept, self._store.ledger.shared_problems())
+        """Runs that belong side by side, without the answers of trainings; of a series its first and last step."""
+        # Hundreds of a training's runs share their problems; the pages of trainings and series pair them themselves.
+        kept = {run.id: run for run in without_middles(self.all()) if run.info.format != TRAINING}
+        return find_pairs(kept, self._store.ledger.shared_problems(list(kept)))
 
     @needs(Role.ADMIN)
     def delete(self, run_id: str) -> Run:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backend.domain import visible
-from backend.measure.alarms import alarms
+from backend.measure.alarms import Alarm, alarms
 from backend.measure.bootstrap import Estimate
 from backend.measure.series import GROUP, METRIC, REWARD, StepFigures
 from backend.report.model import Curves, Line, Marks, Point, Record, SeriesRole
@@ -55,12 +55,13 @@ def panels(figures: Sequence[StepFigures], unit: str, group: str | None) -> list
     return [panel for panel in found if held & set(panel.keys)]
 
 
-def charts(found: Mapping[str, Sequence[StepFigures]], unit: str, group: str | None) -> dict[str, Chart]:
-    """The charts by the first key of each, of one series or of several over each other."""
+def charts(
+    found: Mapping[str, Sequence[StepFigures]], rang: Sequence[tuple[int, Alarm]], unit: str, group: str | None
+) -> dict[str, Chart]:
+    """The charts by the first key of each, of one series or of several over each other, with the alarms that rang."""
     drawn = {}
     for panel in panels([step for steps in found.values() for step in steps], unit, group):
-        marks = [(alarm.step, alarm.sentence) for steps in found.values() for alarm in alarms(steps)
-                 if alarm.key in panel.keys]  # fmt: skip
+        marks = [(alarm.step, alarm.sentence) for _, alarm in rang if alarm.key in panel.keys]
         size = sum(min(len(steps), _MOST_POINTS) for steps in found.values()) * len(panel.keys)
         lines = [
             Line(
@@ -137,16 +138,21 @@ def headline(steps: Sequence[StepFigures]) -> str:
     return f"{text[0].upper()}{text[1:]} by step {by:,}"
 
 
-def alarm_rows(found: Mapping[str, Sequence[StepFigures]]) -> tuple[list[Column], list[Row]]:
-    """Every alarm that was set off as a row, whose id is like that of a row of `table`."""
+def alarms_in(found: Mapping[str, Sequence[StepFigures]]) -> list[tuple[int, Alarm]]:
+    """Every alarm that was set off, with the place of its series."""
+    return [(at, alarm) for at, steps in enumerate(found.values()) for alarm in alarms(steps)]
+
+
+def alarm_rows(names: Sequence[str], rang: Sequence[tuple[int, Alarm]]) -> tuple[list[Column], list[Row]]:
+    """Alarms as rows, whose ids are like those of rows of `table`; `names` are those of the series."""
     columns = [Column("step", "Alarm at step", Kind.NUMBER, Form.COUNT, width="9%"), Column("said", "What happened")]
-    columns += [Column("series", "Series", width="24%")] if len(found) > 1 else []
+    columns += [Column("series", "Series", width="24%")] if len(names) > 1 else []
     rows = [
         Row(
-            f"{at}-{alarm.step}-{alarm.rule}", {"step": alarm.step, "said": alarm.sentence, "series": visible(name, 60)}
+            f"{at}-{alarm.step}-{alarm.rule}",
+            {"step": alarm.step, "said": alarm.sentence, "series": visible(names[at], 60)},
         )
-        for at, (name, steps) in enumerate(found.items())
-        for alarm in alarms(steps)
+        for at, alarm in rang
     ]
     return columns, rows
 

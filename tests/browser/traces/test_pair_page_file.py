@@ -9,26 +9,15 @@ from playwright.sync_api import Browser
 
 from backend.report.html import html
 from backend.services import Services
-from tests.services.exports.test_pair_pages import HOSTILE
-from tests.services.made_files import row, take_one, write
+from tests.services.exports.pair_cases import pair_of_runs
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def pair(services: Services, tmp_path: Path) -> list[str]:
-    """Two runs of the same problems: one doubts in hostile words, the other is sure."""
-    questions = [f"What is {n} + 1?" for n in range(1, 6)]
-    base = [row(q, HOSTILE.replace("2}", f"{n + 1}}}"), gold=str(n + 1)) for n, q in enumerate(questions, 1)]
-    sure = [row(q, "It is \\boxed{0}", gold=str(n + 1)) for n, q in enumerate(questions, 1)]
-    return [
-        take_one(services, write(tmp_path / f"{name}.jsonl", rows)) for name, rows in (("base", base), ("sure", sure))
-    ]
-
-
 def test_a_browser_shows_it_in_both_themes_and_runs_nothing(
-    services: Services, pair: list[str], browser: Browser, tmp_path: Path
+    services: Services, browser: Browser, tmp_path: Path
 ) -> None:
+    pair = pair_of_runs(services, tmp_path)
     path = tmp_path / "pair.html"
     path.write_text(html(services.pair_pages.report(pair)), "utf-8")
     grounds = set()

@@ -421,3 +421,12 @@ def test_trainings_in_folders_named_by_their_method_are_series_of_their_own(tmp_
         lay(tmp_path / "ants" / method / "rollouts" / "3.jsonl", row)
     found = {(source.info.series, source.info.step) for source in scan([tmp_path]).sources}
     assert found == {("ants · sdpo", 3), ("ants · grpo", 3)}
+
+
+@pytest.mark.parametrize("name", [["a", "b"], 7, {"a": 1}, None, ""])
+def test_a_model_name_that_is_no_text_is_none(tmp_path: Path, name: Any) -> None:
+    row = {"doc_id": 0, "doc": {"question": "q?"}, "target": "1", "resps": [["1"]], "filter": "none", "metrics": []}
+    lay(tmp_path / "ant-7b" / "samples_sums_2026-11-30T10-00-00.jsonl", row)
+    lay(tmp_path / "ant-7b" / "results_2026-11-30T10-00-00.json", {"model_name": name}, whole=True)
+    (source,) = scan([tmp_path]).sources
+    assert source.info.model == "ant-7b"

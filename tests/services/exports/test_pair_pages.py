@@ -11,20 +11,12 @@ import pytest
 from backend.domain import GRADERS, UserError
 from backend.report.html import html
 from backend.services import Services
-from tests.services.made_files import row, take_one, write
-
-HOSTILE = 'Wait, maybe </pre><script>document.title="run"</script><img src=x onerror=alert(1)> \\boxed{2}'
+from tests.services.exports.pair_cases import pair_of_runs
 
 
 @pytest.fixture
 def pair(services: Services, tmp_path: Path) -> list[str]:
-    """Two runs of the same problems: one doubts and is right, the other is sure and wrong."""
-    questions = [f"What is {n} + 1?" for n in range(1, 6)]
-    base = [row(q, HOSTILE.replace("2}", f"{n + 1}}}"), gold=str(n + 1)) for n, q in enumerate(questions, 1)]
-    sure = [row(q, "It is \\boxed{0}", gold=str(n + 1)) for n, q in enumerate(questions, 1)]
-    return [
-        take_one(services, write(tmp_path / f"{name}.jsonl", rows)) for name, rows in (("base", base), ("sure", sure))
-    ]
+    return pair_of_runs(services, tmp_path)
 
 
 def test_the_page_holds_figures_verdicts_and_marked_texts(services: Services, pair: list[str]) -> None:

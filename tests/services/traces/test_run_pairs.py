@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from backend.config import Settings
 from backend.domain import Context, Run, RunInfo, Sampling
 from backend.services import build_services
-from backend.services.traces.run_pairs import family, find_pairs, relation
+from backend.services.traces.run_pairs import family, find_pairs, relation, without_middles
 
 
 def run(name: str, number: int = 0, problems: int = 10, **info: Any) -> Run:
@@ -61,6 +62,18 @@ def test_half_of_the_smaller_runs_problems_must_be_shared() -> None:
     (pair,) = find_pairs(runs, [("id0", "id1", 5)])
     assert (pair.base.id, pair.variant.id, pair.problems) == ("id0", "id1", 5)
     assert find_pairs(runs, [("id0", "gone", 5)]) == []
+
+
+def test_of_a_series_only_the_ends_are_paired() -> None:
+    """Each data set has ends of its own; a run without a step, or without a series, is no step."""
+
+    def step(number: int, at: int | None, series: str | None = "s", dataset: str = "d") -> Run:
+        made = run(f"s · step {at}", number)
+        return replace(made, info=replace(made.info, series=series, step=at, dataset=dataset))
+
+    steps = [step(n, at) for n, at in enumerate((10, 0, 5, 20))]
+    others = [step(4, 7, None), step(5, None), step(6, 5, "t"), step(7, 5, "s", "held out")]
+    assert [r.id for r in without_middles([*steps, *others])] == ["id1", "id3", "id4", "id5", "id6", "id7"]
 
 
 def test_the_real_pairs_form_by_themselves(real_store: Settings) -> None:

@@ -33,13 +33,14 @@ def _describe(found: ScannedFile, _: str) -> RunInfo:
     # Without sampling the harness decodes greedily, whatever the temperature says.
     temperature = 0.0 if settings.get("do_sample") is False else _number(settings.get("temperature"))
     results, task = _results(found), named["task"] if named else ""
-    name = results.get("model_name")
+    named_model = results.get("model_name")
+    model = named_model if isinstance(named_model, str) else ""
     # A local checkpoint is named by its path.
-    model = name if not isinstance(name, str) or name.count("/") == 1 else name.rstrip("/").rpartition("/")[2]
+    model = model if model.count("/") == 1 else model.rstrip("/").rpartition("/")[2]
     shots = object_at(results, "n-shot").get(task)
     cut = "think_end_token" in str(object_at(results, "config").get("model_args"))
     return RunInfo(
-        (model if isinstance(model, str) else "") or model_label(found.folders)[0] or found.stem,
+        model or model_label(found.folders)[0] or found.stem,
         dataset_label(task) if named else from_file(found)[1],
         sampling=Sampling(temperature, max_tokens=fields.count(settings.get("max_gen_toks"), "max_gen_toks")),
         note=joined(
