@@ -43,8 +43,7 @@ with right:
     local = st.text_input("Or a path on this machine", key="path", placeholder="/path/to/traces",
                           help="A file or folder, read where it lies, not uploaded.", on_change=forget)  # fmt: skip
 
-if local:
-    watch_switch(Path(local))
+watching = st.container()
 if not (uploads or local):
     services().imports.warm()
 with error_notice(stop=True):
@@ -52,6 +51,9 @@ with error_notice(stop=True):
 if paths:
     with error_notice(stop=True):
         plan = services().imports.plan_mapped(paths, mapped(), base)
+    if local:  # that can be read
+        with watching:
+            watch_switch(Path(local))
     problems_of(plan)
     if plan.questions:
         st.header("Needs a word from you", anchor=False)

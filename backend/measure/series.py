@@ -5,6 +5,7 @@ together: intervals that rest on the same number of problems share their resampl
 """
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,12 +37,16 @@ class QuantityForm(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantity:
-    """What a figure is made of: two counts, both [problems]; `looped` is the share of the part that lies in loops."""
+    """What a figure is made of: two counts, both [problems].
+
+    `looped` is the share of the part that lies in loops; no figure is above `most`, whatever its resamples say.
+    """
 
     form: QuantityForm
     part: Floats
     whole: Floats
     looped: float | None = None
+    most: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +104,10 @@ def step_figures(steps: Sequence[StepCounts]) -> list[StepFigures]:
             together = group[start : start + _TOGETHER]
             estimates = _estimates(form, [one for *_, one in together])
             for (at, key, quantity), estimate in zip(together, estimates, strict=True):
-                found[at][key] = outside_loops(estimate, quantity.looped)
+                bounded = outside_loops(estimate, quantity.looped)
+                if bounded and bounded.high is not None:
+                    bounded = replace(bounded, high=min(bounded.high, quantity.most))
+                found[at][key] = bounded
     return [
         StepFigures(step.step, step.runs, step.traces, step.problems, figures | _reported(step.reported, figures))
         for step, figures in zip(steps, found, strict=True)

@@ -231,4 +231,8 @@ def _quantities(
         found[key] = counted(column, loop_column(column), n) if searched else None
         found[key.replace("cues", "per_1k")] = density(found[key])
     shares = {key: Quantity(QuantityForm.SHARE, own[key], own[f"{key}_known"]) for key in _SHARES}
-    return found | shares | {"distinct_n": Quantity(QuantityForm.MEAN, own["distinct_n"], own["distinct_n_known"])}
+    return (
+        found
+        | shares
+        | {"distinct_n": Quantity(QuantityForm.MEAN, own["distinct_n"], own["distinct_n_known"], most=1.0)}
+    )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 import streamlit as st
+from streamlit.errors import StreamlitDuplicateElementKey
 
 from backend.domain import UserError, digest
 from backend.outages import LedgerUnreachable
@@ -24,9 +25,12 @@ _ICONS: dict[Tone, str] = {
 
 
 def notice(text: str, tone: Tone = "info", *, key: str = "") -> None:
-    """Shows `text` with the tone's icon; line breaks are kept. `key` is needed where one text may stand twice."""
-    # The key carries the tone for the style sheet, and must differ between the notices of a run.
-    with st.container(horizontal=True, wrap=False, gap="small", key=f"sth-notice-{tone}-{key or digest(text)}"):
+    """Shows `text` with the tone's icon; line breaks are kept. What stands on the page already isn't said again."""
+    try:  # the key carries the tone for the style sheet
+        place = st.container(horizontal=True, wrap=False, gap="small", key=f"sth-notice-{tone}-{key or digest(text)}")
+    except StreamlitDuplicateElementKey:  # as where two parts of a page fail for one reason
+        return
+    with place:
         st.markdown(_ICONS[tone], width="content")
         # Not st.error and its like: they read Markdown, and the sentence may quote a name from a hostile file.
         st.text(text, width="stretch")

@@ -16,7 +16,7 @@ def watch_switch(path: Path) -> None:
     with error_notice():
         job = services().watches.open(path)
         on = st.toggle(
-            "Watch this folder: new steps come in by themselves",
+            f"Watch this {'folder' if path.is_dir() else 'file'}: new steps come in by themselves",
             value=job is not None,
             key=f"watch-{path}",
             help="A job reads what grows there, as recognised, until you switch it off; this page can be closed.",

@@ -375,3 +375,15 @@ def test_a_watched_folder_brings_its_steps_in_by_itself(
         services.jobs.cancel(job.id)
         until(lambda: services.jobs.get(job.id).state.final)
         assert [run.info.step for run in services.runs.all() if run.info.series == "my-run"] == [1, 2]
+
+
+def test_a_path_that_is_not_open_to_pages_is_said_once(importing: App) -> None:
+    """Neither can it be watched: two parts of the page would fail for one reason."""
+    for path in ("/etc/hostname", "/no/such/folder"):
+        field = importing.page.get_by_role("textbox", name="Or a path on this machine")
+        field.fill(path)
+        field.press("Enter")
+        expect(importing.page.get_by_text(path, exact=False)).to_have_count(1)
+        importing.settle()
+        expect(importing.page.locator("[data-testid=stException]")).to_have_count(0)
+        expect(importing.page.get_by_text("Watch this")).to_have_count(0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from backend.domain import Group
 from backend.report.colours import DARK, LETTERS, LIGHT, Palette
@@ -210,3 +211,17 @@ def test_the_list_takes_known_problems_and_modes_only() -> None:
     assert list_event({"mode": "all"}, items, modes) == ListEvent(mode="all")
     for sent in (None, 3, {}, {"problem": "p2"}, {"mode": "none"}, {"problem": ["p1"]}, "p1"):
         assert list_event(sent, items, modes) is None
+
+
+def test_what_two_parts_of_a_page_say_alike_stands_there_once() -> None:
+    def script() -> None:
+        from backend.domain import UserError
+        from pages.components.frame.notice import error_notice, notice
+
+        for _ in range(2):
+            with error_notice():
+                raise UserError("The disk is full.")
+        notice("The disk is full.", "warning")
+
+    test = AppTest.from_function(script, default_timeout=60).run()
+    assert not test.exception and [text.value for text in test.text] == ["The disk is full."] * 2
