@@ -49,6 +49,7 @@ _BANDS = {  # faint enough for both themes
 }
 _OTHER_BAND = "rgba(128, 128, 128, 0.17)"
 _MOST_POINTS = 300
+_MOST_AXIS = 3  # times the largest figure: how far an axis goes for intervals
 _SEED_OPACITY = 0.34
 _ROW = 15
 
@@ -237,6 +238,13 @@ def _y_axis(curves: Curves) -> dict[str, Any]:
         # Always the whole scale: a loss of two points must not look like a fall to nothing. The room beyond it holds
         # marks at 0 and 1 whole.
         return {"range": [-0.03, 1.04], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
+    figures = [point.figure for line in curves.lines for point in known(line.points)]
+    values = [figure.value for figure in figures if figure.value is not None]
+    most = _MOST_AXIS * max(values, default=0.0)
+    # Of a few problems an interval may reach a hundred times as far as its figure: it leaves the picture, or nothing
+    # else could be seen in it. What is pointed at says how far.
+    if most and min(values) >= 0 and any(figure.high is not None and figure.high > most for figure in figures):
+        return {"range": [0, most], "nticks": 5}
     return {"rangemode": "tozero", "nticks": 5}
 
 

@@ -78,7 +78,8 @@ def source_table(sources: Sequence[Source], found: Sequence[SourceSurvey | None]
         if first < at:
             becomes = f"the same content as {files_of(sources[first]).removeprefix(above)}: one run, not two"
         file = visible(files_of(source).removeprefix(above))
-        ticked = first == at and not names[at] and not (survey and survey.problem)
+        nothing = survey is not None and survey.counts is not None and not survey.counts.made
+        ticked = first == at and not names[at] and not nothing and not (survey and survey.problem)
         key = digest(identity, *map(str, source.paths), size=6)
         rows.append(EditRow(key, source.info, {"becomes": becomes, "format": source.format, "file": file}, ticked))
     editor = RunEditor("sources", rows, lambda row, given: checked(row.info, given))

@@ -83,9 +83,13 @@ def charts(
         last = max(steps[-1].step for steps in found.values())
         curves = Curves("", "", "step", panel.unit, panel.form, known, last=last, alarms=tuple(marks))
         only, *others = found.values()
-        # The first of its figures that is known gives the title.
-        key, more = next((key, more) for key, more in panel.keys.items() if any(step.figures.get(key) for step in only))
-        title = more.capitalize() if more and len(known) == 1 else panel.title
+        # The first of its figures that is known in any series gives the title.
+        (key, more), *further = [
+            (key, more)
+            for key, more in panel.keys.items()
+            if any(step.figures.get(key) for steps in found.values() for step in steps)
+        ]
+        title = more.capitalize() if more and not further else panel.title
         if len(known) == 1:  # the title names it
             curves = replace(curves, lines=(replace(known[0], name=""),))
         told = title if others else f"{title}: {change(only, key, panel.form, short=len(title) > _LONG)}"
