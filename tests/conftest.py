@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ __all__ = ["own_postgres", "postgres", "url"]
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.load_profile("house")
+
+_MAIN = sys.modules["__main__"]
 
 # Stores of tests hold what tests put into them, and no worker takes their jobs unless a test starts one.
 os.environ.setdefault("SECOND_THOUGHTS_DEMO", "off")
@@ -45,6 +48,11 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real traces (../shared/data) are not on this machine")
     return SHARED
+
+
+def pytest_runtest_teardown() -> None:
+    """Puts back the main module, which Streamlit's AppTest replaces by its script: new processes would run that."""
+    sys.modules["__main__"] = _MAIN
 
 
 @pytest.fixture
